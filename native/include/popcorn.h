@@ -1,0 +1,266 @@
+/*
+ * Popcorn native library: batches of Paillier ciphertexts.
+ *
+ * This header is the whole ABI. Its rules:
+ *   - every function returns a pc_status; results leave through pointers;
+ *   - only fixed-width integers and pointers cross; numbers are little-endian byte strings (keys, ciphertexts,
+ *     randomness) or little-endian 64-bit words (plaintexts, exponents);
+ *   - every pointer, length, range and parity is checked first, and outputs are untouched unless PC_OK is returned
+ *     (the destination range of a batch may be partly written when PC_ERR_MEMORY is returned);
+ *   - handles are opaque, reference counted where one holds another, and may be shared by threads; a batch may be
+ *     read by many threads and written by several, as long as their ranges do not meet;
+ *   - nothing here draws random numbers: the caller passes them in, from the operating system.
+ *
+ * Notation: n = p*q public modulus, N = n^2, [m] an encryption of m, written multiplicatively in comments
+ * ([a]*[b] is an encryption of a+b).
+ */
+#ifndef POPCORN_H
+#define POPCORN_H
+
+#include <stdint.h>
+
+#if defined(_WIN32)
+#  if defined(PC_BUILDING)
+#    define PC_API __declspec(dllexport)
+#  else
+#    define PC_API __declspec(dllimport)
+#  endif
+#else
+#  define PC_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PC_ABI_VERSION 1
+
+/* Key sizes in bits of n. Below PC_MIN_KEY_BITS a key is accepted only with PC_FLAG_INSECURE_SIZE (tests). */
+#define PC_MIN_KEY_BITS 2048
+#define PC_MAX_KEY_BITS 4096
+#define PC_FLAG_INSECURE_SIZE 1
+
+/* Upper limits that keep a single call's memory bounded. */
+#define PC_MAX_BATCH (1 << 24)     /* ciphertexts in a batch                        */
+#define PC_MAX_REGISTERS (1 << 24) /* inputs + temporaries of a program             */
+#define PC_MAX_INSTRUCTIONS (1 << 28)
+#define PC_MAX_SHIFT 4096          /* bits a term of pc_combine may be shifted left */
+
+typedef enum pc_status {
+    PC_OK = 0,
+    PC_ERR_NULL = 1,           /* a required pointer is null                                     */
+    PC_ERR_LENGTH = 2,         /* a length, count or capacity does not fit                       */
+    PC_ERR_RANGE = 3,          /* an index, offset or number is out of range                     */
+    PC_ERR_KEY = 4,            /* the key is malformed: size, parity, primality, p = q, h ...    */
+    PC_ERR_CIPHERTEXT = 5,     /* a ciphertext is 0, >= n^2 or shares a factor with n            */
+    PC_ERR_MISMATCH = 6,       /* two handles belong to different keys                           */
+    PC_ERR_MEMORY = 7,         /* out of memory                                                  */
+    PC_ERR_UNSUPPORTED = 8,    /* no such kernel, or this processor cannot run it                */
+    PC_ERR_PROGRAM = 9,        /* a product program reads what it never wrote, or is out of range */
+    PC_ERR_NO_PRIME = 10,      /* the given candidates held no suitable prime                    */
+    PC_ERR_SELF_TEST = 11      /* a known-answer test failed: do not use this build              */
+} pc_status;
+
+typedef struct pc_public pc_public;       /* n, h, h_s and the arithmetic modulo n^2                     */
+typedef struct pc_private pc_private;     /* p, q and the arithmetic modulo p^2 and q^2; secret          */
+typedef struct pc_encryptor pc_encryptor; /* fixed-base tables of h_s; secret if made from a private key */
+typedef struct pc_batch pc_batch;         /* a row of ciphertexts in the kernel's own form               */
+typedef struct pc_program pc_program;     /* a straight-line program of products; belongs to no key      */
+
+/* ---- library ---------------------------------------------------------------------------------------------- */
+
+typedef struct pc_info {
+    int32_t struct_size; /* in: sizeof(pc_info) of the caller */
+    int32_t abi_version;
+    int32_t gmp_version; /* major * 10000 + minor * 100 + patch, of the library loaded */
+    int32_t limb_bits;
+    int32_t kernel_count;   /* kernels in this build that this processor can run           */
+    int32_t default_kernel; /* index chosen by CPU features or by POPCORN_KERNEL           */
+    int32_t sizeof_term;    /* sizeof(pc_term), sizeof(pc_instruction): checked by callers */
+    int32_t sizeof_instruction;
+} pc_info;
+
+/* Fails with PC_ERR_UNSUPPORTED where POPCORN_KERNEL names a kernel that is not there. */
+PC_API int32_t pc_get_info(pc_info *info);
+
+/* Name of kernel `index` ("gmp", ...), zero terminated, into `buffer` of `capacity` bytes. */
+PC_API int32_t pc_kernel_name(int32_t index, char *buffer, int32_t capacity);
+
+/* Known-answer test of one kernel: encrypts, adds, multiplies, inverts, packs and decrypts fixed values. */
+PC_API int32_t pc_self_test(int32_t kernel);
+
+/* ---- keys ------------------------------------------------------------------------------------------------- */
+
+/*
+ * Public key from n (odd, its top bit set within its declared size) and h in (1, n) coprime to n.
+ * h_s = h^n mod n^2 is computed here (one full exponentiation). `kernel`: an index, or -1 for the default.
+ */
+PC_API int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, int32_t h_bytes, int32_t flags,
+                                int32_t kernel, pc_public **key);
+PC_API int32_t pc_public_free(pc_public *key);
+
+typedef struct pc_public_info {
+    int32_t struct_size;
+    int32_t key_bits;         /* bit length of n                                                        */
+    int32_t modulus_bytes;    /* bytes of n                                                             */
+    int32_t ciphertext_bytes; /* bytes of one exported ciphertext: 2 * modulus_bytes                    */
+    int32_t plaintext_words;  /* 64-bit words of one decrypted plaintext                                */
+    int32_t lanes;            /* numbers that the kernel works on at once: best split batches at multiples */
+    int32_t kernel;
+    int32_t reserved;
+    int64_t number_bytes;     /* memory of one ciphertext in a batch or register file                   */
+} pc_public_info;
+
+PC_API int32_t pc_public_get_info(const pc_public *key, pc_public_info *info);
+
+/*
+ * Finds a prime p = 3 (mod 4) of exactly `bits` bits whose two top bits are set. `random` holds `random_bytes` bytes
+ * from the operating system, used as independent candidates of (bits + 7) / 8 bytes each; PC_ERR_NO_PRIME asks for
+ * fresh ones. The result is written little-endian to `prime`, (bits + 7) / 8 bytes. A prime with |p - other| small
+ * (its top 100 bits agree) or gcd(p - 1, other - 1) != 2 is skipped where `other` is given (may be null).
+ * Wipes nothing of the caller's.
+ */
+PC_API int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, int32_t bits, const uint8_t *other,
+                                   int32_t other_bytes, uint8_t *prime, int32_t prime_bytes);
+
+/*
+ * Private key from its primes, checked: odd, equal bit lengths, = 3 (mod 4), p != q, probably prime,
+ * gcd(p-1, q-1) = 2, and p*q equal to the n of `key`. Holds a reference to `key`.
+ */
+PC_API int32_t pc_private_create(const pc_public *key, const uint8_t *p, const uint8_t *q, int32_t prime_bytes,
+                                 pc_private **private_key);
+/* Wipes and frees. */
+PC_API int32_t pc_private_free(pc_private *private_key);
+
+/* ---- batches ---------------------------------------------------------------------------------------------- */
+
+/* `count` ciphertexts, each the trivial encryption of 0 (the number 1). Holds a reference to `key`. */
+PC_API int32_t pc_batch_create(const pc_public *key, int32_t count, pc_batch **batch);
+PC_API int32_t pc_batch_free(pc_batch *batch);
+
+/*
+ * Standard form (0 < c < n^2, ciphertext_bytes little-endian bytes each) to and from a batch. Import refuses with
+ * PC_ERR_CIPHERTEXT what is out of range or not coprime to n, and then leaves the batch as it was.
+ */
+PC_API int32_t pc_import(const uint8_t *source, int64_t source_bytes, pc_batch *batch, int32_t offset, int32_t count);
+PC_API int32_t pc_export(const pc_batch *batch, int32_t offset, int32_t count, uint8_t *target, int64_t target_bytes);
+
+/* target[offset + i] = source[index[i]]; source and target may be the same batch only if no range overlaps. */
+PC_API int32_t pc_gather(const pc_batch *source, const int32_t *index, pc_batch *target, int32_t offset,
+                         int32_t count);
+
+/* ---- encryption and decryption ---------------------------------------------------------------------------- */
+
+/*
+ * Fixed-base tables for h_s^alpha, alpha of `exponent_bits` bits, cut into windows of `window_bits` (1..12).
+ * public: modulo n^2. owner: modulo p^2 and q^2, joined by CRT; some 4 times faster; secret, wiped when freed.
+ */
+PC_API int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, int32_t window_bits,
+                                          pc_encryptor **encryptor);
+PC_API int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponent_bits, int32_t window_bits,
+                                         pc_encryptor **encryptor);
+PC_API int32_t pc_encryptor_free(pc_encryptor *encryptor);
+
+/* Bytes of randomness that one encryption or re-randomisation consumes: ceil(exponent_bits / 8). */
+PC_API int32_t pc_encryptor_random_bytes(const pc_encryptor *encryptor, int32_t *bytes);
+/* Memory held by the tables, in bytes. */
+PC_API int32_t pc_encryptor_table_bytes(const pc_encryptor *encryptor, int64_t *bytes);
+
+/*
+ * batch[offset + i] = (1 + n*m_i) * h_s^alpha_i. Plaintexts: `words_each` little-endian words each, two's complement,
+ * sign-extended to any size, so that negative numbers become n - |m|; |m| must be < n. Randomness: count *
+ * random_bytes; excess top bits of each alpha are ignored. plaintexts may be null: encryptions of 0.
+ */
+PC_API int32_t pc_encrypt(const pc_encryptor *encryptor, const uint64_t *plaintexts, int32_t words_each,
+                          const uint8_t *random, int64_t random_bytes, pc_batch *batch, int32_t offset, int32_t count);
+
+/* batch[offset + i] *= h_s^alpha_i. */
+PC_API int32_t pc_rerandomize(const pc_encryptor *encryptor, const uint8_t *random, int64_t random_bytes,
+                              pc_batch *batch, int32_t offset, int32_t count);
+
+/* Textbook Paillier, the tests' oracle: (1 + n*m) * r^n mod n^2 by mpz_powm, r in (0, n) coprime to n. One number. */
+PC_API int32_t pc_encrypt_textbook_var(const pc_public *key, const uint64_t *plaintext, int32_t words,
+                                       const uint8_t *r, int32_t r_bytes, pc_batch *batch, int32_t offset);
+
+/* plaintexts[i] in [0, n), plaintext_words words each (`words` = total capacity in words). */
+PC_API int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t offset, int32_t count,
+                          uint64_t *plaintexts, int64_t words);
+
+/* ---- linear algebra on ciphertexts: all of it variable time in public or server-known exponents -------------- */
+
+/* target[to + i] = a[ao + i] * b[bo + i]: sums. Target may be an operand at the same offset. */
+PC_API int32_t pc_add(const pc_batch *a, int32_t ao, const pc_batch *b, int32_t bo, pc_batch *target, int32_t to,
+                      int32_t count);
+
+/* batch[offset + i] *= (1 + n*k_i): adds plaintexts; words as in pc_encrypt. Not re-randomised. */
+PC_API int32_t pc_add_plain(const uint64_t *plaintexts, int32_t words_each, pc_batch *batch, int32_t offset,
+                            int32_t count);
+
+/* target[to + i] = source[so + i]^-1: negations, with one modular inversion per call (Montgomery's trick). */
+PC_API int32_t pc_invert(const pc_batch *source, int32_t so, pc_batch *target, int32_t to, int32_t count);
+
+/* A term of a combination: sources[batch][index] ^ (magnitude * 2^shift). */
+typedef struct pc_term {
+    uint64_t magnitude;
+    int32_t batch;
+    int32_t index;
+    int32_t shift;
+    int32_t reserved; /* 0 */
+} pc_term;
+
+/*
+ * target[offset + j] = product of the terms first[j] .. first[j+1]-1 (none: the number 1), j < count.
+ * Straus' method with squarings shared by all terms of one output: scaling by small numbers, packing into slots,
+ * small sparse rows. Negative factors: let a term name a batch of inverses.
+ * products (may be null) receives the number of products and squarings done.
+ */
+PC_API int32_t pc_combine(const pc_batch *const *sources, int32_t source_count, const pc_term *terms,
+                          const int32_t *first, int32_t count, pc_batch *target, int32_t offset, int64_t *products);
+
+/*
+ * A sparse integer matrix as a straight-line program of products, run on many input vectors (tiles).
+ * Registers 0 .. inputs-1 are a tile's inputs and never written; inputs .. inputs+temporaries-1 are temporaries.
+ * Instruction: r[target] = r[left] * r[right] (target == left or right allowed; left == right squares).
+ * outputs: one register per output, or -1 for the number 1.
+ */
+typedef struct pc_instruction {
+    int32_t target;
+    int32_t left;
+    int32_t right;
+} pc_instruction;
+
+PC_API int32_t pc_program_create(const pc_instruction *instructions, int32_t instruction_count, int32_t inputs,
+                                 int32_t temporaries, const int32_t *outputs, int32_t output_count,
+                                 pc_program **program);
+PC_API int32_t pc_program_free(pc_program *program);
+
+/* Scratch memory that one call of pc_program_run needs under `key`: 64-byte aligned, reusable, not zeroed. */
+PC_API int32_t pc_program_scratch_bytes(const pc_program *program, const pc_public *key, int64_t *bytes);
+
+/*
+ * For each tile t: inputs are source[input_index[t * inputs + i]], -1 standing for an absent input (the number 1,
+ * which costs nothing); output o goes to target[output_index[t * outputs + o]] (-1: dropped). Products with an absent
+ * operand are not done and not counted. source != target; no target index may occur twice.
+ */
+PC_API int32_t pc_program_run(const pc_program *program, const pc_batch *source, const int32_t *input_index,
+                              pc_batch *target, const int32_t *output_index, int32_t tiles, uint8_t *scratch,
+                              int64_t scratch_bytes, int64_t *products);
+
+/*
+ * Sparse matrix (rows x columns, CSR, signed 32-bit weights) times a ciphertext vector, without a compiled program:
+ * target[offset + r] = prod_c source[column[k]]^weight[k], k in row_start[r] .. row_start[r+1]-1. One inversion for all
+ * negative parts. For one-off products; repeated layers compile to a program.
+ */
+PC_API int32_t pc_multiply_sparse(const pc_batch *source, const int32_t *row_start, const int32_t *column,
+                                  const int32_t *weight, int32_t rows, pc_batch *target, int32_t offset,
+                                  int64_t *products);
+
+/* ---- reference for benches ---------------------------------------------------------------------------------- */
+
+/* mpz_powm of a fixed 2048-bit exponent modulo a fixed odd 4096-bit number, `repeats` times; nanoseconds for all. */
+PC_API int32_t pc_reference_powm(int32_t repeats, int64_t *nanoseconds);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
