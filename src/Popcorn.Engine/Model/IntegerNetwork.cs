@@ -1,0 +1,24 @@
+namespace Popcorn.Engine.Model;
+
+/// <summary>How a client turns a real input into the network's integers.</summary>
+/// <param name="Shape">Channels, height, width.</param>
+/// <param name="Minimum">Least integer that an element may have.</param>
+/// <param name="Maximum">Greatest integer that an element may have.</param>
+/// <param name="Scale">Real value = integer × scale; 1/255 for a pixel that enters as pixel/255.</param>
+public sealed record InputDescription(Shape Shape, int Minimum, int Maximum, double Scale);
+
+/// <summary>
+/// A network over the integers: what oblivious inference computes, exactly. Layers are in topological order; the last
+/// layer's output holds the logits.
+/// </summary>
+/// <param name="Input">The input's shape, range and scale.</param>
+/// <param name="Layers">At least one layer; see <see cref="Layer"/> for how values are numbered.</param>
+/// <param name="LogitScale">Real logit = integer logit × this.</param>
+public sealed record IntegerNetwork(InputDescription Input, IReadOnlyList<Layer> Layers, double LogitScale)
+{
+    /// <summary>Shape of a value: 0 is the input, i + 1 the output of layer i.</summary>
+    public Shape ShapeOf(int value) => value == 0 ? Input.Shape : Layers[value - 1].Output;
+
+    /// <summary>Number of logits.</summary>
+    public int Outputs => Layers[^1].Output.Size;
+}
