@@ -1,3 +1,4 @@
+using Popcorn.Engine.Planning;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Linear;

@@ -136,22 +136,33 @@ public sealed class Plan
         Line($"range {input.Minimum} {input.Maximum}");
         foreach (PublicLayer layer in Network.Layers)
         {
-            Line($"layer {layer.Kind} input {layer.Input} output {layer.Output} window {layer.Window} "
-                + $"groups {layer.Groups} bits {layer.BoundBits}");
+            Line($"layer {layer.Kind} input {layer.Input} output {layer.Output} bits {layer.BoundBits}");
+            if (layer.Window is Window window)
+            {
+                Line($"groups {layer.Groups} window {window}");
+            }
         }
 
         foreach (PlanStep step in Steps)
         {
-            Line(step switch
+            switch (step)
             {
-                InputStep s => $"input {Network.Input.Shape} {s.Items}/{s.ItemsPerChunk}",
-                LinearStep s => $"linear {s.Layer}",
-                RoundStep s => $"{s.Kind} {s.Layer}.{s.Round} {s.Items}/{s.ItemsPerChunk} bits {s.BoundBits} "
-                    + $"slots {s.Layout.SignedBits}+{s.Layout.MaskedBits}x{s.Layout.ItemsPerCiphertext}",
-                OutputStep s => $"output {s.Items}/{s.ItemsPerChunk} slots {s.Layout.SignedBits}"
-                    + $"x{s.Layout.ItemsPerCiphertext}",
-                _ => throw new InvalidOperationException(step.Name),
-            });
+                case LinearStep:
+                    Line($"linear {step.Layer}");
+                    break;
+                case ExchangeStep exchange:
+                    Line($"{step.Name} {step.Layer} items {exchange.Items} chunk {exchange.ItemsPerChunk}");
+                    break;
+            }
+
+            if (step is RoundStep round)
+            {
+                Line($"{round.Kind} {round.Round} bits {round.BoundBits} {round.Layout}");
+            }
+            else if (step is OutputStep output)
+            {
+                Line($"{output.Layout}");
+            }
         }
 
         return text.ToString();
