@@ -1,0 +1,7 @@
+namespace Popcorn.Engine;
+
+/// <summary>
+/// Every error that a user of the engine can cause or mend: a bad file, a network that cannot be imported, a peer that
+/// breaks the protocol. The message is one line (a list of findings: one line each) and says what to do.
+/// </summary>
+public sealed class PopcornException(string message, Exception? inner = null) : Exception(message, inner);
