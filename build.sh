@@ -17,7 +17,9 @@ fail() {
 }
 
 prerequisites_met() {
-    have cc && have cmake && have ninja && { have brew || echo '#include <gmp.h>' | cc -E - >/dev/null 2>&1; }
+    local compiler
+    compiler=$(command -v cc || command -v gcc || command -v clang) && have cmake && have ninja || return
+    if have brew; then brew list gmp; else echo '#include <gmp.h>' | "$compiler" -E -; fi >/dev/null 2>&1
 }
 
 install_prerequisites() {

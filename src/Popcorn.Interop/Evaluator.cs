@@ -194,7 +194,7 @@ public static unsafe class Evaluator
     /// <param name="rowStart">One more than there are rows, ascending, ending at most at the number of weights.</param>
     /// <param name="column">Index into <paramref name="source"/> of each weight.</param>
     /// <param name="weight">Signed weights.</param>
-    /// <param name="target">Receives the rows; not <paramref name="source"/>.</param>
+    /// <param name="target">Receives the rows; another batch than <paramref name="source"/>.</param>
     /// <param name="offset">First ciphertext written.</param>
     /// <param name="execution">Threads and cancellation.</param>
     /// <returns>Products and squarings done.</returns>
@@ -206,13 +206,18 @@ public static unsafe class Evaluator
         int rows = CheckRows(rowStart, weight.Length, nameof(rowStart));
         CiphertextBatch.CheckLength(column.Length, weight.Length, nameof(column));
         target.CheckRange(offset, rows);
+        if (source == target)
+        {
+            throw new ArgumentException("The target must be another batch than the source.", nameof(target));
+        }
+
         long products = 0;
         fixed (int* start = rowStart)
         fixed (int* columns = column)
         fixed (int* weights = weight)
         {
             var tile = new SparseTile(source, start, columns, weights, target, offset, &products);
-            Tiles.Run(tile, rows, target.Key.Lanes, TileGrain.Heavy, execution);
+            Tiles.Run(tile, rows, target.Key.Lanes, TileGrain.Inverting, execution);
         }
 
         return products;

@@ -93,7 +93,7 @@ public sealed class BatchTests
         PaillierPrivateKey key = TestKeys.Small(kernel);
         var oracle = new TextbookPaillier(key);
         byte[] exported = key.Export();
-        BigInteger p = new(exported.AsSpan(8, (key.PublicKey.Bits / 2 + 7) / 8), isUnsigned: true);
+        BigInteger p = new(exported.AsSpan(8, KeyFormat.PrimeBytesOf(key.PublicKey.Bits)), isUnsigned: true);
         BigInteger largest = (BigInteger.One << (8 * key.PublicKey.CiphertextBytes)) - 1;
         foreach (BigInteger refused in new[] { 0, oracle.Square, oracle.Square + 1, largest, oracle.N, p, p * 12345 })
         {
@@ -130,6 +130,7 @@ public sealed class BatchTests
         Assert.Throws<ArgumentException>(() => Evaluator.Combine([batch], [new Term(1, 0, 1, 0)], [0, 2], other));
         Assert.Throws<ArgumentException>(() => Evaluator.Combine([batch], [new Term(1, 0, 1, 0)], [1, 0], other));
         Assert.Throws<ArgumentException>(() => Evaluator.MultiplySparse(batch, [0, 2], [0], [1], other));
+        Assert.Throws<ArgumentException>(() => Evaluator.MultiplySparse(batch, [0, 1], [0], [1], batch));
         AssertRange(() => other.Gather(batch, [4]));
         AssertRange(() => other.Gather(batch, [-1]));
         AssertRange(() => Evaluator.Combine([batch], [new Term(1, 1, 0, 0)], [0, 1], other));

@@ -50,14 +50,15 @@ public sealed class LifetimeTests
         var encryptor = new Encryptor(key.PublicKey);
         var program = new ProductProgram([], 1, 0, [0]);
         using var other = new CiphertextBatch(key.PublicKey, 1);
+        using var target = new CiphertextBatch(key.PublicKey, 1);
         batch.Dispose();
         batch.Dispose();
         program.Dispose();
         Assert.Throws<ObjectDisposedException>(() => encryptor.Encrypt([1L], batch));
         Assert.Throws<ObjectDisposedException>(() => Evaluator.Add(other, 0, batch, 0, other, 0, 1));
         Assert.Throws<ObjectDisposedException>(
-            () => Evaluator.Combine([other, batch], [new Term(1, 0, 0, 0)], [0, 1], other));
-        Assert.Throws<ObjectDisposedException>(() => Evaluator.Run(program, other, [0], other, [0], 1));
+            () => Evaluator.Combine([other, batch], [new Term(1, 0, 0, 0)], [0, 1], target));
+        Assert.Throws<ObjectDisposedException>(() => Evaluator.Run(program, other, [0], target, [0], 1));
         encryptor.Dispose();
         Assert.Throws<ObjectDisposedException>(() => encryptor.Encrypt([1L], other));
     }

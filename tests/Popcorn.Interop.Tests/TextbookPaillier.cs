@@ -15,7 +15,7 @@ internal sealed class TextbookPaillier
     internal TextbookPaillier(PaillierPrivateKey key)
     {
         byte[] exported = key.Export();
-        int primeBytes = (key.PublicKey.Bits / 2 + 7) / 8;
+        int primeBytes = KeyFormat.PrimeBytesOf(key.PublicKey.Bits);
         BigInteger p = new(exported.AsSpan(8, primeBytes), isUnsigned: true);
         BigInteger q = new(exported.AsSpan(8 + primeBytes, primeBytes), isUnsigned: true);
         N = p * q;
