@@ -19,9 +19,12 @@ internal static class KeyFormat
 
     internal static int BytesOf(int bits) => (bits + 7) / 8;
 
+    /// <summary>Primes of k bits make a modulus of 2k or 2k - 1.</summary>
+    internal static int PrimeBytesOf(int bits) => BytesOf((bits + 1) / 2);
+
     internal static int PublicLength(int bits) => HeaderBytes + (2 * BytesOf(bits));
 
-    internal static int PrivateLength(int bits) => HeaderBytes + (2 * BytesOf(bits / 2)) + BytesOf(bits);
+    internal static int PrivateLength(int bits) => HeaderBytes + (2 * PrimeBytesOf(bits)) + BytesOf(bits);
 
     internal static void WriteHeader(ReadOnlySpan<byte> magic, int bits, Span<byte> target)
     {

@@ -47,7 +47,7 @@ public sealed class PaillierPrivateKey : IDisposable
 
         PaillierLibrary.EnsureLoaded();
         int primeBits = bits / 2;
-        int primeBytes = KeyFormat.BytesOf(primeBits);
+        int primeBytes = KeyFormat.PrimeBytesOf(bits);
         using var primes = new SecretBuffer(2 * primeBytes);
         Span<byte> p = primes.Span[..primeBytes];
         Span<byte> q = primes.Span[primeBytes..];
@@ -65,7 +65,7 @@ public sealed class PaillierPrivateKey : IDisposable
     public static PaillierPrivateKey Import(ReadOnlySpan<byte> data, KeyOptions? options = null)
     {
         int bits = KeyFormat.ReadHeader(data, KeyFormat.PrivateMagic, "private", KeyFormat.PrivateLength);
-        int primeBytes = KeyFormat.BytesOf(bits / 2);
+        int primeBytes = KeyFormat.PrimeBytesOf(bits);
         ReadOnlySpan<byte> p = data.Slice(KeyFormat.HeaderBytes, primeBytes);
         ReadOnlySpan<byte> q = data.Slice(KeyFormat.HeaderBytes + primeBytes, primeBytes);
         ReadOnlySpan<byte> h = data[(KeyFormat.HeaderBytes + (2 * primeBytes))..];
@@ -143,7 +143,10 @@ public sealed class PaillierPrivateKey : IDisposable
         NativeStatus.Check(status, "prime search");
     }
 
-    /// <summary>h = -y² mod n, which generates the randomness of Damgård, Jurik and Nielsen's encryption.</summary>
+    /// <summary>
+    /// h = -y² mod n, which generates the randomness of Damgård, Jurik and Nielsen's encryption. Nothing secret: y tells
+    /// nobody the factors of n.
+    /// </summary>
     private static byte[] DrawBase(ReadOnlySpan<byte> n)
     {
         BigInteger modulus = LittleEndian.ReadUnsigned(n);

@@ -10,4 +10,7 @@ internal readonly record struct TileGrain(int Smallest, int Largest)
 
     /// <summary>Many products per number.</summary>
     internal static TileGrain Heavy => new(1, 64);
+
+    /// <summary>Many products per number, and a modular inversion per tile that costs as much as a hundred.</summary>
+    internal static TileGrain Inverting => new(16, 256);
 }

@@ -29,7 +29,7 @@ internal static class NativeStatus
         PaillierError.Mismatch => "the objects belong to different keys; make them from the same public key.",
         PaillierError.Memory => "out of memory; use smaller batches or free some.",
         PaillierError.Unsupported =>
-            $"no such kernel on this processor; unset POPCORN_KERNEL or choose one of {nameof(PaillierLibrary)}.Kernels.",
+            "no such kernel here; unset POPCORN_KERNEL or let it name one that this build and processor have.",
         PaillierError.Program => "the program reads a register that was never written, or names one that is not there.",
         PaillierError.NoPrime => "the random candidates held no suitable prime; try again with fresh ones.",
         PaillierError.SelfTest => "a known-answer test failed; do not use this build of the native library.",
