@@ -37,6 +37,35 @@ public readonly record struct Window(
         return (uint)y < (uint)height && (uint)x < (uint)width ? y * width + x : -1;
     }
 
+    /// <summary>Whether every window covers at least one position of a plane of the given size.</summary>
+    public bool AlwaysSees(int height, int width) =>
+        AlwaysSees(KernelHeight, StrideY, DilationY, PadTop, OutputHeight, height)
+        && AlwaysSees(KernelWidth, StrideX, DilationX, PadLeft, OutputWidth, width);
+
+    /// <summary>Whether every window lies within a plane of the given size.</summary>
+    public bool AlwaysWithin(int height, int width) =>
+        AlwaysWithin(KernelHeight, StrideY, DilationY, PadTop, OutputHeight, height)
+        && AlwaysWithin(KernelWidth, StrideX, DilationX, PadLeft, OutputWidth, width);
+
+    private static bool AlwaysSees(int kernel, int stride, int dilation, int pad, int outputs, int size)
+    {
+        for (int output = 0; output < outputs; output++)
+        {
+            int first = output * stride - pad;
+            // The least tap that is not before the plane; it must exist and lie within.
+            int tap = first >= 0 ? 0 : (dilation - 1 - first) / dilation;
+            if (tap >= kernel || first + tap * dilation >= size)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static bool AlwaysWithin(int kernel, int stride, int dilation, int pad, int outputs, int size) =>
+        pad == 0 && (outputs - 1) * stride + (kernel - 1) * dilation < size;
+
     /// <summary>Whether all numbers are positive (padding: not negative) and bounded.</summary>
     public bool IsValid =>
         InRange(KernelHeight, 1) && InRange(KernelWidth, 1) && InRange(StrideY, 1) && InRange(StrideX, 1)

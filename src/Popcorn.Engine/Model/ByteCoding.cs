@@ -1,0 +1,227 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Text;
+
+namespace Popcorn.Engine.Model;
+
+/// <summary>Writes the body of a model file.</summary>
+internal sealed class ByteWriter
+{
+    private readonly ArrayBufferWriter<byte> _buffer = new();
+
+    public ReadOnlySpan<byte> Written => _buffer.WrittenSpan;
+
+    public void Byte(byte value) => _buffer.Write([value]);
+
+    public void Bytes(ReadOnlySpan<byte> value) => _buffer.Write(value);
+
+    public void Unsigned(int value)
+    {
+        uint rest = (uint)value;
+        while (rest >= 0x80)
+        {
+            Byte((byte)(rest | 0x80));
+            rest >>= 7;
+        }
+
+        Byte((byte)rest);
+    }
+
+    public void Signed(int value) => Unsigned((value << 1) ^ (value >> 31));
+
+    public void Double(double value)
+    {
+        BinaryPrimitives.WriteDoubleLittleEndian(_buffer.GetSpan(sizeof(double)), value);
+        _buffer.Advance(sizeof(double));
+    }
+
+    public void String(string value)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(value);
+        Unsigned(bytes.Length);
+        Bytes(bytes);
+    }
+
+    public void Integer(BigInteger value)
+    {
+        byte[] bytes = value.ToByteArray();
+        Unsigned(bytes.Length);
+        Bytes(bytes);
+    }
+
+    public void Shape(Shape value)
+    {
+        Unsigned(value.Channels);
+        Unsigned(value.Height);
+        Unsigned(value.Width);
+    }
+
+    public void Window(Window value)
+    {
+        Unsigned(value.KernelHeight);
+        Unsigned(value.KernelWidth);
+        Unsigned(value.StrideY);
+        Unsigned(value.StrideX);
+        Unsigned(value.DilationY);
+        Unsigned(value.DilationX);
+        Unsigned(value.PadTop);
+        Unsigned(value.PadLeft);
+        Unsigned(value.OutputHeight);
+        Unsigned(value.OutputWidth);
+    }
+}
+
+/// <summary>Reads the body of a model file; nothing is allocated before the bytes for it are known to be there.</summary>
+internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
+{
+    private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
+
+    private ReadOnlySpan<byte> _rest = bytes;
+
+    public readonly int Remaining => _rest.Length;
+
+    /// <summary>Refuses to go on if fewer bytes than this remain.</summary>
+    public readonly void Expect(long count)
+    {
+        if (count > _rest.Length)
+        {
+            throw new PopcornException($"{count} bytes were expected and {_rest.Length} are left");
+        }
+    }
+
+    public byte Byte() => Bytes(1)[0];
+
+    public ReadOnlySpan<byte> Bytes(int count)
+    {
+        Expect(count);
+        ReadOnlySpan<byte> result = _rest[..count];
+        _rest = _rest[count..];
+        return result;
+    }
+
+    /// <summary>A number from 0 to <paramref name="most"/>.</summary>
+    public int Unsigned(int most)
+    {
+        uint value = Unsigned();
+        return value <= (uint)most
+            ? (int)value
+            : throw new PopcornException($"a number is {value}, greater than {most}");
+    }
+
+    public int Signed()
+    {
+        uint value = Unsigned();
+        return (int)(value >> 1) ^ -(int)(value & 1);
+    }
+
+    public double Double() => BinaryPrimitives.ReadDoubleLittleEndian(Bytes(sizeof(double)));
+
+    public string String(int mostCharacters)
+    {
+        try
+        {
+            return StrictUtf8.GetString(Bytes(Unsigned(mostCharacters * 3)));
+        }
+        catch (ArgumentException e)
+        {
+            throw new PopcornException("a name is not valid UTF-8", e);
+        }
+    }
+
+    public BigInteger Integer(int mostBytes) => new(Bytes(Unsigned(mostBytes)));
+
+    public Shape Shape()
+    {
+        const int most = Model.Shape.MaxSize;
+        var shape = new Shape(Unsigned(most), Unsigned(most), Unsigned(most));
+        return shape.IsValid ? shape : throw new PopcornException($"the shape {shape} is not valid");
+    }
+
+    public Window Window()
+    {
+        const int most = int.MaxValue;
+        var window = new Window(
+            Unsigned(most), Unsigned(most), Unsigned(most), Unsigned(most), Unsigned(most),
+            Unsigned(most), Unsigned(most), Unsigned(most), Unsigned(most), Unsigned(most));
+        return window.IsValid ? window : throw new PopcornException("a window is not valid");
+    }
+
+    private uint Unsigned()
+    {
+        ulong value = 0;
+        for (int shift = 0; shift < 35; shift += 7)
+        {
+            byte next = Byte();
+            value |= (ulong)(next & 0x7f) << shift;
+            if (next < 0x80)
+            {
+                return value <= uint.MaxValue ? (uint)value : throw new PopcornException("a number is too long");
+            }
+        }
+
+        throw new PopcornException("a number is too long");
+    }
+}
+
+/// <summary>Packs bit fields into bytes, least significant bit first.</summary>
+internal sealed class BitWriter(ByteWriter writer)
+{
+    private ulong _pending;
+    private int _count;
+
+    /// <summary>Appends the low 1…32 bits of a value.</summary>
+    public void Write(uint value, int bits)
+    {
+        _pending |= (ulong)(value & (uint.MaxValue >> (32 - bits))) << _count;
+        _count += bits;
+        while (_count >= 8)
+        {
+            writer.Byte((byte)_pending);
+            _pending >>= 8;
+            _count -= 8;
+        }
+    }
+
+    /// <summary>Fills the last byte with zeros.</summary>
+    public void Flush()
+    {
+        if (_count > 0)
+        {
+            writer.Byte((byte)_pending);
+            _pending = 0;
+            _count = 0;
+        }
+    }
+}
+
+/// <summary>Takes bit fields out of bytes, as <see cref="BitWriter"/> packs them.</summary>
+internal ref struct BitReader
+{
+    private ulong _pending;
+    private int _count;
+
+    /// <summary>The next 1…32 bits.</summary>
+    public uint Read(ref ByteReader reader, int bits)
+    {
+        while (_count < bits)
+        {
+            _pending |= (ulong)reader.Byte() << _count;
+            _count += 8;
+        }
+
+        uint value = (uint)_pending & (uint.MaxValue >> (32 - bits));
+        _pending >>= bits;
+        _count -= bits;
+        return value;
+    }
+
+    /// <summary>Refuses bits that are set after the last field, so that a network has one file only.</summary>
+    public readonly void RequireZeroPadding()
+    {
+        if (_pending != 0)
+        {
+            throw new PopcornException("bits are set after the last weight");
+        }
+    }
+}
