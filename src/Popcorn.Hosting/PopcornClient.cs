@@ -49,18 +49,14 @@ public static class PopcornClient
     }
 
     /// <summary>The models that a service offers.</summary>
-    /// <param name="server">As for <see cref="ConnectAsync"/>; its path is not used.</param>
+    /// <param name="server">As for <see cref="ConnectAsync"/>; <c>models</c> stands beside the path of the sessions.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="PopcornException">Nobody listens there, or no Popcorn service.</exception>
     public static async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(
         Uri server, CancellationToken cancellationToken = default)
     {
-        Uri endpoint = Endpoint(server);
-        var url = new UriBuilder(endpoint)
-        {
-            Scheme = endpoint.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp,
-            Path = "/models",
-        };
+        var url = new UriBuilder(new Uri(Endpoint(server), "models"));
+        url.Scheme = url.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
         using var http = new HttpClient { Timeout = ConnectTimeout };
         try
         {

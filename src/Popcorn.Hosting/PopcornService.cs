@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
@@ -7,7 +6,6 @@ using Microsoft.Extensions.Options;
 using Popcorn.Engine;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
-using Popcorn.Interop;
 
 namespace Popcorn.Hosting;
 
@@ -122,6 +120,12 @@ internal sealed partial class PopcornService
                     DegreeOfParallelism = _options.DegreeOfParallelism,
                     MinimumKeyBits = _options.MinimumKeyBits,
                     IdleTimeout = _options.IdleTimeout,
+                    QueryDone = query =>
+                    {
+                        _metrics.QueryDone(query.Model, query.Seconds);
+                        LogQueryDone(
+                            session, query.Model, query.KeyBits, query.Seconds, query.BytesUp, query.BytesDown);
+                    },
                 };
                 await new ServerSession(_models, options).RunAsync(channel, stop.Token).ConfigureAwait(false);
                 LogLeft(session, channel.BytesReceived, channel.BytesSent);
@@ -143,7 +147,7 @@ internal sealed partial class PopcornService
             {
                 // Not only the engine's own errors: nothing that one client causes may reach the others.
                 _metrics.SessionFailed();
-                LogFailed(session, e is PopcornException or PaillierException ? e.Message : $"{e.GetType().Name}: {e.Message}");
+                LogFailed(session, e is PopcornException ? e.Message : $"{e.GetType().Name}: {e.Message}");
                 LogTrace(session, e);
             }
             finally

@@ -52,22 +52,29 @@ internal static class CommandAction
 
     /// <summary>Refuses, as a matter of usage, numbers outside a range.</summary>
     public static Option<T> InRange<T>(this Option<T> option, T least, T greatest)
-        where T : struct, IComparable<T>
-    {
-        option.Validators.Add(result =>
-        {
-            // What does not parse has its own error already.
-            if (result.Tokens.Count == 1 && result.Errors.Any() is false
-                && result.GetValueOrDefault<T>() is var value
-                && (value.CompareTo(least) < 0 || value.CompareTo(greatest) > 0))
-            {
-                result.AddError($"{option.Name} must be from {least} to {greatest}.");
-            }
-        });
-        return option;
-    }
+        where T : struct, IComparable<T> =>
+        option.Require(
+            value => value.CompareTo(least) >= 0 && value.CompareTo(greatest) <= 0, $"from {least} to {greatest}");
+
+    /// <summary>Refuses, as a matter of usage, numbers other than some.</summary>
+    public static Option<int> AcceptOnly(this Option<int> option, params int[] allowed) =>
+        option.Require(value => allowed.Contains(value), $"one of {string.Join(", ", allowed)}");
 
     /// <summary>The words that led to a command: <c>popcorn keygen</c>.</summary>
     public static string PathOf(CommandResult command) =>
         command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : "popcorn";
+
+    private static Option<T> Require<T>(this Option<T> option, Func<T, bool> allowed, string what)
+        where T : struct
+    {
+        option.Validators.Add(result =>
+        {
+            // What does not even parse has an error of its own.
+            if (!result.Implicit && !result.Errors.Any() && !allowed(result.GetValueOrDefault<T>()))
+            {
+                result.AddError($"{option.Name} must be {what}.");
+            }
+        });
+        return option;
+    }
 }

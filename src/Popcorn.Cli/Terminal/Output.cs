@@ -25,8 +25,8 @@ internal sealed class Output
     /// <summary>Whether the caller wants JSON: then nothing else may be written to stdout.</summary>
     public bool IsJson { get; }
 
-    /// <summary>The console that people read; not to be used when <see cref="IsJson"/>.</summary>
-    public IAnsiConsole Console_ => _console.Value;
+    /// <summary>For tables; not to be used when <see cref="IsJson"/>.</summary>
+    public IAnsiConsole Screen => _console.Value;
 
     /// <summary>Writes the one JSON object of a command.</summary>
     public static void WriteJson<T>(T value, JsonTypeInfo<T> type) =>
