@@ -28,21 +28,26 @@ public sealed class Bounds
         for (int i = 0; i < network.Layers.Count; i++)
         {
             Layer layer = network.Layers[i];
-            Interval[] source = channels[layer.Input];
-            channels[i + 1] = layer switch
-            {
-                LinearLayer linear => Linear(linear, network.ShapeOf(layer.Input), source),
-                ReluLayer => Array.ConvertAll(source, x => x.Relu()),
-                SquareLayer => Array.ConvertAll(source, x => x.Square()),
-                SignLayer => Array.ConvertAll(source, x => x.Sign()),
-                MaxPoolLayer { WithZero: true } => Array.ConvertAll(source, x => x.Relu()),
-                MaxPoolLayer => source,
-                _ => throw new NotSupportedException($"No bounds are defined for a layer of kind {layer.Kind}."),
-            };
+            channels[i + 1] = Through(layer, network.ShapeOf(layer.Input), channels[layer.Input]);
         }
 
         return new Bounds(channels);
     }
+
+    /// <summary>Bounds of the output channels of one layer.</summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="shape">Shape of what it reads.</param>
+    /// <param name="source">Bounds of the channels that it reads.</param>
+    public static Interval[] Through(Layer layer, Shape shape, Interval[] source) => layer switch
+    {
+        LinearLayer linear => Linear(linear, shape, source),
+        ReluLayer => Array.ConvertAll(source, x => x.Relu()),
+        SquareLayer => Array.ConvertAll(source, x => x.Square()),
+        SignLayer => Array.ConvertAll(source, x => x.Sign()),
+        MaxPoolLayer { WithZero: true } => Array.ConvertAll(source, x => x.Relu()),
+        MaxPoolLayer => source,
+        _ => throw new NotSupportedException($"No bounds are defined for a layer of kind {layer.Kind}."),
+    };
 
     /// <summary>
     /// Sums w·[low, high] over the taps. Weights of one input channel with the same sign and the same presence share

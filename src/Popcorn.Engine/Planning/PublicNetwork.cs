@@ -51,6 +51,9 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
 /// </summary>
 public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicLayer> Layers)
 {
+    /// <summary>Taps of all windows of a max-pool layer together, at most.</summary>
+    private const long MaxWindowTaps = 1 << 28;
+
     /// <summary>The public part of an integer network; bounds come from <see cref="Bounds"/>.</summary>
     public static PublicNetwork From(IntegerNetwork network)
     {
@@ -69,7 +72,7 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
                 SignLayer => (LayerKind.Sign, null, 0),
                 _ => throw new PopcornException($"Layer '{layer.Name}' ({layer.Kind}) has no oblivious protocol."),
             };
-            layers[i] = new PublicLayer(kind, layer.Input, layer.Output, window, groups, bounds.MagnitudeBits(i + 1));
+            layers[i] = new PublicLayer(kind, layer.Input, layer.Output, window, groups, BitsOf(bounds.Hull(i + 1)));
         }
 
         return new PublicNetwork(network.Input, layers);
@@ -80,7 +83,7 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
 
     /// <summary>Bit length of a value's bound: |x| &lt; 2^bits.</summary>
     public int BoundBitsOf(int value) => value == 0
-        ? Interval.MagnitudeBits(Input.Minimum, Input.Maximum)
+        ? BitsOf(new Interval(Input.Minimum, Input.Maximum))
         : Layers[value - 1].BoundBits;
 
     /// <summary>Checks everything that a plan relies on; a client calls it on what a server sent.</summary>
@@ -109,6 +112,8 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
                 case LayerKind.MaxPool or LayerKind.MaxPoolRelu:
                     Require(layer.Output.Channels == input.Channels, $"{where} changes the number of channels");
                     RequireWindow(layer, where);
+                    Require((long)layer.Window!.Value.Taps * layer.Output.Size <= MaxWindowTaps,
+                        $"{where} has windows that are too large");
                     break;
                 default:
                     Require(layer.Output == input, $"{where} changes the shape");
@@ -116,6 +121,8 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
             }
         }
     }
+
+    private static int BitsOf(Interval interval) => Math.Max(1, interval.MagnitudeBits);
 
     private static void RequireWindow(PublicLayer layer, string where) =>
         Require(

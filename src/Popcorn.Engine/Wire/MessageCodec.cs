@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Popcorn.Engine.Wire.Messages;
 
 namespace Popcorn.Engine.Wire;
 

@@ -9,23 +9,23 @@ namespace Popcorn.Engine.Wire;
 /// </summary>
 internal static class PublicNetworkCodec
 {
-    public static Wire.PublicNetwork Encode(Planning.PublicNetwork network)
+    public static Messages.PublicNetwork Encode(PublicNetwork network)
     {
-        var message = new Wire.PublicNetwork
+        var message = new Messages.PublicNetwork
         {
             Input = Encode(network.Input.Shape),
             InputMinimum = network.Input.Minimum,
             InputMaximum = network.Input.Maximum,
             InputScale = network.Input.Scale,
         };
-        foreach (Planning.PublicLayer layer in network.Layers)
+        foreach (PublicLayer layer in network.Layers)
         {
-            message.Layers.Add(new Wire.PublicLayer
+            message.Layers.Add(new Messages.PublicLayer
             {
-                Kind = (Wire.PublicLayer.Types.Kind)layer.Kind,
+                Kind = (Messages.PublicLayer.Types.Kind)layer.Kind,
                 Input = (uint)layer.Input,
                 Output = Encode(layer.Output),
-                Window = layer.Window is Model.Window window ? Encode(window) : null,
+                Window = layer.Window is Window window ? Encode(window) : null,
                 Groups = (uint)layer.Groups,
                 BoundBits = (uint)layer.BoundBits,
             });
@@ -34,7 +34,7 @@ internal static class PublicNetworkCodec
         return message;
     }
 
-    public static Planning.PublicNetwork Decode(Wire.PublicNetwork message)
+    public static PublicNetwork Decode(Messages.PublicNetwork message)
     {
         if (message.Layers.Count > WireLimits.MaxLayers)
         {
@@ -45,11 +45,11 @@ internal static class PublicNetworkCodec
         {
             var input = new InputDescription(
                 Decode(message.Input), message.InputMinimum, message.InputMaximum, message.InputScale);
-            var layers = new Planning.PublicLayer[message.Layers.Count];
+            var layers = new PublicLayer[message.Layers.Count];
             for (int i = 0; i < layers.Length; i++)
             {
-                Wire.PublicLayer layer = message.Layers[i];
-                layers[i] = new Planning.PublicLayer(
+                Messages.PublicLayer layer = message.Layers[i];
+                layers[i] = new PublicLayer(
                     (LayerKind)layer.Kind,
                     checked((int)layer.Input),
                     Decode(layer.Output),
@@ -58,7 +58,7 @@ internal static class PublicNetworkCodec
                     checked((int)layer.BoundBits));
             }
 
-            var network = new Planning.PublicNetwork(input, layers);
+            var network = new PublicNetwork(input, layers);
             network.Validate();
             return network;
         }
@@ -68,15 +68,15 @@ internal static class PublicNetworkCodec
         }
     }
 
-    private static Wire.Shape Encode(Model.Shape shape) =>
+    private static Messages.Shape Encode(Shape shape) =>
         new() { Channels = (uint)shape.Channels, Height = (uint)shape.Height, Width = (uint)shape.Width };
 
-    private static Model.Shape Decode(Wire.Shape? shape) => shape is null
+    private static Shape Decode(Messages.Shape? shape) => shape is null
         ? default
-        : new Model.Shape(
+        : new Shape(
             checked((int)shape.Channels), checked((int)shape.Height), checked((int)shape.Width));
 
-    private static Wire.Window Encode(Model.Window window) => new()
+    private static Messages.Window Encode(Window window) => new()
     {
         KernelHeight = (uint)window.KernelHeight,
         KernelWidth = (uint)window.KernelWidth,
@@ -90,7 +90,7 @@ internal static class PublicNetworkCodec
         OutputWidth = (uint)window.OutputWidth,
     };
 
-    private static Model.Window Decode(Wire.Window window) => new(
+    private static Window Decode(Messages.Window window) => new(
         checked((int)window.KernelHeight),
         checked((int)window.KernelWidth),
         checked((int)window.StrideY),
