@@ -40,7 +40,7 @@ internal sealed class Inference(Uri server, string model)
         PaillierPrivateKey key,
         double? keySeconds,
         IReadOnlyList<ImageInput> images,
-        Action<Prediction> done,
+        Action<ImagePrediction> done,
         CancellationToken cancellationToken)
     {
         WebSocketMessageChannel channel =
@@ -49,13 +49,13 @@ internal sealed class Inference(Uri server, string model)
             channel, key, model, new ClientOptions(), cancellationToken).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
         {
-            var results = new List<Prediction>(images.Count);
+            var results = new List<ImagePrediction>(images.Count);
             foreach (ImageInput image in images)
             {
                 using var progress = new ProgressLine($"image {results.Count + 1}/{images.Count}");
                 InferenceResult result = await session.InferAsync(image.Values, progress, cancellationToken)
                     .ConfigureAwait(false);
-                var prediction = new Prediction(
+                var prediction = new ImagePrediction(
                     image.Name,
                     result.Label,
                     image.Expected,
@@ -84,7 +84,7 @@ internal sealed class Inference(Uri server, string model)
 
         Table table = Tables.Create(
             "image", ">label", ">expected", ">seconds", ">up", ">down", ">rounds", "logits");
-        foreach (Prediction result in report.Results)
+        foreach (ImagePrediction result in report.Results)
         {
             table.AddCells(
                 result.Image,

@@ -27,9 +27,8 @@ internal static class EvalCommand
         };
         Option<int> limit = new Option<int>("--limit")
         {
-            Description = "Only the first N images.",
+            Description = "Only the first N images; otherwise all.",
             HelpName = "N",
-            DefaultValueFactory = _ => int.MaxValue,
         }.InRange(1, int.MaxValue);
         var logits = new Option<bool>("--logits") { Description = "Print every image's logits, exactly." };
         var command = new Command("eval", "Measure the accuracy of an integer network in plaintext.")
@@ -47,7 +46,7 @@ internal static class EvalCommand
                 throw new PopcornException($"'{path}' comes without labels; name them with --labels.");
             }
 
-            int count = Math.Min(source.Count, parsed.GetValue(limit));
+            int count = parsed.GetValue(limit) is > 0 and int most ? Math.Min(most, source.Count) : source.Count;
             EvalReport report = Evaluate(network, source, count, keepLogits, cancellationToken);
             Show(report, output);
             return Task.CompletedTask;

@@ -72,7 +72,7 @@ internal static class InspectCommand
         }
 
         output.Screen.Write(table);
-        Prediction cost = inspection.Predicted;
+        var cost = inspection.Predicted;
         output.Line(
             $"One inference under a key of {keyBits} bits, predicted: {Units.Seconds(cost.Seconds)}, "
             + $"{Units.Bytes(cost.BytesUp)} up, {Units.Bytes(cost.BytesDown)} down, {cost.Rounds} rounds, "

@@ -34,9 +34,9 @@ internal sealed record EvalReport(
 internal sealed record ServeReport(string Url, IReadOnlyList<string> Models);
 
 internal sealed record InferReport(
-    IReadOnlyList<Prediction> Results, string Model, int KeyBits, double? KeySeconds, double TableSeconds);
+    IReadOnlyList<ImagePrediction> Results, string Model, int KeyBits, double? KeySeconds, double TableSeconds);
 
-internal sealed record Prediction(
+internal sealed record ImagePrediction(
     string Image,
     int Label,
     int? Expected,
