@@ -32,6 +32,8 @@ public static unsafe class Evaluator
         a.CheckRange(aOffset, count);
         b.CheckRange(bOffset, count);
         target.CheckRange(targetOffset, count);
+        CheckOverlap(a, aOffset, target, targetOffset, count);
+        CheckOverlap(b, bOffset, target, targetOffset, count);
         var tile = new AddTile(a, aOffset, b, bOffset, target, targetOffset);
         Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Light, execution);
     }
@@ -83,6 +85,7 @@ public static unsafe class Evaluator
     {
         source.CheckRange(sourceOffset, count);
         target.CheckRange(targetOffset, count);
+        CheckOverlap(source, sourceOffset, target, targetOffset, count);
         var tile = new NegateTile(source, sourceOffset, target, targetOffset);
         Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Light, execution);
     }
@@ -107,6 +110,7 @@ public static unsafe class Evaluator
     {
         int count = CheckRows(first, terms.Length, nameof(first));
         target.CheckRange(offset, count);
+        CheckOverlap(sources, terms, target, offset, count);
         Span<nint> handles = sources.Length <= SourcesOnStack
             ? stackalloc nint[sources.Length]
             : new nint[sources.Length];
@@ -235,6 +239,38 @@ public static unsafe class Evaluator
         }
 
         return start.Length - 1;
+    }
+
+    /// <summary>
+    /// Refuses a target that is its own operand at another offset: tiles would read what others have written, unseen by
+    /// the native side, which looks at one tile at a time.
+    /// </summary>
+    private static void CheckOverlap(
+        CiphertextBatch source, int sourceOffset, CiphertextBatch target, int targetOffset, int count)
+    {
+        if (source == target && sourceOffset != targetOffset && Math.Abs(sourceOffset - targetOffset) < count)
+        {
+            throw new ArgumentException("The target overlaps its operand at another offset.", nameof(targetOffset));
+        }
+    }
+
+    /// <summary>Refuses terms that lie in the range that is written, for the same reason.</summary>
+    private static void CheckOverlap(
+        ReadOnlySpan<CiphertextBatch> sources, ReadOnlySpan<Term> terms, CiphertextBatch target, int offset, int count)
+    {
+        if (!sources.Contains(target))
+        {
+            return;
+        }
+
+        foreach (Term term in terms)
+        {
+            if ((uint)term.Batch < (uint)sources.Length && sources[term.Batch] == target
+                && term.Index >= offset && term.Index - offset < count)
+            {
+                throw new ArgumentException("A term lies in the range that is written.", nameof(terms));
+            }
+        }
     }
 
     private readonly struct AddTile(

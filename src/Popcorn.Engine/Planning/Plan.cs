@@ -93,7 +93,7 @@ public sealed class Plan
         {
             case LayerKind.Linear:
                 FitOrRefuse(layer.BoundBits + 1, 0, keyBits, i, layer);
-                steps.Add(new LinearStep(steps.Count, i, name));
+                steps.Add(new LocalStep(steps.Count, i, name));
                 break;
             case LayerKind.Sign:
                 AddRound(RoundKind.Sign, 0, input.Size, bits);
@@ -103,6 +103,11 @@ public sealed class Plan
                 break;
             default:
                 IReadOnlyList<IReadOnlyList<Match>> rounds = Tournament.For(layer, input).Rounds;
+                if (rounds.Count == 0)
+                {
+                    steps.Add(new LocalStep(steps.Count, i, name));
+                }
+
                 for (int r = 0; r < rounds.Count; r++)
                 {
                     bool differences = rounds[r].Any(m => m.Right != Tournament.Zero);
@@ -147,8 +152,8 @@ public sealed class Plan
         {
             switch (step)
             {
-                case LinearStep:
-                    Line($"linear {step.Layer}");
+                case LocalStep:
+                    Line($"local {step.Layer}");
                     break;
                 case ExchangeStep exchange:
                     Line($"{step.Name} {step.Layer} items {exchange.Items} chunk {exchange.ItemsPerChunk}");

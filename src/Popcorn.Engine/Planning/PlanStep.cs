@@ -9,8 +9,10 @@ namespace Popcorn.Engine.Planning;
 /// <param name="Name">As shown to users.</param>
 public abstract record PlanStep(int Index, int Layer, string Name);
 
-/// <summary>The server applies a linear layer to ciphertexts, alone.</summary>
-public sealed record LinearStep(int Index, int Layer, string Name) : PlanStep(Index, Layer, Name);
+/// <summary>
+/// The server works on ciphertexts alone: a linear layer, or a pool whose windows hold one element each.
+/// </summary>
+public sealed record LocalStep(int Index, int Layer, string Name) : PlanStep(Index, Layer, Name);
 
 /// <summary>A step that crosses the wire.</summary>
 /// <param name="Index">Position in the plan.</param>

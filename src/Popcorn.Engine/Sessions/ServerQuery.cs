@@ -78,14 +78,14 @@ internal sealed class ServerQuery(
             case InputStep input:
                 _values[0] = await ReceiveInputAsync(input).ConfigureAwait(false);
                 break;
-            case LinearStep:
+            case LocalStep when plan.Network.Layers[step.Layer].Kind == LayerKind.Linear:
                 Report(step, 0, 1);
                 Finish(step.Layer, LinearExecutor.Run(
                     model.LinearAt(step.Layer), InputOf(step.Layer), _context.Execution, out long products));
                 _context.Counter.Add(products);
                 Report(step, 1, 1);
                 break;
-            case RoundStep { Round: 0 }:
+            case LocalStep or RoundStep { Round: 0 }:
                 // Later rounds of the layer belong to the same protocol run.
                 NonlinearLayer layer = NonlinearLayer.For(plan, step.Layer);
                 Finish(step.Layer, await layer.RunAsync(_context, InputOf(step.Layer), random, this)
