@@ -1,5 +1,5 @@
 # Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, bench or clean; see build.sh, which this
-# mirrors. Wants the .NET SDK 10, CMake, MinGW-w64 gcc with make, and GMP; installs nothing.
+# mirrors. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc and GMP; installs nothing.
 param(
   [ValidateSet('build', 'demo', 'test', 'bench', 'clean')] [string] $Command = 'build',
   [Parameter(ValueFromRemainingArguments)] [string[]] $Options = @()
@@ -20,9 +20,9 @@ if ($Command -eq 'clean') {
   exit 0
 }
 
-foreach ($tool in 'dotnet', 'cmake') {
+foreach ($tool in 'dotnet', 'cmake', 'ninja') {
   if (-not (Get-Command $tool -ErrorAction SilentlyContinue)) {
-    Write-Error "build.ps1: install $tool (winget install Microsoft.DotNet.SDK.10 Kitware.CMake), then run this again"
+    Write-Error "build.ps1: install $tool (winget install Microsoft.DotNet.SDK.10 Kitware.CMake Ninja-build.Ninja), then run this again"
   }
 }
 

@@ -17,19 +17,19 @@ fail() {
 }
 
 prerequisites_met() {
-    have cc && have cmake && have make && { have brew || echo '#include <gmp.h>' | cc -E - >/dev/null 2>&1; }
+    have cc && have cmake && have ninja && { have brew || echo '#include <gmp.h>' | cc -E - >/dev/null 2>&1; }
 }
 
 install_prerequisites() {
     local as_root=() install update=
     if have apt-get; then
-        update='apt-get update' install='apt-get install -y --no-install-recommends gcc libc6-dev make cmake libgmp-dev'
+        update='apt-get update' install='apt-get install -y --no-install-recommends gcc libc6-dev cmake ninja-build libgmp-dev'
     elif have dnf; then
-        install='dnf install -y gcc make cmake gmp-devel'
+        install='dnf install -y gcc cmake ninja-build gmp-devel'
     elif have brew; then
-        install='brew install cmake gmp'
+        install='brew install cmake ninja gmp'
     else
-        fail 'install a C compiler, make, CMake and the headers of GMP, then run this again'
+        fail 'install a C compiler, CMake, Ninja and the headers of GMP, then run this again'
     fi
 
     if ! have brew && [ "$(id -u)" -ne 0 ]; then

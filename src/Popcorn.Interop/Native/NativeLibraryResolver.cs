@@ -16,9 +16,9 @@ internal static class NativeLibraryResolver
             return 0;
         }
 
-        // "lib" on every system: a plain popcorn.dll would collide with the managed popcorn.dll of the command line.
-        string file = "libpopcorn" +
-            (OperatingSystem.IsWindows() ? ".dll" : OperatingSystem.IsMacOS() ? ".dylib" : ".so");
+        string file = OperatingSystem.IsWindows() ? $"{name}.dll"
+            : OperatingSystem.IsMacOS() ? $"lib{name}.dylib"
+            : $"lib{name}.so";
         string home = AppContext.BaseDirectory;
         string packaged = Path.Combine(home, "runtimes", RuntimeInformation.RuntimeIdentifier, "native", file);
         if (NativeLibrary.TryLoad(Path.Combine(home, file), out nint library)

@@ -5,7 +5,7 @@ namespace Popcorn.Interop.Native;
 /// <summary>The exports of <c>native/include/popcorn.h</c>, one to one; that header documents them.</summary>
 internal static unsafe partial class NativeMethods
 {
-    internal const string Library = "popcorn";
+    internal const string Library = "popcorn_native";
 
     [LibraryImport(Library, EntryPoint = "pc_get_info")]
     internal static partial int GetInfo(ref NativeLibraryInfo info);
