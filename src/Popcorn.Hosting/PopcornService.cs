@@ -143,12 +143,21 @@ internal sealed partial class PopcornService
                         .ConfigureAwait(false);
                 }
             }
+            catch (PopcornException e)
+            {
+                // The session has told the client.
+                _metrics.SessionFailed();
+                LogFailed(session, e.Message);
+                LogTrace(session, e);
+            }
             catch (Exception e)
             {
-                // Not only the engine's own errors: nothing that one client causes may reach the others.
+                // A defect of this program; still, it may end this session only.
                 _metrics.SessionFailed();
-                LogFailed(session, e is PopcornException ? e.Message : $"{e.GetType().Name}: {e.Message}");
+                LogFailed(session, $"{e.GetType().Name}: {e.Message}");
                 LogTrace(session, e);
+                await channel.CloseAsync(WebSocketCloseStatus.InternalServerError, "internal error")
+                    .ConfigureAwait(false);
             }
             finally
             {

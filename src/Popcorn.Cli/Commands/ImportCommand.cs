@@ -21,9 +21,9 @@ internal static class ImportCommand
         };
         Option<int> weightBits = new Option<int>("--weight-bits")
         {
-            Description = "Bits of a weight.",
+            Description = "Bits of a weight, sign included: 2 to 12.",
             DefaultValueFactory = _ => 8,
-        }.InRange(ImportOptions.MinWeightBits, ImportOptions.MaxWeightBits);
+        }.InRange(2, 12);
         Option<double> sparsity = new Option<double>("--sparsity")
         {
             Description = "Prune the weights of least magnitude until this fraction of all is zero (0 to 0.99).",
@@ -52,6 +52,7 @@ internal static class ImportCommand
                         WeightBits = parsed.GetValue(weightBits),
                         Sparsity = parsed.GetValue(sparsity),
                         InputScale = parsed.GetValue(inputScale),
+                        Report = Output.Note,
                     });
                 }
                 catch (PopcornException e)

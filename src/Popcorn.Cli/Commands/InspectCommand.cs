@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Popcorn.Cli.Terminal;
-using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
+using Popcorn.Engine.Sessions;
 using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
@@ -11,17 +11,19 @@ internal static class InspectCommand
 {
     public static Command Create()
     {
-        var model = new Argument<string>("model") { Description = "The integer network.", HelpName = "M.popcorn" };
+        var file = new Argument<string>("model") { Description = "The integer network.", HelpName = "M.popcorn" };
         Option<int> bits = KeygenCommand.BitsOption();
         var command = new Command("inspect", "Show a model's layers and the predicted cost of an inference.")
         {
-            model, bits,
+            file, bits,
         };
         command.SetWork((parsed, output, _) =>
         {
-            IntegerNetwork network = Files.LoadModel(parsed.GetRequiredValue(model));
+            string path = parsed.GetRequiredValue(file);
             int keyBits = parsed.GetValue(bits);
-            Inspection inspection = Inspection.Of(network, keyBits);
+            using var model = new ServedModel(Path.GetFileNameWithoutExtension(path), Files.LoadModel(path));
+            Inspection inspection = Inspection.Of(
+                model, keyBits, KernelTimes.Measure(keyBits), Environment.ProcessorCount);
             if (output.IsJson)
             {
                 Output.WriteJson(Report(inspection, keyBits), ReportJson.Default.InspectReport);
@@ -58,7 +60,7 @@ internal static class InspectCommand
     {
         Table table = Tables.Create(
             "layer", "kind", ">outputs", ">macs", ">non-zero", "strategy", ">products", ">bound bits");
-        foreach (LayerInspection layer in inspection.Layers)
+        foreach (LayerReport layer in inspection.Layers)
         {
             table.AddCells(
                 layer.Name,
@@ -72,7 +74,7 @@ internal static class InspectCommand
         }
 
         output.Screen.Write(table);
-        var cost = inspection.Predicted;
+        Prediction cost = inspection.Predicted;
         output.Line(
             $"One inference under a key of {keyBits} bits, predicted: {Units.Seconds(cost.Seconds)}, "
             + $"{Units.Bytes(cost.BytesUp)} up, {Units.Bytes(cost.BytesDown)} down, {cost.Rounds} rounds, "
