@@ -1,0 +1,110 @@
+using System.Buffers.Binary;
+using Google.Protobuf;
+using Popcorn.Engine.Import.Onnx;
+
+namespace Popcorn.Engine.Import;
+
+/// <summary>A constant tensor: initializer, Constant node, or what was folded from them.</summary>
+/// <param name="Dims">Its sides; none for a scalar.</param>
+/// <param name="Values">Its elements, the last side fastest. Integers beyond 2^53 lose their last bits.</param>
+internal sealed record Constant(int[] Dims, double[] Values)
+{
+    private const int Float = 1, UInt8 = 2, Int8 = 3, UInt16 = 4, Int16 = 5, Int32 = 6, Int64 = 7, Bool = 9;
+    private const int Float16 = 10, Double = 11;
+
+    public static Constant Scalar(double value) => new([], [value]);
+
+    public static Constant Vector(double[] values) => new([values.Length], values);
+
+    /// <summary>Reads a tensor in whichever of its fields the data stands.</summary>
+    /// <exception cref="Refusal">The type is unknown, or shape and data do not fit.</exception>
+    public static Constant Read(TensorProto tensor)
+    {
+        if (tensor.DataLocation == TensorProto.Types.DataLocation.External)
+        {
+            throw new Refusal("its data lies in another file; save the network as a single file");
+        }
+
+        var dims = new int[tensor.Dims.Count];
+        Int128 count = 1;
+        for (int i = 0; i < dims.Length; i++)
+        {
+            if (tensor.Dims[i] is < 0 or > int.MaxValue)
+            {
+                throw new Refusal($"side {i + 1} of its shape is {tensor.Dims[i]}");
+            }
+
+            dims[i] = (int)tensor.Dims[i];
+            count *= dims[i];
+            if (count > int.MaxValue)
+            {
+                throw new Refusal("its shape is too large");
+            }
+        }
+
+        double[] values = tensor.RawData.Length > 0 ? ReadRaw(tensor) : ReadTyped(tensor);
+        return values.Length == count
+            ? new Constant(dims, values)
+            : throw new Refusal($"its shape asks for {count} elements and it holds {values.Length}");
+    }
+
+    /// <summary>Its only element.</summary>
+    public double Single => Values.Length == 1 ? Values[0] : throw new Refusal("a single constant was expected");
+
+    /// <summary>Its elements as integers: a shape, or axes.</summary>
+    public long[] Integers()
+    {
+        return Array.ConvertAll(
+            Values, v => double.IsInteger(v) && Math.Abs(v) < 1L << 53 ? (long)v : throw new Refusal($"{v} is no integer"));
+    }
+
+    private static double[] ReadRaw(TensorProto tensor)
+    {
+        ReadOnlySpan<byte> bytes = tensor.RawData.Span;
+        int size = tensor.DataType switch
+        {
+            UInt8 or Int8 or Bool => 1,
+            UInt16 or Int16 or Float16 => 2,
+            Float or Int32 => 4,
+            Double or Int64 => 8,
+            _ => throw UnknownType(tensor.DataType),
+        };
+        if (bytes.Length % size != 0)
+        {
+            throw new Refusal($"its {bytes.Length} bytes are no whole number of elements");
+        }
+
+        var values = new double[bytes.Length / size];
+        for (int i = 0; i < values.Length; i++)
+        {
+            ReadOnlySpan<byte> element = bytes.Slice(i * size, size);
+            values[i] = tensor.DataType switch
+            {
+                Float => BinaryPrimitives.ReadSingleLittleEndian(element),
+                Double => BinaryPrimitives.ReadDoubleLittleEndian(element),
+                Float16 => (double)BinaryPrimitives.ReadHalfLittleEndian(element),
+                Int64 => BinaryPrimitives.ReadInt64LittleEndian(element),
+                Int32 => BinaryPrimitives.ReadInt32LittleEndian(element),
+                Int16 => BinaryPrimitives.ReadInt16LittleEndian(element),
+                UInt16 => BinaryPrimitives.ReadUInt16LittleEndian(element),
+                Int8 => (sbyte)element[0],
+                _ => element[0],
+            };
+        }
+
+        return values;
+    }
+
+    private static double[] ReadTyped(TensorProto tensor) => tensor.DataType switch
+    {
+        Float => [.. tensor.FloatData],
+        Double => [.. tensor.DoubleData],
+        Int64 => [.. tensor.Int64Data],
+        Int32 or Int16 or Int8 or UInt16 or UInt8 or Bool => [.. tensor.Int32Data],
+        Float16 => [.. tensor.Int32Data.Select(bits => (double)BitConverter.UInt16BitsToHalf((ushort)bits))],
+        _ => throw UnknownType(tensor.DataType),
+    };
+
+    private static Refusal UnknownType(int type) =>
+        new($"its elements are of ONNX type {type}; save the weights as floating-point numbers");
+}

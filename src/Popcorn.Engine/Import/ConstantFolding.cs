@@ -1,0 +1,204 @@
+using Popcorn.Engine.Import.Onnx;
+
+namespace Popcorn.Engine.Import;
+
+/// <summary>Nodes whose inputs are all constant, and the rules of reshaping that they share with signals.</summary>
+internal static class ConstantFolding
+{
+    public static bool IsSupported(string op) => op is "Constant" or "Transpose";
+
+    /// <summary>The value of a node without inputs that depend on the image.</summary>
+    public static Constant Fold(OnnxNode node, object[] inputs)
+    {
+        if (node.Operator == "Constant")
+        {
+            return ReadConstant(node);
+        }
+
+        if (inputs.Length == 0 || inputs[0] is not Constant x)
+        {
+            throw new Refusal("its first input is missing; the file is damaged");
+        }
+
+        return node.Operator switch
+        {
+            "Identity" => x,
+            "Transpose" => Transpose(x, node.Ints("perm")),
+            "Flatten" or "Reshape" or "Squeeze" or "Unsqueeze" => Reshape(
+                x, NewDims(node, x.Dims, inputs.Length > 1 ? inputs[1] as Constant : null, hasBatch: false)),
+            _ => throw new Refusal("all its inputs are constant; fold constants before exporting"),
+        };
+    }
+
+    /// <summary>Sides after Flatten, Reshape, Squeeze or Unsqueeze.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="dims">Sides before.</param>
+    /// <param name="argument">Its second input: the shape or the axes.</param>
+    /// <param name="hasBatch">Whether the first side is the batch, which squeezing leaves, whatever it is.</param>
+    public static int[] NewDims(OnnxNode node, int[] dims, Constant? argument, bool hasBatch)
+    {
+        switch (node.Operator)
+        {
+            case "Flatten":
+                int axis = Axis(node.Int("axis", 1), dims.Length, dims.Length);
+                return [Product(dims[..axis]), Product(dims[axis..])];
+            case "Reshape":
+                return Resolve(
+                    dims,
+                    argument?.Integers() ?? throw new Refusal("its new shape is not constant"),
+                    node.Flag("allowzero"));
+            default:
+                long[]? axes = argument?.Integers() ?? node.Ints("axes")?.Select(a => (long)a).ToArray();
+                return node.Operator == "Squeeze" ? Squeeze(dims, axes, hasBatch) : Unsqueeze(dims, axes);
+        }
+    }
+
+    private static int[] Resolve(int[] dims, long[] shape, bool allowZero)
+    {
+        var result = new int[shape.Length];
+        int open = -1;
+        for (int i = 0; i < shape.Length; i++)
+        {
+            switch (shape[i])
+            {
+                case -1 when open < 0:
+                    open = i;
+                    result[i] = 1;
+                    break;
+                case 0 when !allowZero && i < dims.Length:
+                    result[i] = dims[i];
+                    break;
+                case > 0 and <= int.MaxValue:
+                    result[i] = (int)shape[i];
+                    break;
+                default:
+                    throw new Refusal($"its new shape {string.Join('x', shape)} is not valid; the file is damaged");
+            }
+        }
+
+        if (open >= 0)
+        {
+            result[open] = Product(dims) / Product(result);
+        }
+
+        return result;
+    }
+
+    private static int[] Squeeze(int[] dims, long[]? axes, bool hasBatch)
+    {
+        if (axes is null)
+        {
+            return [.. dims.Where((side, i) => side != 1 || (hasBatch && i == 0))];
+        }
+
+        HashSet<int> dropped = [.. axes.Select(a => Axis(a, dims.Length, dims.Length - 1))];
+        return dropped.All(a => dims[a] == 1)
+            ? [.. dims.Where((_, i) => !dropped.Contains(i))]
+            : throw new Refusal("it squeezes a side that is not 1; the file is damaged");
+    }
+
+    private static int[] Unsqueeze(int[] dims, long[]? axes)
+    {
+        if (axes is null || axes.Length > 8)
+        {
+            throw new Refusal("its axes are missing");
+        }
+
+        int rank = dims.Length + axes.Length;
+        HashSet<int> added = [.. axes.Select(a => Axis(a, rank, rank - 1))];
+        if (added.Count != axes.Length)
+        {
+            throw new Refusal("its axes are not distinct; the file is damaged");
+        }
+
+        var rest = new Queue<int>(dims);
+        return [.. Enumerable.Range(0, rank).Select(i => added.Contains(i) ? 1 : rest.Dequeue())];
+    }
+
+    private static Constant Reshape(Constant x, int[] dims) => Product(dims) == x.Values.Length
+        ? x with { Dims = dims }
+        : throw new Refusal($"{Signal.Describe(x.Dims)} cannot be reshaped to {Signal.Describe(dims)}");
+
+    private static Constant Transpose(Constant x, int[]? permutation)
+    {
+        int rank = x.Dims.Length;
+        permutation ??= [.. Enumerable.Range(0, rank).Reverse()];
+        if (!permutation.Order().SequenceEqual(Enumerable.Range(0, rank)))
+        {
+            throw new Refusal("its perm is no permutation; the file is damaged");
+        }
+
+        int[] steps = new int[rank];
+        for (int i = rank - 1, step = 1; i >= 0; i--)
+        {
+            steps[i] = step;
+            step *= x.Dims[i];
+        }
+
+        int[] dims = [.. permutation.Select(p => x.Dims[p])];
+        var values = new double[x.Values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            int rest = i, at = 0;
+            for (int d = rank - 1; d >= 0; d--)
+            {
+                at += rest % dims[d] * steps[permutation[d]];
+                rest /= dims[d];
+            }
+
+            values[i] = x.Values[at];
+        }
+
+        return new Constant(dims, values);
+    }
+
+    private static Constant ReadConstant(OnnxNode node)
+    {
+        if (node.Attribute("value") is { T: { } tensor })
+        {
+            return Constant.Read(tensor);
+        }
+
+        if (node.Attribute("value_float") is { } single)
+        {
+            return Constant.Scalar(single.F);
+        }
+
+        if (node.Attribute("value_floats") is { } floats)
+        {
+            return Constant.Vector([.. floats.Floats]);
+        }
+
+        if (node.Attribute("value_int") is { } integer)
+        {
+            return Constant.Scalar(integer.I);
+        }
+
+        return node.Attribute("value_ints") is { } integers
+            ? Constant.Vector([.. integers.Ints])
+            : throw new Refusal("it holds neither numbers nor a tensor of numbers");
+    }
+
+    private static int Axis(long axis, int rank, int most)
+    {
+        long resolved = axis < 0 ? axis + rank : axis;
+        return resolved >= 0 && resolved <= most
+            ? (int)resolved
+            : throw new Refusal($"its axis {axis} does not exist in {rank} sides; the file is damaged");
+    }
+
+    private static int Product(IEnumerable<int> dims)
+    {
+        Int128 product = 1;
+        foreach (int side in dims)
+        {
+            product *= side;
+            if (product > int.MaxValue)
+            {
+                throw new Refusal("a shape in it is too large");
+            }
+        }
+
+        return (int)product;
+    }
+}

@@ -1,0 +1,140 @@
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Import;
+
+/// <summary>
+/// A node of the floating-point network between file and integers: a graph whose nodes know what they read. Nodes are
+/// compared by reference.
+/// </summary>
+/// <param name="name">The ONNX node's name.</param>
+/// <param name="shape">Shape of its value.</param>
+/// <param name="sources">What it reads.</param>
+internal abstract class FloatNode(string name, Shape shape, params IReadOnlyList<FloatNode> sources)
+{
+    public string Name { get; } = name;
+
+    public Shape Shape { get; } = shape;
+
+    public IReadOnlyList<FloatNode> Sources { get; } = sources;
+
+    /// <summary>What it reads first.</summary>
+    public FloatNode Source => Sources[0];
+
+    /// <summary>The same node, reading other nodes of the same shapes.</summary>
+    public abstract FloatNode Reading(IReadOnlyList<FloatNode> sources);
+}
+
+/// <summary>The network's input.</summary>
+internal sealed class FloatInput(string name, Shape shape) : FloatNode(name, shape)
+{
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) => this;
+}
+
+/// <summary>Grouped convolution or, with a window that covers the plane, a fully connected layer.</summary>
+internal sealed class FloatLinear(
+    string name, FloatNode source, Window window, int groups, double[] weights, double[] bias)
+    : FloatNode(name, new Shape(bias.Length, window.OutputHeight, window.OutputWidth), source)
+{
+    public Window Window { get; } = window;
+
+    public int Groups { get; } = groups;
+
+    /// <summary>[output channel][input channel within the group][tap], flat.</summary>
+    public double[] Weights { get; } = weights;
+
+    /// <summary>One for each output channel.</summary>
+    public double[] Bias { get; } = bias;
+
+    /// <summary>Weights of one output channel.</summary>
+    public int Fan => Weights.Length / Bias.Length;
+
+    /// <summary>Input channel that a weight sees.</summary>
+    public int InputChannelOf(int output, int weight) =>
+        output / (Bias.Length / Groups) * (Source.Shape.Channels / Groups) + weight / Window.Taps;
+
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
+        new FloatLinear(Name, sources[0], Window, Groups, Weights, Bias);
+}
+
+/// <summary>Mean over a window, channel by channel; every window is whole, padding counting as zeros.</summary>
+internal sealed class FloatAveragePool(string name, FloatNode source, Window window)
+    : FloatNode(name, new Shape(source.Shape.Channels, window.OutputHeight, window.OutputWidth), source)
+{
+    public Window Window { get; } = window;
+
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
+        new FloatAveragePool(Name, sources[0], Window);
+}
+
+/// <summary>x·scale + shift with one pair for each channel, or for each element.</summary>
+internal sealed class FloatAffine(string name, FloatNode source, double[] scale, double[] shift)
+    : FloatNode(name, source.Shape, source)
+{
+    public double[] Scale { get; } = scale;
+
+    public double[] Shift { get; } = shift;
+
+    public bool IsPerChannel => Scale.Length == Shape.Channels;
+
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
+        new FloatAffine(Name, sources[0], Scale, Shift);
+}
+
+/// <summary>max(x, 0).</summary>
+internal sealed class FloatRelu(string name, FloatNode source) : FloatNode(name, source.Shape, source)
+{
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) => new FloatRelu(Name, sources[0]);
+}
+
+/// <summary>x².</summary>
+internal sealed class FloatSquare(string name, FloatNode source) : FloatNode(name, source.Shape, source)
+{
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) => new FloatSquare(Name, sources[0]);
+}
+
+/// <summary>Maximum over a window, with zero as one more player or without.</summary>
+internal sealed class FloatMaxPool(string name, FloatNode source, Window window, bool withZero)
+    : FloatNode(name, new Shape(source.Shape.Channels, window.OutputHeight, window.OutputWidth), source)
+{
+    public Window Window { get; } = window;
+
+    public bool WithZero { get; } = withZero;
+
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
+        new FloatMaxPool(Name, sources[0], Window, WithZero);
+}
+
+/// <summary>Walks over graphs.</summary>
+internal static class FloatGraph
+{
+    /// <summary>All nodes that a node depends on, itself last, each after what it reads.</summary>
+    public static List<FloatNode> InOrder(FloatNode output)
+    {
+        var order = new List<FloatNode>();
+        var done = new HashSet<FloatNode>();
+        var pending = new Stack<FloatNode>([output]);
+        while (pending.TryPeek(out FloatNode? node))
+        {
+            bool ready = true;
+            foreach (FloatNode source in node.Sources)
+            {
+                if (!done.Contains(source))
+                {
+                    pending.Push(source);
+                    ready = false;
+                }
+            }
+
+            if (ready)
+            {
+                pending.Pop();
+                if (done.Add(node))
+                {
+                    order.Add(node);
+                }
+            }
+        }
+
+        return order;
+    }
+}

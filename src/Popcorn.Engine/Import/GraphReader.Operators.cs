@@ -1,0 +1,408 @@
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Import;
+
+/// <summary>What every operator means.</summary>
+internal sealed partial class GraphReader
+{
+    /// <summary>
+    /// Most numbers that the constants of element-wise operators may be spread out to: a small file must not ask for
+    /// more memory than its network deserves.
+    /// </summary>
+    private const long MostSpread = 1L << 26;
+
+    private long _spread;
+
+    private static bool IsSupported(string op) =>
+        op is "Conv" or "Gemm" or "MatMul" or "BatchNormalization" or "Relu" or "Pow" or "MaxPool" or "AveragePool"
+            or "GlobalMaxPool" or "GlobalAveragePool" or "Add" or "Sub" or "Mul" or "Div" or "Flatten" or "Reshape"
+            or "Squeeze" or "Unsqueeze" or "Identity" or "Dropout" or "Softmax" or "LogSoftmax"
+        || ConstantFolding.IsSupported(op);
+
+    private Signal ReadSignal(OnnxNode node, object[] inputs)
+    {
+        bool onlyReshapes =
+            node.Operator is "Identity" or "Dropout" or "Flatten" or "Reshape" or "Squeeze" or "Unsqueeze";
+        if (!onlyReshapes && inputs.OfType<Signal>().Any(s => s.IsProbability))
+        {
+            throw new Refusal("it computes with the result of a Softmax, which can only stand at the end");
+        }
+
+        return node.Operator switch
+        {
+            "Conv" => Conv(node, inputs),
+            "Gemm" => Gemm(node, inputs),
+            "MatMul" => MatMul(node, inputs),
+            "BatchNormalization" => BatchNormalization(node, inputs),
+            "Relu" => Relu(node, inputs),
+            "Pow" => Pow(node, inputs),
+            "Add" or "Sub" or "Mul" or "Div" => Arithmetic(node, inputs),
+            "MaxPool" => MaxPool(node, inputs),
+            "AveragePool" => AveragePool(node, inputs),
+            "GlobalMaxPool" => Global(node, inputs, (name, x, window) => new FloatMaxPool(name, x, window, false)),
+            "GlobalAveragePool" => Global(node, inputs, (name, x, window) => new FloatAveragePool(name, x, window)),
+            "Softmax" or "LogSoftmax" => Softmax(node, inputs),
+            "Identity" or "Dropout" => SignalAt(inputs, 0),
+            "Flatten" or "Reshape" or "Squeeze" or "Unsqueeze" => Reshape(node, inputs),
+            _ => throw new Refusal("it is supported for constants only and depends on the input here"),
+        };
+    }
+
+    private static Signal Conv(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0).RequirePlane();
+        Constant weights = ConstantAt(inputs, 1);
+        if (weights.Dims is not [int outputs, int inputsPerGroup, int kernelY, int kernelX])
+        {
+            throw new Refusal("its weights have not four sides; only two-dimensional convolutions can be imported");
+        }
+
+        if (node.Ints("kernel_shape") is { } kernel && !kernel.AsSpan().SequenceEqual([kernelY, kernelX]))
+        {
+            throw new Refusal("its kernel_shape differs from its weights' shape; the file is damaged");
+        }
+
+        int groups = node.Int("group", 1);
+        if (groups < 1 || outputs < 1 || outputs % groups != 0
+            || (long)groups * inputsPerGroup != x.Node.Shape.Channels)
+        {
+            throw new Refusal(
+                $"{groups} groups of {inputsPerGroup} input channels and {outputs} output channels do not fit the "
+                + $"{x.Node.Shape.Channels} channels it reads; the file is damaged");
+        }
+
+        Window window = OnnxWindow.Read(node, (kernelY, kernelX), x.Node.Shape).Window;
+        return x.Plane(Linear(node, x.Node, window, groups, weights.Values, Bias(inputs, 2, outputs)));
+    }
+
+    private static Signal Gemm(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0).RequireVector();
+        if (node.Flag("transA"))
+        {
+            throw new Refusal("its transA is set; feed it N×features");
+        }
+
+        double alpha = node.Float("alpha", 1);
+        double beta = node.Float("beta", 1);
+        (double[] weights, int outputs) = Matrix(x, ConstantAt(inputs, 1), node.Flag("transB"));
+        double[] bias = Bias(inputs, 2, outputs);
+        return x.Vector(Linear(
+            node, x.Node, Whole(x.Node.Shape), 1,
+            Array.ConvertAll(weights, w => alpha * w), Array.ConvertAll(bias, b => beta * b)));
+    }
+
+    private static Signal MatMul(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0).RequireVector();
+        (double[] weights, int outputs) = Matrix(x, ConstantAt(inputs, 1), transposed: false);
+        return x.Vector(Linear(node, x.Node, Whole(x.Node.Shape), 1, weights, new double[outputs]));
+    }
+
+    /// <summary>Weights as [output][input], whichever way the file holds them.</summary>
+    private static (double[] Weights, int Outputs) Matrix(Signal x, Constant matrix, bool transposed)
+    {
+        int features = x.Node.Shape.Size;
+        if (matrix.Dims is not [int rows, int columns] || (transposed ? columns : rows) != features
+            || matrix.Values.Length == 0)
+        {
+            throw new Refusal(
+                $"its weights are {Signal.Describe(matrix.Dims)} and it reads {features} features; the file is damaged");
+        }
+
+        if (transposed)
+        {
+            return (matrix.Values, rows);
+        }
+
+        var weights = new double[matrix.Values.Length];
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column++)
+            {
+                weights[column * rows + row] = matrix.Values[row * columns + column];
+            }
+        }
+
+        return (weights, columns);
+    }
+
+    private static double[] Bias(object[] inputs, int index, int outputs)
+    {
+        if (index >= inputs.Length || inputs[index] == Absent)
+        {
+            return new double[outputs];
+        }
+
+        Constant bias = ConstantAt(inputs, index);
+        if (bias.Values.Length == 1)
+        {
+            return [.. Enumerable.Repeat(bias.Values[0], outputs)];
+        }
+
+        return bias.Values.Length == outputs
+            ? bias.Values
+            : throw new Refusal($"it has {bias.Values.Length} biases for {outputs} outputs; the file is damaged");
+    }
+
+    private static FloatLinear Linear(
+        OnnxNode node, FloatNode source, Window window, int groups, double[] weights, double[] bias)
+    {
+        RequireFinite(weights);
+        RequireFinite(bias);
+        var output = new Shape(bias.Length, window.OutputHeight, window.OutputWidth);
+        if (!output.IsValid || !window.IsValid || weights.Length > NetworkValidator.MaxWeights)
+        {
+            throw new Refusal($"its output of {output} or its {weights.Length} weights are more than can be evaluated");
+        }
+
+        // Copies: layers may share an initializer, and pruning changes weights in place.
+        return new FloatLinear(node.Name, source, window, groups, [.. weights], [.. bias]);
+    }
+
+    private Signal BatchNormalization(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        if (node.Flag("training_mode"))
+        {
+            throw new Refusal("it is in training mode; export the network for inference");
+        }
+
+        double epsilon = node.Float("epsilon", 1e-5f);
+        double[] gamma = ConstantAt(inputs, 1).Values;
+        double[] beta = ConstantAt(inputs, 2).Values;
+        double[] mean = ConstantAt(inputs, 3).Values;
+        double[] variance = ConstantAt(inputs, 4).Values;
+        int channels = x.Dims.Length >= 2 ? x.Dims[1] : 0;
+        if (new[] { gamma, beta, mean, variance }.Any(p => p.Length != channels))
+        {
+            throw new Refusal($"its parameters do not fit the {channels} channels it reads; the file is damaged");
+        }
+
+        double[] scale = [.. gamma.Zip(variance, (g, v) => g / Math.Sqrt(v + epsilon))];
+        double[] shift = [.. beta.Zip(mean, scale).Select(p => p.First - p.Third * p.Second)];
+        int[] sides = [channels, .. Enumerable.Repeat(1, x.Dims.Length - 2)];
+        return Affine(node, x, new Constant(sides, scale), new Constant(sides, shift));
+    }
+
+    private static Signal Relu(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        return x.Same(new FloatRelu(node.Name, x.Node));
+    }
+
+    private static Signal Pow(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        double exponent = ConstantAt(inputs, 1).Single;
+        return exponent == 2
+            ? x.Same(new FloatSquare(node.Name, x.Node))
+            : throw new Refusal($"only the exponent 2 can be evaluated, not {exponent}");
+    }
+
+    private Signal Arithmetic(OnnxNode node, object[] inputs)
+    {
+        if (inputs.Length != 2)
+        {
+            throw Missing(inputs.Length);
+        }
+
+        if (inputs[0] is Signal left && inputs[1] is Signal right)
+        {
+            return node.Operator == "Mul" && left.Node == right.Node && left.Dims.AsSpan().SequenceEqual(right.Dims)
+                ? left.Same(new FloatSquare(node.Name, left.Node))
+                : throw new Refusal(
+                    "it joins two branches that depend on the input, which is not supported; use a chain of layers");
+        }
+
+        bool constantFirst = inputs[0] is Constant;
+        Signal x = SignalAt(inputs, constantFirst ? 1 : 0);
+        Constant c = ConstantAt(inputs, constantFirst ? 0 : 1);
+        Constant one = Constant.Scalar(1);
+        Constant zero = Constant.Scalar(0);
+        return node.Operator switch
+        {
+            "Add" => Affine(node, x, one, c),
+            "Mul" => Affine(node, x, c, zero),
+            "Sub" when constantFirst => Affine(node, x, Constant.Scalar(-1), c),
+            "Sub" => Affine(node, x, one, c with { Values = Array.ConvertAll(c.Values, v => -v) }),
+            "Div" when constantFirst => throw new Refusal("it divides by a value that depends on the input"),
+            _ => Affine(node, x, c with { Values = Array.ConvertAll(c.Values, v => 1 / v) }, zero),
+        };
+    }
+
+    private Signal Affine(OnnxNode node, Signal x, Constant scale, Constant shift)
+    {
+        double[] scales = Spread(scale, x);
+        double[] shifts = Spread(shift, x);
+        if (IsPerChannel(scales, x.Node.Shape) && IsPerChannel(shifts, x.Node.Shape))
+        {
+            scales = PerChannel(scales, x.Node.Shape);
+            shifts = PerChannel(shifts, x.Node.Shape);
+        }
+
+        RequireFinite(scales);
+        RequireFinite(shifts);
+        return x.Same(new FloatAffine(node.Name, x.Node, scales, shifts));
+    }
+
+    /// <summary>A constant as it meets the elements of a signal, one for each, by ONNX's rules of broadcasting.</summary>
+    private double[] Spread(Constant constant, Signal x)
+    {
+        _spread += x.Node.Shape.Size;
+        if (_spread > MostSpread)
+        {
+            throw new Refusal("the element-wise operators up to here are more than can be imported");
+        }
+
+        int[] dims = x.Dims;
+        if (dims.Length == 0 || dims[0] != x.Batch)
+        {
+            throw new Refusal($"it reads {Signal.Describe(dims)}, whose first side is not the batch");
+        }
+
+        int[] steps = new int[dims.Length];
+        int step = 1;
+        for (int i = 1; i <= Math.Max(dims.Length, constant.Dims.Length); i++)
+        {
+            int side = i <= constant.Dims.Length ? constant.Dims[^i] : 1;
+            int expected = i <= dims.Length ? dims[^i] : 1;
+            bool isBatch = i == dims.Length;
+            if (side != 1 && (side != expected || isBatch))
+            {
+                throw new Refusal(
+                    $"its constant of {Signal.Describe(constant.Dims)} does not fit {Signal.Describe(dims)}; use one for "
+                    + "each channel or one for all");
+            }
+
+            if (side != 1)
+            {
+                steps[^i] = step;
+            }
+
+            step *= side;
+        }
+
+        var result = new double[x.Node.Shape.Size];
+        for (int i = 0; i < result.Length; i++)
+        {
+            int rest = i, at = 0;
+            for (int d = dims.Length - 1; d >= 0; d--)
+            {
+                at += rest % dims[d] * steps[d];
+                rest /= dims[d];
+            }
+
+            result[i] = constant.Values[at];
+        }
+
+        return result;
+    }
+
+    private static bool IsPerChannel(double[] values, Shape shape)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!values[i].Equals(values[i / shape.Area * shape.Area]))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    private static double[] PerChannel(double[] values, Shape shape) =>
+        [.. Enumerable.Range(0, shape.Channels).Select(c => values[c * shape.Area])];
+
+    private static Signal MaxPool(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0).RequirePlane();
+        Window window = OnnxWindow.Read(node, Kernel(node), x.Node.Shape).Window;
+        return window.AlwaysSees(x.Node.Shape.Height, x.Node.Shape.Width)
+            ? x.Plane(new FloatMaxPool(node.Name, x.Node, window, withZero: false))
+            : throw new Refusal("one of its windows lies wholly in the padding; give it less padding");
+    }
+
+    private static Signal AveragePool(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0).RequirePlane();
+        OnnxWindow window = OnnxWindow.Read(node, Kernel(node), x.Node.Shape);
+        bool whole = node.Flag("count_include_pad")
+            ? window.AlwaysWithinPadding
+            : window.Window.AlwaysWithin(x.Node.Shape.Height, x.Node.Shape.Width);
+        if (!whole)
+        {
+            throw new Refusal(
+                "some of its windows cover fewer elements than others (padding that does not count, or ceil_mode); use a "
+                + "pool whose windows are all whole, or count_include_pad = 1");
+        }
+
+        return x.Plane(AveragePool(node.Name, x.Node, window.Window));
+    }
+
+    private static FloatAveragePool AveragePool(string name, FloatNode source, Window window) =>
+        (long)source.Shape.Channels * window.Taps <= Shape.MaxSize
+            ? new FloatAveragePool(name, source, window)
+            : throw new Refusal("its window is too large for what can be evaluated");
+
+    private static (int Y, int X) Kernel(OnnxNode node) => node.Ints("kernel_shape") switch
+    {
+        [int y, int x] => (y, x),
+        _ => throw new Refusal("its kernel_shape has not two entries; only two-dimensional pools can be imported"),
+    };
+
+    private static Signal Global(OnnxNode node, object[] inputs, Func<string, FloatNode, Window, FloatNode> pool)
+    {
+        Signal x = SignalAt(inputs, 0).RequirePlane();
+        return x.Plane(pool(node.Name, x.Node, Whole(x.Node.Shape)));
+    }
+
+    private Signal Softmax(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        int axis = node.Int("axis", 1);
+        axis = axis < 0 ? axis + x.Dims.Length : axis;
+        // Older opsets flatten from the axis on, so that axis 1 means the classes in any case.
+        if (axis < 0 || axis >= x.Dims.Length || (axis != 1 && x.Dims[axis] != x.Node.Shape.Size)
+            || x.Node.Shape.Area != 1)
+        {
+            throw new Refusal("it does not run over all classes; remove it, for the scores rank alike without it");
+        }
+
+        _report?.Invoke($"{node.Operator} '{node.Name}' was dropped: the ranking of the classes is the same without it.");
+        return x with { IsProbability = true };
+    }
+
+    private static Signal Reshape(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        return x.Reshaped(ConstantFolding.NewDims(node, x.Dims, inputs.Length > 1 ? inputs[1] as Constant : null, hasBatch: true));
+    }
+
+    private static Window Whole(Shape shape)
+    {
+        Window window = Window.Whole(shape.Height, shape.Width);
+        return window.IsValid ? window : throw new Refusal($"it covers a plane of {shape}, more than can be evaluated");
+    }
+
+    private static void RequireFinite(double[] values)
+    {
+        if (!Array.TrueForAll(values, double.IsFinite))
+        {
+            throw new Refusal("its weights or constants hold a value that is no finite number; train or export it again");
+        }
+    }
+
+    private static Signal SignalAt(object[] inputs, int index) => index >= inputs.Length || inputs[index] == Absent
+        ? throw Missing(index)
+        : inputs[index] as Signal
+            ?? throw new Refusal($"its input {index + 1} is constant; the value that depends on the image must stand there");
+
+    private static Constant ConstantAt(object[] inputs, int index) => index >= inputs.Length || inputs[index] == Absent
+        ? throw Missing(index)
+        : inputs[index] as Constant
+            ?? throw new Refusal($"its input {index + 1} depends on the image; only constants can stand there");
+
+    private static Refusal Missing(int index) => new($"its input {index + 1} is missing; the file is damaged");
+}

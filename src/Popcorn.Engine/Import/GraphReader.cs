@@ -1,0 +1,168 @@
+using Popcorn.Engine.Import.Onnx;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Import;
+
+/// <summary>
+/// Reads an ONNX graph into floating-point nodes, one ONNX node at a time; all that cannot be read is collected before
+/// anything is refused.
+/// </summary>
+internal sealed partial class GraphReader
+{
+    private const string SupportedOperators =
+        "Conv, Gemm, MatMul, BatchNormalization, Relu, Mul(x, x), Pow(x, 2), MaxPool, AveragePool, GlobalMaxPool, "
+        + "GlobalAveragePool, Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout, constants, Add, Sub, Mul and Div "
+        + "with constants, and a final Softmax or LogSoftmax";
+
+    private readonly GraphProto _graph;
+    private readonly Action<string>? _report;
+    private readonly List<string> _findings = [];
+
+    /// <summary>
+    /// Every name that is known: a <see cref="Signal"/>, a <see cref="Constant"/>, or null for what depends on a node
+    /// that could not be read.
+    /// </summary>
+    private readonly Dictionary<string, object?> _values = [];
+
+    private GraphReader(GraphProto graph, Action<string>? report)
+    {
+        _graph = graph;
+        _report = report;
+    }
+
+    /// <summary>The node whose value is the graph's output.</summary>
+    /// <exception cref="PopcornException">Names every finding.</exception>
+    public static FloatNode Read(GraphProto graph, Action<string>? report)
+    {
+        var reader = new GraphReader(graph, report);
+        FloatNode? output = reader.Read();
+        return output is not null && reader._findings.Count == 0
+            ? output
+            : throw new PopcornException(Describe(reader._findings));
+    }
+
+    private static string Describe(List<string> findings) => findings is [string single]
+        ? $"This network cannot be imported: {single}."
+        : $"This network cannot be imported ({findings.Count} findings):\n"
+            + string.Join('\n', findings.Select(f => $"- {f}."));
+
+    private FloatNode? Read()
+    {
+        foreach (TensorProto tensor in _graph.Initializer)
+        {
+            _values[tensor.Name] = Try($"initializer '{tensor.Name}'", () => Constant.Read(tensor));
+        }
+
+        ReadInput();
+        foreach (NodeProto proto in _graph.Node)
+        {
+            var node = new OnnxNode(proto);
+            object? value = Try($"node '{node.Name}' ({node.Operator})", () => ReadNode(node, proto.Domain));
+            for (int i = 0; i < node.Outputs.Count; i++)
+            {
+                // Further outputs (masks, indices, statistics) are unknown; whoever reads one is refused.
+                if (node.Outputs[i].Length > 0)
+                {
+                    _values[node.Outputs[i]] = i == 0 ? value : null;
+                }
+            }
+        }
+
+        return ReadOutput();
+    }
+
+    private T? Try<T>(string what, Func<T?> read)
+        where T : class
+    {
+        try
+        {
+            return read();
+        }
+        catch (Refusal e)
+        {
+            _findings.Add($"{what}: {e.Message}");
+            return null;
+        }
+    }
+
+    private void ReadInput()
+    {
+        ValueInfoProto[] inputs = [.. _graph.Input.Where(i => !_values.ContainsKey(i.Name))];
+        foreach (ValueInfoProto input in inputs)
+        {
+            _values[input.Name] = inputs.Length > 1
+                ? null
+                : Try($"input '{input.Name}'", () => Signal.Input(input));
+        }
+
+        if (inputs.Length != 1)
+        {
+            _findings.Add(inputs.Length == 0
+                ? "it has no input"
+                : $"it has {inputs.Length} inputs ({string.Join(", ", inputs.Select(i => i.Name))}); "
+                    + "export it with a single image as input");
+        }
+    }
+
+    private FloatNode? ReadOutput()
+    {
+        if (_graph.Output.Count != 1)
+        {
+            _findings.Add(_graph.Output.Count == 0
+                ? "it has no output"
+                : $"it has {_graph.Output.Count} outputs ({string.Join(", ", _graph.Output.Select(o => o.Name))}); "
+                    + "export it with the class scores as its only output");
+            return null;
+        }
+
+        string name = _graph.Output[0].Name;
+        if (!_values.TryGetValue(name, out object? value))
+        {
+            _findings.Add($"its output '{name}' is not computed by any node");
+        }
+        else if (value is Constant)
+        {
+            _findings.Add($"its output '{name}' does not depend on its input");
+        }
+        else if (value is null && _findings.Count == 0)
+        {
+            _findings.Add($"its output '{name}' is a by-product of a node; make the node's first output the output");
+        }
+
+        return (value as Signal)?.Node;
+    }
+
+    private object? ReadNode(OnnxNode node, string domain)
+    {
+        if (domain is not ("" or "ai.onnx") || !IsSupported(node.Operator))
+        {
+            string qualified = domain is "" or "ai.onnx" ? node.Operator : $"{domain}.{node.Operator}";
+            throw new Refusal(
+                $"the operator {qualified} is not supported; rewrite the network with {SupportedOperators}");
+        }
+
+        var inputs = new object?[node.Inputs.Count];
+        for (int i = 0; i < inputs.Length; i++)
+        {
+            string name = node.Inputs[i];
+            if (name.Length == 0)
+            {
+                inputs[i] = Absent;
+            }
+            else if (!_values.TryGetValue(name, out inputs[i]))
+            {
+                throw new Refusal($"its input '{name}' is not computed before it; the file is damaged");
+            }
+        }
+
+        if (inputs.Contains(null))
+        {
+            return null;
+        }
+
+        return inputs.OfType<Signal>().Any() ? ReadSignal(node, inputs!) : ConstantFolding.Fold(node, inputs!);
+    }
+
+    /// <summary>Stands for an optional input that is left out.</summary>
+    private static readonly object Absent = new();
+}

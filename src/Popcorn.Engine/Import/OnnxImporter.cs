@@ -1,0 +1,51 @@
+using Google.Protobuf;
+using Popcorn.Engine.Compression;
+using Popcorn.Engine.Import.Onnx;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Import;
+
+/// <summary>
+/// Makes integer networks of ONNX files, in four steps: read the graph, simplify it (exactly), prune it, quantize it.
+/// </summary>
+public static class OnnxImporter
+{
+    /// <summary>Largest file that is read, in bytes.</summary>
+    public const int MaxBytes = 1 << 30;
+
+    /// <summary>Imports an ONNX file.</summary>
+    /// <exception cref="PopcornException">
+    /// The file is damaged, or holds what cannot be imported: every finding with its node, on a line of its own.
+    /// </exception>
+    public static IntegerNetwork Import(Stream file, ImportOptions? options = null) =>
+        Import(BoundedStream.ReadAll(file, MaxBytes, "ONNX file"), options);
+
+    /// <inheritdoc cref="Import(Stream, ImportOptions?)"/>
+    public static IntegerNetwork Import(byte[] file, ImportOptions? options = null)
+    {
+        options ??= new ImportOptions();
+        options.Validate();
+        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(file), options.Report));
+        MagnitudePruner.Prune([.. FloatGraph.InOrder(output).OfType<FloatLinear>().Select(l => l.Weights)], options.Sparsity);
+        IntegerNetwork network = Quantizer.Quantize(output, options);
+        NetworkValidator.Validate(network);
+        return network;
+    }
+
+    private static GraphProto Parse(byte[] file)
+    {
+        ModelProto model;
+        try
+        {
+            model = ModelProto.Parser.ParseFrom(file);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new PopcornException("This is not an ONNX file, or it is damaged. Export the network again.", e);
+        }
+
+        return model.Graph is { Node.Count: > 0 } graph
+            ? graph
+            : throw new PopcornException("This is not an ONNX file, or it holds no network. Export the network again.");
+    }
+}

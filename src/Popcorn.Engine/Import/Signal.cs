@@ -1,0 +1,99 @@
+using Popcorn.Engine.Import.Onnx;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Import;
+
+/// <summary>
+/// A value that depends on the input, as ONNX sees it: sides with the batch in front. Reshaping changes the sides only;
+/// the elements stay where they are.
+/// </summary>
+/// <param name="Node">The node that computes it.</param>
+/// <param name="Dims">ONNX sides.</param>
+/// <param name="Batch">The batch that the file was written for; 1 where it is open.</param>
+/// <param name="IsProbability">Whether a Softmax was dropped before it, so that nothing may compute with it.</param>
+internal sealed record Signal(FloatNode Node, int[] Dims, int Batch, bool IsProbability = false)
+{
+    public static Signal Input(ValueInfoProto info)
+    {
+        TensorShapeProto? shape = info.Type?.TensorType?.Shape;
+        if (shape is null || shape.Dim.Count is < 2 or > 4)
+        {
+            throw new Refusal(
+                "its shape is missing or is neither N×C×H×W nor N×features; export the network with a sample image");
+        }
+
+        long batch = Math.Max(shape.Dim[0].DimValue, 1);
+        long[] sides = [.. shape.Dim.Skip(1).Select(d => d.DimValue)];
+        if (batch > Shape.MaxSize || sides.Any(s => s is < 1 or > Shape.MaxSize))
+        {
+            throw new Refusal("a side other than the batch is open or too large; export the network with a fixed image size");
+        }
+
+        int[] dims = [(int)batch, .. sides.Select(s => (int)s)];
+        Shape image = sides switch
+        {
+            [long features] => new Shape((int)features, 1, 1),
+            [long height, long width] => new Shape(1, (int)height, (int)width),
+            _ => new Shape((int)sides[0], (int)sides[1], (int)sides[2]),
+        };
+        return image.IsValid
+            ? new Signal(new FloatInput(info.Name, image), dims, (int)batch)
+            : throw new Refusal($"its shape {image} is too large");
+    }
+
+    /// <summary>A new value laid out as its node's shape says: N×C×H×W.</summary>
+    public Signal Plane(FloatNode node) =>
+        new(node, [Batch, node.Shape.Channels, node.Shape.Height, node.Shape.Width], Batch);
+
+    /// <summary>A new value of N×channels.</summary>
+    public Signal Vector(FloatNode node) => new(node, [Batch, node.Shape.Channels], Batch);
+
+    /// <summary>A new value with the same sides.</summary>
+    public Signal Same(FloatNode node) => this with { Node = node };
+
+    /// <summary>The same elements with other sides.</summary>
+    public Signal Reshaped(int[] dims)
+    {
+        Int128 size = 1;
+        foreach (int side in dims)
+        {
+            size *= side;
+            if (size > int.MaxValue)
+            {
+                break;
+            }
+        }
+
+        return size == (Int128)Batch * Node.Shape.Size
+            ? this with { Dims = dims }
+            : throw new Refusal($"{Describe(Dims)} cannot be reshaped to {Describe(dims)}");
+    }
+
+    /// <summary>Refuses anything that is not N×C×H×W over the elements as they lie.</summary>
+    public Signal RequirePlane()
+    {
+        Shape shape = Node.Shape;
+        if (Dims.AsSpan().SequenceEqual([Batch, shape.Channels, shape.Height, shape.Width]))
+        {
+            return this;
+        }
+
+        // An input that arrives flat and is reshaped at once is simply an input of the other shape.
+        if (Node is FloatInput input && Dims.Length == 4 && Dims[0] == Batch)
+        {
+            var image = new Shape(Dims[1], Dims[2], Dims[3]);
+            return this with { Node = new FloatInput(input.Name, image) };
+        }
+
+        throw new Refusal(
+            $"it needs N×C×H×W and reads {Describe(Dims)}, reshaped from {shape}; only two-dimensional images and a "
+            + "flattening before fully connected layers can be imported");
+    }
+
+    /// <summary>Refuses anything that is not N×features.</summary>
+    public Signal RequireVector() => Dims.Length == 2 && Dims[0] == Batch
+        ? this
+        : throw new Refusal($"it reads {Describe(Dims)} instead of N×features; flatten before it");
+
+    public static string Describe(int[] dims) => string.Join('x', dims);
+}
