@@ -3,7 +3,7 @@
 #include "objects.h"
 
 /* mpz_probab_prime_p counts its Baillie-PSW test as 24 of these; the rest are Miller-Rabin. */
-#define PRIMALITY_ROUNDS 40
+#define PRIMALITY_ROUNDS 32
 
 /* p and q must differ within their top bits, or n is factored from its square root. */
 #define TOP_BITS_THAT_DIFFER 100
