@@ -40,6 +40,7 @@ internal static class Words
     /// <summary>target += value · 2^shift; the sum must fit.</summary>
     public static void AddShifted(Span<ulong> target, ReadOnlySpan<ulong> value, int shift)
     {
+        value = value[..(value.LastIndexOfAnyExcept(0UL) + 1)];
         int offset = shift / 64;
         int bits = shift % 64;
         UInt128 carry = 0;
