@@ -77,9 +77,11 @@ static void test_encryptor(const key *k, const pc_encryptor *encryptor, int32_t 
         if (i >= offset && i < offset + count) {
             oracle(values[i], k, messages[i - offset], random + (ptrdiff_t)(i - offset) * each, exponent_bits);
             CHECK(plaintext_is(k, decrypted + (ptrdiff_t)(i - offset) * k->words, messages[i - offset]));
-            textbook_decrypt(c, k, values[i]);
-            mpz_mod(messages[i - offset], messages[i - offset], k->n);
-            CHECK(mpz_cmp(c, messages[i - offset]) == 0);
+            if (k->bits <= 1024) {
+                textbook_decrypt(c, k, values[i]);
+                mpz_mod(messages[i - offset], messages[i - offset], k->n);
+                CHECK(mpz_cmp(c, messages[i - offset]) == 0);
+            }
         }
         CHECK(number_is(k, batch, i, values[i]));
     }
@@ -128,25 +130,24 @@ static void test_tables(const key *k, int32_t exponent_bits, int32_t window_bits
 /* Random and adversarial ciphertexts, not only those that came from an encryption. */
 static void test_decryption(const key *k)
 {
-    mpz_t *values = integers_create(COUNT);
-    pc_batch *batch = random_batch(k, COUNT, values);
+    mpz_t *messages = integers_create(COUNT);
+    pc_batch *batch = random_batch(k, COUNT, messages);
     uint64_t *decrypted = malloc((size_t)(COUNT * k->words + 1) * 8);
-    mpz_t m;
-    mpz_init(m);
+    for (int32_t i = 0; i < COUNT; i++) {
+        textbook_decrypt(messages[i], k, messages[i]);
+    }
     for (int32_t count = 0; count <= COUNT; count += 1 + count / 2) {
         int32_t offset = COUNT - count;
         memset(decrypted, 0xaa, (size_t)(COUNT * k->words + 1) * 8);
         OK(pc_decrypt(k->private_key, batch, offset, count, decrypted, (int64_t)count * k->words));
         for (int32_t i = 0; i < count; i++) {
-            textbook_decrypt(m, k, values[offset + i]);
-            CHECK(plaintext_is(k, decrypted + (ptrdiff_t)i * k->words, m));
+            CHECK(plaintext_is(k, decrypted + (ptrdiff_t)i * k->words, messages[offset + i]));
         }
         CHECK(decrypted[count * k->words] == UINT64_C(0xaaaaaaaaaaaaaaaa));
     }
-    mpz_clear(m);
     free(decrypted);
     OK(pc_batch_free(batch));
-    integers_free(values, COUNT);
+    integers_free(messages, COUNT);
 }
 
 static void test_textbook(const key *k)

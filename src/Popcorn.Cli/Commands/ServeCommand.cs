@@ -62,7 +62,7 @@ internal static class ServeCommand
                 using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
                 if (parsed.GetValue(untilInputEnds))
                 {
-                    _ = StopWhenInputEndsAsync(stop);
+                    StopWhenInputEnds(stop);
                 }
 
                 WebApplication app = Build(address, options =>
@@ -187,9 +187,24 @@ internal static class ServeCommand
         return $"Cannot listen on {address}: {e.Message}";
     }
 
-    private static async Task StopWhenInputEndsAsync(CancellationTokenSource stop)
+    private static void StopWhenInputEnds(CancellationTokenSource stop)
     {
-        await Console.In.ReadToEndAsync().ConfigureAwait(false);
-        await stop.CancelAsync().ConfigureAwait(false);
+        // A thread of its own: reading standard input blocks, and its asynchronous methods do so as well.
+        var watch = new Thread(() =>
+        {
+            Console.OpenStandardInput().CopyTo(Stream.Null);
+            try
+            {
+                stop.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // The service has ended before its input.
+            }
+        })
+        {
+            IsBackground = true,
+        };
+        watch.Start();
     }
 }

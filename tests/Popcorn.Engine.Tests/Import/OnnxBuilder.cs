@@ -6,7 +6,7 @@ using Popcorn.Engine.Model;
 namespace Popcorn.Engine.Tests.Import;
 
 /// <summary>Builds small ONNX networks, node by node; names are made up.</summary>
-internal sealed class OnnxBuilder
+public sealed class OnnxBuilder
 {
     public const string Image = "image";
 
@@ -20,9 +20,9 @@ internal sealed class OnnxBuilder
         Model.Graph.Input.Add(Info(Image, dims));
     }
 
-    public ModelProto Model { get; }
+    internal ModelProto Model { get; }
 
-    public static ValueInfoProto Info(string name, params int[] dims)
+    internal static ValueInfoProto Info(string name, params int[] dims)
     {
         var shape = new TensorShapeProto();
         shape.Dim.AddRange(dims.Select(d => d == 0
@@ -57,14 +57,14 @@ internal sealed class OnnxBuilder
         return Initializer(tensor);
     }
 
-    public string Initializer(TensorProto tensor)
+    internal string Initializer(TensorProto tensor)
     {
         tensor.Name = $"constant{_next++}";
         Model.Graph.Initializer.Add(tensor);
         return tensor.Name;
     }
 
-    public static TensorProto Tensor(int[] dims, params double[] values)
+    internal static TensorProto Tensor(int[] dims, params double[] values)
     {
         var tensor = new TensorProto { DataType = 1 };
         tensor.Dims.AddRange(dims.Select(d => (long)d));
