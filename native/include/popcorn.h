@@ -44,6 +44,7 @@ extern "C" {
 #define PC_MAX_BATCH (1 << 24)     /* ciphertexts in a batch                        */
 #define PC_MAX_REGISTERS (1 << 24) /* inputs + temporaries of a program             */
 #define PC_MAX_INSTRUCTIONS (1 << 28)
+#define PC_MAX_EXPONENT_BITS (PC_MAX_KEY_BITS + 64) /* of alpha: statistical hiding takes some bits more than n */
 #define PC_MAX_SHIFT 4096          /* bits a term of pc_combine may be shifted left */
 
 typedef enum pc_status {
