@@ -222,7 +222,7 @@ public class RefusalTests
         }
 
         var random = new Random(5);
-        for (int run = 0; run < 5000; run++)
+        for (int run = 0; run < 1500; run++)
         {
             byte[] damaged = [.. file];
             for (int changes = random.Next(1, 4); changes > 0; changes--)
