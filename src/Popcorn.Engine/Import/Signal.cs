@@ -54,6 +54,11 @@ internal sealed record Signal(FloatNode Node, int[] Dims, int Batch, bool IsProb
     /// <summary>The same elements with other sides.</summary>
     public Signal Reshaped(int[] dims)
     {
+        if (dims.Length > Constant.MostSides)
+        {
+            throw new Refusal($"its new shape has {dims.Length} sides, more than {Constant.MostSides}");
+        }
+
         Int128 size = 1;
         foreach (int side in dims)
         {

@@ -121,7 +121,8 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
     {
         try
         {
-            return StrictUtf8.GetString(Bytes(Unsigned(mostCharacters * 3)));
+            string text = StrictUtf8.GetString(Bytes(Unsigned(mostCharacters * 3)));
+            return text.Any(char.IsControl) ? throw new PopcornException("a name holds a control character") : text;
         }
         catch (ArgumentException e)
         {

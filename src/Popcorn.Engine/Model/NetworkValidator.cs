@@ -40,6 +40,7 @@ public static class NetworkValidator
             try
             {
                 Require(layer.Name.Length <= MaxNameLength, $"its name is longer than {MaxNameLength} characters");
+                Require(!layer.Name.Any(char.IsControl), "its name holds a control character");
                 Require(
                     layer.Input >= 0 && layer.Input <= i,
                     $"it reads value {layer.Input}, which does not come before it");
@@ -48,7 +49,7 @@ public static class NetworkValidator
             }
             catch (PopcornException e)
             {
-                throw new PopcornException($"layer {i + 1} ({layer.Kind} '{Shorten(layer.Name)}'): {e.Message}", e);
+                throw new PopcornException($"layer {i + 1} ({layer.Kind} '{Printable(layer.Name)}'): {e.Message}", e);
             }
         }
     }
@@ -105,8 +106,7 @@ public static class NetworkValidator
             $"its output shape {output} is not its window's, {window.OutputHeight}x{window.OutputWidth}");
     }
 
-    private static string Shorten(string name) =>
-        name.Length <= MaxNameLength ? name : name[..MaxNameLength];
+    private static string Printable(string name) => string.Concat(name.Take(MaxNameLength).Where(c => !char.IsControl(c)));
 
     private static void Require(bool condition, string finding)
     {
