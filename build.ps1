@@ -1,0 +1,40 @@
+# Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, bench or clean; see build.sh, which this
+# mirrors. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc and GMP; installs nothing.
+param(
+  [ValidateSet('build', 'demo', 'test', 'bench', 'clean')] [string] $Command = 'build',
+  [Parameter(ValueFromRemainingArguments)] [string[]] $Options = @()
+)
+
+$ErrorActionPreference = 'Stop'
+Set-Location $PSScriptRoot
+$env:DOTNET_CLI_TELEMETRY_OPTOUT = '1'
+$env:DOTNET_NOLOGO = '1'
+
+function Invoke-Step([string] $Program, [string[]] $Arguments) {
+  & $Program @Arguments
+  if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
+}
+
+if ($Command -eq 'clean') {
+  Remove-Item -Recurse -Force artifacts -ErrorAction SilentlyContinue
+  exit 0
+}
+
+foreach ($tool in 'dotnet', 'cmake', 'ninja') {
+  if (-not (Get-Command $tool -ErrorAction SilentlyContinue)) {
+    Write-Error "build.ps1: install $tool (winget install Microsoft.DotNet.SDK.10 Kitware.CMake Ninja-build.Ninja), then run this again"
+  }
+}
+
+switch ($Command) {
+  { $_ -in 'build', 'demo' } { Invoke-Step dotnet @('publish', 'src/Popcorn.Cli', '-c', 'Release', '-o', 'artifacts/popcorn') }
+  'demo' { Invoke-Step 'artifacts/popcorn/popcorn' (@('demo') + $Options) }
+  'test' {
+    Invoke-Step dotnet @('build', 'Popcorn.sln', '-c', 'Release')
+    & dotnet msbuild tests/Tests.proj -tl:off -v:minimal
+    $status = $LASTEXITCODE
+    Get-Content artifacts/test-results/summary.txt
+    exit $status
+  }
+  'bench' { Invoke-Step dotnet (@('run', '--project', 'bench/Popcorn.Bench', '-c', 'Release', '--') + $Options) }
+}

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Builds artifacts/popcorn/popcorn, after installing what the build lacks. Then, by the first argument:
+#   demo [options]   two processes recognise real digits obliviously
+#   test             all native and managed tests; the last line is "N passed, N failed"
+#   bench [options]  benchmarks of the arithmetic (options are BenchmarkDotNet's)
+#   clean            removes everything that was built
+# Without an argument it only builds. The logic is in native/CMakePresets.json, the projects and tests/Tests.proj.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+fail() {
+    echo "build.sh: $1" >&2
+    exit 1
+}
+
+prerequisites_met() {
+    local compiler
+    compiler=$(command -v cc || command -v gcc || command -v clang) && have cmake && have ninja || return
+    if have brew; then brew list gmp; else echo '#include <gmp.h>' | "$compiler" -E -; fi >/dev/null 2>&1
+}
+
+install_prerequisites() {
+    local as_root=() install update=
+    if have apt-get; then
+        update='apt-get update' install='apt-get install -y --no-install-recommends gcc libc6-dev cmake ninja-build libgmp-dev'
+    elif have dnf; then
+        install='dnf install -y gcc cmake ninja-build gmp-devel'
+    elif have brew; then
+        install='brew install cmake ninja gmp'
+    else
+        fail 'install a C compiler, CMake, Ninja and the headers of GMP, then run this again'
+    fi
+
+    if ! have brew && [ "$(id -u)" -ne 0 ]; then
+        sudo -n true 2>/dev/null || fail "something is missing; run this as root, then this script again: $install"
+        as_root=(sudo -n)
+    fi
+
+    # Unquoted on purpose: a command and its arguments.
+    ${update:+${as_root[@]+"${as_root[@]}"} $update}
+    ${as_root[@]+"${as_root[@]}"} $install
+}
+
+command=${1:-build}
+[ $# -eq 0 ] || shift
+case $command in
+    build | demo | test | bench) ;;
+    clean)
+        rm -rf artifacts
+        exit
+        ;;
+    *) fail "unknown command '$command'; use demo, test, bench or clean" ;;
+esac
+
+have dotnet || fail 'install the .NET SDK 10 from https://dot.net, then run this again'
+prerequisites_met || install_prerequisites
+
+case $command in
+    build | demo)
+        dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn
+        [ "$command" = build ] || artifacts/popcorn/popcorn demo "$@"
+        ;;
+    test)
+        dotnet build Popcorn.sln -c Release
+        status=0
+        dotnet msbuild tests/Tests.proj -tl:off -v:minimal || status=$?
+        cat artifacts/test-results/summary.txt
+        exit "$status"
+        ;;
+    bench)
+        dotnet run --project bench/Popcorn.Bench -c Release -- "$@"
+        ;;
+esac

@@ -1,0 +1,246 @@
+#include "crt.h"
+#include "fixed_base.h"
+
+#include <string.h>
+
+/* Tables of h_s: one modulo n^2, or one modulo p^2 and one modulo q^2 for the owner of the private key. */
+struct pc_encryptor {
+    pc_public *key;
+    pc_private *owner; /* null: public */
+    int32_t random_bytes;
+    pc_fixed_base tables[2];
+};
+
+static int32_t check_parameters(int32_t exponent_bits, int32_t window_bits)
+{
+    PC_REQUIRE(exponent_bits > 0 && exponent_bits <= PC_MAX_KEY_BITS, PC_ERR_RANGE);
+    PC_REQUIRE(window_bits > 0 && window_bits <= PC_MAX_WINDOW_BITS, PC_ERR_RANGE);
+    return PC_OK;
+}
+
+static pc_encryptor *new_encryptor(const pc_public *key, const pc_private *owner, int32_t exponent_bits)
+{
+    pc_encryptor *created = pc_allocate_zeroed(sizeof *created);
+    if (created != NULL) {
+        created->key = pc_public_retain(key);
+        created->owner = owner != NULL ? pc_private_retain(owner) : NULL;
+        created->random_bytes = (exponent_bits + 7) / 8;
+    }
+    return created;
+}
+
+int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, int32_t window_bits,
+                                   pc_encryptor **encryptor)
+{
+    PC_REQUIRE(key != NULL && encryptor != NULL, PC_ERR_NULL);
+    int32_t status = check_parameters(exponent_bits, window_bits);
+    PC_REQUIRE(status == PC_OK, status);
+
+    pc_encryptor *created = new_encryptor(key, NULL, exponent_bits);
+    PC_REQUIRE(created != NULL, PC_ERR_MEMORY);
+    status = pc_fixed_base_init(&created->tables[0], key->modulus, key->h_s, exponent_bits, window_bits);
+    if (status == PC_OK) {
+        *encryptor = created;
+    } else {
+        pc_encryptor_free(created);
+    }
+    return status;
+}
+
+/* h_s modulo p^2 and q^2 as numbers, and their tables. */
+static int32_t fill_owner_tables(pc_encryptor *encryptor, int32_t exponent_bits, int32_t window_bits)
+{
+    const pc_private *owner = encryptor->owner;
+    size_t scratch_bytes = (size_t)owner->scratch_limbs * sizeof(mp_limb_t);
+    mp_limb_t *scratch = pc_allocate(scratch_bytes);
+    PC_REQUIRE(scratch != NULL, PC_ERR_MEMORY);
+
+    pc_standard standard[2];
+    pc_group group;
+    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    memset(standard, 0, sizeof standard);
+    pc_crt_reduce(owner, standard[0].limbs, standard[1].limbs, encryptor->key->h_s_standard, scratch);
+    int32_t status = PC_OK;
+    for (int i = 0; i < 2 && status == PC_OK; i++) {
+        const pc_modulus *prime = owner->side[i].modulus;
+        prime->kernel->enter(prime, group.words, standard[i].limbs);
+        pc_scatter_row(prime, number, group.words, 1);
+        status = pc_fixed_base_init(&encryptor->tables[i], prime, number, exponent_bits, window_bits);
+    }
+    pc_wipe(standard, sizeof standard);
+    pc_wipe(&group, sizeof group);
+    pc_wipe(number, sizeof number);
+    pc_release_secret(scratch, scratch_bytes);
+    pc_wipe_stack();
+    return status;
+}
+
+int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponent_bits, int32_t window_bits,
+                                  pc_encryptor **encryptor)
+{
+    PC_REQUIRE(private_key != NULL && encryptor != NULL, PC_ERR_NULL);
+    int32_t status = check_parameters(exponent_bits, window_bits);
+    PC_REQUIRE(status == PC_OK, status);
+
+    pc_encryptor *created = new_encryptor(private_key->key, private_key, exponent_bits);
+    PC_REQUIRE(created != NULL, PC_ERR_MEMORY);
+    status = fill_owner_tables(created, exponent_bits, window_bits);
+    if (status == PC_OK) {
+        *encryptor = created;
+    } else {
+        pc_encryptor_free(created);
+    }
+    return status;
+}
+
+int32_t pc_encryptor_free(pc_encryptor *encryptor)
+{
+    if (encryptor != NULL) {
+        pc_fixed_base_clear(&encryptor->tables[0]);
+        pc_fixed_base_clear(&encryptor->tables[1]);
+        pc_private_free(encryptor->owner);
+        pc_public_free(encryptor->key);
+        pc_release_secret(encryptor, sizeof *encryptor);
+    }
+    return PC_OK;
+}
+
+int32_t pc_encryptor_random_bytes(const pc_encryptor *encryptor, int32_t *bytes)
+{
+    PC_REQUIRE(encryptor != NULL && bytes != NULL, PC_ERR_NULL);
+    *bytes = encryptor->random_bytes;
+    return PC_OK;
+}
+
+int32_t pc_encryptor_table_bytes(const pc_encryptor *encryptor, int64_t *bytes)
+{
+    PC_REQUIRE(encryptor != NULL && bytes != NULL, PC_ERR_NULL);
+    *bytes = pc_fixed_base_bytes(&encryptor->tables[0]) +
+             (encryptor->owner != NULL ? pc_fixed_base_bytes(&encryptor->tables[1]) : 0);
+    return PC_OK;
+}
+
+/* group = h_s^alpha modulo n^2, lane by lane, joined from the two primes. */
+static void owner_power(const pc_encryptor *encryptor, mp_limb_t *group, const uint8_t *random, int32_t used,
+                        mp_limb_t *scratch)
+{
+    const pc_modulus *n = encryptor->key->modulus;
+    pc_standard side[2], joined;
+    for (int i = 0; i < 2; i++) {
+        const pc_modulus *prime = encryptor->tables[i].modulus;
+        pc_fixed_base_power(&encryptor->tables[i], group, random, encryptor->random_bytes, used);
+        prime->kernel->leave(prime, side[i].limbs, group);
+    }
+    int32_t prime_limbs = encryptor->owner->prime_limbs;
+    for (int32_t i = 0; i < n->kernel->lanes; i++) {
+        pc_crt_join(encryptor->owner, joined.limbs + (ptrdiff_t)i * 2 * n->limbs,
+                    side[0].limbs + (ptrdiff_t)i * 2 * prime_limbs, side[1].limbs + (ptrdiff_t)i * 2 * prime_limbs,
+                    scratch);
+    }
+    n->kernel->enter(n, group, joined.limbs);
+    pc_wipe(side, sizeof side);
+    pc_wipe(&joined, sizeof joined);
+}
+
+/* batch[offset + i] = old * (1 + n*k_i) * h_s^alpha_i; without `keep` the old value counts as 1. */
+static int32_t randomize(const pc_encryptor *encryptor, const uint64_t *plaintexts, int32_t words_each,
+                         const uint8_t *random, pc_batch *batch, int32_t offset, int32_t count, bool keep)
+{
+    const pc_modulus *modulus = batch->key->modulus;
+    const pc_kernel *kernel = modulus->kernel;
+    int64_t scratch_limbs = encryptor->owner != NULL ? encryptor->owner->scratch_limbs : 0;
+    mp_limb_t *scratch = pc_allocate((size_t)scratch_limbs * sizeof(mp_limb_t));
+    PC_REQUIRE(scratch != NULL, PC_ERR_MEMORY);
+
+    pc_group group, old;
+    mp_limb_t k[PC_MAX_LANES * PC_MAX_LIMBS] = {0};
+    for (int32_t done = 0; done < count; done += kernel->lanes) {
+        int32_t used = pc_min(kernel->lanes, count - done);
+        const uint8_t *alphas = random + (int64_t)done * encryptor->random_bytes;
+        if (encryptor->owner != NULL) {
+            owner_power(encryptor, group.words, alphas, used, scratch);
+        } else {
+            pc_fixed_base_power(&encryptor->tables[0], group.words, alphas, encryptor->random_bytes, used);
+        }
+        if (plaintexts != NULL) {
+            for (int32_t i = 0; i < used; i++) {
+                pc_residue_from_plaintext(k + (ptrdiff_t)i * modulus->limbs, modulus->m, modulus->limbs,
+                                          plaintexts + (int64_t)(done + i) * words_each, words_each);
+            }
+            kernel->add_plain(modulus, group.words, group.words, k);
+        }
+        if (keep) {
+            pc_gather_row(modulus, old.words, pc_batch_at(batch, offset + done), used);
+            kernel->multiply(modulus, group.words, group.words, old.words);
+        }
+        pc_scatter_row(modulus, pc_batch_at(batch, offset + done), group.words, used);
+    }
+    pc_wipe(k, sizeof k);
+    pc_release_secret(scratch, (size_t)scratch_limbs * sizeof(mp_limb_t));
+    pc_wipe_stack();
+    return PC_OK;
+}
+
+int32_t pc_encrypt(const pc_encryptor *encryptor, const uint64_t *plaintexts, int32_t words_each,
+                   const uint8_t *random, int64_t random_bytes, pc_batch *batch, int32_t offset, int32_t count)
+{
+    PC_REQUIRE(encryptor != NULL && batch != NULL && (random != NULL || count == 0), PC_ERR_NULL);
+    PC_REQUIRE(encryptor->key == batch->key, PC_ERR_MISMATCH);
+    PC_REQUIRE(pc_range_fits(offset, count, batch->count), PC_ERR_RANGE);
+    PC_REQUIRE(random_bytes == (int64_t)count * encryptor->random_bytes, PC_ERR_LENGTH);
+    PC_REQUIRE(plaintexts == NULL || pc_words_fit(words_each), PC_ERR_LENGTH);
+    PC_REQUIRE(plaintexts == NULL || pc_plaintexts_fit(batch->key, plaintexts, words_each, count), PC_ERR_RANGE);
+    return randomize(encryptor, plaintexts, words_each, random, batch, offset, count, false);
+}
+
+int32_t pc_rerandomize(const pc_encryptor *encryptor, const uint8_t *random, int64_t random_bytes, pc_batch *batch,
+                       int32_t offset, int32_t count)
+{
+    PC_REQUIRE(encryptor != NULL && batch != NULL && (random != NULL || count == 0), PC_ERR_NULL);
+    PC_REQUIRE(encryptor->key == batch->key, PC_ERR_MISMATCH);
+    PC_REQUIRE(pc_range_fits(offset, count, batch->count), PC_ERR_RANGE);
+    PC_REQUIRE(random_bytes == (int64_t)count * encryptor->random_bytes, PC_ERR_LENGTH);
+    return randomize(encryptor, NULL, 0, random, batch, offset, count, true);
+}
+
+int32_t pc_encrypt_textbook_var(const pc_public *key, const uint64_t *plaintext, int32_t words, const uint8_t *r,
+                                int32_t r_bytes, pc_batch *batch, int32_t offset)
+{
+    PC_REQUIRE(key != NULL && plaintext != NULL && r != NULL && batch != NULL, PC_ERR_NULL);
+    PC_REQUIRE(key == batch->key, PC_ERR_MISMATCH);
+    PC_REQUIRE(pc_words_fit(words) && r_bytes > 0 && r_bytes <= key->modulus_bytes, PC_ERR_LENGTH);
+    PC_REQUIRE(pc_range_fits(offset, 1, batch->count), PC_ERR_RANGE);
+    PC_REQUIRE(pc_plaintexts_fit(key, plaintext, words, 1), PC_ERR_RANGE);
+
+    const pc_modulus *modulus = key->modulus;
+    int32_t limbs = modulus->limbs;
+    mp_limb_t k[PC_MAX_LIMBS];
+    pc_residue_from_plaintext(k, modulus->m, limbs, plaintext, words);
+
+    mpz_t n, n_squared, base, message;
+    mpz_inits(n, n_squared, base, message, NULL);
+    pc_mpz_from_limbs(n, modulus->m, limbs);
+    mpz_mul(n_squared, n, n);
+    pc_mpz_from_bytes(base, r, r_bytes);
+    mpz_gcd(message, base, n);
+    int32_t status = mpz_cmp(base, n) < 0 && mpz_cmp_ui(message, 1) == 0 ? PC_OK : PC_ERR_RANGE;
+    if (status == PC_OK) {
+        mp_limb_t ciphertext[2 * PC_MAX_LIMBS];
+        uint8_t bytes[2 * PC_MAX_KEY_BITS / 8];
+        mpz_powm(base, base, n, n_squared);
+        pc_mpz_from_limbs(message, k, limbs);
+        mpz_mul(message, message, n);
+        mpz_add_ui(message, message, 1);
+        mpz_mul(base, base, message);
+        mpz_mod(base, base, n_squared);
+        pc_limbs_from_mpz(ciphertext, 2 * limbs, base);
+        pc_bytes_from_limbs(bytes, 2 * key->modulus_bytes, ciphertext);
+        status = pc_import(bytes, 2 * key->modulus_bytes, batch, offset, 1);
+    }
+    mpz_clears(n, n_squared, NULL);
+    pc_mpz_clear_secret(base);
+    pc_mpz_clear_secret(message);
+    pc_wipe(k, sizeof k);
+    pc_wipe_stack();
+    return status;
+}

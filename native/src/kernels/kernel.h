@@ -1,0 +1,116 @@
+/*
+ * The dispatch table: everything the library asks of an instruction set.
+ *
+ * A kernel computes modulo m^2 for an odd m of up to PC_MAX_KEY_BITS bits (m is n, p or q). It works on groups.
+ *
+ *   number   one residue at rest, `number_words` consecutive words: what batches, register files and tables hold.
+ *   group    `lanes` residues in the kernel's working layout, `number_words * lanes` words, 64-byte aligned.
+ *   standard a residue x = a + b*m as 2 * limbs 64-bit limbs, a first, both below m.
+ *
+ * Numbers and groups hold residues in the kernel's own form (some Montgomery form of its own radix); only enter and
+ * leave translate. A form need not be unique: two numbers are equal when their standard forms are. gather and scatter
+ * move numbers between memory and the lanes of a group: a lane may come from anywhere, so one kernel step serves eight
+ * neighbours of a batch, eight entries of a table or eight unrelated products alike. Lanes that are not needed are
+ * fed with pc_modulus.one and not stored.
+ *
+ * Every algorithm above this table is written once, for any number of lanes. A kernel is one file that fills in a
+ * pc_kernel and one line in dispatch.c.
+ *
+ * Where `modulus->secret` is set, no branch and no address may depend on the modulus or on the residues.
+ */
+#ifndef PC_KERNEL_H
+#define PC_KERNEL_H
+
+#include <gmp.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../../include/popcorn.h"
+
+#define PC_MAX_LIMBS (PC_MAX_KEY_BITS / 64)
+#define PC_MAX_LANES 8
+/* A kernel may spend up to a quarter more words than limbs: room for a smaller radix (52 bits) and for slack. */
+#define PC_MAX_NUMBER_WORDS (2 * PC_MAX_LIMBS * 5 / 4)
+#define PC_MAX_GROUP_WORDS (PC_MAX_LANES * PC_MAX_NUMBER_WORDS)
+/* Numbers are padded to whole cache lines, so that any row of them keeps its alignment. */
+#define PC_NUMBER_ALIGNMENT 64
+#define PC_NUMBER_ALIGNMENT_WORDS 8
+
+typedef struct pc_kernel pc_kernel;
+
+/* m and what a kernel precomputed for it. Made by pc_modulus_create, immutable afterwards. */
+typedef struct pc_modulus {
+    const pc_kernel *kernel;
+    int32_t limbs;        /* 64-bit limbs of m, the top one not zero                       */
+    int32_t number_words; /* words of one number: a multiple of PC_NUMBER_ALIGNMENT_WORDS  */
+    bool secret;
+    mp_limb_t m[PC_MAX_LIMBS];
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t one[PC_MAX_NUMBER_WORDS]; /* the residue 1 as a number */
+    alignas(PC_NUMBER_ALIGNMENT) unsigned char state[];              /* the kernel's own constants */
+} pc_modulus;
+
+struct pc_kernel {
+    const char *name;
+    int32_t lanes;      /* 1 .. PC_MAX_LANES */
+    size_t state_bytes; /* size of pc_modulus.state */
+
+    /* Can this processor run the kernel? */
+    bool (*available)(void);
+
+    /* Words that one number takes for a modulus of `limbs` limbs, before padding; at most PC_MAX_NUMBER_WORDS. */
+    int32_t (*number_words)(int32_t limbs);
+
+    /* Fills modulus->state; kernel, limbs, number_words, secret and m are set. */
+    void (*setup)(pc_modulus *modulus);
+
+    /* group[i] = *numbers[i]. All `lanes` addresses are valid. */
+    void (*gather)(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *const *numbers);
+
+    /* *numbers[i] = group[i]; a null address drops the lane. */
+    void (*scatter)(const pc_modulus *modulus, mp_limb_t *const *numbers, const mp_limb_t *group);
+
+    /* From and to standard form: lane i at standard + i * 2 * limbs. */
+    void (*enter)(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *standard);
+    void (*leave)(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_t *group);
+
+    /* r = a * b and r = a * a, lane by lane. r may be a or b. */
+    void (*multiply)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b);
+    void (*square)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a);
+
+    /* r = a * (1 + m * k), k in [0, m) as plain limbs, lane i at k + i * limbs. r may be a. */
+    void (*add_plain)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *k);
+
+    /* r = table[index], one index for all lanes, of `count` consecutive groups. Reads every entry: index is secret. */
+    void (*select)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index);
+};
+
+/* Room for a group of any kernel and key size on the stack. Who lets a secret in wipes it. */
+typedef struct pc_group {
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t words[PC_MAX_GROUP_WORDS];
+} pc_group;
+
+/* Room for the standard form of all lanes. */
+typedef struct pc_standard {
+    mp_limb_t limbs[PC_MAX_LANES * 2 * PC_MAX_LIMBS];
+} pc_standard;
+
+/* m: `limbs` limbs, odd, >= 3, top limb not zero. Null when memory runs out. */
+pc_modulus *pc_modulus_create(const pc_kernel *kernel, const mp_limb_t *m, int32_t limbs, bool secret);
+/* Wipes a secret modulus. May be null. */
+void pc_modulus_free(pc_modulus *modulus);
+
+static inline size_t pc_group_words(const pc_modulus *modulus)
+{
+    return (size_t)modulus->number_words * (size_t)modulus->kernel->lanes;
+}
+
+/* Kernels of this build that this processor runs, the preferred one first. */
+int32_t pc_kernel_count(void);
+/* Null if there is no such index. */
+const pc_kernel *pc_kernel_at(int32_t index);
+/* The first one, or the one that the environment variable POPCORN_KERNEL names; -1 if that is not there. */
+int32_t pc_kernel_default(void);
+
+#endif

@@ -1,0 +1,98 @@
+#include "objects.h"
+
+#include <string.h>
+
+#if defined(_WIN32)
+#  include <windows.h>
+#else
+#  include <time.h>
+#endif
+
+/* "6.2.1" to 60201. */
+static int32_t loaded_gmp_version(void)
+{
+    int32_t parts[3] = {0, 0, 0};
+    int part = 0;
+    for (const char *at = gmp_version; *at != '\0' && part < 3; at++) {
+        if (*at >= '0' && *at <= '9') {
+            parts[part] = parts[part] * 10 + (*at - '0');
+        } else {
+            part++;
+        }
+    }
+    return parts[0] * 10000 + parts[1] * 100 + parts[2];
+}
+
+int32_t pc_get_info(pc_info *info)
+{
+    PC_REQUIRE(info != NULL, PC_ERR_NULL);
+    PC_REQUIRE(info->struct_size == (int32_t)sizeof *info, PC_ERR_LENGTH);
+    int32_t chosen = pc_kernel_default();
+    PC_REQUIRE(chosen >= 0 && chosen < pc_kernel_count(), PC_ERR_UNSUPPORTED);
+    info->abi_version = PC_ABI_VERSION;
+    info->gmp_version = loaded_gmp_version();
+    info->limb_bits = mp_bits_per_limb;
+    info->kernel_count = pc_kernel_count();
+    info->default_kernel = chosen;
+    info->sizeof_term = (int32_t)sizeof(pc_term);
+    info->sizeof_instruction = (int32_t)sizeof(pc_instruction);
+    return PC_OK;
+}
+
+int32_t pc_kernel_name(int32_t index, char *buffer, int32_t capacity)
+{
+    PC_REQUIRE(buffer != NULL, PC_ERR_NULL);
+    const pc_kernel *kernel = pc_kernel_at(index);
+    PC_REQUIRE(index >= 0 && kernel != NULL, PC_ERR_RANGE);
+    size_t needed = strlen(kernel->name) + 1;
+    PC_REQUIRE(capacity > 0 && (size_t)capacity >= needed, PC_ERR_LENGTH);
+    memcpy(buffer, kernel->name, needed);
+    return PC_OK;
+}
+
+static int64_t monotonic_nanoseconds(void)
+{
+#if defined(_WIN32)
+    LARGE_INTEGER ticks, frequency;
+    QueryPerformanceCounter(&ticks);
+    QueryPerformanceFrequency(&frequency);
+    return (int64_t)((double)ticks.QuadPart * 1e9 / (double)frequency.QuadPart);
+#else
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+#endif
+}
+
+/* Fixed limbs without a pattern: a linear congruential generator's high halves. */
+static void fill(mpz_t r, int limbs, uint64_t seed)
+{
+    mp_limb_t words[PC_MAX_LIMBS];
+    for (int i = 0; i < limbs; i++) {
+        seed = seed * 6364136223846793005U + 1442695040888963407U;
+        mp_limb_t high = seed >> 32;
+        seed = seed * 6364136223846793005U + 1442695040888963407U;
+        words[i] = high << 32 | seed >> 32;
+    }
+    pc_mpz_from_limbs(r, words, limbs);
+    mpz_setbit(r, (mp_bitcnt_t)limbs * 64 - 1);
+}
+
+int32_t pc_reference_powm(int32_t repeats, int64_t *nanoseconds)
+{
+    PC_REQUIRE(nanoseconds != NULL, PC_ERR_NULL);
+    PC_REQUIRE(repeats > 0, PC_ERR_RANGE);
+    mpz_t base, exponent, modulus, power;
+    mpz_inits(base, exponent, modulus, power, NULL);
+    fill(base, 64, 1);
+    fill(exponent, 32, 2);
+    fill(modulus, 64, 3);
+    mpz_setbit(modulus, 0);
+    int64_t start = monotonic_nanoseconds();
+    for (int32_t i = 0; i < repeats; i++) {
+        mpz_powm(power, base, exponent, modulus);
+    }
+    *nanoseconds = monotonic_nanoseconds() - start;
+    mpz_clears(base, exponent, modulus, power, NULL);
+    return PC_OK;
+}

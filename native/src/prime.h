@@ -1,0 +1,14 @@
+/* Tests on primes of a key; variable time, used when a key is made or loaded. */
+#ifndef PC_PRIME_H
+#define PC_PRIME_H
+
+#include <gmp.h>
+#include <stdbool.h>
+
+/* Probably prime: Baillie-PSW and further Miller-Rabin rounds. */
+bool pc_is_prime_var(const mpz_t p);
+
+/* gcd(p - 1, q - 1) = 2 */
+bool pc_orders_fit_var(const mpz_t p, const mpz_t q);
+
+#endif

@@ -1,0 +1,117 @@
+#include "objects.h"
+
+#include <string.h>
+
+/* n odd and of an allowed size, h in (1, n) coprime to n: the two as integers. */
+static int32_t read_public(const uint8_t *n, int32_t n_bytes, const uint8_t *h, int32_t h_bytes, bool any_size,
+                           mpz_t n_value, mpz_t h_value)
+{
+    int32_t key_bits = pc_bit_length(n, n_bytes);
+    PC_REQUIRE(n[n_bytes - 1] != 0 && (n[0] & 1) == 1, PC_ERR_KEY);
+    PC_REQUIRE(key_bits >= (any_size ? 4 : PC_MIN_KEY_BITS) && key_bits <= PC_MAX_KEY_BITS, PC_ERR_KEY);
+    pc_mpz_from_bytes(n_value, n, n_bytes);
+    pc_mpz_from_bytes(h_value, h, h_bytes);
+    PC_REQUIRE(mpz_cmp_ui(h_value, 1) > 0 && mpz_cmp(h_value, n_value) < 0, PC_ERR_KEY);
+
+    mpz_t divisor;
+    mpz_init(divisor);
+    mpz_gcd(divisor, h_value, n_value);
+    bool coprime = mpz_cmp_ui(divisor, 1) == 0;
+    mpz_clear(divisor);
+    return coprime ? PC_OK : PC_ERR_KEY;
+}
+
+/* h_s = h^n mod n^2, as an integer and in the kernel's form. */
+static void set_h_s(pc_public *key, const mpz_t n, const mpz_t h)
+{
+    const pc_modulus *modulus = key->modulus;
+    int32_t limbs = modulus->limbs;
+    mpz_t n_squared, power, quotient;
+    mpz_inits(n_squared, power, quotient, NULL);
+    mpz_mul(n_squared, n, n);
+    pc_limbs_from_mpz(key->n_squared, 2 * limbs, n_squared);
+    mpz_powm(power, h, n, n_squared);
+    mpz_fdiv_qr(quotient, power, power, n);
+    pc_limbs_from_mpz(key->h_s_standard, limbs, power);
+    pc_limbs_from_mpz(key->h_s_standard + limbs, limbs, quotient);
+
+    pc_standard standard;
+    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
+        memcpy(standard.limbs + (ptrdiff_t)i * 2 * limbs, key->h_s_standard, (size_t)limbs * 2 * sizeof(mp_limb_t));
+    }
+    pc_group group;
+    modulus->kernel->enter(modulus, group.words, standard.limbs);
+    pc_scatter_row(modulus, key->h_s, group.words, 1);
+    mpz_clears(n_squared, power, quotient, NULL);
+}
+
+int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, int32_t h_bytes, int32_t flags,
+                         int32_t kernel, pc_public **key)
+{
+    PC_REQUIRE(n != NULL && h != NULL && key != NULL, PC_ERR_NULL);
+    PC_REQUIRE(n_bytes > 0 && n_bytes <= PC_MAX_KEY_BITS / 8, PC_ERR_LENGTH);
+    PC_REQUIRE(h_bytes > 0 && h_bytes <= PC_MAX_KEY_BITS / 8, PC_ERR_LENGTH);
+    PC_REQUIRE((flags & ~PC_FLAG_INSECURE_SIZE) == 0, PC_ERR_RANGE);
+    int32_t index = kernel == -1 ? pc_kernel_default() : kernel;
+    const pc_kernel *chosen = pc_kernel_at(index);
+    PC_REQUIRE(index >= 0 && chosen != NULL, PC_ERR_UNSUPPORTED);
+
+    mpz_t n_value, h_value;
+    mpz_inits(n_value, h_value, NULL);
+    int32_t status = read_public(n, n_bytes, h, h_bytes, (flags & PC_FLAG_INSECURE_SIZE) != 0, n_value, h_value);
+    pc_public *created = NULL;
+    if (status == PC_OK) {
+        created = pc_allocate_zeroed(sizeof *created);
+        status = created != NULL ? PC_OK : PC_ERR_MEMORY;
+    }
+    if (status == PC_OK) {
+        mp_limb_t limbs[PC_MAX_LIMBS];
+        int32_t limb_count = (n_bytes + 7) / 8;
+        pc_limbs_from_bytes(limbs, limb_count, n, n_bytes);
+        created->modulus = pc_modulus_create(chosen, limbs, limb_count, false);
+        status = created->modulus != NULL ? PC_OK : PC_ERR_MEMORY;
+    }
+    if (status == PC_OK) {
+        atomic_init(&created->references, 1);
+        created->kernel_index = index;
+        created->key_bits = pc_bit_length(n, n_bytes);
+        created->modulus_bytes = n_bytes;
+        set_h_s(created, n_value, h_value);
+        *key = created;
+    } else {
+        pc_release(created);
+    }
+    mpz_clears(n_value, h_value, NULL);
+    return status;
+}
+
+pc_public *pc_public_retain(const pc_public *key)
+{
+    pc_public *shared = (pc_public *)key; /* the count is not part of the key's value */
+    atomic_fetch_add(&shared->references, 1);
+    return shared;
+}
+
+int32_t pc_public_free(pc_public *key)
+{
+    if (key != NULL && atomic_fetch_sub(&key->references, 1) == 1) {
+        pc_modulus_free(key->modulus);
+        pc_release(key);
+    }
+    return PC_OK;
+}
+
+int32_t pc_public_get_info(const pc_public *key, pc_public_info *info)
+{
+    PC_REQUIRE(key != NULL && info != NULL, PC_ERR_NULL);
+    PC_REQUIRE(info->struct_size == (int32_t)sizeof *info, PC_ERR_LENGTH);
+    info->key_bits = key->key_bits;
+    info->modulus_bytes = key->modulus_bytes;
+    info->ciphertext_bytes = 2 * key->modulus_bytes;
+    info->plaintext_words = key->modulus->limbs;
+    info->lanes = key->modulus->kernel->lanes;
+    info->kernel = key->kernel_index;
+    info->reserved = 0;
+    info->number_bytes = (int64_t)key->modulus->number_words * (int64_t)sizeof(mp_limb_t);
+    return PC_OK;
+}

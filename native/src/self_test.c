@@ -1,0 +1,212 @@
+#include "objects.h"
+
+#include <string.h>
+
+/*
+ * A fixed 2048-bit key: from the fractional parts of the square roots of 2 and 3 upwards, the first primes 3 modulo 4
+ * that fit together; h = -2^2. The ciphertexts' checksum was computed apart from this library, with plain integers.
+ */
+static const uint8_t prime_p[128] = {
+    0x33, 0x9c, 0x81, 0x20, 0x13, 0x41, 0x49, 0xd5, 0x5d, 0xb0, 0xdc, 0x06, 0x1f, 0x24, 0x5e, 0xea,
+    0x9b, 0x90, 0xe7, 0x63, 0x86, 0xc6, 0x54, 0x96, 0xb9, 0xd3, 0x6f, 0x17, 0x47, 0x51, 0xab, 0x8d,
+    0x67, 0x9c, 0xf8, 0x5e, 0xe4, 0x78, 0x15, 0x8c, 0x14, 0x8b, 0x10, 0x2d, 0x22, 0x79, 0x63, 0x95,
+    0xf7, 0x66, 0x78, 0x23, 0xc0, 0x38, 0x0b, 0xa6, 0x9c, 0x3e, 0x5e, 0x85, 0x0e, 0x5d, 0x40, 0xa4,
+    0xd1, 0x4e, 0xf4, 0x7b, 0x6c, 0x0e, 0x09, 0xf0, 0x94, 0xf6, 0x38, 0x87, 0xbc, 0x50, 0xe9, 0x1e,
+    0x72, 0xb6, 0x07, 0xb9, 0xdf, 0xfc, 0x63, 0x51, 0x87, 0x45, 0x71, 0x75, 0x08, 0x06, 0xf9, 0x95,
+    0x2a, 0x32, 0x67, 0x06, 0x0b, 0x59, 0x2f, 0xda, 0x99, 0x50, 0x77, 0x12, 0x75, 0xc1, 0xde, 0x3a,
+    0x3e, 0x7d, 0x95, 0xea, 0x66, 0x13, 0xfb, 0xb2, 0x08, 0xc9, 0xbc, 0xf3, 0x67, 0xe6, 0x09, 0xea,
+};
+
+static const uint8_t prime_q[128] = {
+    0x07, 0x10, 0x53, 0xd5, 0x90, 0xcb, 0xc7, 0xa5, 0x68, 0x37, 0x4f, 0xe2, 0xc3, 0x11, 0x7f, 0x5f,
+    0x35, 0x99, 0x58, 0xfc, 0xce, 0x6c, 0x81, 0x72, 0xb5, 0x2a, 0x89, 0xe5, 0x30, 0x6f, 0x42, 0x29,
+    0x77, 0xe5, 0x9f, 0x9a, 0x3a, 0xf3, 0xbe, 0x6e, 0xfd, 0x09, 0x7b, 0xaf, 0x53, 0xf5, 0x6b, 0x1b,
+    0x30, 0xb7, 0x2d, 0xd4, 0x3b, 0xde, 0x5e, 0xde, 0xe6, 0x3a, 0x8c, 0x13, 0xe6, 0x22, 0xe1, 0xb9,
+    0x83, 0xa3, 0xd9, 0x1a, 0xa0, 0x33, 0xcd, 0xd0, 0x68, 0xec, 0xa1, 0xa3, 0x4d, 0xf2, 0x4c, 0xcc,
+    0x87, 0x8f, 0x22, 0x12, 0xae, 0x0a, 0x93, 0xa9, 0xbd, 0x5d, 0xf1, 0x5e, 0xd9, 0xcf, 0x0b, 0x49,
+    0xe2, 0xa6, 0x45, 0x6e, 0x48, 0xa6, 0x20, 0xc7, 0x98, 0x47, 0xda, 0x53, 0xcc, 0x34, 0xd8, 0x25,
+    0x89, 0x3b, 0xb8, 0x78, 0x70, 0x2d, 0x74, 0x25, 0x3b, 0xa7, 0xca, 0x84, 0x85, 0xae, 0x67, 0xfb,
+};
+
+#define PRIME_BYTES 128
+#define MODULUS_BYTES 256
+#define WORDS 32
+#define EXPONENT_BITS 32
+#define CIPHERTEXTS_CHECKSUM UINT64_C(0x35fdf411319cc59b)
+
+/* One more than the lanes of any kernel, so that full groups and spare lanes both occur. */
+#define COUNT 9
+
+static const int64_t messages[COUNT] = {
+    0, 1, -1, 12345678901234567, -98765432109876543, INT64_C(1) << 62, INT64_MIN, 77, -1000003,
+};
+
+typedef struct fixture {
+    pc_public *key;
+    pc_private *private_key;
+    pc_encryptor *owner;
+    pc_encryptor *public;
+    pc_batch *a;
+    pc_batch *b;
+    pc_program *program;
+    mp_limb_t n[WORDS];
+    uint8_t random[COUNT * EXPONENT_BITS / 8];
+    uint8_t bytes[COUNT * 2 * MODULUS_BYTES];
+    uint64_t plaintexts[COUNT * WORDS];
+} fixture;
+
+static int32_t set_up(fixture *f, int32_t kernel)
+{
+    uint8_t n[MODULUS_BYTES], h[MODULUS_BYTES];
+    mp_limb_t p[WORDS / 2], q[WORDS / 2], h_limbs[WORDS];
+    pc_limbs_from_bytes(p, WORDS / 2, prime_p, PRIME_BYTES);
+    pc_limbs_from_bytes(q, WORDS / 2, prime_q, PRIME_BYTES);
+    mpn_mul_n(f->n, p, q, WORDS / 2);
+    mpn_sub_1(h_limbs, f->n, WORDS, 4);
+    pc_bytes_from_limbs(n, MODULUS_BYTES, f->n);
+    pc_bytes_from_limbs(h, MODULUS_BYTES, h_limbs);
+    for (int32_t i = 0; i < COUNT; i++) {
+        for (int32_t j = 0; j < EXPONENT_BITS / 8; j++) {
+            f->random[i * EXPONENT_BITS / 8 + j] = (uint8_t)(37 * j + 11 * i + 5);
+        }
+    }
+
+    const pc_instruction instructions[] = {{3, 0, 1}, {4, 3, 3}, {3, 4, 2}}; /* 2(x + y) + z */
+    const int32_t output = 3;
+    int32_t status = pc_public_create(n, MODULUS_BYTES, h, MODULUS_BYTES, 0, kernel, &f->key);
+    PC_REQUIRE(status == PC_OK, status);
+    status = pc_private_create(f->key, prime_p, prime_q, PRIME_BYTES, &f->private_key);
+    PC_REQUIRE(status == PC_OK, status);
+    status = pc_encryptor_create_owner(f->private_key, EXPONENT_BITS, 4, &f->owner);
+    PC_REQUIRE(status == PC_OK, status);
+    status = pc_encryptor_create_public(f->key, EXPONENT_BITS, 3, &f->public);
+    PC_REQUIRE(status == PC_OK, status);
+    status = pc_batch_create(f->key, COUNT, &f->a);
+    PC_REQUIRE(status == PC_OK, status);
+    status = pc_batch_create(f->key, COUNT, &f->b);
+    PC_REQUIRE(status == PC_OK, status);
+    return pc_program_create(instructions, 3, 3, 2, &output, 1, &f->program);
+}
+
+static void tear_down(fixture *f)
+{
+    pc_program_free(f->program);
+    pc_batch_free(f->a);
+    pc_batch_free(f->b);
+    pc_encryptor_free(f->public);
+    pc_encryptor_free(f->owner);
+    pc_private_free(f->private_key);
+    pc_public_free(f->key);
+}
+
+/* FNV-1a */
+static uint64_t checksum(const uint8_t *bytes, size_t count)
+{
+    uint64_t sum = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < count; i++) {
+        sum = (sum ^ bytes[i]) * UINT64_C(0x100000001b3);
+    }
+    return sum;
+}
+
+static int32_t expect_ciphertexts(fixture *f, const pc_batch *batch)
+{
+    int32_t status = pc_export(batch, 0, COUNT, f->bytes, (int64_t)sizeof f->bytes);
+    PC_REQUIRE(status == PC_OK, status);
+    return checksum(f->bytes, sizeof f->bytes) == CIPHERTEXTS_CHECKSUM ? PC_OK : PC_ERR_SELF_TEST;
+}
+
+/* Decrypts batch[0 .. count-1] and compares with two's complement values of `words` words each. */
+static int32_t expect(fixture *f, const pc_batch *batch, const uint64_t *values, int32_t words, int32_t count)
+{
+    int32_t status = pc_decrypt(f->private_key, batch, 0, count, f->plaintexts, COUNT * WORDS);
+    PC_REQUIRE(status == PC_OK, status);
+    for (int32_t i = 0; i < count; i++) {
+        mp_limb_t wanted[WORDS], found[WORDS];
+        pc_residue_from_plaintext(wanted, f->n, WORDS, values + (ptrdiff_t)i * words, words);
+        memcpy(found, f->plaintexts + (ptrdiff_t)i * WORDS, sizeof found);
+        PC_REQUIRE(mpn_cmp(wanted, found, WORDS) == 0, PC_ERR_SELF_TEST);
+    }
+    return PC_OK;
+}
+
+static int32_t test_encryption(fixture *f)
+{
+    const uint64_t *plaintexts = (const uint64_t *)messages;
+    int32_t status = pc_encrypt(f->owner, plaintexts, 1, f->random, (int64_t)sizeof f->random, f->a, 0, COUNT);
+    PC_REQUIRE(status == PC_OK, status);
+    status = expect_ciphertexts(f, f->a);
+    PC_REQUIRE(status == PC_OK, status);
+    status = pc_encrypt(f->public, plaintexts, 1, f->random, (int64_t)sizeof f->random, f->b, 0, COUNT);
+    PC_REQUIRE(status == PC_OK, status);
+    status = expect_ciphertexts(f, f->b);
+    PC_REQUIRE(status == PC_OK, status);
+    status = pc_import(f->bytes, (int64_t)sizeof f->bytes, f->b, 0, COUNT);
+    PC_REQUIRE(status == PC_OK, status);
+    return expect(f, f->b, plaintexts, 1, COUNT);
+}
+
+/* a holds the messages m; b becomes -(m + m) + 3m = m. */
+static int32_t test_sums(fixture *f)
+{
+    uint64_t tripled[COUNT][2];
+    for (int32_t i = 0; i < COUNT; i++) {
+        uint64_t sign = messages[i] < 0 ? UINT64_MAX : 0;
+        uint64_t low = (uint64_t)messages[i];
+        uint64_t twice = low + low;
+        tripled[i][0] = twice + low;
+        tripled[i][1] = sign + sign + sign + (twice < low) + (tripled[i][0] < twice);
+    }
+    int32_t status = pc_add(f->a, 0, f->a, 0, f->b, 0, COUNT);
+    PC_REQUIRE(status == PC_OK, status);
+    status = pc_invert(f->b, 0, f->b, 0, COUNT);
+    PC_REQUIRE(status == PC_OK, status);
+    status = pc_add_plain(&tripled[0][0], 2, f->b, 0, COUNT);
+    PC_REQUIRE(status == PC_OK, status);
+    return expect(f, f->b, (const uint64_t *)messages, 1, COUNT);
+}
+
+/* Message 7 in a slot of 64 bits above message 3, and 255 times message 1. */
+static int32_t test_combination(fixture *f)
+{
+    const pc_term terms[] = {{1, 0, 3, 0, 0}, {1, 0, 7, 64, 0}, {255, 0, 1, 0, 0}};
+    const int32_t first[] = {0, 2, 3};
+    const uint64_t wanted[2][2] = {{(uint64_t)messages[3], (uint64_t)messages[7]}, {255, 0}};
+    const pc_batch *source = f->a;
+    int32_t status = pc_combine(&source, 1, terms, first, 2, f->b, 0, NULL);
+    PC_REQUIRE(status == PC_OK, status);
+    return expect(f, f->b, &wanted[0][0], 2, 2);
+}
+
+/* 2(x + y) + z on two tiles, an absent input in the second. */
+static int32_t test_program(fixture *f)
+{
+    const int32_t inputs[] = {1, 7, 8, 3, -1, 1};
+    const int32_t outputs[] = {1, 0};
+    const int64_t wanted[] = {2 * 12345678901234567 + 1, 2 * (1 + 77) - 1000003};
+    int64_t bytes = 0;
+    int32_t status = pc_program_scratch_bytes(f->program, f->key, &bytes);
+    PC_REQUIRE(status == PC_OK, status);
+    uint8_t *scratch = pc_allocate((size_t)bytes);
+    PC_REQUIRE(scratch != NULL, PC_ERR_MEMORY);
+    status = pc_program_run(f->program, f->a, inputs, f->b, outputs, 2, scratch, bytes, NULL);
+    pc_release(scratch);
+    PC_REQUIRE(status == PC_OK, status);
+    return expect(f, f->b, (const uint64_t *)wanted, 1, 2);
+}
+
+int32_t pc_self_test(int32_t kernel)
+{
+    PC_REQUIRE(kernel >= 0 && kernel < pc_kernel_count(), PC_ERR_RANGE);
+    fixture *f = pc_allocate_zeroed(sizeof *f);
+    PC_REQUIRE(f != NULL, PC_ERR_MEMORY);
+    int32_t status = set_up(f, kernel);
+    int32_t (*const tests[])(fixture *) = {test_encryption, test_sums, test_combination, test_program};
+    for (size_t i = 0; status == PC_OK && i < sizeof tests / sizeof tests[0]; i++) {
+        status = tests[i](f);
+    }
+    tear_down(f);
+    pc_release(f);
+    /* Every argument above is right, so any refusal is a failure of the build too. */
+    return status == PC_OK || status == PC_ERR_MEMORY ? status : PC_ERR_SELF_TEST;
+}

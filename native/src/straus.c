@@ -1,0 +1,352 @@
+#include "straus.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "objects.h"
+
+#define MAX_WINDOW_BITS 5
+#define POSITIONS (PC_MAX_SHIFT + 64)
+#define NONE (-1)
+
+typedef struct term {
+    const mp_limb_t *number;
+    uint64_t magnitude;
+    int32_t shift;
+    int32_t lane;
+} term;
+
+/* Terms that raise the same number in the same output: one choice of window, one table of odd powers. */
+typedef struct base {
+    size_t first_term;
+    size_t end_term;
+    int32_t window_bits;
+    int32_t largest_digit;
+    size_t first_power; /* index of number^3, number^5, ... up to the largest digit */
+} base;
+
+/* One product of an output: a power of a base at a bit position. Those of one position form a list. */
+typedef struct event {
+    const mp_limb_t *factor;
+    int64_t next;
+} event;
+
+/* Arrays that grow and are kept from run to run. */
+typedef struct room {
+    void *items;
+    size_t capacity;
+} room;
+
+struct pc_straus {
+    const pc_modulus *modulus;
+    int64_t products;
+    size_t term_count;
+    room terms;
+    room bases;
+    room events;
+    room powers;
+    int32_t top[PC_MAX_LANES];   /* highest position with an event, or NONE          */
+    int64_t head[][POSITIONS];   /* by lane: list of events at a position, or NONE   */
+};
+
+/* Forgets all terms and events. */
+static void reset(pc_straus *straus)
+{
+    for (int32_t i = 0; i < straus->modulus->kernel->lanes; i++) {
+        for (int32_t position = 0; position <= straus->top[i]; position++) {
+            straus->head[i][position] = NONE;
+        }
+        straus->top[i] = NONE;
+    }
+    straus->term_count = 0;
+}
+
+pc_straus *pc_straus_create(const pc_modulus *modulus)
+{
+    pc_straus *straus = pc_allocate_zeroed(sizeof *straus + (size_t)modulus->kernel->lanes * sizeof straus->head[0]);
+    if (straus == NULL) {
+        return NULL;
+    }
+    straus->modulus = modulus;
+    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
+        straus->top[i] = POSITIONS - 1;
+    }
+    reset(straus);
+    return straus;
+}
+
+void pc_straus_free(pc_straus *straus)
+{
+    if (straus != NULL) {
+        pc_release(straus->terms.items);
+        pc_release(straus->bases.items);
+        pc_release(straus->events.items);
+        pc_release(straus->powers.items);
+        pc_release(straus);
+    }
+}
+
+int64_t pc_straus_products(const pc_straus *straus)
+{
+    return straus->products;
+}
+
+/* Makes place for `needed` items of `size` bytes, of which the first `used` are kept. */
+static bool reserve(room *array, size_t used, size_t needed, size_t size)
+{
+    if (needed <= array->capacity) {
+        return true;
+    }
+    size_t capacity = needed + needed / 2 + 16;
+    void *items = pc_allocate(capacity * size);
+    if (items == NULL) {
+        return false;
+    }
+    if (used > 0) {
+        memcpy(items, array->items, used * size);
+    }
+    pc_release(array->items);
+    array->items = items;
+    array->capacity = capacity;
+    return true;
+}
+
+int32_t pc_straus_add(pc_straus *straus, int32_t lane, const mp_limb_t *number, uint64_t magnitude, int32_t shift)
+{
+    if (magnitude == 0) {
+        return PC_OK;
+    }
+    if (!reserve(&straus->terms, straus->term_count, straus->term_count + 1, sizeof(term))) {
+        return PC_ERR_MEMORY;
+    }
+    ((term *)straus->terms.items)[straus->term_count++] = (term){number, magnitude, shift, lane};
+    return PC_OK;
+}
+
+static int compare_terms(const void *left, const void *right)
+{
+    const term *a = left;
+    const term *b = right;
+    if (a->lane != b->lane) {
+        return a->lane < b->lane ? -1 : 1;
+    }
+    uintptr_t x = (uintptr_t)a->number, y = (uintptr_t)b->number;
+    return x < y ? -1 : x > y;
+}
+
+static void sort_terms(term *terms, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        if (compare_terms(&terms[i - 1], &terms[i]) > 0) {
+            qsort(terms, count, sizeof *terms, compare_terms);
+            return;
+        }
+    }
+}
+
+static int32_t trailing_zeros(uint64_t value)
+{
+    return __builtin_ctzll(value);
+}
+
+/* Takes the lowest odd digit off a magnitude that is not zero; *position moves to where the digit stands. */
+static int32_t next_digit(uint64_t *magnitude, int32_t *position, int32_t window_bits)
+{
+    int32_t zeros = trailing_zeros(*magnitude);
+    *magnitude >>= zeros;
+    *position += zeros;
+    int32_t digit = (int32_t)(*magnitude & ((1U << window_bits) - 1));
+    *magnitude -= (uint64_t)digit; /* its bits are zeros for the next call to skip */
+    return digit;
+}
+
+/* The window that makes a base cheapest. `alone`: no other base shares the squarings of the output. */
+static void choose_window(base *b, const term *terms, bool alone)
+{
+    int64_t least = INT64_MAX;
+    for (int32_t window_bits = 1; window_bits <= MAX_WINDOW_BITS; window_bits++) {
+        int64_t cost = 0;
+        int32_t largest = 1, top = 0;
+        for (size_t i = b->first_term; i < b->end_term; i++) {
+            uint64_t magnitude = terms[i].magnitude;
+            int32_t position = terms[i].shift;
+            while (magnitude != 0) {
+                int32_t digit = next_digit(&magnitude, &position, window_bits);
+                largest = digit > largest ? digit : largest;
+                cost++;
+            }
+            top = position > top ? position : top;
+        }
+        cost += largest > 1 ? 1 + largest / 2 : 0;
+        cost += alone ? top : 0;
+        if (cost < least) {
+            least = cost;
+            b->window_bits = window_bits;
+            b->largest_digit = largest;
+        }
+    }
+}
+
+/* Groups sorted terms into bases; returns their number. */
+static size_t plan_bases(base *bases, const term *terms, size_t count, size_t *powers)
+{
+    size_t base_count = 0;
+    for (size_t first = 0, end; first < count; first = end) {
+        for (end = first + 1; end < count && compare_terms(&terms[first], &terms[end]) == 0; end++) {
+        }
+        base *b = &bases[base_count++];
+        b->first_term = first;
+        b->end_term = end;
+        bool alone = (first == 0 || terms[first - 1].lane != terms[first].lane) &&
+                     (end == count || terms[end].lane != terms[first].lane);
+        choose_window(b, terms, alone);
+        b->first_power = *powers;
+        *powers += (size_t)b->largest_digit / 2;
+    }
+    return base_count;
+}
+
+static mp_limb_t *power_at(const pc_straus *straus, size_t index)
+{
+    return (mp_limb_t *)straus->powers.items + index * (size_t)straus->modulus->number_words;
+}
+
+/* Odd powers of the bases that want them, as many bases at once as there are lanes. */
+static void prepare_powers(pc_straus *straus, size_t base_count)
+{
+    const pc_modulus *modulus = straus->modulus;
+    const pc_kernel *kernel = modulus->kernel;
+    const base *bases = straus->bases.items;
+    const term *terms = straus->terms.items;
+    size_t next = 0;
+    for (;;) {
+        const base *chosen[PC_MAX_LANES];
+        const mp_limb_t *sources[PC_MAX_LANES];
+        mp_limb_t *targets[PC_MAX_LANES];
+        int32_t used = 0, largest = 1;
+        for (; next < base_count && used < kernel->lanes; next++) {
+            if (bases[next].largest_digit > 1) {
+                chosen[used] = &bases[next];
+                sources[used++] = terms[bases[next].first_term].number;
+                largest = bases[next].largest_digit > largest ? bases[next].largest_digit : largest;
+            }
+        }
+        if (used == 0) {
+            return;
+        }
+        for (int32_t i = used; i < kernel->lanes; i++) {
+            sources[i] = modulus->one;
+        }
+        pc_group power, squared;
+        kernel->gather(modulus, power.words, sources);
+        kernel->square(modulus, squared.words, power.words);
+        straus->products += used;
+        for (int32_t digit = 3; digit <= largest; digit += 2) {
+            kernel->multiply(modulus, power.words, power.words, squared.words);
+            for (int32_t i = 0; i < kernel->lanes; i++) {
+                bool wanted = i < used && digit <= chosen[i]->largest_digit;
+                targets[i] = wanted ? power_at(straus, chosen[i]->first_power + (size_t)digit / 2 - 1) : NULL;
+                straus->products += wanted;
+            }
+            kernel->scatter(modulus, targets, power.words);
+        }
+    }
+}
+
+/* Cuts all magnitudes into events at their positions; PC_OK or PC_ERR_MEMORY. */
+static int32_t place_events(pc_straus *straus, size_t base_count)
+{
+    const base *bases = straus->bases.items;
+    const term *terms = straus->terms.items;
+    size_t count = 0;
+    for (size_t k = 0; k < base_count; k++) {
+        for (size_t i = bases[k].first_term; i < bases[k].end_term; i++) {
+            const term *t = &terms[i];
+            uint64_t magnitude = t->magnitude;
+            int32_t position = t->shift;
+            while (magnitude != 0) {
+                int32_t digit = next_digit(&magnitude, &position, bases[k].window_bits);
+                if (!reserve(&straus->events, count, count + 1, sizeof(event))) {
+                    return PC_ERR_MEMORY;
+                }
+                event *events = straus->events.items;
+                size_t power = bases[k].first_power + (size_t)digit / 2 - 1;
+                events[count].factor = digit == 1 ? t->number : power_at(straus, power);
+                events[count].next = straus->head[t->lane][position];
+                straus->head[t->lane][position] = (int64_t)count++;
+                straus->top[t->lane] = position > straus->top[t->lane] ? position : straus->top[t->lane];
+            }
+        }
+    }
+    return PC_OK;
+}
+
+/* One factor from every lane that has one left at this position, 1 from the others; false if none has. */
+static bool next_factors(pc_straus *straus, int32_t position, const mp_limb_t **factors, bool *started)
+{
+    const event *events = straus->events.items;
+    bool any = false;
+    for (int32_t i = 0; i < straus->modulus->kernel->lanes; i++) {
+        int64_t *head = &straus->head[i][position];
+        factors[i] = straus->modulus->one;
+        if (*head != NONE) {
+            factors[i] = events[*head].factor;
+            *head = events[*head].next;
+            straus->products += started[i]; /* an output's first factor is copied */
+            started[i] = true;
+            any = true;
+        }
+    }
+    return any;
+}
+
+static void evaluate(pc_straus *straus, mp_limb_t *group)
+{
+    const pc_modulus *modulus = straus->modulus;
+    const pc_kernel *kernel = modulus->kernel;
+    const mp_limb_t *factors[PC_MAX_LANES];
+    bool started[PC_MAX_LANES] = {false};
+    pc_group factor;
+    int32_t top = NONE;
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        top = straus->top[i] > top ? straus->top[i] : top;
+        straus->products += straus->top[i] > 0 ? straus->top[i] : 0;
+    }
+    if (top == NONE) {
+        pc_gather_row(modulus, group, NULL, 0);
+        return;
+    }
+    next_factors(straus, top, factors, started);
+    kernel->gather(modulus, group, factors);
+    for (int32_t position = top; position >= 0; position--) {
+        if (position < top) {
+            kernel->square(modulus, group, group);
+        }
+        while (next_factors(straus, position, factors, started)) {
+            kernel->gather(modulus, factor.words, factors);
+            kernel->multiply(modulus, group, group, factor.words);
+        }
+    }
+}
+
+int32_t pc_straus_run(pc_straus *straus, mp_limb_t *const *targets)
+{
+    const pc_modulus *modulus = straus->modulus;
+    size_t powers = 0;
+    int32_t status = PC_ERR_MEMORY;
+    if (reserve(&straus->bases, 0, straus->term_count, sizeof(base))) {
+        sort_terms(straus->terms.items, straus->term_count);
+        size_t base_count = plan_bases(straus->bases.items, straus->terms.items, straus->term_count, &powers);
+        if (reserve(&straus->powers, 0, powers, (size_t)modulus->number_words * sizeof(mp_limb_t))) {
+            prepare_powers(straus, base_count);
+            status = place_events(straus, base_count);
+        }
+    }
+    if (status == PC_OK) {
+        pc_group group;
+        evaluate(straus, group.words);
+        modulus->kernel->scatter(modulus, targets, group.words);
+    }
+    reset(straus);
+    return status;
+}

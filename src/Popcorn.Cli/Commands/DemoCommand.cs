@@ -1,0 +1,116 @@
+using System.CommandLine;
+using Popcorn.Cli.Terminal;
+using Popcorn.Interop;
+
+namespace Popcorn.Cli.Commands;
+
+/// <summary><c>popcorn demo</c>: both parties on this machine, as two processes, on real digits.</summary>
+internal static class DemoCommand
+{
+    private const string Model = "mnist-small";
+    private const string ModelFile = Model + ".popcorn";
+    private const string Images = "mnist-100-images.idx3-ubyte";
+    private const string Labels = "mnist-100-labels.idx1-ubyte";
+    private const int ImageCount = 100;
+    private const int ImageSide = 28;
+
+    public static Command Create()
+    {
+        Option<int> count = new Option<int>("--count")
+        {
+            Description = $"Number of images, up to {ImageCount}.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 5,
+        }.InRange(1, ImageCount);
+        var command = new Command("demo", "Watch a server recognise digits that it cannot see.") { count };
+        command.SetWork(async (parsed, output, cancellationToken) =>
+        {
+            DirectoryInfo samples = Directory.CreateTempSubdirectory("popcorn-demo-");
+            try
+            {
+                foreach (string sample in new[] { ModelFile, Images, Labels })
+                {
+                    Extract(sample, samples.FullName);
+                }
+
+                await RunAsync(samples.FullName, parsed.GetValue(count), output, cancellationToken)
+                    .ConfigureAwait(false);
+            }
+            finally
+            {
+                samples.Delete(recursive: true);
+            }
+        });
+        return command;
+    }
+
+    private static async Task RunAsync(
+        string samples, int count, Output output, CancellationToken cancellationToken)
+    {
+        ServerProcess server = await ServerProcess.StartAsync(Path.Combine(samples, ModelFile), cancellationToken)
+            .ConfigureAwait(false);
+        await using (server.ConfigureAwait(false))
+        {
+            var client = new Inference(server.Url, Model);
+            List<ImageInput> images = ImageInputs.Read(
+                [Path.Combine(samples, Images)],
+                [$"0-{count - 1}"],
+                labels: null,
+                await client.DescribeInputAsync(cancellationToken).ConfigureAwait(false));
+            output.Line($"server: process {server.Id} at {server.Url.Authority}, has the model '{Model}' and sees only ciphertexts");
+            output.Line($"client: process {Environment.ProcessId}, has the images and the private key");
+
+            (PaillierPrivateKey key, double seconds) = KeyDirectory.Generate(2048);
+            using (key)
+            using (key.PublicKey)
+            {
+                int shown = 0;
+                InferReport report = await client.RunAsync(
+                    key, seconds, images, result => Show(images[shown++], result, output), cancellationToken)
+                    .ConfigureAwait(false);
+                if (output.IsJson)
+                {
+                    Output.WriteJson(report, ReportJson.Default.InferReport);
+                }
+
+                output.Line($"{Inference.Summary(report)}; {Averages(report)}");
+            }
+        }
+    }
+
+    private static void Show(ImageInput image, ImagePrediction result, Output output)
+    {
+        string verdict = result.Label == result.Expected ? "as expected" : $"expected {result.Expected}";
+        string cost =
+            $"{Units.Seconds(result.Seconds)}, {Units.Bytes(result.BytesUp)} up, {Units.Bytes(result.BytesDown)} down";
+        if (output.IsJson || Console.IsOutputRedirected)
+        {
+            output.Line($"{result.Image}: predicted {result.Label}, {verdict}; {cost}");
+            return;
+        }
+
+        string[] beside = [$"predicted {result.Label}, {verdict}", cost, $"{result.Rounds} rounds"];
+        string[] picture = Picture.Draw(
+            image.Values, ImageSide, ImageSide, output.Screen.Profile.Capabilities.Unicode);
+        for (int i = 0; i < picture.Length; i++)
+        {
+            int line = i - (picture.Length - beside.Length) / 2;
+            output.Line($"  {picture[i]}  {(line >= 0 && line < beside.Length ? beside[line] : "")}");
+        }
+    }
+
+    private static string Averages(InferReport report)
+    {
+        double seconds = report.Results.Average(result => result.Seconds);
+        double bytes = report.Results.Average(result => (double)(result.BytesUp + result.BytesDown));
+        return $"{Units.Seconds(seconds)} and {Units.Bytes(bytes)} an image";
+    }
+
+    private static void Extract(string resource, string directory)
+    {
+        using Stream source = typeof(DemoCommand).Assembly.GetManifestResourceStream(resource)
+            ?? throw new InvalidOperationException($"The resource {resource} is missing from this build.");
+        using FileStream target = File.Create(Path.Combine(directory, resource));
+        source.CopyTo(target);
+    }
+}

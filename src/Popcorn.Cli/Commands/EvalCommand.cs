@@ -1,0 +1,111 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Numerics;
+using Popcorn.Cli.Data;
+using Popcorn.Cli.Terminal;
+using Popcorn.Engine;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Cli.Commands;
+
+/// <summary><c>popcorn eval</c>: the integer network in plaintext, on a whole test set.</summary>
+internal static class EvalCommand
+{
+    public static Command Create()
+    {
+        var model = new Argument<string>("model") { Description = "The integer network.", HelpName = "M.popcorn" };
+        var data = new Option<string>("--data")
+        {
+            Description = "IDX images, CIFAR-10 .bin, .npy, a PNG, or a folder of PNGs with a CSV (file,label).",
+            HelpName = "FILE|DIR",
+            Required = true,
+        };
+        var labels = new Option<string?>("--labels")
+        {
+            Description = "IDX labels; by default the label file beside the images.",
+            HelpName = "FILE",
+        };
+        Option<int> limit = new Option<int>("--limit")
+        {
+            Description = "Only the first N images; otherwise all.",
+            HelpName = "N",
+        }.InRange(1, int.MaxValue);
+        var logits = new Option<bool>("--logits") { Description = "Print every image's logits, exactly." };
+        var command = new Command("eval", "Measure the accuracy of an integer network in plaintext.")
+        {
+            model, data, labels, limit, logits,
+        };
+        command.SetWork((parsed, output, cancellationToken) =>
+        {
+            IntegerNetwork network = Files.LoadModel(parsed.GetRequiredValue(model));
+            string path = parsed.GetRequiredValue(data);
+            IImageSource source = ImageInputs.Open(path, parsed.GetValue(labels), network.Input);
+            bool keepLogits = parsed.GetValue(logits);
+            if (!keepLogits && source.Label(0) is null)
+            {
+                throw new PopcornException($"'{path}' comes without labels; name them with --labels.");
+            }
+
+            int count = parsed.GetValue(limit) is > 0 and int most ? Math.Min(most, source.Count) : source.Count;
+            EvalReport report = Evaluate(network, source, count, keepLogits, cancellationToken);
+            Show(report, output);
+            return Task.CompletedTask;
+        });
+        return command;
+    }
+
+    private static EvalReport Evaluate(
+        IntegerNetwork network, IImageSource source, int count, bool keepLogits, CancellationToken cancellationToken)
+    {
+        var evaluator = new PlainEvaluator(network);
+        var logits = keepLogits ? new IReadOnlyList<string>[count] : null;
+        int done = 0;
+        int labelled = 0;
+        int right = 0;
+        long start = Stopwatch.GetTimestamp();
+        using (var progress = new ProgressLine("eval"))
+        {
+            evaluator.Evaluate(
+                count,
+                source.Read,
+                (i, values) =>
+                {
+                    if (logits is not null)
+                    {
+                        logits[i] = [.. values.Select(value => value.ToString())];
+                    }
+
+                    if (source.Label(i) is int expected)
+                    {
+                        labelled++;
+                        right += PlainEvaluator.Label(values) == expected ? 1 : 0;
+                    }
+
+                    progress.Report((double)++done / count, $"{done}/{count} images");
+                },
+                cancellationToken);
+        }
+
+        double? accuracy = labelled == 0 ? null : (double)right / labelled;
+        return new EvalReport(accuracy, count, Stopwatch.GetElapsedTime(start).TotalSeconds, logits);
+    }
+
+    private static void Show(EvalReport report, Output output)
+    {
+        if (output.IsJson)
+        {
+            Output.WriteJson(report, ReportJson.Default.EvalReport);
+            return;
+        }
+
+        for (int i = 0; i < report.Logits?.Count; i++)
+        {
+            output.Line($"{i}: {string.Join(' ', report.Logits[i])}");
+        }
+
+        string accuracy = report.Accuracy is double fraction ? $"accuracy {Units.Percent(fraction)}" : "no labels";
+        output.Line(
+            $"{accuracy}, {Units.Count(report.Count)} images in {Units.Seconds(report.Seconds)} "
+            + $"({report.Count / report.Seconds:0} images/s)");
+    }
+}

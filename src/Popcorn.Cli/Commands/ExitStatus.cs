@@ -1,0 +1,10 @@
+namespace Popcorn.Cli.Commands;
+
+/// <summary>What the process returns.</summary>
+internal static class ExitStatus
+{
+    public const int Success = 0;
+    public const int Failure = 1;
+    public const int Usage = 2;
+    public const int Interrupted = 130;
+}

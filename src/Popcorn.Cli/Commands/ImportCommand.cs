@@ -1,0 +1,143 @@
+using System.CommandLine;
+using Popcorn.Cli.Terminal;
+using Popcorn.Engine;
+using Popcorn.Engine.Import;
+using Popcorn.Engine.Model;
+using Spectre.Console;
+
+namespace Popcorn.Cli.Commands;
+
+/// <summary><c>popcorn import</c>: from ONNX to an integer network.</summary>
+internal static class ImportCommand
+{
+    public static Command Create()
+    {
+        var source = new Argument<string>("onnx") { Description = "The network, an ONNX file.", HelpName = "M.onnx" };
+        var target = new Option<string>("--out")
+        {
+            Description = "The integer network to write.",
+            HelpName = "M.popcorn",
+            Required = true,
+        };
+        Option<int> weightBits = new Option<int>("--weight-bits")
+        {
+            Description = "Bits of a weight, sign included: 2 to 12.",
+            DefaultValueFactory = _ => 8,
+        }.InRange(2, 12);
+        Option<double> sparsity = new Option<double>("--sparsity")
+        {
+            Description = "Prune the weights of least magnitude until this fraction of all is zero (0 to 0.99).",
+            DefaultValueFactory = _ => 0,
+        }.InRange(0, 0.99);
+        Option<double> inputScale = new Option<double>("--input-scale")
+        {
+            Description = "A pixel enters the network as pixel times this.",
+            DefaultValueFactory = _ => 1 / 255.0,
+        };
+        var command = new Command("import", "Turn an ONNX network into an integer network.")
+        {
+            source, target, weightBits, sparsity, inputScale,
+        };
+        command.SetWork((parsed, output, _) =>
+        {
+            string sourcePath = parsed.GetRequiredValue(source);
+            string targetPath = parsed.GetRequiredValue(target);
+            IntegerNetwork network;
+            using (FileStream file = Files.OpenRead(sourcePath))
+            {
+                try
+                {
+                    network = OnnxImporter.Import(file, new ImportOptions
+                    {
+                        WeightBits = parsed.GetValue(weightBits),
+                        Sparsity = parsed.GetValue(sparsity),
+                        InputScale = parsed.GetValue(inputScale),
+                        Report = Output.Note,
+                    });
+                }
+                catch (PopcornException e)
+                {
+                    throw new PopcornException($"{sourcePath}: {e.Message}", e);
+                }
+            }
+
+            Files.Replace(targetPath, ownerOnly: false, stream => ModelFile.Save(network, stream));
+            Show(Summarize(targetPath, network), output);
+            return Task.CompletedTask;
+        });
+        return command;
+    }
+
+    private static ImportReport Summarize(string path, IntegerNetwork network)
+    {
+        ImportedLayer[] layers = [.. network.Layers.Select(layer =>
+        {
+            int[] shape = Dimensions(layer.Output);
+            return layer is LinearLayer linear
+                ? new ImportedLayer(
+                    layer.Name,
+                    layer.Kind,
+                    shape,
+                    linear.Weights.Length,
+                    linear.NonZero,
+                    Fraction(linear.Weights.Length - linear.NonZero, linear.Weights.Length),
+                    SignedBits(linear.Weights))
+                : new ImportedLayer(layer.Name, layer.Kind, shape, null, null, null, null);
+        })];
+        long weights = layers.Sum(layer => layer.Weights ?? 0);
+        long nonZero = layers.Sum(layer => layer.Nnz ?? 0);
+        return new ImportReport(
+            path,
+            Dimensions(network.Input.Shape),
+            network.Outputs,
+            layers,
+            weights,
+            nonZero,
+            Fraction(weights - nonZero, weights),
+            new FileInfo(path).Length);
+    }
+
+    private static void Show(ImportReport report, Output output)
+    {
+        if (output.IsJson)
+        {
+            Output.WriteJson(report, ReportJson.Default.ImportReport);
+            return;
+        }
+
+        Table table = Tables.Create("layer", "kind", "output", ">weights", ">non-zero", ">zeros", ">bits");
+        foreach (ImportedLayer layer in report.Layers)
+        {
+            table.AddCells(
+                layer.Name,
+                layer.Kind,
+                string.Join('x', layer.Output),
+                layer.Weights is long weights ? Units.Count(weights) : "",
+                layer.Nnz is long nonZero ? Units.Count(nonZero) : "",
+                layer.Sparsity is double sparsity ? Units.Percent(sparsity) : "",
+                layer.WeightBits?.ToString() ?? "");
+        }
+
+        output.Screen.Write(table);
+        output.Line(
+            $"{report.Model}: {Units.Bytes(report.Bytes)}, input {string.Join('x', report.Input)}, "
+            + $"{report.Outputs} outputs, {Units.Count(report.Nnz)} of {Units.Count(report.Weights)} weights non-zero "
+            + $"({Units.Percent(report.Sparsity)} zeros)");
+    }
+
+    private static int[] Dimensions(Shape shape) => [shape.Channels, shape.Height, shape.Width];
+
+    private static double Fraction(long part, long whole) => whole == 0 ? 0 : (double)part / whole;
+
+    /// <summary>Least width of two's complement that holds all of them.</summary>
+    private static int SignedBits(ReadOnlySpan<int> weights)
+    {
+        int magnitudes = 0;
+        foreach (int weight in weights)
+        {
+            magnitudes |= weight < 0 ? ~weight : weight;
+        }
+
+        return 33 - int.LeadingZeroCount(magnitudes);
+    }
+}

@@ -1,0 +1,83 @@
+using System.CommandLine;
+using Popcorn.Cli.Terminal;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Sessions;
+using Spectre.Console;
+
+namespace Popcorn.Cli.Commands;
+
+/// <summary><c>popcorn inspect</c>: what a model's oblivious inference will cost, layer by layer.</summary>
+internal static class InspectCommand
+{
+    public static Command Create()
+    {
+        var file = new Argument<string>("model") { Description = "The integer network.", HelpName = "M.popcorn" };
+        Option<int> bits = KeygenCommand.BitsOption();
+        var command = new Command("inspect", "Show a model's layers and the predicted cost of an inference.")
+        {
+            file, bits,
+        };
+        command.SetWork((parsed, output, _) =>
+        {
+            string path = parsed.GetRequiredValue(file);
+            int keyBits = parsed.GetValue(bits);
+            using var model = new ServedModel(Path.GetFileNameWithoutExtension(path), Files.LoadModel(path));
+            Inspection inspection = Inspection.Of(
+                model, keyBits, KernelTimes.Measure(keyBits), Environment.ProcessorCount);
+            if (output.IsJson)
+            {
+                Output.WriteJson(Report(inspection, keyBits), ReportJson.Default.InspectReport);
+            }
+            else
+            {
+                Show(inspection, keyBits, output);
+            }
+
+            return Task.CompletedTask;
+        });
+        return command;
+    }
+
+    private static InspectReport Report(Inspection inspection, int keyBits) => new(
+        [.. inspection.Layers.Select(layer => new InspectedLayer(
+            layer.Name,
+            layer.Kind,
+            layer.Outputs,
+            layer.Macs,
+            layer.Nnz,
+            layer.Strategy,
+            layer.Products,
+            layer.BoundBits))],
+        new PredictedCost(
+            inspection.Predicted.Seconds,
+            inspection.Predicted.BytesUp,
+            inspection.Predicted.BytesDown,
+            inspection.Predicted.Rounds,
+            inspection.Predicted.Products),
+        keyBits);
+
+    private static void Show(Inspection inspection, int keyBits, Output output)
+    {
+        Table table = Tables.Create(
+            "layer", "kind", ">outputs", ">macs", ">non-zero", "strategy", ">products", ">bound bits");
+        foreach (LayerReport layer in inspection.Layers)
+        {
+            table.AddCells(
+                layer.Name,
+                layer.Kind,
+                Units.Count(layer.Outputs),
+                Units.Count(layer.Macs),
+                Units.Count(layer.Nnz),
+                layer.Strategy,
+                Units.Count(layer.Products),
+                layer.BoundBits.ToString());
+        }
+
+        output.Screen.Write(table);
+        Prediction cost = inspection.Predicted;
+        output.Line(
+            $"One inference under a key of {keyBits} bits, predicted: {Units.Seconds(cost.Seconds)}, "
+            + $"{Units.Bytes(cost.BytesUp)} up, {Units.Bytes(cost.BytesDown)} down, {cost.Rounds} rounds, "
+            + $"{Units.Count(cost.Products)} products");
+    }
+}

@@ -1,0 +1,61 @@
+using System.CommandLine;
+using Popcorn.Cli.Terminal;
+using Popcorn.Interop;
+
+namespace Popcorn.Cli.Commands;
+
+/// <summary><c>popcorn keygen</c>: a key pair in a directory.</summary>
+internal static class KeygenCommand
+{
+    /// <summary>The option of every command that makes a key.</summary>
+    public static Option<int> BitsOption()
+    {
+        var bits = new Option<int>("--bits")
+        {
+            Description = $"Key size in bits: {string.Join(", ", KeyDirectory.AllowedBits)}.",
+            DefaultValueFactory = _ => 2048,
+        };
+        return bits.AcceptOnly(KeyDirectory.AllowedBits);
+    }
+
+    public static Command Create()
+    {
+        var directory = new Option<string>("--out")
+        {
+            Description = "Directory for key.pub and key.priv; made if missing.",
+            HelpName = "DIR",
+            Required = true,
+        };
+        Option<int> bits = BitsOption();
+        var force = new Option<bool>("--force") { Description = "Replace keys that are there." };
+        var command = new Command("keygen", "Make a key pair.") { directory, bits, force };
+        command.SetWork((parsed, output, _) =>
+        {
+            var keys = new KeyDirectory(parsed.GetRequiredValue(directory));
+            if (!parsed.GetValue(force))
+            {
+                keys.RequireAbsent();
+            }
+
+            (PaillierPrivateKey key, double seconds) = KeyDirectory.Generate(parsed.GetValue(bits));
+            using (key)
+            using (key.PublicKey)
+            {
+                keys.Save(key);
+                string fingerprint = Convert.ToHexStringLower(key.PublicKey.Fingerprint.Span);
+                if (output.IsJson)
+                {
+                    Output.WriteJson(
+                        new KeygenReport(keys.PublicPath, keys.PrivatePath, key.PublicKey.Bits, fingerprint, seconds),
+                        ReportJson.Default.KeygenReport);
+                }
+
+                output.Line($"{keys.PublicPath}   {key.PublicKey.Bits} bits, SHA-256 {fingerprint}");
+                output.Line($"{keys.PrivatePath}  keep it secret ({Units.Seconds(seconds)})");
+            }
+
+            return Task.CompletedTask;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,58 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Popcorn.Cli.Commands;
+
+// What the commands print with --json. Keys are part of the command line's contract: add, never rename.
+
+internal sealed record KeygenReport(
+    string PublicKey, string PrivateKey, int Bits, string Fingerprint, double Seconds);
+
+internal sealed record ImportReport(
+    string Model,
+    IReadOnlyList<int> Input,
+    int Outputs,
+    IReadOnlyList<ImportedLayer> Layers,
+    long Weights,
+    long Nnz,
+    double Sparsity,
+    long Bytes);
+
+internal sealed record ImportedLayer(
+    string Name, string Kind, IReadOnlyList<int> Output, long? Weights, long? Nnz, double? Sparsity, int? WeightBits);
+
+internal sealed record InspectReport(IReadOnlyList<InspectedLayer> Layers, PredictedCost Predicted, int KeyBits);
+
+internal sealed record InspectedLayer(
+    string Name, string Kind, int Outputs, long Macs, long Nnz, string Strategy, long Products, int BoundBits);
+
+internal sealed record PredictedCost(double Seconds, long BytesUp, long BytesDown, int Rounds, long Products);
+
+internal sealed record EvalReport(
+    double? Accuracy, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>>? Logits);
+
+internal sealed record ServeReport(string Url, IReadOnlyList<string> Models);
+
+internal sealed record InferReport(
+    IReadOnlyList<ImagePrediction> Results, string Model, int KeyBits, double? KeySeconds, double TableSeconds);
+
+internal sealed record ImagePrediction(
+    string Image,
+    int Label,
+    int? Expected,
+    IReadOnlyList<string> Logits,
+    double Seconds,
+    long BytesUp,
+    long BytesDown,
+    int Rounds);
+
+[JsonSourceGenerationOptions(
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(KeygenReport))]
+[JsonSerializable(typeof(ImportReport))]
+[JsonSerializable(typeof(InspectReport))]
+[JsonSerializable(typeof(EvalReport))]
+[JsonSerializable(typeof(ServeReport))]
+[JsonSerializable(typeof(InferReport))]
+internal sealed partial class ReportJson : JsonSerializerContext;

@@ -1,0 +1,210 @@
+using System.CommandLine;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Popcorn.Cli.Terminal;
+using Popcorn.Engine;
+using Popcorn.Engine.Sessions;
+using Popcorn.Hosting;
+
+namespace Popcorn.Cli.Commands;
+
+/// <summary><c>popcorn serve</c>: the service.</summary>
+internal static class ServeCommand
+{
+    /// <summary>What precedes the URL in the line that says the service is ready.</summary>
+    public const string ReadyPrefix = "listening on ";
+
+    /// <summary>Ends the service when its standard input ends: a parent that dies takes it along.</summary>
+    public const string UntilInputEnds = "--until-input-ends";
+
+    private static readonly TimeSpan ShutdownGrace = TimeSpan.FromSeconds(2);
+
+    public static Command Create()
+    {
+        var models = new Argument<string[]>("models")
+        {
+            Description = "Integer networks; a model's name is its file's, without the extension.",
+            HelpName = "M.popcorn",
+            Arity = ArgumentArity.OneOrMore,
+        };
+        var listen = new Option<string>("--listen")
+        {
+            Description = "Address and port; port 0 picks a free one.",
+            HelpName = "http://127.0.0.1:PORT",
+            DefaultValueFactory = _ => "http://127.0.0.1:7310",
+        };
+        Option<int> connections = new Option<int>("--max-connections")
+        {
+            Description = "Clients at the same time.",
+            DefaultValueFactory = _ => new PopcornOptions().MaxConnections,
+        }.InRange(1, 1 << 16);
+        Option<int> threads = new Option<int>("--threads")
+        {
+            Description = "Threads that one client's query may use; 0: all cores.",
+            DefaultValueFactory = _ => 0,
+        }.InRange(0, 1 << 10);
+        var untilInputEnds = new Option<bool>(UntilInputEnds) { Hidden = true };
+        var command = new Command("serve", "Answer inference queries.")
+        {
+            models, listen, connections, threads, untilInputEnds,
+        };
+        command.SetWork(async (parsed, output, cancellationToken) =>
+        {
+            IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen));
+            List<ServedModel> served = Load(parsed.GetRequiredValue(models));
+            try
+            {
+                using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+                if (parsed.GetValue(untilInputEnds))
+                {
+                    StopWhenInputEnds(stop);
+                }
+
+                WebApplication app = Build(address, options =>
+                {
+                    foreach (ServedModel model in served)
+                    {
+                        options.Models.Add(model);
+                    }
+
+                    options.MaxConnections = parsed.GetValue(connections);
+                    options.DegreeOfParallelism = parsed.GetValue(threads);
+                    options.ShutdownGrace = ShutdownGrace;
+                });
+                await using (app.ConfigureAwait(false))
+                {
+                    await RunAsync(app, address, served, output, stop.Token).ConfigureAwait(false);
+                }
+
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+            finally
+            {
+                served.ForEach(model => model.Dispose());
+            }
+        });
+        return command;
+    }
+
+    private static async Task RunAsync(
+        WebApplication app,
+        IPEndPoint address,
+        List<ServedModel> served,
+        Output output,
+        CancellationToken cancellationToken)
+    {
+        try
+        {
+            await app.StartAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (IOException e)
+        {
+            throw new PopcornException(BindFailure(address, e), e);
+        }
+
+        string url = app.Urls.First();
+        if (output.IsJson)
+        {
+            Output.WriteJson(
+                new ServeReport(url, [.. served.Select(model => model.Name)]), ReportJson.Default.ServeReport);
+        }
+
+        output.Line($"{ReadyPrefix}{url}");
+        await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static WebApplication Build(IPEndPoint address, Action<PopcornOptions> configure)
+    {
+        // The empty builder: no settings file or environment variable of some other application gets a say.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(address);
+        });
+        builder.Services.AddRoutingCore();
+        builder.Services.AddPopcorn(configure);
+        builder.Logging
+            .AddFilter("Microsoft", LogLevel.Error)
+            .AddConsole(console =>
+            {
+                console.FormatterName = LineFormatter.FormatterName;
+                console.LogToStandardErrorThreshold = LogLevel.Trace;
+            })
+            .AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
+        WebApplication app = builder.Build();
+        app.MapPopcorn();
+        return app;
+    }
+
+    private static List<ServedModel> Load(string[] paths)
+    {
+        foreach (IGrouping<string, string> same in paths.GroupBy(NameOf).Where(group => group.Count() > 1))
+        {
+            throw new PopcornException($"Two models would be named '{same.Key}': {string.Join(", ", same)}.");
+        }
+
+        return [.. paths.Select(path => new ServedModel(NameOf(path), Files.LoadModel(path)))];
+    }
+
+    private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path);
+
+    private static IPEndPoint ParseAddress(string listen)
+    {
+        if (!Uri.TryCreate(listen, UriKind.Absolute, out Uri? url) || url.Scheme != Uri.UriSchemeHttp
+            || url.AbsolutePath != "/")
+        {
+            throw new PopcornException(
+                $"--listen {listen}: write http://ADDRESS:PORT (for https put a reverse proxy in front).");
+        }
+
+        if (url.Host == "localhost")
+        {
+            return new IPEndPoint(IPAddress.Loopback, url.Port);
+        }
+
+        return IPAddress.TryParse(url.DnsSafeHost, out IPAddress? address)
+            ? new IPEndPoint(address, url.Port)
+            : throw new PopcornException(
+                $"--listen {listen}: '{url.Host}' is not an address of this machine; write an IP address or localhost.");
+    }
+
+    private static string BindFailure(IPEndPoint address, IOException e)
+    {
+        for (Exception? cause = e; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse })
+            {
+                return $"Port {address.Port} of {address.Address} is in use; choose another, or 0 for a free one.";
+            }
+        }
+
+        return $"Cannot listen on {address}: {e.Message}";
+    }
+
+    private static void StopWhenInputEnds(CancellationTokenSource stop)
+    {
+        // A thread of its own: reading standard input blocks, and its asynchronous methods do so as well.
+        var watch = new Thread(() =>
+        {
+            Console.OpenStandardInput().CopyTo(Stream.Null);
+            try
+            {
+                stop.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // The service has ended before its input.
+            }
+        })
+        {
+            IsBackground = true,
+        };
+        watch.Start();
+    }
+}

@@ -1,0 +1,90 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Popcorn.Cli.Terminal;
+using Popcorn.Engine;
+using Popcorn.Interop;
+
+namespace Popcorn.Cli;
+
+/// <summary>A directory with a key pair: <c>key.pub</c>, and <c>key.priv</c> for its owner's eyes only.</summary>
+internal sealed class KeyDirectory(string path)
+{
+    private const int MaxFileBytes = 1 << 16;
+
+    /// <summary>Key sizes that a user may ask for, in bits.</summary>
+    public static readonly int[] AllowedBits = [2048, 3072, 4096];
+
+    public string PublicPath { get; } = Path.Combine(path, "key.pub");
+
+    public string PrivatePath { get; } = Path.Combine(path, "key.priv");
+
+    /// <summary>Generates a key and says how long it took.</summary>
+    public static (PaillierPrivateKey Key, double Seconds) Generate(int bits)
+    {
+        long start = Stopwatch.GetTimestamp();
+        PaillierPrivateKey key = PaillierPrivateKey.Generate(bits);
+        return (key, Stopwatch.GetElapsedTime(start).TotalSeconds);
+    }
+
+    /// <summary>Refuses to go on where a key is there already.</summary>
+    /// <exception cref="PopcornException">One of the two files exists.</exception>
+    public void RequireAbsent()
+    {
+        foreach (string file in new[] { PublicPath, PrivatePath })
+        {
+            if (File.Exists(file))
+            {
+                throw new PopcornException($"'{file}' exists; --force replaces it (and what it encrypted is lost).");
+            }
+        }
+    }
+
+    /// <summary>Writes both files, making the directory where there is none.</summary>
+    public void Save(PaillierPrivateKey key)
+    {
+        Directory.CreateDirectory(path);
+        byte[] secret = key.Export();
+        try
+        {
+            Files.Replace(PrivatePath, ownerOnly: true, file => file.Write(secret));
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(secret);
+        }
+
+        Files.Replace(PublicPath, ownerOnly: false, file => file.Write(key.PublicKey.Export()));
+    }
+
+    /// <summary>Reads the private key, with a remark where others may read it too.</summary>
+    /// <exception cref="PopcornException">There is no key, or the file holds something else.</exception>
+    public PaillierPrivateKey Load()
+    {
+        using FileStream file = Files.OpenRead(PrivatePath);
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file.SafeFileHandle) & others) != 0)
+        {
+            Output.Note($"popcorn: warning: others can read '{PrivatePath}'; run chmod 600 on it.");
+        }
+
+        if (file.Length > MaxFileBytes)
+        {
+            throw new PopcornException($"'{PrivatePath}' is not a private key; make one with popcorn keygen.");
+        }
+
+        byte[] secret = GC.AllocateArray<byte>((int)file.Length, pinned: true);
+        try
+        {
+            file.ReadExactly(secret);
+            return PaillierPrivateKey.Import(secret);
+        }
+        catch (PaillierException e) when (e.Error == PaillierError.Key)
+        {
+            throw new PopcornException($"{PrivatePath}: {e.Message}", e);
+        }
+        finally
+        {
+            CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+}

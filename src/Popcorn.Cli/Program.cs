@@ -1,0 +1,43 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Parsing;
+using Popcorn.Cli.Commands;
+using Popcorn.Cli.Terminal;
+
+namespace Popcorn.Cli;
+
+internal static class Program
+{
+    private static async Task<int> Main(string[] args)
+    {
+        var root = new RootCommand("Popcorn: neural networks on Paillier ciphertexts. The server never sees the input.")
+        {
+            DemoCommand.Create(),
+            KeygenCommand.Create(),
+            ImportCommand.Create(),
+            InspectCommand.Create(),
+            EvalCommand.Create(),
+            ServeCommand.Create(),
+            InferCommand.Create(),
+        };
+        root.Options.Add(CommandAction.Json);
+
+        ParseResult parsed = root.Parse(args);
+        if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction)
+        {
+            foreach (ParseError error in parsed.Errors)
+            {
+                Console.Error.WriteLine($"popcorn: {error.Message}");
+            }
+
+            Console.Error.WriteLine($"Usage: {CommandAction.PathOf(parsed.CommandResult)} --help");
+            return ExitStatus.Usage;
+        }
+
+        return await parsed.InvokeAsync(new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = TimeSpan.FromSeconds(5),
+        }).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,24 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+using Popcorn.Cli.Commands;
+
+namespace Popcorn.Cli.Terminal;
+
+/// <summary>A log entry is one line: time and message; stack traces only with POPCORN_DEBUG=1.</summary>
+internal sealed class LineFormatter() : ConsoleFormatter(FormatterName)
+{
+    public const string FormatterName = "line";
+
+    public override void Write<TState>(
+        in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        string message = logEntry.Formatter(logEntry.State, logEntry.Exception).ReplaceLineEndings(" ");
+        string severity = logEntry.LogLevel >= LogLevel.Warning ? $"{logEntry.LogLevel}: " : "";
+        textWriter.WriteLine($"{DateTime.Now:HH:mm:ss} {severity}{message}");
+        if (CommandAction.Debug && logEntry.Exception is not null)
+        {
+            textWriter.WriteLine(logEntry.Exception);
+        }
+    }
+}

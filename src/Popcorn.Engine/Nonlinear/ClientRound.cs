@@ -1,0 +1,111 @@
+using System.Numerics;
+using Popcorn.Engine.Planning;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Nonlinear;
+
+/// <summary>
+/// The client's side of every round: decrypt the packed values, decide or square, encrypt the answers afresh.
+/// </summary>
+internal sealed class ClientRound(Encryptor encryptor, Decryptor decryptor, Execution execution)
+{
+    private readonly PaillierPublicKey _key = encryptor.Key;
+
+    /// <summary>Answers one chunk of a round.</summary>
+    /// <exception cref="PopcornException">The challenge has the wrong length.</exception>
+    public byte[] Answer(RoundStep step, int chunk, ReadOnlySpan<byte> challenge)
+    {
+        int items = step.ItemsIn(chunk);
+        ulong[] packed = Decrypt(step.Layout, items, challenge, step.Name);
+        int wordsEach = AnswerWords(step);
+        var answers = new ulong[items * step.RepliesPerItem * wordsEach];
+        for (int i = 0; i < items; i++)
+        {
+            ReadOnlySpan<ulong> plaintext = PlaintextOf(step.Layout, packed, i);
+            Span<ulong> own = answers.AsSpan(i * step.RepliesPerItem * wordsEach, step.RepliesPerItem * wordsEach);
+            Decide(step, plaintext, i % step.Layout.ItemsPerCiphertext, own);
+        }
+
+        int count = items * step.RepliesPerItem;
+        using var replies = new CiphertextBatch(_key, count);
+        encryptor.Encrypt(answers, wordsEach, replies, 0, count, execution);
+        var bytes = new byte[count * _key.CiphertextBytes];
+        replies.Export(0, count, bytes, execution);
+        return bytes;
+    }
+
+    /// <summary>The integers of a chunk of packed logits.</summary>
+    public BigInteger[] Logits(OutputStep step, int chunk, ReadOnlySpan<byte> ciphertexts)
+    {
+        int items = step.ItemsIn(chunk);
+        ulong[] packed = Decrypt(step.Layout, items, ciphertexts, step.Name);
+        BigInteger half = BigInteger.One << (step.Layout.SignedBits - 1);
+        var field = new ulong[Words.For(step.Layout.SignedBits)];
+        var logits = new BigInteger[items];
+        for (int i = 0; i < items; i++)
+        {
+            int shift = step.Layout.SignedShift(i % step.Layout.ItemsPerCiphertext);
+            Words.Extract(PlaintextOf(step.Layout, packed, i), shift, step.Layout.SignedBits, field);
+            logits[i] = Words.Read(field) - half;
+        }
+
+        return logits;
+    }
+
+    /// <summary>Words of one answer in two's complement; answers are never negative.</summary>
+    private static int AnswerWords(RoundStep step) => step.Kind switch
+    {
+        RoundKind.Sign => 1,
+        RoundKind.Compare => Words.For(step.Layout.MaskedBits + 1),
+        _ => Words.For(2 * step.Layout.MaskedBits + 1),
+    };
+
+    private static void Decide(RoundStep step, ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)
+    {
+        SlotLayout layout = step.Layout;
+
+        // A signed field holds y + 2^(w−1), so its top bit is set where y ≥ 0; y is never 0.
+        bool positive = layout.SignedBits > 0
+            && Words.Bit(plaintext, layout.SignedShift(slot) + layout.SignedBits - 1);
+        switch (step.Kind)
+        {
+            case RoundKind.Sign:
+                answer[0] = positive ? 1UL : 0;
+                break;
+            case RoundKind.Compare:
+                int half = answer.Length / 2;
+                answer[0] = positive ? 1UL : 0;
+                if (positive)
+                {
+                    Words.Extract(plaintext, layout.MaskedShift(slot), layout.MaskedBits, answer[half..]);
+                }
+
+                break;
+            default:
+                var z = new ulong[Words.For(layout.MaskedBits)];
+                Words.Extract(plaintext, layout.MaskedShift(slot), layout.MaskedBits, z);
+                BigInteger value = Words.Read(z);
+                Words.Write(value * value, answer);
+                break;
+        }
+    }
+
+    private ulong[] Decrypt(SlotLayout layout, int items, ReadOnlySpan<byte> ciphertexts, string step)
+    {
+        int count = layout.Ciphertexts(items);
+        if (ciphertexts.Length != count * _key.CiphertextBytes)
+        {
+            throw new PopcornException(
+                $"The server sent {ciphertexts.Length} bytes instead of {count} ciphertexts for '{step}'; refused.");
+        }
+
+        using var packed = new CiphertextBatch(_key, count);
+        packed.Import(ciphertexts, 0, count, execution);
+        var words = new ulong[count * _key.PlaintextWords];
+        decryptor.Decrypt(packed, 0, count, words, execution);
+        return words;
+    }
+
+    private ReadOnlySpan<ulong> PlaintextOf(SlotLayout layout, ulong[] packed, int item) =>
+        packed.AsSpan(item / layout.ItemsPerCiphertext * _key.PlaintextWords, _key.PlaintextWords);
+}

@@ -1,0 +1,113 @@
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Nonlinear;
+
+/// <summary>Exchanges the chunks of a round with the client.</summary>
+internal interface IRoundExchange
+{
+    /// <summary>Sends every challenge and absorbs every answer.</summary>
+    Task RunAsync(ServerRound round);
+}
+
+/// <summary>
+/// A non-linear layer on the server's side: encrypted values in, encrypted values out, with the client's help in one or
+/// more rounds. Each round sends its items in a fresh random order.
+/// </summary>
+internal abstract class NonlinearLayer
+{
+    /// <summary>The layer's protocol.</summary>
+    public static NonlinearLayer For(Plan plan, int layer)
+    {
+        PublicLayer description = plan.Network.Layers[layer];
+        Shape input = plan.Network.ShapeOf(description.Input);
+        RoundStep[] steps = [.. plan.Steps.OfType<RoundStep>().Where(s => s.Layer == layer)];
+        return Tournament.IsFor(description.Kind)
+            ? new TournamentLayer(Tournament.For(description, input), steps)
+            : new ElementwiseLayer(steps[0]);
+    }
+
+    /// <summary>Runs the protocol.</summary>
+    /// <returns>A new batch, which the caller disposes.</returns>
+    public abstract Task<CiphertextBatch> RunAsync(
+        ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange);
+
+    protected static CiphertextBatch Gather(CiphertextBatch source, ReadOnlySpan<int> index)
+    {
+        var batch = new CiphertextBatch(source.Key, index.Length);
+        batch.Gather(source, index, 0);
+        return batch;
+    }
+}
+
+/// <summary>Sign and square: every element for itself, one round.</summary>
+internal sealed class ElementwiseLayer(RoundStep step) : NonlinearLayer
+{
+    /// <inheritdoc/>
+    public override async Task<CiphertextBatch> RunAsync(
+        ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange)
+    {
+        int[] order = random.Permutation(step.Items);
+        CiphertextBatch values = Gather(input, order);
+        using ServerRound round = step.Kind == RoundKind.Sign
+            ? new SignRound(step, context, values, random)
+            : new SquareRound(step, context, values, random);
+        await exchange.RunAsync(round).ConfigureAwait(false);
+        return Gather(round.Results, Inverse(order));
+    }
+
+    private static int[] Inverse(int[] order)
+    {
+        var inverse = new int[order.Length];
+        for (int i = 0; i < order.Length; i++)
+        {
+            inverse[order[i]] = i;
+        }
+
+        return inverse;
+    }
+}
+
+/// <summary>ReLU and max-pool: the rounds of a <see cref="Tournament"/>.</summary>
+internal sealed class TournamentLayer(Tournament tournament, RoundStep[] steps) : NonlinearLayer
+{
+    /// <inheritdoc/>
+    public override async Task<CiphertextBatch> RunAsync(
+        ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange)
+    {
+        // Players: the input's elements, the winners of all matches in the order in which they travelled, and at the
+        // end the trivial encryption of 0 that a fresh batch holds.
+        int matches = tournament.Rounds.Sum(r => r.Count);
+        using var players = new CiphertextBatch(context.Key, input.Count + matches + 1);
+        int zero = players.Count - 1;
+        players.Gather(input, Range(0, input.Count), 0);
+
+        var location = new int[input.Count + matches];
+        Range(0, input.Count).CopyTo(location, 0);
+        int next = input.Count;
+        for (int r = 0; r < steps.Length; r++)
+        {
+            IReadOnlyList<Match> round = tournament.Rounds[r];
+            int[] order = random.Permutation(round.Count);
+            int[] left = Array.ConvertAll(order, m => location[round[m].Left]);
+            int[] right = Array.ConvertAll(
+                order, m => round[m].Right == Tournament.Zero ? zero : location[round[m].Right]);
+            CiphertextBatch? rightPlayers = Array.TrueForAll(right, p => p == zero) ? null : Gather(players, right);
+            using var compare = new CompareRound(steps[r], context, Gather(players, left), rightPlayers, random);
+            await exchange.RunAsync(compare).ConfigureAwait(false);
+
+            players.Gather(compare.Results, Range(0, round.Count), next);
+            for (int i = 0; i < order.Length; i++)
+            {
+                location[next + order[i]] = next + i;
+            }
+
+            next += round.Count;
+        }
+
+        return Gather(players, [.. tournament.Winners.Select(w => location[w])]);
+    }
+
+    private static int[] Range(int start, int count) => [.. Enumerable.Range(start, count)];
+}

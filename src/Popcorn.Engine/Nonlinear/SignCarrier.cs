@@ -1,0 +1,28 @@
+using Popcorn.Engine.Planning;
+
+namespace Popcorn.Engine.Nonlinear;
+
+/// <summary>
+/// What hides an integer x while its sign is found out: the client sees y = s·(2τ·x + σ) and learns whether y &gt; 0.
+/// </summary>
+/// <remarks>
+/// s is uniform in {−1, +1}; τ is log-uniform, its bit length uniform in 1 … <see cref="Plan.CarrierBits"/>; σ = τ + ρ
+/// with ρ uniform in (−τ, τ), so σ is uniform in [1, 2τ−1]. Then y = s·(τ(2x+1) + ρ): 2x+1 is odd and |ρ| &lt; τ, so y is
+/// never 0 and has the sign of s·(x ≥ 0 ? 1 : −1). What y still tells is a blurred |x|: docs/THREAT_MODEL.md.
+/// </remarks>
+/// <param name="Flip">s = −1.</param>
+/// <param name="Tau">τ ≥ 1.</param>
+/// <param name="Sigma">σ, 1 ≤ σ &lt; 2τ.</param>
+internal readonly record struct SignCarrier(bool Flip, ulong Tau, UInt128 Sigma)
+{
+    /// <summary>Draws a fresh carrier.</summary>
+    public static SignCarrier Draw(SecretRandom random)
+    {
+        int length = 1 + (int)random.Below(Plan.CarrierBits);
+        ulong top = 1UL << (length - 1);
+        ulong tau = top | (random.Word() & (top - 1));
+        UInt128 sigma = random.Below(2 * (UInt128)tau - 1) + 1;
+        bool flip = (random.Word() & 1) != 0;
+        return new SignCarrier(flip, tau, sigma);
+    }
+}

@@ -1,0 +1,73 @@
+using Popcorn.Engine.Planning;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Nonlinear;
+
+/// <summary>
+/// Sign: 1 where x ≥ 0, else 0. The client sees the sign carrier of x and returns [b']; the server takes b', or 1 − b'
+/// where the carrier flipped the sign.
+/// </summary>
+internal sealed class SignRound : ServerRound
+{
+    private readonly CiphertextBatch _values;
+    private readonly CiphertextBatch _inverse;
+    private readonly SignCarrier[] _carriers;
+
+    /// <summary>Begins a round.</summary>
+    /// <param name="step">The plan's step.</param>
+    /// <param name="context">Key, tables, threads.</param>
+    /// <param name="values">x in the order of travel; owned by the round from now on.</param>
+    /// <param name="random">Draws the blinding.</param>
+    public SignRound(RoundStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
+        : base(step, context)
+    {
+        _values = values;
+        _inverse = new CiphertextBatch(context.Key, step.Items);
+        Evaluator.Negate(values, 0, _inverse, 0, step.Items, context.Execution);
+        context.Counter.Add(3L * step.Items);
+        _carriers = [.. Enumerable.Range(0, step.Items).Select(_ => SignCarrier.Draw(random))];
+    }
+
+    /// <inheritdoc/>
+    public override byte[] Challenge(int chunk)
+    {
+        int first = Step.FirstOf(chunk);
+        const int Values = 0, Inverse = 1;
+        var packer = new SlotPacker(Step.Layout, Step.ItemsIn(chunk));
+        for (int i = first; i < first + Step.ItemsIn(chunk); i++)
+        {
+            SignCarrier carrier = _carriers[i];
+            packer.Next();
+            packer.Signed(carrier.Flip ? Inverse : Values, i, carrier.Tau, 1, carrier.Sigma, negated: carrier.Flip);
+        }
+
+        return Seal(packer, [_values, _inverse]);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _values.Dispose();
+        _inverse.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Absorb(int first, int count, CiphertextBatch replies)
+    {
+        int[] all = [.. Enumerable.Range(0, count)];
+        using CiphertextBatch inverted = NegatedGather(replies, all);
+        const int Replies = 0, Inverted = 1;
+        var terms = new TermList();
+        var ones = new long[count];
+        for (int i = 0; i < count; i++)
+        {
+            bool flip = _carriers[first + i].Flip;
+            terms.Add(flip ? Inverted : Replies, i).End();
+            ones[i] = flip ? 1 : 0;
+        }
+
+        Combine([replies, inverted], terms, Results, first);
+        Evaluator.AddPlain(ones, Results, first, Context.Execution);
+    }
+}

@@ -1,0 +1,100 @@
+using System.Runtime.InteropServices;
+using Popcorn.Engine.Planning;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Nonlinear;
+
+/// <summary>
+/// Builds packed, re-randomised ciphertexts: collects for each plaintext the terms source^(magnitude·2^shift) and the
+/// constant to add, and evaluates them in one combination with shared squarings. Every ciphertext that leaves the
+/// server passes through here.
+/// </summary>
+internal sealed class SlotPacker
+{
+    private readonly SlotLayout _layout;
+    private readonly int _items;
+    private readonly int _wordsEach;
+    private readonly ulong[] _constants;
+    private readonly List<Term> _terms = [];
+    private readonly int[] _first;
+    private int _item = -1;
+
+    /// <summary>Begins the ciphertexts for a number of items; items are then added in order.</summary>
+    public SlotPacker(SlotLayout layout, int items)
+    {
+        _layout = layout;
+        _items = items;
+        int count = layout.Ciphertexts(items);
+
+        // One bit more than the slots, so that the constant is not taken for a negative number.
+        _wordsEach = Words.For(layout.ItemsPerCiphertext * layout.ItemBits + 1);
+        _constants = new ulong[count * _wordsEach];
+        _first = new int[count + 1];
+    }
+
+    private int Slot => _item % _layout.ItemsPerCiphertext;
+
+    private Span<ulong> Constant => _constants.AsSpan(_item / _layout.ItemsPerCiphertext * _wordsEach, _wordsEach);
+
+    /// <summary>Moves on to the next item, and returns its number.</summary>
+    public int Next()
+    {
+        _item++;
+        if (Slot == 0)
+        {
+            _first[_item / _layout.ItemsPerCiphertext] = _terms.Count;
+        }
+
+        return _item;
+    }
+
+    /// <summary>
+    /// Signed field of the item: factor · source + offset, or its negative where <paramref name="negated"/> and the
+    /// caller names the inverse as source. Holds the value plus 2^(SignedBits−1).
+    /// </summary>
+    public void Signed(int batch, int index, ulong factor, int factorShift, UInt128 offset, bool negated)
+    {
+        int shift = _layout.SignedShift(Slot);
+        _terms.Add(new Term(factor, batch, index, shift + factorShift));
+        Span<ulong> half = stackalloc ulong[Words.For(_layout.SignedBits)];
+        half.Clear();
+        Words.AddShifted(half, [1], _layout.SignedBits - 1);
+        if (negated)
+        {
+            Words.Subtract(half, offset);
+        }
+        else
+        {
+            Words.AddShifted(half, [(ulong)offset, (ulong)(offset >> 64)], 0);
+        }
+
+        Words.AddShifted(Constant, half, shift);
+    }
+
+    /// <summary>Masked field of the item: source + mask.</summary>
+    public void Masked(int batch, int index, ReadOnlySpan<ulong> mask)
+    {
+        int shift = _layout.MaskedShift(Slot);
+        _terms.Add(new Term(1, batch, index, shift));
+        Words.AddShifted(Constant, mask, shift);
+    }
+
+    /// <summary>Evaluates, re-randomises and exports.</summary>
+    public byte[] Seal(ReadOnlySpan<CiphertextBatch> sources, Encryptor encryptor, Execution execution, out long products)
+    {
+        if (_item != _items - 1)
+        {
+            throw new InvalidOperationException($"{_item + 1} of {_items} items were added.");
+        }
+
+        int count = _first.Length - 1;
+        _first[count] = _terms.Count;
+        using var packed = new CiphertextBatch(encryptor.Key, count);
+        products = Evaluator.Combine(sources, CollectionsMarshal.AsSpan(_terms), _first, packed, 0, execution);
+        Evaluator.AddPlain(_constants, _wordsEach, packed, 0, count, execution);
+        encryptor.Rerandomize(packed, 0, count, execution);
+        var bytes = new byte[count * encryptor.Key.CiphertextBytes];
+        packed.Export(0, count, bytes, execution);
+        return bytes;
+    }
+}

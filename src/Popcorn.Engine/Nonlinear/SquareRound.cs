@@ -1,0 +1,71 @@
+using System.Numerics;
+using Popcorn.Engine.Planning;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Nonlinear;
+
+/// <summary>
+/// Square: the client sees z = x + R, statistically independent of x, and returns [z²]; x² = z² − 2R·x − R².
+/// </summary>
+internal sealed class SquareRound : ServerRound
+{
+    private readonly CiphertextBatch _values;
+    private readonly CiphertextBatch _inverse;
+    private readonly Masks _masks;
+
+    /// <summary>Begins a round.</summary>
+    /// <param name="step">The plan's step.</param>
+    /// <param name="context">Key, tables, threads.</param>
+    /// <param name="values">x in the order of travel; owned by the round from now on.</param>
+    /// <param name="random">Draws the blinding.</param>
+    public SquareRound(RoundStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
+        : base(step, context)
+    {
+        _values = values;
+        _inverse = new CiphertextBatch(context.Key, step.Items);
+        Evaluator.Negate(values, 0, _inverse, 0, step.Items, context.Execution);
+        context.Counter.Add(3L * step.Items);
+        _masks = Masks.Draw(random, step.Items, step.BoundBits);
+    }
+
+    /// <inheritdoc/>
+    public override byte[] Challenge(int chunk)
+    {
+        int first = Step.FirstOf(chunk);
+        var packer = new SlotPacker(Step.Layout, Step.ItemsIn(chunk));
+        for (int i = first; i < first + Step.ItemsIn(chunk); i++)
+        {
+            packer.Next();
+            packer.Masked(0, i, _masks[i]);
+        }
+
+        return Seal(packer, [_values]);
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _values.Dispose();
+        _inverse.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Absorb(int first, int count, CiphertextBatch replies)
+    {
+        const int Replies = 0, Inverse = 1;
+        var terms = new TermList();
+        int words = 2 * _masks.WordsEach + 1;
+        var minusSquares = new ulong[count * words];
+        for (int i = 0; i < count; i++)
+        {
+            ReadOnlySpan<ulong> mask = _masks[first + i];
+            terms.Add(Replies, i).Add(Inverse, first + i, mask, 1).End();
+            BigInteger r = Words.Read(mask);
+            Words.Write(-r * r, minusSquares.AsSpan(i * words, words));
+        }
+
+        Combine([replies, _inverse], terms, Results, first);
+        Evaluator.AddPlain(minusSquares, words, Results, first, count, Context.Execution);
+    }
+}

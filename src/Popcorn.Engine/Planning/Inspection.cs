@@ -1,0 +1,100 @@
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Sessions;
+
+namespace Popcorn.Engine.Planning;
+
+/// <summary>One layer of a model as <c>inspect</c> shows it.</summary>
+/// <param name="Name">The node's name.</param>
+/// <param name="Kind">The layer's kind.</param>
+/// <param name="Outputs">Elements of its result.</param>
+/// <param name="Macs">Multiply-accumulates, zero weights counted; padding not.</param>
+/// <param name="Nnz">Weights that are not zero.</param>
+/// <param name="Strategy">How it is computed.</param>
+/// <param name="Products">Products modulo n²: exact for linear layers, expected for rounds.</param>
+/// <param name="BoundBits">Every result x has |x| &lt; 2^BoundBits.</param>
+public sealed record LayerReport(
+    string Name, string Kind, int Outputs, long Macs, int Nnz, string Strategy, long Products, int BoundBits);
+
+/// <summary>What one inference will cost.</summary>
+/// <param name="Seconds">Both parties on this machine, all cores.</param>
+/// <param name="BytesUp">From client to server.</param>
+/// <param name="BytesDown">From server to client.</param>
+/// <param name="Rounds">Round trips.</param>
+/// <param name="Products">Products modulo n² on the server.</param>
+public sealed record Prediction(double Seconds, long BytesUp, long BytesDown, int Rounds, long Products);
+
+/// <summary>A model's layers and what an inference with it will cost, before any ciphertext is made.</summary>
+public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Predicted)
+{
+    /// <summary>Inspects a compiled model for a key size.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="keyBits">Bits of the clients' keys.</param>
+    /// <param name="times">Kernel times of this machine.</param>
+    /// <param name="cores">Cores that the two parties share.</param>
+    public static Inspection Of(ServedModel model, int keyBits, KernelTimes times, int cores)
+    {
+        Plan plan = Plan.Create(model.Public, keyBits);
+        IntegerNetwork network = model.Network;
+        var layers = new LayerReport[network.Layers.Count];
+        StepCost total = StepCost.None;
+        for (int i = 0; i < layers.Length; i++)
+        {
+            layers[i] = Report(model, plan, i);
+        }
+
+        foreach (PlanStep step in plan.Steps)
+        {
+            total += step is LocalStep
+                ? StepCost.None with { Products = layers[step.Layer].Products }
+                : StepCost.Of(step, keyBits);
+        }
+
+        double work = total.Products * times.Product
+            + total.Rerandomisations * times.Rerandomise
+            + total.Encryptions * times.EncryptOwner
+            + total.Decryptions * times.Decrypt
+            + (total.ServerImports + total.Decryptions) * times.Import;
+        return new Inspection(layers, new Prediction(
+            work / cores, total.BytesUp, total.BytesDown, plan.Rounds, (long)total.Products));
+    }
+
+    private static LayerReport Report(ServedModel model, Plan plan, int i)
+    {
+        Layer layer = model.Network.Layers[i];
+        int bits = model.Public.Layers[i].BoundBits;
+        if (layer is LinearLayer linear)
+        {
+            var compiled = model.LinearAt(i);
+            return new LayerReport(
+                layer.Name, layer.Kind, layer.Output.Size, MacsOf(linear, model.Network.ShapeOf(layer.Input)),
+                linear.NonZero, compiled.Strategy, compiled.Products, bits);
+        }
+
+        RoundStep[] rounds = [.. plan.Steps.OfType<RoundStep>().Where(s => s.Layer == i)];
+        string strategy = rounds.Length == 0
+            ? "nothing to compare"
+            : $"{rounds.Length} round{(rounds.Length == 1 ? "" : "s")}, {rounds.Sum(r => r.Items)} items, "
+                + $"{rounds[0].Layout.ItemsPerCiphertext} a ciphertext";
+        double products = rounds.Sum(r => StepCost.Of(r, plan.KeyBits).Products);
+        return new LayerReport(layer.Name, layer.Kind, layer.Output.Size, 0, 0, strategy, (long)products, bits);
+    }
+
+    private static long MacsOf(LinearLayer layer, Shape input)
+    {
+        long positions = 0;
+        Window window = layer.Window;
+        for (int y = 0; y < window.OutputHeight; y++)
+        {
+            for (int x = 0; x < window.OutputWidth; x++)
+            {
+                for (int tap = 0; tap < window.Taps; tap++)
+                {
+                    (int tapY, int tapX) = Math.DivRem(tap, window.KernelWidth);
+                    positions += window.Position(y, x, tapY, tapX, input.Height, input.Width) >= 0 ? 1 : 0;
+                }
+            }
+        }
+
+        return positions * (layer.Fan / window.Taps) * layer.Output.Channels;
+    }
+}

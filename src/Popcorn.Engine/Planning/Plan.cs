@@ -1,0 +1,177 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Wire;
+
+namespace Popcorn.Engine.Planning;
+
+/// <summary>
+/// Everything about an inference that both parties must agree on: its steps, slot layouts, rounds and message sizes.
+/// A function of the public network and the key size alone, so each party makes its own and they compare hashes.
+/// </summary>
+public sealed class Plan
+{
+    /// <summary>Greatest bit length of the sign carrier's factor τ (T of the protocol); 64 keeps τ in one word.</summary>
+    public const int CarrierBits = 64;
+
+    /// <summary>Bits by which a mask is longer than what it hides: statistical distance 2^−40.</summary>
+    public const int MaskBits = 40;
+
+    /// <summary>Largest bound that any plan may name; beyond the plaintexts of the largest key.</summary>
+    public const int MaxBoundBits = 4096;
+
+    private Plan(PublicNetwork network, int keyBits, IReadOnlyList<PlanStep> steps)
+    {
+        Network = network;
+        KeyBits = keyBits;
+        Steps = steps;
+        Text = Describe();
+        Hash = SHA256.HashData(Encoding.UTF8.GetBytes(Text));
+    }
+
+    /// <summary>The public network that this plan is for.</summary>
+    public PublicNetwork Network { get; }
+
+    /// <summary>Bits of the Paillier modulus.</summary>
+    public int KeyBits { get; }
+
+    /// <summary>The steps, in order.</summary>
+    public IReadOnlyList<PlanStep> Steps { get; }
+
+    /// <summary>The plan in words, one step a line; what the hash is taken of.</summary>
+    public string Text { get; }
+
+    /// <summary>SHA-256 of <see cref="Text"/>.</summary>
+    public ReadOnlyMemory<byte> Hash { get; }
+
+    /// <summary>Round trips of one inference: every round, and the input that is answered by the logits.</summary>
+    public int Rounds => Steps.Count(s => s is RoundStep) + 1;
+
+    /// <summary>Ciphertexts that the client returns for each item of a round.</summary>
+    public static int RepliesPerItem(RoundKind kind) => kind == RoundKind.Compare ? 2 : 1;
+
+    /// <summary>Makes the plan of a network for a key size.</summary>
+    /// <exception cref="PopcornException">A value outgrows the plaintexts of such a key.</exception>
+    public static Plan Create(PublicNetwork network, int keyBits)
+    {
+        network.Validate();
+        var steps = new List<PlanStep>();
+        steps.Add(new InputStep(0, network.Input.Shape.Size, WireLimits.MaxChunkCiphertexts));
+        for (int i = 0; i < network.Layers.Count; i++)
+        {
+            AddLayer(network, keyBits, i, steps);
+        }
+
+        int last = network.Layers.Count - 1;
+        PublicLayer output = network.Layers[last];
+        SlotLayout layout = FitOrRefuse(output.BoundBits + 1, 0, keyBits, last, output);
+        int perChunk = layout.ItemsPerCiphertext * WireLimits.MaxChunkCiphertexts;
+        steps.Add(new OutputStep(steps.Count, last, output.Output.Size, perChunk, layout));
+        return new Plan(network, keyBits, steps);
+    }
+
+    /// <summary>
+    /// Slots of a round on values |x| &lt; 2^b, that is |x| ≤ B = 2^b − 1. The carrier |τ(2x+1) + ρ| is below
+    /// 2^T·(2B+2) = 2^(T+b+1), and one bit more holds its sign. The mask is uniform below 2^(b+1+40), so x + B + r is
+    /// below 2^(b+42).
+    /// </summary>
+    internal static (int SignedBits, int MaskedBits) FieldsOf(RoundKind kind, int boundBits) => (
+        kind == RoundKind.Square ? 0 : CarrierBits + boundBits + 2,
+        kind == RoundKind.Sign ? 0 : MaskRandomBits(boundBits) + 1);
+
+    /// <summary>Random bits of a mask for values |x| &lt; 2^b.</summary>
+    internal static int MaskRandomBits(int boundBits) => boundBits + 1 + MaskBits;
+
+    private static void AddLayer(PublicNetwork network, int keyBits, int i, List<PlanStep> steps)
+    {
+        PublicLayer layer = network.Layers[i];
+        Shape input = network.ShapeOf(layer.Input);
+        int bits = network.BoundBitsOf(layer.Input);
+        string name = $"{layer.Name} {i + 1}";
+        switch (layer.Kind)
+        {
+            case LayerKind.Linear:
+                FitOrRefuse(layer.BoundBits + 1, 0, keyBits, i, layer);
+                steps.Add(new LocalStep(steps.Count, i, name));
+                break;
+            case LayerKind.Sign:
+                AddRound(RoundKind.Sign, 0, input.Size, bits);
+                break;
+            case LayerKind.Square:
+                AddRound(RoundKind.Square, 0, input.Size, bits);
+                break;
+            default:
+                IReadOnlyList<IReadOnlyList<Match>> rounds = Tournament.For(layer, input).Rounds;
+                if (rounds.Count == 0)
+                {
+                    steps.Add(new LocalStep(steps.Count, i, name));
+                }
+
+                for (int r = 0; r < rounds.Count; r++)
+                {
+                    bool differences = rounds[r].Any(m => m.Right != Tournament.Zero);
+                    AddRound(RoundKind.Compare, r, rounds[r].Count, differences ? bits + 1 : bits);
+                }
+
+                break;
+        }
+
+        void AddRound(RoundKind kind, int round, int items, int boundBits)
+        {
+            (int signedBits, int maskedBits) = FieldsOf(kind, boundBits);
+            SlotLayout layout = FitOrRefuse(signedBits, maskedBits, keyBits, i, layer);
+            int replies = WireLimits.MaxChunkCiphertexts / RepliesPerItem(kind);
+            int perChunk = Math.Max(1, replies / layout.ItemsPerCiphertext) * layout.ItemsPerCiphertext;
+            steps.Add(new RoundStep(steps.Count, i, name, kind, round, items, perChunk, boundBits, layout));
+        }
+    }
+
+    private static SlotLayout FitOrRefuse(int signedBits, int maskedBits, int keyBits, int index, PublicLayer layer) =>
+        SlotLayout.Fit(signedBits, maskedBits, keyBits)
+        ?? throw new PopcornException(
+            $"Layer {index + 1} ({layer.Name}) needs {signedBits + maskedBits}-bit slots and a {keyBits}-bit key holds "
+            + $"{keyBits - 1}: use a larger key, or import the network with fewer weight bits.");
+
+    private string Describe()
+    {
+        var text = new StringBuilder();
+        InputDescription input = Network.Input;
+        Line($"popcorn plan {WireLimits.Version} key {KeyBits} carrier {CarrierBits} mask {MaskBits}");
+        Line($"range {input.Minimum} {input.Maximum}");
+        foreach (PublicLayer layer in Network.Layers)
+        {
+            Line($"layer {layer.Kind} input {layer.Input} output {layer.Output} bits {layer.BoundBits}");
+            if (layer.Window is Window window)
+            {
+                Line($"groups {layer.Groups} window {window}");
+            }
+        }
+
+        foreach (PlanStep step in Steps)
+        {
+            switch (step)
+            {
+                case LocalStep:
+                    Line($"local {step.Layer}");
+                    break;
+                case ExchangeStep exchange:
+                    Line($"{step.Name} {step.Layer} items {exchange.Items} chunk {exchange.ItemsPerChunk}");
+                    break;
+            }
+
+            if (step is RoundStep round)
+            {
+                Line($"{round.Kind} {round.Round} bits {round.BoundBits} {round.Layout}");
+            }
+            else if (step is OutputStep output)
+            {
+                Line($"{output.Layout}");
+            }
+        }
+
+        return text.ToString();
+
+        void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+    }
+}

@@ -1,0 +1,140 @@
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Planning;
+
+/// <summary>Kinds of layers as the client knows them; the numbers are those of the wire.</summary>
+public enum LayerKind
+{
+    /// <summary>Convolution or fully connected.</summary>
+    Linear = 1,
+
+    /// <summary>max(x, 0).</summary>
+    Relu = 2,
+
+    /// <summary>Maximum over windows.</summary>
+    MaxPool = 3,
+
+    /// <summary>Maximum over windows and zero.</summary>
+    MaxPoolRelu = 4,
+
+    /// <summary>x².</summary>
+    Square = 5,
+
+    /// <summary>1 where x ≥ 0, else 0.</summary>
+    Sign = 6,
+}
+
+/// <summary>What a client may know of a layer: its geometry and the bit length of its bound, no weights.</summary>
+/// <param name="Kind">The layer's kind.</param>
+/// <param name="Input">The value it reads; see <see cref="Layer"/>.</param>
+/// <param name="Output">Shape of its result.</param>
+/// <param name="Window">Window of linear and max-pool layers.</param>
+/// <param name="Groups">Groups of linear layers, else 0.</param>
+/// <param name="BoundBits">Least b such that every result x has |x| &lt; 2^b.</param>
+public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window? Window, int Groups, int BoundBits)
+{
+    /// <summary>The kind as shown to users.</summary>
+    public string Name => Kind switch
+    {
+        LayerKind.Linear => Window is { OutputHeight: 1, OutputWidth: 1 } && Groups == 1 ? "dense" : "conv",
+        LayerKind.Relu => "relu",
+        LayerKind.MaxPool => "maxpool",
+        LayerKind.MaxPoolRelu => "maxpool+relu",
+        LayerKind.Square => "square",
+        LayerKind.Sign => "sign",
+        _ => "?",
+    };
+}
+
+/// <summary>
+/// The public part of a network: architecture and bounds. Both parties derive the <see cref="Plan"/> from it.
+/// </summary>
+public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicLayer> Layers)
+{
+    /// <summary>Taps of all windows of a max-pool layer together, at most.</summary>
+    private const long MaxWindowTaps = 1 << 28;
+
+    /// <summary>The public part of an integer network; bounds come from <see cref="Bounds"/>.</summary>
+    public static PublicNetwork From(IntegerNetwork network)
+    {
+        Bounds bounds = Bounds.Of(network);
+        var layers = new PublicLayer[network.Layers.Count];
+        for (int i = 0; i < layers.Length; i++)
+        {
+            Layer layer = network.Layers[i];
+            (LayerKind kind, Window? window, int groups) = layer switch
+            {
+                LinearLayer linear => (LayerKind.Linear, linear.Window, linear.Groups),
+                ReluLayer => (LayerKind.Relu, null, 0),
+                MaxPoolLayer { WithZero: false } pool => (LayerKind.MaxPool, pool.Window, 0),
+                MaxPoolLayer pool => (LayerKind.MaxPoolRelu, pool.Window, 0),
+                SquareLayer => (LayerKind.Square, (Window?)null, 0),
+                SignLayer => (LayerKind.Sign, null, 0),
+                _ => throw new PopcornException($"Layer '{layer.Name}' ({layer.Kind}) has no oblivious protocol."),
+            };
+            layers[i] = new PublicLayer(kind, layer.Input, layer.Output, window, groups, BitsOf(bounds.Hull(i + 1)));
+        }
+
+        return new PublicNetwork(network.Input, layers);
+    }
+
+    /// <summary>Shape of a value: 0 is the input, i + 1 the output of layer i.</summary>
+    public Shape ShapeOf(int value) => value == 0 ? Input.Shape : Layers[value - 1].Output;
+
+    /// <summary>Bit length of a value's bound: |x| &lt; 2^bits.</summary>
+    public int BoundBitsOf(int value) => value == 0
+        ? BitsOf(new Interval(Input.Minimum, Input.Maximum))
+        : Layers[value - 1].BoundBits;
+
+    /// <summary>Checks everything that a plan relies on; a client calls it on what a server sent.</summary>
+    /// <exception cref="PopcornException">The description does not make a network.</exception>
+    public void Validate()
+    {
+        Require(Input.Shape.IsValid, "its input shape is out of range");
+        Require(Input.Minimum <= Input.Maximum && double.IsFinite(Input.Scale), "its input range is empty");
+        Require(Layers.Count > 0, "it has no layers");
+        for (int i = 0; i < Layers.Count; i++)
+        {
+            PublicLayer layer = Layers[i];
+            string where = $"layer {i + 1}";
+            Require(Enum.IsDefined(layer.Kind), $"{where} is of an unknown kind");
+            Require(layer.Input >= 0 && layer.Input <= i, $"{where} reads a value that does not come before it");
+            Require(layer.Output.IsValid, $"{where} has a shape out of range");
+            Require(layer.BoundBits is > 0 and <= Plan.MaxBoundBits, $"{where} has a bound out of range");
+            Shape input = ShapeOf(layer.Input);
+            switch (layer.Kind)
+            {
+                case LayerKind.Linear:
+                    Require(layer.Groups > 0 && input.Channels % layer.Groups == 0
+                        && layer.Output.Channels % layer.Groups == 0, $"{where} has groups that do not divide");
+                    RequireWindow(layer, where);
+                    break;
+                case LayerKind.MaxPool or LayerKind.MaxPoolRelu:
+                    Require(layer.Output.Channels == input.Channels, $"{where} changes the number of channels");
+                    RequireWindow(layer, where);
+                    Require((long)layer.Window!.Value.Taps * layer.Output.Size <= MaxWindowTaps,
+                        $"{where} has windows that are too large");
+                    break;
+                default:
+                    Require(layer.Output == input, $"{where} changes the shape");
+                    break;
+            }
+        }
+    }
+
+    private static int BitsOf(Interval interval) => Math.Max(1, interval.MagnitudeBits);
+
+    private static void RequireWindow(PublicLayer layer, string where) =>
+        Require(
+            layer.Window is { IsValid: true } window && window.OutputHeight == layer.Output.Height
+            && window.OutputWidth == layer.Output.Width,
+            $"{where} has a window that does not fit its shape");
+
+    private static void Require(bool condition, string what)
+    {
+        if (!condition)
+        {
+            throw new PopcornException($"The model's description is malformed: {what}.");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+using System.Diagnostics;
+using System.Numerics;
+using System.Security.Cryptography;
+using Google.Protobuf;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Nonlinear;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Wire;
+using Popcorn.Engine.Wire.Messages;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Sessions;
+
+/// <summary>
+/// The client's side of one connection: agrees on model, key and plan, then asks any number of queries, one at a time.
+/// </summary>
+public sealed class ClientSession : IAsyncDisposable
+{
+    private readonly IMessageChannel _channel;
+    private readonly Connection _connection;
+    private readonly Encryptor _encryptor;
+    private readonly ClientRound _rounds;
+    private readonly ClientOptions _options;
+    private ulong _queries;
+
+    private ClientSession(
+        IMessageChannel channel, Connection connection, PaillierPrivateKey key, Plan plan, ClientOptions options)
+    {
+        _channel = channel;
+        _connection = connection;
+        _options = options;
+        Plan = plan;
+        var clock = Stopwatch.StartNew();
+        _encryptor = new Encryptor(
+            key, TableSize.For(options.Profile, plan.KeyBits, TableSize.ClientEncryptions(plan)));
+        TableSeconds = clock.Elapsed.TotalSeconds;
+        _rounds = new ClientRound(_encryptor, new Decryptor(key), new Execution(options.DegreeOfParallelism));
+    }
+
+    /// <summary>What the model takes.</summary>
+    public InputDescription Input => Plan.Network.Input;
+
+    /// <summary>The plan that both parties agreed on.</summary>
+    public Plan Plan { get; }
+
+    /// <summary>Seconds spent on the encryption tables.</summary>
+    public double TableSeconds { get; }
+
+    /// <summary>Opens a session over a connection, which the session owns from now on.</summary>
+    /// <param name="channel">The connection.</param>
+    /// <param name="key">The client's key; must outlive the session.</param>
+    /// <param name="model">Name of the model.</param>
+    /// <param name="options">Threads and randomness.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    /// <exception cref="PopcornException">
+    /// The server refused (unknown model, key too small) or the two do not agree on a plan.
+    /// </exception>
+    public static async Task<ClientSession> OpenAsync(
+        IMessageChannel channel, PaillierPrivateKey key, string model, ClientOptions options,
+        CancellationToken cancellationToken)
+    {
+        var connection = new Connection(channel);
+        try
+        {
+            var hello = new Hello
+            {
+                Version = WireLimits.Version,
+                Model = model,
+                PublicKey = ByteString.CopyFrom(key.PublicKey.Export()),
+            };
+            await connection.SendAsync(new Frame { Hello = hello }, cancellationToken).ConfigureAwait(false);
+            using var patience = new Patience(connection, options.IdleTimeout, cancellationToken);
+            Frame answer = await patience.ReceiveAsync(Frame.BodyOneofCase.Welcome).ConfigureAwait(false);
+            Plan plan = Plan.Create(PublicNetworkCodec.Decode(answer.Welcome.Network), key.PublicKey.Bits);
+            if (!CryptographicOperations.FixedTimeEquals(answer.Welcome.PlanHash.Span, plan.Hash.Span))
+            {
+                throw new PopcornException(
+                    "Client and server derive different plans from this model; use the same version on both sides.");
+            }
+
+            var accept = new Accept { PlanHash = ByteString.CopyFrom(plan.Hash.Span) };
+            await connection.SendAsync(new Frame { Accept = accept }, cancellationToken).ConfigureAwait(false);
+            return new ClientSession(channel, connection, key, plan, options);
+        }
+        catch (PopcornException e)
+        {
+            await connection.TryFailAsync(e.Message).ConfigureAwait(false);
+            await channel.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+        catch
+        {
+            await channel.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>One inference.</summary>
+    /// <param name="input">The input's integers, channel by channel, row by row.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
+    /// <exception cref="PopcornException">The input does not fit, or the server failed.</exception>
+    public async Task<InferenceResult> InferAsync(
+        ReadOnlyMemory<int> input, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
+    {
+        CheckInput(input.Span);
+        var clock = Stopwatch.StartNew();
+        long sent = _connection.BytesSent;
+        long received = _connection.BytesReceived;
+        using var patience = new Patience(_connection, _options.IdleTimeout, cancellationToken);
+        await _connection.SendAsync(new Frame { Query = new Query { Number = _queries++ } }, cancellationToken)
+            .ConfigureAwait(false);
+
+        var logits = new List<BigInteger>();
+        int rounds = 1;
+        foreach (ExchangeStep step in Plan.Steps.OfType<ExchangeStep>())
+        {
+            for (int chunk = 0; chunk < step.Chunks; chunk++)
+            {
+                await RunChunkAsync(step, chunk).ConfigureAwait(false);
+                int done = step.FirstOf(chunk) + step.ItemsIn(chunk);
+                progress?.Report(new SessionProgress(step.Name, step.Index, Plan.Steps.Count, done, step.Items));
+            }
+
+            rounds += step is RoundStep ? 1 : 0;
+        }
+
+        int label = logits.IndexOf(logits.Max());
+        return new InferenceResult(
+            logits, label, clock.Elapsed.TotalSeconds, _connection.BytesSent - sent,
+            _connection.BytesReceived - received, rounds);
+
+        async ValueTask RunChunkAsync(ExchangeStep step, int chunk)
+        {
+            int first = step.FirstOf(chunk);
+            if (step is InputStep)
+            {
+                byte[] ciphertexts = EncryptInput(input.Span.Slice(first, step.ItemsIn(chunk)));
+                await _connection.SendChunkAsync(step.Index, first, ciphertexts, cancellationToken)
+                    .ConfigureAwait(false);
+                return;
+            }
+
+            ReadOnlyMemory<byte> received = await patience.ReceiveChunkAsync(step.Index, first).ConfigureAwait(false);
+            if (step is OutputStep output)
+            {
+                logits.AddRange(_rounds.Logits(output, chunk, received.Span));
+                return;
+            }
+
+            byte[] answer = _rounds.Answer((RoundStep)step, chunk, received.Span);
+            await _connection.SendChunkAsync(step.Index, first, answer, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _encryptor.Dispose();
+        await _channel.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private void CheckInput(ReadOnlySpan<int> input)
+    {
+        if (input.Length != Input.Shape.Size)
+        {
+            throw new PopcornException(
+                $"The input has {input.Length} values and the model takes {Input.Shape.Size} ({Input.Shape}).");
+        }
+
+        int outside = input.IndexOfAnyExceptInRange(Input.Minimum, Input.Maximum);
+        if (outside >= 0)
+        {
+            throw new PopcornException(
+                $"Input value {outside} is {input[outside]}; the model takes {Input.Minimum} to {Input.Maximum}.");
+        }
+    }
+
+    private byte[] EncryptInput(ReadOnlySpan<int> values)
+    {
+        var plaintexts = new long[values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            plaintexts[i] = values[i];
+        }
+
+        var execution = new Execution(_options.DegreeOfParallelism);
+        using var batch = new CiphertextBatch(_encryptor.Key, values.Length);
+        _encryptor.Encrypt(plaintexts, batch, 0, execution);
+        var bytes = new byte[values.Length * _encryptor.Key.CiphertextBytes];
+        batch.Export(0, values.Length, bytes, execution);
+        return bytes;
+    }
+}

@@ -1,0 +1,94 @@
+using Popcorn.Engine.Wire;
+using Popcorn.Engine.Wire.Messages;
+
+namespace Popcorn.Engine.Sessions;
+
+/// <summary>Frames over a channel, with byte counts; what both sessions share.</summary>
+internal sealed class Connection(IMessageChannel channel)
+{
+    /// <summary>Bytes of messages sent.</summary>
+    public long BytesSent { get; private set; }
+
+    /// <summary>Bytes of messages received.</summary>
+    public long BytesReceived { get; private set; }
+
+    public async ValueTask SendAsync(Frame frame, CancellationToken cancellationToken)
+    {
+        byte[] message = MessageCodec.Encode(frame);
+        await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
+        BytesSent += message.Length;
+    }
+
+    public ValueTask SendChunkAsync(int step, int first, byte[] ciphertexts, CancellationToken cancellationToken) =>
+        SendAsync(
+            new Frame
+            {
+                Chunk = new Chunk
+                {
+                    Step = (uint)step,
+                    First = (uint)first,
+                    Ciphertexts = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(ciphertexts),
+                },
+            },
+            cancellationToken);
+
+    /// <summary>The next frame; null when the peer has closed in good order.</summary>
+    public async ValueTask<Frame?> TryReceiveAsync(CancellationToken cancellationToken)
+    {
+        byte[]? message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+        if (message is null)
+        {
+            return null;
+        }
+
+        BytesReceived += message.Length;
+        Frame frame = MessageCodec.Decode(message);
+        return frame.BodyCase == Frame.BodyOneofCase.Failure
+            ? throw new PopcornException($"The peer gave up: {OneLine(frame.Failure.Message)}")
+            : frame;
+    }
+
+    /// <summary>The next frame, which must have the given body.</summary>
+    public async ValueTask<Frame> ReceiveAsync(Frame.BodyOneofCase expected, CancellationToken cancellationToken)
+    {
+        Frame frame = await TryReceiveAsync(cancellationToken).ConfigureAwait(false)
+            ?? throw new PopcornException($"The peer closed the connection where {expected} was due.");
+        return frame.BodyCase == expected
+            ? frame
+            : throw new PopcornException($"The peer sent {frame.BodyCase} where {expected} was due.");
+    }
+
+    /// <summary>The ciphertexts of the chunk that is due.</summary>
+    public async ValueTask<ReadOnlyMemory<byte>> ReceiveChunkAsync(
+        int step, int first, CancellationToken cancellationToken)
+    {
+        Frame frame = await ReceiveAsync(Frame.BodyOneofCase.Chunk, cancellationToken).ConfigureAwait(false);
+        Chunk chunk = frame.Chunk;
+        return chunk.Step == (uint)step && chunk.First == (uint)first
+            ? chunk.Ciphertexts.Memory
+            : throw new PopcornException(
+                $"The peer sent item {chunk.First} of step {chunk.Step} where item {first} of step {step} was due.");
+    }
+
+    /// <summary>Tells the peer why the session ends, if it still listens.</summary>
+    public async ValueTask TryFailAsync(string message)
+    {
+        try
+        {
+            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
+            var frame = new Frame { Failure = new Failure { Message = OneLine(message) } };
+            await SendAsync(frame, patience.Token).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is PopcornException or OperationCanceledException or IOException)
+        {
+            // The peer is gone; the error that ends the session is reported by the caller.
+        }
+    }
+
+    private static string OneLine(string message)
+    {
+        const int Longest = 500;
+        string line = string.Concat(message.Select(c => char.IsControl(c) ? ' ' : c));
+        return line.Length <= Longest ? line : line[..Longest];
+    }
+}

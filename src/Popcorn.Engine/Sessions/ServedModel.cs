@@ -1,0 +1,51 @@
+using Popcorn.Engine.Linear;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+
+namespace Popcorn.Engine.Sessions;
+
+/// <summary>
+/// A model ready to serve: its linear layers compiled once, shared by all sessions. Serves any number of sessions at
+/// once.
+/// </summary>
+public sealed class ServedModel : IDisposable
+{
+    private readonly CompiledLinear?[] _linear;
+
+    /// <summary>Compiles a network.</summary>
+    /// <param name="name">The name by which clients ask for it.</param>
+    /// <param name="network">The integer network; validated.</param>
+    /// <exception cref="PopcornException">The network is malformed or holds a layer without a protocol.</exception>
+    public ServedModel(string name, IntegerNetwork network)
+    {
+        Name = name;
+        Network = network;
+        Public = PublicNetwork.From(network);
+        Public.Validate();
+        _linear = [.. network.Layers.Select(layer => layer is LinearLayer linear
+            ? LinearCompiler.Compile(linear, network.ShapeOf(layer.Input))
+            : null)];
+    }
+
+    /// <summary>The name by which clients ask for it.</summary>
+    public string Name { get; }
+
+    /// <summary>The integer network; secret.</summary>
+    public IntegerNetwork Network { get; }
+
+    /// <summary>What clients may know of it.</summary>
+    public PublicNetwork Public { get; }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (CompiledLinear? linear in _linear)
+        {
+            linear?.Dispose();
+        }
+    }
+
+    /// <summary>The compiled form of a linear layer.</summary>
+    internal CompiledLinear LinearAt(int layer) =>
+        _linear[layer] ?? throw new InvalidOperationException($"Layer {layer} is not linear.");
+}

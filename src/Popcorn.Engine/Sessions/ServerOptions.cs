@@ -1,0 +1,38 @@
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Sessions;
+
+/// <summary>How a server runs its sessions.</summary>
+public sealed record ServerOptions
+{
+    /// <summary>Threads that one session uses at most; 0: one per core.</summary>
+    public int DegreeOfParallelism { get; init; }
+
+    /// <summary>Smallest key that a client may bring.</summary>
+    public int MinimumKeyBits { get; init; } = 2048;
+
+    /// <summary>Longest time that a session waits for its client's next message.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>Length of the randomness with which ciphertexts are re-randomised.</summary>
+    public RandomnessProfile Profile { get; init; }
+
+    /// <summary>Keys below the library's minimum are accepted where this allows them: tests only.</summary>
+    public KeyOptions? KeyOptions { get; init; }
+
+    /// <summary>Told how far each query is.</summary>
+    public IProgress<SessionProgress>? Progress { get; init; }
+
+    /// <summary>Told of every finished query.</summary>
+    public Action<QueryReport>? QueryDone { get; init; }
+}
+
+/// <summary>What a finished query cost, as the server saw it.</summary>
+/// <param name="Model">The model's name.</param>
+/// <param name="KeyBits">Bits of the client's key.</param>
+/// <param name="Seconds">From the query's first message to the last logits.</param>
+/// <param name="BytesUp">Bytes received.</param>
+/// <param name="BytesDown">Bytes sent.</param>
+/// <param name="Products">Products modulo n² that the server did in layers and packing.</param>
+public sealed record QueryReport(
+    string Model, int KeyBits, double Seconds, long BytesUp, long BytesDown, long Products);

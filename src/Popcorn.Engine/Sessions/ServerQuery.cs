@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using Popcorn.Engine.Linear;
+using Popcorn.Engine.Nonlinear;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Wire;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Sessions;
+
+/// <summary>One inference on the server's side: the plan's steps over encrypted values, one after the other.</summary>
+internal sealed class ServerQuery(
+    ServedModel model, Plan plan, Encryptor encryptor, Connection connection, Patience patience,
+    ServerOptions options, CancellationToken cancellationToken)
+    : IRoundExchange
+{
+    private readonly ServerContext _context = new(
+        encryptor, new Execution(options.DegreeOfParallelism, cancellationToken), new ProductCounter());
+
+    /// <summary>Encrypted values by number (0 is the input); disposed when their last reader is done.</summary>
+    private readonly CiphertextBatch?[] _values = new CiphertextBatch?[plan.Network.Layers.Count + 1];
+
+    /// <summary>Runs the query.</summary>
+    public async Task<QueryReport> RunAsync()
+    {
+        var clock = Stopwatch.StartNew();
+        long received = connection.BytesReceived;
+        long sent = connection.BytesSent;
+        try
+        {
+            using var random = new SecretRandom();
+            foreach (PlanStep step in plan.Steps)
+            {
+                await RunStepAsync(step, random).ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            foreach (CiphertextBatch? value in _values)
+            {
+                value?.Dispose();
+            }
+        }
+
+        return new QueryReport(
+            model.Name, plan.KeyBits, clock.Elapsed.TotalSeconds, connection.BytesReceived - received,
+            connection.BytesSent - sent, _context.Counter.Total);
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>
+    /// A few challenges travel ahead of their answers, so that both parties have work; no more, so that neither ever
+    /// waits to send while the other does too.
+    /// </remarks>
+    public async Task RunAsync(ServerRound round)
+    {
+        RoundStep step = round.Step;
+        int sent = 0;
+        for (int absorbed = 0; absorbed < step.Chunks; absorbed++)
+        {
+            for (; sent < step.Chunks && sent - absorbed < WireLimits.ChunksInFlight; sent++)
+            {
+                byte[] challenge = round.Challenge(sent);
+                await connection.SendChunkAsync(step.Index, step.FirstOf(sent), challenge, cancellationToken)
+                    .ConfigureAwait(false);
+            }
+
+            ReadOnlyMemory<byte> answer = await patience.ReceiveChunkAsync(step.Index, step.FirstOf(absorbed))
+                .ConfigureAwait(false);
+            round.Absorb(absorbed, answer.Span);
+            Report(step, step.FirstOf(absorbed) + step.ItemsIn(absorbed), step.Items);
+        }
+    }
+
+    private async Task RunStepAsync(PlanStep step, SecretRandom random)
+    {
+        switch (step)
+        {
+            case InputStep input:
+                _values[0] = await ReceiveInputAsync(input).ConfigureAwait(false);
+                break;
+            case LocalStep when plan.Network.Layers[step.Layer].Kind == LayerKind.Linear:
+                Report(step, 0, 1);
+                Finish(step.Layer, LinearExecutor.Run(
+                    model.LinearAt(step.Layer), InputOf(step.Layer), _context.Execution, out long products));
+                _context.Counter.Add(products);
+                Report(step, 1, 1);
+                break;
+            case LocalStep or RoundStep { Round: 0 }:
+                // Later rounds of the layer belong to the same protocol run.
+                NonlinearLayer layer = NonlinearLayer.For(plan, step.Layer);
+                Finish(step.Layer, await layer.RunAsync(_context, InputOf(step.Layer), random, this)
+                    .ConfigureAwait(false));
+                break;
+            case OutputStep output:
+                await SendLogitsAsync(output).ConfigureAwait(false);
+                break;
+            default:
+                break;
+        }
+    }
+
+    private async Task<CiphertextBatch> ReceiveInputAsync(InputStep step)
+    {
+        var input = new CiphertextBatch(encryptor.Key, step.Items);
+        try
+        {
+            for (int chunk = 0; chunk < step.Chunks; chunk++)
+            {
+                int first = step.FirstOf(chunk);
+                int count = step.ItemsIn(chunk);
+                ReadOnlyMemory<byte> bytes = await patience.ReceiveChunkAsync(step.Index, first).ConfigureAwait(false);
+                if (bytes.Length != count * encryptor.Key.CiphertextBytes)
+                {
+                    throw new PopcornException(
+                        $"The input chunk at {first} has {bytes.Length} bytes instead of {count} ciphertexts; refused.");
+                }
+
+                input.Import(bytes.Span, first, count, _context.Execution);
+                Report(step, first + count, step.Items);
+            }
+
+            return input;
+        }
+        catch
+        {
+            input.Dispose();
+            throw;
+        }
+    }
+
+    private async Task SendLogitsAsync(OutputStep step)
+    {
+        for (int chunk = 0; chunk < step.Chunks; chunk++)
+        {
+            byte[] bytes = LogitPacking.Pack(step, _context, _values[step.Layer + 1]!, chunk);
+            await connection.SendChunkAsync(step.Index, step.FirstOf(chunk), bytes, cancellationToken)
+                .ConfigureAwait(false);
+        }
+    }
+
+    private CiphertextBatch InputOf(int layer) => _values[plan.Network.Layers[layer].Input]!;
+
+    /// <summary>Keeps a layer's result, and lets go of its input where no later layer reads it.</summary>
+    private void Finish(int layer, CiphertextBatch result)
+    {
+        _values[layer + 1] = result;
+        int input = plan.Network.Layers[layer].Input;
+        if (!plan.Network.Layers.Skip(layer + 1).Any(l => l.Input == input))
+        {
+            _values[input]!.Dispose();
+            _values[input] = null;
+        }
+    }
+
+    private void Report(PlanStep step, int done, int total) =>
+        options.Progress?.Report(new SessionProgress(step.Name, step.Index, plan.Steps.Count, done, total));
+}

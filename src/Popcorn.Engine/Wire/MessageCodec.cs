@@ -1,0 +1,36 @@
+using Google.Protobuf;
+using Popcorn.Engine.Wire.Messages;
+
+namespace Popcorn.Engine.Wire;
+
+/// <summary>Frames to and from bytes, with the limits that hold for both parties.</summary>
+internal static class MessageCodec
+{
+    public static void CheckLength(long length)
+    {
+        if (length > WireLimits.MaxMessageBytes)
+        {
+            throw new PopcornException(
+                $"A message of {length} bytes exceeds the limit of {WireLimits.MaxMessageBytes} bytes; refused.");
+        }
+    }
+
+    public static byte[] Encode(Frame frame)
+    {
+        CheckLength(frame.CalculateSize());
+        return frame.ToByteArray();
+    }
+
+    public static Frame Decode(ReadOnlyMemory<byte> message)
+    {
+        CheckLength(message.Length);
+        try
+        {
+            return Frame.Parser.ParseFrom(message.Span);
+        }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw new PopcornException("The peer sent a message that is not of the Popcorn protocol.", e);
+        }
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text.Json.Serialization;
+using Popcorn.Engine.Planning;
+
+namespace Popcorn.Hosting;
+
+/// <summary>A served model as <c>GET /models</c> tells it: public facts only.</summary>
+/// <param name="Name">The name that a client asks for.</param>
+/// <param name="Input">Input shape: channels, height, width.</param>
+/// <param name="InputMinimum">Least integer of an input element.</param>
+/// <param name="InputMaximum">Greatest integer of an input element.</param>
+/// <param name="InputScale">Real value = integer × scale.</param>
+/// <param name="Outputs">Number of logits.</param>
+/// <param name="Layers">The architecture, in order.</param>
+public sealed record ModelDescription(
+    string Name,
+    IReadOnlyList<int> Input,
+    int InputMinimum,
+    int InputMaximum,
+    double InputScale,
+    int Outputs,
+    IReadOnlyList<LayerDescription> Layers)
+{
+    internal static ModelDescription Of(string name, PublicNetwork network) => new(
+        name,
+        [network.Input.Shape.Channels, network.Input.Shape.Height, network.Input.Shape.Width],
+        network.Input.Minimum,
+        network.Input.Maximum,
+        network.Input.Scale,
+        network.Layers[^1].Output.Size,
+        [.. network.Layers.Select(layer => new LayerDescription(
+            layer.Name, [layer.Output.Channels, layer.Output.Height, layer.Output.Width], layer.BoundBits))]);
+}
+
+/// <summary>A layer as <c>GET /models</c> tells it.</summary>
+/// <param name="Kind">Its kind: <c>conv</c>, <c>relu</c>, …</param>
+/// <param name="Output">Shape of its result: channels, height, width.</param>
+/// <param name="BoundBits">Least b such that every result x has |x| &lt; 2^b.</param>
+public sealed record LayerDescription(string Kind, IReadOnlyList<int> Output, int BoundBits);
+
+/// <summary>What <c>GET /health</c> answers.</summary>
+/// <param name="Status"><c>ok</c>.</param>
+/// <param name="Models">Number of models served.</param>
+/// <param name="Connections">Connections open now.</param>
+/// <param name="MaxConnections">Connections allowed.</param>
+public sealed record HealthDescription(string Status, int Models, int Connections, int MaxConnections);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(ModelDescription[]))]
+[JsonSerializable(typeof(HealthDescription))]
+internal sealed partial class HostingJson : JsonSerializerContext;

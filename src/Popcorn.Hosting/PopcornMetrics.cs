@@ -1,0 +1,49 @@
+using System.Diagnostics.Metrics;
+
+namespace Popcorn.Hosting;
+
+/// <summary>The service's instruments, on the meter <see cref="MeterName"/>.</summary>
+public sealed class PopcornMetrics
+{
+    /// <summary>Name of the meter, for exporters.</summary>
+    public const string MeterName = "Popcorn.Hosting";
+
+    private readonly UpDownCounter<int> _activeSessions;
+    private readonly Counter<long> _queries;
+    private readonly Counter<long> _failures;
+    private readonly Counter<long> _bytesReceived;
+    private readonly Counter<long> _bytesSent;
+    private readonly Histogram<double> _seconds;
+
+    /// <summary>Makes the instruments.</summary>
+    public PopcornMetrics(IMeterFactory meters)
+    {
+        ArgumentNullException.ThrowIfNull(meters);
+        Meter meter = meters.Create(MeterName);
+        _activeSessions = meter.CreateUpDownCounter<int>("popcorn.sessions.active", "{session}", "Sessions open now.");
+        _queries = meter.CreateCounter<long>("popcorn.queries", "{query}", "Queries answered.");
+        _failures = meter.CreateCounter<long>("popcorn.failures", "{session}", "Sessions that ended by an error.");
+        _bytesReceived = meter.CreateCounter<long>("popcorn.bytes.received", "By", "Bytes of messages from clients.");
+        _bytesSent = meter.CreateCounter<long>("popcorn.bytes.sent", "By", "Bytes of messages to clients.");
+        _seconds = meter.CreateHistogram<double>(
+            "popcorn.query.duration", "s", "From a query's first message to its last.");
+    }
+
+    internal void SessionStarted() => _activeSessions.Add(1);
+
+    internal void SessionEnded(long bytesReceived, long bytesSent)
+    {
+        _activeSessions.Add(-1);
+        _bytesReceived.Add(bytesReceived);
+        _bytesSent.Add(bytesSent);
+    }
+
+    internal void SessionFailed() => _failures.Add(1);
+
+    internal void QueryDone(string model, double seconds)
+    {
+        KeyValuePair<string, object?> tag = new("popcorn.model", model);
+        _queries.Add(1, tag);
+        _seconds.Record(seconds, tag);
+    }
+}

@@ -1,0 +1,32 @@
+using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Wire;
+
+namespace Popcorn.Hosting;
+
+/// <summary>What a Popcorn service serves, and its limits.</summary>
+public sealed class PopcornOptions
+{
+    /// <summary>The models served. Names must differ; at least one.</summary>
+    public IList<ServedModel> Models { get; } = [];
+
+    /// <summary>Connections at the same time; further ones are answered with 503.</summary>
+    public int MaxConnections { get; set; } = 64;
+
+    /// <summary>How long a client may say or take nothing before its session ends.</summary>
+    public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Interval of pings on a quiet connection; a client that answers none for twice as long is gone.</summary>
+    public TimeSpan KeepAliveInterval { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Longest message accepted, in bytes; at most <see cref="WireLimits.MaxMessageBytes"/>.</summary>
+    public int MaxMessageBytes { get; set; } = WireLimits.MaxMessageBytes;
+
+    /// <summary>How long sessions may finish their work when the host stops.</summary>
+    public TimeSpan ShutdownGrace { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Threads that one session computes with; 0: all cores.</summary>
+    public int DegreeOfParallelism { get; set; }
+
+    /// <summary>Smallest key accepted from a client, in bits of its modulus.</summary>
+    public int MinimumKeyBits { get; set; } = 2048;
+}

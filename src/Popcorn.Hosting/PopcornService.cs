@@ -1,0 +1,168 @@
+using System.Net.WebSockets;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Popcorn.Engine;
+using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Wire;
+
+namespace Popcorn.Hosting;
+
+/// <summary>Turns each WebSocket connection into one session. Whatever happens in a session ends that session only.</summary>
+internal sealed partial class PopcornService
+{
+    private readonly PopcornOptions _options;
+    private readonly PopcornMetrics _metrics;
+    private readonly IHostApplicationLifetime _lifetime;
+    private readonly ILogger<PopcornService> _logger;
+    private readonly Dictionary<string, ServedModel> _models;
+    private int _connections;
+    private long _lastSession;
+
+    public PopcornService(
+        IOptions<PopcornOptions> options,
+        PopcornMetrics metrics,
+        IHostApplicationLifetime lifetime,
+        ILogger<PopcornService> logger)
+    {
+        _options = options.Value;
+        _metrics = metrics;
+        _lifetime = lifetime;
+        _logger = logger;
+        if (_options.Models.Count == 0)
+        {
+            throw new PopcornException("A Popcorn service needs at least one model to serve.");
+        }
+
+        _models = new Dictionary<string, ServedModel>(StringComparer.Ordinal);
+        foreach (ServedModel model in _options.Models)
+        {
+            if (!_models.TryAdd(model.Name, model))
+            {
+                throw new PopcornException($"Two models are named '{model.Name}'; rename one of the files.");
+            }
+        }
+    }
+
+    public IEnumerable<ServedModel> Models => _options.Models;
+
+    public HealthDescription Health() =>
+        new("ok", _models.Count, Volatile.Read(ref _connections), _options.MaxConnections);
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        if (!context.WebSockets.IsWebSocketRequest)
+        {
+            await RefuseAsync(
+                context,
+                StatusCodes.Status426UpgradeRequired,
+                $"This endpoint speaks the WebSocket subprotocol {WireLimits.Subprotocol}.").ConfigureAwait(false);
+            return;
+        }
+
+        if (!context.WebSockets.WebSocketRequestedProtocols.Contains(WireLimits.Subprotocol))
+        {
+            await RefuseAsync(
+                context,
+                StatusCodes.Status400BadRequest,
+                $"This endpoint speaks the WebSocket subprotocol {WireLimits.Subprotocol} only.").ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            if (Interlocked.Increment(ref _connections) > _options.MaxConnections)
+            {
+                await RefuseAsync(
+                    context,
+                    StatusCodes.Status503ServiceUnavailable,
+                    $"All {_options.MaxConnections} connections are taken; try again later.").ConfigureAwait(false);
+                return;
+            }
+
+            await RunSessionAsync(context).ConfigureAwait(false);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _connections);
+        }
+    }
+
+    private static Task RefuseAsync(HttpContext context, int status, string why)
+    {
+        context.Response.StatusCode = status;
+        return context.Response.WriteAsync(why + "\n");
+    }
+
+    private async Task RunSessionAsync(HttpContext context)
+    {
+        using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
+        {
+            SubProtocol = WireLimits.Subprotocol,
+            KeepAliveInterval = _options.KeepAliveInterval,
+            KeepAliveTimeout = 2 * _options.KeepAliveInterval,
+        }).ConfigureAwait(false);
+        var channel = new WebSocketMessageChannel(
+            socket, "the client", _options.MaxMessageBytes, _options.IdleTimeout);
+        await using (channel.ConfigureAwait(false))
+        {
+            long session = Interlocked.Increment(ref _lastSession);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(channel.PeerLeft);
+            using CancellationTokenRegistration stopping =
+                _lifetime.ApplicationStopping.Register(() => stop.CancelAfter(_options.ShutdownGrace));
+            LogConnected(session, context.Connection.RemoteIpAddress?.ToString() ?? "?");
+            _metrics.SessionStarted();
+            try
+            {
+                var options = new ServerOptions
+                {
+                    DegreeOfParallelism = _options.DegreeOfParallelism,
+                    MinimumKeyBits = _options.MinimumKeyBits,
+                    IdleTimeout = _options.IdleTimeout,
+                    QueryDone = query =>
+                    {
+                        _metrics.QueryDone(query.Model, query.Seconds);
+                        LogQueryDone(
+                            session, query.Model, query.KeyBits, query.Seconds, query.BytesUp, query.BytesDown);
+                    },
+                };
+                await new ServerSession(_models, options).RunAsync(channel, stop.Token).ConfigureAwait(false);
+                LogLeft(session, channel.BytesReceived, channel.BytesSent);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                if (channel.PeerLeft.IsCancellationRequested)
+                {
+                    LogLeft(session, channel.BytesReceived, channel.BytesSent);
+                }
+                else
+                {
+                    LogStopped(session);
+                    await channel.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, "the server is shutting down")
+                        .ConfigureAwait(false);
+                }
+            }
+            catch (PopcornException e)
+            {
+                // The session has told the client.
+                _metrics.SessionFailed();
+                LogFailed(session, e.Message);
+                LogTrace(session, e);
+            }
+            catch (Exception e)
+            {
+                // A defect of this program; still, it may end this session only.
+                _metrics.SessionFailed();
+                LogFailed(session, $"{e.GetType().Name}: {e.Message}");
+                LogTrace(session, e);
+                await channel.CloseAsync(WebSocketCloseStatus.InternalServerError, "internal error")
+                    .ConfigureAwait(false);
+            }
+            finally
+            {
+                _metrics.SessionEnded(channel.BytesReceived, channel.BytesSent);
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+using Popcorn.Interop.Native;
+
+namespace Popcorn.Interop;
+
+/// <summary>
+/// A row of Paillier ciphertexts in one aligned native allocation, in the kernel's own form. New batches hold trivial
+/// encryptions of 0 (the number 1). Many threads may read a batch, and several may write it where their ranges do not
+/// meet.
+/// </summary>
+public sealed unsafe class CiphertextBatch : IDisposable
+{
+    private readonly CiphertextBatchPool? _pool;
+    private BatchHandle? _handle;
+
+    /// <summary>Allocates a batch.</summary>
+    /// <param name="key">The key of all its ciphertexts; it may be disposed before the batch.</param>
+    /// <param name="count">Ciphertexts, 1 to 2²⁴.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Memory"/>, or <see cref="PaillierError.Length"/> for too many.
+    /// </exception>
+    public CiphertextBatch(PaillierPublicKey key, int count)
+        : this(key, count, Allocate(key, count), pool: null)
+    {
+    }
+
+    internal CiphertextBatch(PaillierPublicKey key, int count, BatchHandle handle, CiphertextBatchPool? pool)
+    {
+        Key = key;
+        Count = count;
+        _handle = handle;
+        _pool = pool;
+    }
+
+    /// <summary>The key of all ciphertexts here.</summary>
+    public PaillierPublicKey Key { get; }
+
+    /// <summary>How many ciphertexts.</summary>
+    public int Count { get; }
+
+    internal BatchHandle Handle => _handle ?? throw new ObjectDisposedException(nameof(CiphertextBatch));
+
+    /// <summary>Reads ciphertexts in standard form into this batch.</summary>
+    /// <param name="bytes">
+    /// <paramref name="count"/> little-endian numbers of <see cref="PaillierPublicKey.CiphertextBytes"/> bytes; they may
+    /// come from anybody.
+    /// </param>
+    /// <param name="offset">First ciphertext written.</param>
+    /// <param name="count">Ciphertexts written.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Ciphertext"/>: one is 0, not below n² or shares a factor with n. The range may then be
+    /// partly written, with valid ciphertexts only.
+    /// </exception>
+    public void Import(ReadOnlySpan<byte> bytes, int offset, int count, Execution execution = default)
+    {
+        CheckRange(offset, count);
+        CheckLength(bytes.Length, (long)count * Key.CiphertextBytes, nameof(bytes));
+        fixed (byte* source = bytes)
+        {
+            Tiles.Run(new ImportTile(this, source, offset), count, Key.Lanes, TileGrain.Light, execution);
+        }
+    }
+
+    /// <summary>Writes ciphertexts in standard form.</summary>
+    /// <param name="offset">First ciphertext read.</param>
+    /// <param name="count">Ciphertexts read.</param>
+    /// <param name="bytes">
+    /// Receives <paramref name="count"/> little-endian numbers of <see cref="PaillierPublicKey.CiphertextBytes"/> bytes.
+    /// </param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public void Export(int offset, int count, Span<byte> bytes, Execution execution = default)
+    {
+        CheckRange(offset, count);
+        CheckLength(bytes.Length, (long)count * Key.CiphertextBytes, nameof(bytes));
+        fixed (byte* target = bytes)
+        {
+            Tiles.Run(new ExportTile(this, target, offset), count, Key.Lanes, TileGrain.Light, execution);
+        }
+    }
+
+    /// <summary>Copies ciphertexts: <c>this[offset + i] = source[indices[i]]</c>.</summary>
+    /// <param name="source">Another batch, or this one where what is read is not what is written.</param>
+    /// <param name="indices">Ciphertexts of <paramref name="source"/>, in any order and repeated at will.</param>
+    /// <param name="offset">First ciphertext written.</param>
+    public void Gather(CiphertextBatch source, ReadOnlySpan<int> indices, int offset = 0)
+    {
+        CheckRange(offset, indices.Length);
+        fixed (int* index = indices)
+        {
+            // One call: copying is bound by memory, which threads would not speed up by much.
+            if (!indices.IsEmpty)
+            {
+                NativeStatus.Check(
+                    NativeMethods.Gather(source.Handle, index, Handle, offset, indices.Length), "gathering ciphertexts");
+            }
+        }
+    }
+
+    /// <summary>Releases the ciphertexts, or gives them back to the pool they were rented from.</summary>
+    public void Dispose()
+    {
+        BatchHandle? handle = Interlocked.Exchange(ref _handle, null);
+        if (handle is null)
+        {
+            return;
+        }
+
+        if (_pool is null)
+        {
+            handle.Dispose();
+        }
+        else
+        {
+            _pool.Return(handle, Count);
+        }
+    }
+
+    internal static BatchHandle Allocate(PaillierPublicKey key, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
+        NativeStatus.Check(NativeMethods.BatchCreate(key.Handle, count, out BatchHandle handle), "ciphertext batch");
+        return handle;
+    }
+
+    /// <summary>Refuses a range that is not within this batch.</summary>
+    internal void CheckRange(int offset, int count)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(offset);
+        ArgumentOutOfRangeException.ThrowIfNegative(count);
+        if (count > Count - offset)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(count), $"The range {offset} + {count} ends beyond the batch's {Count} ciphertexts.");
+        }
+    }
+
+    /// <summary>Refuses a buffer whose length is not what a range asks for.</summary>
+    internal static void CheckLength(int length, long expected, string name)
+    {
+        if (length != expected)
+        {
+            throw new ArgumentException($"The buffer has length {length} where {expected} is due.", name);
+        }
+    }
+
+    private readonly struct ImportTile(CiphertextBatch batch, byte* bytes, int offset) : ITile
+    {
+        public void Run(int start, int count)
+        {
+            long each = batch.Key.CiphertextBytes;
+            NativeStatus.Check(
+                NativeMethods.Import(bytes + (start * each), count * each, batch.Handle, offset + start, count),
+                "importing ciphertexts");
+        }
+    }
+
+    private readonly struct ExportTile(CiphertextBatch batch, byte* bytes, int offset) : ITile
+    {
+        public void Run(int start, int count)
+        {
+            long each = batch.Key.CiphertextBytes;
+            NativeStatus.Check(
+                NativeMethods.Export(batch.Handle, offset + start, count, bytes + (start * each), count * each),
+                "exporting ciphertexts");
+        }
+    }
+}

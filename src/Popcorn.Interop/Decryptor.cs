@@ -1,0 +1,79 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using Popcorn.Interop.Memory;
+using Popcorn.Interop.Native;
+
+namespace Popcorn.Interop;
+
+/// <summary>Decrypts batches by CRT modulo p² and q². Thread-safe; holds nothing but its key.</summary>
+/// <param name="key">The private key, which must outlive the decryptor.</param>
+public sealed unsafe class Decryptor(PaillierPrivateKey key)
+{
+    /// <summary>The key that is decrypted with.</summary>
+    public PaillierPrivateKey Key => key;
+
+    /// <summary>Decrypts to words.</summary>
+    /// <param name="batch">Ciphertexts under the same key.</param>
+    /// <param name="offset">First ciphertext read.</param>
+    /// <param name="count">Ciphertexts read.</param>
+    /// <param name="words">
+    /// Receives <paramref name="count"/> numbers in [0, n) of <see cref="PaillierPublicKey.PlaintextWords"/>
+    /// little-endian words; a negative plaintext shows as n - |m|.
+    /// </param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Mismatch"/>: the batch has another key.</exception>
+    public void Decrypt(
+        CiphertextBatch batch, int offset, int count, Span<ulong> words, Execution execution = default)
+    {
+        batch.CheckRange(offset, count);
+        CiphertextBatch.CheckLength(words.Length, (long)count * key.PublicKey.PlaintextWords, nameof(words));
+        fixed (ulong* plaintexts = words)
+        {
+            var tile = new DecryptTile(key, batch, offset, plaintexts);
+            Tiles.Run(tile, count, key.PublicKey.Lanes, TileGrain.Heavy, execution);
+        }
+    }
+
+    /// <summary>Decrypts a whole batch to signed numbers.</summary>
+    /// <param name="batch">Ciphertexts under the same key.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <returns>One number in (-n/2, n/2) per ciphertext.</returns>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Mismatch"/>: the batch has another key.</exception>
+    public BigInteger[] DecryptSigned(CiphertextBatch batch, Execution execution = default)
+    {
+        BigInteger modulus = key.PublicKey.Modulus;
+        BigInteger half = modulus / 2;
+        int bytesEach = key.PublicKey.PlaintextWords * sizeof(ulong);
+        SecretBuffer buffer = SecretBufferPool.Rent();
+        try
+        {
+            Span<byte> bytes = buffer.Take(checked(batch.Count * bytesEach));
+            Decrypt(batch, 0, batch.Count, MemoryMarshal.Cast<byte, ulong>(bytes), execution);
+            var values = new BigInteger[batch.Count];
+            for (int i = 0; i < values.Length; i++)
+            {
+                BigInteger value = LittleEndian.ReadUnsigned(bytes.Slice(i * bytesEach, bytesEach));
+                values[i] = value > half ? value - modulus : value;
+            }
+
+            return values;
+        }
+        finally
+        {
+            SecretBufferPool.Return(buffer);
+        }
+    }
+
+    private readonly struct DecryptTile(
+        PaillierPrivateKey key, CiphertextBatch batch, int offset, ulong* plaintexts) : ITile
+    {
+        public void Run(int start, int count)
+        {
+            long each = key.PublicKey.PlaintextWords;
+            NativeStatus.Check(
+                NativeMethods.Decrypt(
+                    key.Handle, batch.Handle, offset + start, count, plaintexts + (start * each), count * each),
+                "decryption");
+        }
+    }
+}

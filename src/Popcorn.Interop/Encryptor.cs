@@ -1,0 +1,224 @@
+using System.Numerics;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Popcorn.Interop.Memory;
+using Popcorn.Interop.Native;
+
+namespace Popcorn.Interop;
+
+/// <summary>
+/// Encrypts and re-randomises by fixed-base tables of h_s, with fresh randomness from the operating system for every
+/// ciphertext. Immutable and thread-safe; building the tables takes a while, so keep the object.
+/// </summary>
+public sealed unsafe class Encryptor : IDisposable
+{
+    private readonly EncryptorHandle _handle;
+    private readonly int _randomBytes;
+
+    /// <summary>For anybody: works modulo n².</summary>
+    /// <param name="key">The public key; it may be disposed before the encryptor.</param>
+    /// <param name="options">Exponent length and table size.</param>
+    /// <exception cref="PaillierException">No memory, or a window out of range.</exception>
+    public Encryptor(PaillierPublicKey key, EncryptorOptions? options = null)
+        : this(key, CreatePublic(key, options ?? new EncryptorOptions()))
+    {
+    }
+
+    /// <summary>For the key's owner: works modulo p² and q² and joins by CRT. Its tables are secret.</summary>
+    /// <param name="owner">The private key; it may be disposed before the encryptor.</param>
+    /// <param name="options">Exponent length and table size.</param>
+    /// <exception cref="PaillierException">No memory, or a window out of range.</exception>
+    public Encryptor(PaillierPrivateKey owner, EncryptorOptions? options = null)
+        : this(owner.PublicKey, CreateOwner(owner, options ?? new EncryptorOptions()))
+    {
+    }
+
+    private Encryptor(PaillierPublicKey key, EncryptorHandle handle)
+    {
+        Key = key;
+        _handle = handle;
+        NativeStatus.Check(NativeMethods.EncryptorRandomBytes(handle, out _randomBytes), "encryptor");
+        NativeStatus.Check(NativeMethods.EncryptorTableBytes(handle, out long tableBytes), "encryptor");
+        TableBytes = tableBytes;
+    }
+
+    /// <summary>The key that is encrypted under.</summary>
+    public PaillierPublicKey Key { get; }
+
+    /// <summary>Memory held by the tables, in bytes.</summary>
+    public long TableBytes { get; }
+
+    /// <summary>Encrypts signed numbers: <c>target[offset + i] = [values[i]]</c>.</summary>
+    /// <param name="values">Plaintexts; with test-size keys |value| must be below n.</param>
+    /// <param name="target">Receives the ciphertexts.</param>
+    /// <param name="offset">First ciphertext written.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public void Encrypt(
+        ReadOnlySpan<long> values, CiphertextBatch target, int offset = 0, Execution execution = default) =>
+        Encrypt(MemoryMarshal.Cast<long, ulong>(values), 1, target, offset, values.Length, execution);
+
+    /// <summary>Encrypts signed numbers of several words: <c>target[offset + i] = [words of i]</c>.</summary>
+    /// <param name="words">
+    /// <paramref name="count"/> numbers of <paramref name="wordsEach"/> little-endian words, two's complement, of
+    /// magnitude below n. Negative ones become n - |m|.
+    /// </param>
+    /// <param name="wordsEach">Words of one number, 1 or more.</param>
+    /// <param name="target">Receives the ciphertexts.</param>
+    /// <param name="offset">First ciphertext written.</param>
+    /// <param name="count">Ciphertexts written.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Range"/>: a number is n or more in magnitude. <see cref="PaillierError.Mismatch"/>: the
+    /// batch has another key.
+    /// </exception>
+    public void Encrypt(
+        ReadOnlySpan<ulong> words, int wordsEach, CiphertextBatch target, int offset, int count,
+        Execution execution = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(wordsEach);
+        target.CheckRange(offset, count);
+        CiphertextBatch.CheckLength(words.Length, (long)count * wordsEach, nameof(words));
+        fixed (ulong* plaintexts = words)
+        {
+            // Pinned for the whole operation: a span cannot travel to other threads, a pointer can.
+            var tile = new EncryptTile(this, plaintexts, wordsEach, target, offset);
+            Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);
+        }
+    }
+
+    /// <summary>Encrypts signed numbers of any size: convenient, but copies them.</summary>
+    /// <param name="values">Plaintexts, |value| below n.</param>
+    /// <param name="target">Receives the ciphertexts.</param>
+    /// <param name="offset">First ciphertext written.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number does not fit in the key's words.</exception>
+    /// <exception cref="PaillierException">As for words.</exception>
+    public void Encrypt(
+        ReadOnlySpan<BigInteger> values, CiphertextBatch target, int offset = 0, Execution execution = default)
+    {
+        // One word more than a plaintext: its sign.
+        int wordsEach = Key.PlaintextWords + 1;
+        int bytesEach = wordsEach * sizeof(ulong);
+        SecretBuffer buffer = SecretBufferPool.Rent();
+        try
+        {
+            Span<byte> bytes = buffer.Take(checked(values.Length * bytesEach));
+            for (int i = 0; i < values.Length; i++)
+            {
+                LittleEndian.WriteSigned(values[i], bytes.Slice(i * bytesEach, bytesEach));
+            }
+
+            Encrypt(MemoryMarshal.Cast<byte, ulong>(bytes), wordsEach, target, offset, values.Length, execution);
+        }
+        finally
+        {
+            SecretBufferPool.Return(buffer);
+        }
+    }
+
+    /// <summary>Writes fresh encryptions of 0.</summary>
+    /// <param name="target">Receives the ciphertexts.</param>
+    /// <param name="offset">First ciphertext written.</param>
+    /// <param name="count">Ciphertexts written.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public void EncryptZero(CiphertextBatch target, int offset, int count, Execution execution = default)
+    {
+        target.CheckRange(offset, count);
+        var tile = new EncryptTile(this, null, 0, target, offset);
+        Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);
+    }
+
+    /// <summary>Multiplies ciphertexts by fresh encryptions of 0: same plaintexts, unrecognisable ciphertexts.</summary>
+    /// <param name="batch">Changed in place.</param>
+    /// <param name="offset">First ciphertext changed.</param>
+    /// <param name="count">Ciphertexts changed.</param>
+    /// <param name="execution">Threads and cancellation; a cancelled range may be partly re-randomised.</param>
+    public void Rerandomize(CiphertextBatch batch, int offset, int count, Execution execution = default)
+    {
+        batch.CheckRange(offset, count);
+        Tiles.Run(new RerandomizeTile(this, batch, offset), count, Key.Lanes, TileGrain.Heavy, execution);
+    }
+
+    /// <summary>Releases the tables, wiping them if they are secret.</summary>
+    public void Dispose() => _handle.Dispose();
+
+    internal static int ExponentBits(int keyBits, RandomnessProfile profile)
+    {
+        int standard = (keyBits + 1) / 2;
+        return profile switch
+        {
+            RandomnessProfile.Standard => standard,
+            RandomnessProfile.ShortExponent => Math.Min(standard, keyBits <= 2048 ? 448 : keyBits <= 3072 ? 512 : 640),
+            _ => throw new ArgumentOutOfRangeException(nameof(profile), profile, "No such randomness profile."),
+        };
+    }
+
+    private static EncryptorHandle CreatePublic(PaillierPublicKey key, EncryptorOptions options)
+    {
+        int exponentBits = ExponentBits(key.Bits, options.Profile);
+        NativeStatus.Check(
+            NativeMethods.EncryptorCreatePublic(key.Handle, exponentBits, options.WindowBits, out EncryptorHandle handle),
+            "encryptor");
+        return handle;
+    }
+
+    private static EncryptorHandle CreateOwner(PaillierPrivateKey key, EncryptorOptions options)
+    {
+        int exponentBits = ExponentBits(key.PublicKey.Bits, options.Profile);
+        NativeStatus.Check(
+            NativeMethods.EncryptorCreateOwner(key.Handle, exponentBits, options.WindowBits, out EncryptorHandle handle),
+            "encryptor");
+        return handle;
+    }
+
+    private readonly struct EncryptTile(
+        Encryptor encryptor, ulong* plaintexts, int wordsEach, CiphertextBatch target, int offset) : ITile
+    {
+        public void Run(int start, int count)
+        {
+            SecretBuffer buffer = SecretBufferPool.Rent();
+            try
+            {
+                Span<byte> random = buffer.Take(count * encryptor._randomBytes);
+                RandomNumberGenerator.Fill(random);
+                ulong* first = plaintexts == null ? null : plaintexts + ((long)start * wordsEach);
+                fixed (byte* alpha = random)
+                {
+                    NativeStatus.Check(
+                        NativeMethods.Encrypt(
+                            encryptor._handle, first, wordsEach, alpha, random.Length, target.Handle, offset + start,
+                            count),
+                        "encryption");
+                }
+            }
+            finally
+            {
+                SecretBufferPool.Return(buffer);
+            }
+        }
+    }
+
+    private readonly struct RerandomizeTile(Encryptor encryptor, CiphertextBatch batch, int offset) : ITile
+    {
+        public void Run(int start, int count)
+        {
+            SecretBuffer buffer = SecretBufferPool.Rent();
+            try
+            {
+                Span<byte> random = buffer.Take(count * encryptor._randomBytes);
+                RandomNumberGenerator.Fill(random);
+                fixed (byte* alpha = random)
+                {
+                    NativeStatus.Check(
+                        NativeMethods.Rerandomize(
+                            encryptor._handle, alpha, random.Length, batch.Handle, offset + start, count),
+                        "re-randomisation");
+                }
+            }
+            finally
+            {
+                SecretBufferPool.Return(buffer);
+            }
+        }
+    }
+}

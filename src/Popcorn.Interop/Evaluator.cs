@@ -1,0 +1,359 @@
+using System.Buffers;
+using System.Runtime.InteropServices;
+using Popcorn.Interop.Memory;
+using Popcorn.Interop.Native;
+
+namespace Popcorn.Interop;
+
+/// <summary>
+/// Linear algebra on ciphertexts. Time depends on weights, indices and sizes, never on plaintexts. Results are not
+/// re-randomised: whoever sends them to another party does that first (<see cref="Encryptor.Rerandomize"/>).
+/// All operations throw <see cref="PaillierException"/> with <see cref="PaillierError.Mismatch"/> for batches of
+/// different keys.
+/// </summary>
+public static unsafe class Evaluator
+{
+    // Sources of one combination whose handles are collected on the stack.
+    private const int SourcesOnStack = 64;
+
+    /// <summary>Sums: <c>target[targetOffset + i] = a[aOffset + i] + b[bOffset + i]</c> in plaintexts.</summary>
+    /// <param name="a">First operand.</param>
+    /// <param name="aOffset">Its first ciphertext.</param>
+    /// <param name="b">Second operand.</param>
+    /// <param name="bOffset">Its first ciphertext.</param>
+    /// <param name="target">Receives the sums; may be an operand at the same offset.</param>
+    /// <param name="targetOffset">First ciphertext written.</param>
+    /// <param name="count">Ciphertexts written.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public static void Add(
+        CiphertextBatch a, int aOffset, CiphertextBatch b, int bOffset, CiphertextBatch target, int targetOffset,
+        int count, Execution execution = default)
+    {
+        a.CheckRange(aOffset, count);
+        b.CheckRange(bOffset, count);
+        target.CheckRange(targetOffset, count);
+        CheckOverlap(a, aOffset, target, targetOffset, count);
+        CheckOverlap(b, bOffset, target, targetOffset, count);
+        var tile = new AddTile(a, aOffset, b, bOffset, target, targetOffset);
+        Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Light, execution);
+    }
+
+    /// <summary>Adds plaintexts in place: <c>batch[offset + i] += words of i</c>.</summary>
+    /// <param name="words">
+    /// <paramref name="count"/> numbers of <paramref name="wordsEach"/> little-endian words, two's complement, of
+    /// magnitude below n.
+    /// </param>
+    /// <param name="wordsEach">Words of one number, 1 or more.</param>
+    /// <param name="batch">Changed in place.</param>
+    /// <param name="offset">First ciphertext changed.</param>
+    /// <param name="count">Ciphertexts changed.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Range"/>: a number is n or more.</exception>
+    public static void AddPlain(
+        ReadOnlySpan<ulong> words, int wordsEach, CiphertextBatch batch, int offset, int count,
+        Execution execution = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(wordsEach);
+        batch.CheckRange(offset, count);
+        CiphertextBatch.CheckLength(words.Length, (long)count * wordsEach, nameof(words));
+        fixed (ulong* plaintexts = words)
+        {
+            var tile = new AddPlainTile(plaintexts, wordsEach, batch, offset);
+            Tiles.Run(tile, count, batch.Key.Lanes, TileGrain.Light, execution);
+        }
+    }
+
+    /// <summary>Adds signed numbers in place: <c>batch[offset + i] += values[i]</c>.</summary>
+    /// <param name="values">Plaintexts; with test-size keys |value| must be below n.</param>
+    /// <param name="batch">Changed in place.</param>
+    /// <param name="offset">First ciphertext changed.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public static void AddPlain(
+        ReadOnlySpan<long> values, CiphertextBatch batch, int offset = 0, Execution execution = default) =>
+        AddPlain(MemoryMarshal.Cast<long, ulong>(values), 1, batch, offset, values.Length, execution);
+
+    /// <summary>Negations: <c>target[targetOffset + i] = -source[sourceOffset + i]</c> in plaintexts.</summary>
+    /// <param name="source">Operand.</param>
+    /// <param name="sourceOffset">Its first ciphertext.</param>
+    /// <param name="target">Receives the negations; may be the operand at the same offset.</param>
+    /// <param name="targetOffset">First ciphertext written.</param>
+    /// <param name="count">Ciphertexts written.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public static void Negate(
+        CiphertextBatch source, int sourceOffset, CiphertextBatch target, int targetOffset, int count,
+        Execution execution = default)
+    {
+        source.CheckRange(sourceOffset, count);
+        target.CheckRange(targetOffset, count);
+        CheckOverlap(source, sourceOffset, target, targetOffset, count);
+        var tile = new NegateTile(source, sourceOffset, target, targetOffset);
+        Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Light, execution);
+    }
+
+    /// <summary>
+    /// Non-negative combinations: output j becomes the sum of the terms <c>first[j] .. first[j + 1] - 1</c> (none: 0).
+    /// Squarings are shared by all terms of one output, so a slot packing costs hardly more than its shifts.
+    /// </summary>
+    /// <param name="sources">The batches that terms name.</param>
+    /// <param name="terms">Terms of all outputs, output by output.</param>
+    /// <param name="first">One more than there are outputs, ascending, ending at most at the number of terms.</param>
+    /// <param name="target">Receives the sums; not one of the sources where their ranges meet.</param>
+    /// <param name="offset">First ciphertext written.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <returns>Products and squarings done.</returns>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Range"/>: a term names a batch, ciphertext or shift that is not there.
+    /// </exception>
+    public static long Combine(
+        ReadOnlySpan<CiphertextBatch> sources, ReadOnlySpan<Term> terms, ReadOnlySpan<int> first,
+        CiphertextBatch target, int offset = 0, Execution execution = default)
+    {
+        int count = CheckRows(first, terms.Length, nameof(first));
+        target.CheckRange(offset, count);
+        CheckOverlap(sources, terms, target, offset, count);
+        Span<nint> handles = sources.Length <= SourcesOnStack
+            ? stackalloc nint[sources.Length]
+            : new nint[sources.Length];
+        BatchHandle[] held = ArrayPool<BatchHandle>.Shared.Rent(sources.Length);
+        int heldCount = 0;
+        try
+        {
+            foreach (CiphertextBatch source in sources)
+            {
+                // An array of handles is beyond the marshaller: what it does for one, by hand.
+                BatchHandle batch = source.Handle;
+                bool added = false;
+                batch.DangerousAddRef(ref added);
+                held[heldCount] = batch;
+                handles[heldCount++] = batch.DangerousGetHandle();
+            }
+
+            long products = 0;
+            fixed (nint* handle = handles)
+            fixed (Term* term = terms)
+            fixed (int* row = first)
+            {
+                var tile = new CombineTile(handle, handles.Length, term, row, target, offset, &products);
+                Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Heavy, execution);
+            }
+
+            return products;
+        }
+        finally
+        {
+            foreach (BatchHandle batch in held.AsSpan(0, heldCount))
+            {
+                batch.DangerousRelease();
+            }
+
+            ArrayPool<BatchHandle>.Shared.Return(held, clearArray: true);
+        }
+    }
+
+    /// <summary>Runs a program on many input vectors.</summary>
+    /// <param name="program">What to compute.</param>
+    /// <param name="source">Holds the inputs; its key must not be disposed.</param>
+    /// <param name="inputIndex">
+    /// <paramref name="tiles"/> × <see cref="ProductProgram.Inputs"/> indices into <paramref name="source"/>; -1 stands
+    /// for an absent input (a plaintext 0), which costs nothing.
+    /// </param>
+    /// <param name="target">Receives the outputs; another batch than <paramref name="source"/>.</param>
+    /// <param name="outputIndex">
+    /// <paramref name="tiles"/> × <see cref="ProductProgram.Outputs"/> indices into <paramref name="target"/>, none of
+    /// them twice; -1 drops an output.
+    /// </param>
+    /// <param name="tiles">Input vectors.</param>
+    /// <param name="execution">Threads and cancellation; every tile runs on one thread.</param>
+    /// <returns>Products and squarings done.</returns>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Range"/>: an index is out of range.</exception>
+    public static long Run(
+        ProductProgram program, CiphertextBatch source, ReadOnlySpan<int> inputIndex, CiphertextBatch target,
+        ReadOnlySpan<int> outputIndex, int tiles, Execution execution = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(tiles);
+        CiphertextBatch.CheckLength(inputIndex.Length, (long)tiles * program.Inputs, nameof(inputIndex));
+        CiphertextBatch.CheckLength(outputIndex.Length, (long)tiles * program.Outputs, nameof(outputIndex));
+        long scratchBytes = program.ScratchBytes(source.Key);
+        long products = 0;
+        fixed (int* input = inputIndex)
+        fixed (int* output = outputIndex)
+        {
+            var tile = new ProgramTile(program, source, input, target, output, scratchBytes, &products);
+            Tiles.Run(tile, tiles, target.Key.Lanes, TileGrain.Heavy, execution);
+        }
+
+        return products;
+    }
+
+    /// <summary>
+    /// A sparse matrix times a vector of ciphertexts, for one-off products (repeated ones compile to a
+    /// <see cref="ProductProgram"/>): row r becomes the sum of <c>weight[k] · source[column[k]]</c> over
+    /// <c>rowStart[r] .. rowStart[r + 1] - 1</c>.
+    /// </summary>
+    /// <param name="source">The vector.</param>
+    /// <param name="rowStart">One more than there are rows, ascending, ending at most at the number of weights.</param>
+    /// <param name="column">Index into <paramref name="source"/> of each weight.</param>
+    /// <param name="weight">Signed weights.</param>
+    /// <param name="target">Receives the rows; another batch than <paramref name="source"/>.</param>
+    /// <param name="offset">First ciphertext written.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <returns>Products and squarings done.</returns>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Range"/>: a column is out of range.</exception>
+    public static long MultiplySparse(
+        CiphertextBatch source, ReadOnlySpan<int> rowStart, ReadOnlySpan<int> column, ReadOnlySpan<int> weight,
+        CiphertextBatch target, int offset = 0, Execution execution = default)
+    {
+        int rows = CheckRows(rowStart, weight.Length, nameof(rowStart));
+        CiphertextBatch.CheckLength(column.Length, weight.Length, nameof(column));
+        target.CheckRange(offset, rows);
+        if (source == target)
+        {
+            throw new ArgumentException("The target must be another batch than the source.", nameof(target));
+        }
+
+        long products = 0;
+        fixed (int* start = rowStart)
+        fixed (int* columns = column)
+        fixed (int* weights = weight)
+        {
+            var tile = new SparseTile(source, start, columns, weights, target, offset, &products);
+            Tiles.Run(tile, rows, target.Key.Lanes, TileGrain.Inverting, execution);
+        }
+
+        return products;
+    }
+
+    /// <summary>
+    /// Checks a row pointer array. The native side knows no length of what it points into, so this is where memory is
+    /// kept safe.
+    /// </summary>
+    /// <returns>The number of rows.</returns>
+    private static int CheckRows(ReadOnlySpan<int> start, int length, string name)
+    {
+        if (start.IsEmpty || start[0] < 0 || start[^1] > length)
+        {
+            throw new ArgumentException($"Rows must begin at 0 or above and end at {length} or below.", name);
+        }
+
+        for (int i = 1; i < start.Length; i++)
+        {
+            if (start[i] < start[i - 1])
+            {
+                throw new ArgumentException("Rows must not end before they begin.", name);
+            }
+        }
+
+        return start.Length - 1;
+    }
+
+    /// <summary>
+    /// Refuses a target that is its own operand at another offset: tiles would read what others have written, unseen by
+    /// the native side, which looks at one tile at a time.
+    /// </summary>
+    private static void CheckOverlap(
+        CiphertextBatch source, int sourceOffset, CiphertextBatch target, int targetOffset, int count)
+    {
+        if (source == target && sourceOffset != targetOffset && Math.Abs(sourceOffset - targetOffset) < count)
+        {
+            throw new ArgumentException("The target overlaps its operand at another offset.", nameof(targetOffset));
+        }
+    }
+
+    /// <summary>Refuses terms that lie in the range that is written, for the same reason.</summary>
+    private static void CheckOverlap(
+        ReadOnlySpan<CiphertextBatch> sources, ReadOnlySpan<Term> terms, CiphertextBatch target, int offset, int count)
+    {
+        if (!sources.Contains(target))
+        {
+            return;
+        }
+
+        foreach (Term term in terms)
+        {
+            if ((uint)term.Batch < (uint)sources.Length && sources[term.Batch] == target
+                && term.Index >= offset && term.Index - offset < count)
+            {
+                throw new ArgumentException("A term lies in the range that is written.", nameof(terms));
+            }
+        }
+    }
+
+    private readonly struct AddTile(
+        CiphertextBatch a, int aOffset, CiphertextBatch b, int bOffset, CiphertextBatch target, int targetOffset) : ITile
+    {
+        public void Run(int start, int count) => NativeStatus.Check(
+            NativeMethods.Add(
+                a.Handle, aOffset + start, b.Handle, bOffset + start, target.Handle, targetOffset + start, count),
+            "addition");
+    }
+
+    private readonly struct AddPlainTile(ulong* plaintexts, int wordsEach, CiphertextBatch batch, int offset) : ITile
+    {
+        public void Run(int start, int count) => NativeStatus.Check(
+            NativeMethods.AddPlain(
+                plaintexts + ((long)start * wordsEach), wordsEach, batch.Handle, offset + start, count),
+            "addition of plaintexts");
+    }
+
+    private readonly struct NegateTile(
+        CiphertextBatch source, int sourceOffset, CiphertextBatch target, int targetOffset) : ITile
+    {
+        public void Run(int start, int count) => NativeStatus.Check(
+            NativeMethods.Invert(source.Handle, sourceOffset + start, target.Handle, targetOffset + start, count),
+            "negation");
+    }
+
+    private readonly struct CombineTile(
+        nint* sources, int sourceCount, Term* terms, int* first, CiphertextBatch target, int offset,
+        long* products) : ITile
+    {
+        public void Run(int start, int count)
+        {
+            NativeStatus.Check(
+                NativeMethods.Combine(
+                    sources, sourceCount, terms, first + start, count, target.Handle, offset + start, out long done),
+                "combination");
+            Interlocked.Add(ref *products, done);
+        }
+    }
+
+    private readonly struct ProgramTile(
+        ProductProgram program, CiphertextBatch source, int* input, CiphertextBatch target, int* output,
+        long scratchBytes, long* products) : ITile
+    {
+        public void Run(int start, int count)
+        {
+            ScratchBuffer scratch = ScratchBufferPool.Rent();
+            try
+            {
+                scratch.EnsureLength(scratchBytes);
+                NativeStatus.Check(
+                    NativeMethods.ProgramRun(
+                        program.Handle, source.Handle, input + ((long)start * program.Inputs), target.Handle,
+                        output + ((long)start * program.Outputs), count, scratch.Pointer, scratchBytes,
+                        out long done),
+                    "program run");
+                Interlocked.Add(ref *products, done);
+            }
+            finally
+            {
+                ScratchBufferPool.Return(scratch);
+            }
+        }
+    }
+
+    private readonly struct SparseTile(
+        CiphertextBatch source, int* rowStart, int* column, int* weight, CiphertextBatch target, int offset,
+        long* products) : ITile
+    {
+        public void Run(int start, int count)
+        {
+            NativeStatus.Check(
+                NativeMethods.MultiplySparse(
+                    source.Handle, rowStart + start, column, weight, count, target.Handle, offset + start,
+                    out long done),
+                "sparse product");
+            Interlocked.Add(ref *products, done);
+        }
+    }
+}

@@ -1,0 +1,17 @@
+using System.Runtime.InteropServices;
+
+namespace Popcorn.Interop.Native;
+
+/// <summary><c>pc_info</c> of <c>popcorn.h</c>, field for field.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct NativeLibraryInfo
+{
+    internal int StructSize;
+    internal int AbiVersion;
+    internal int GmpVersion;
+    internal int LimbBits;
+    internal int KernelCount;
+    internal int DefaultKernel;
+    internal int SizeOfTerm;
+    internal int SizeOfInstruction;
+}

@@ -1,0 +1,132 @@
+using System.Runtime.InteropServices;
+
+namespace Popcorn.Interop.Native;
+
+/// <summary>The exports of <c>native/include/popcorn.h</c>, one to one; that header documents them.</summary>
+internal static unsafe partial class NativeMethods
+{
+    internal const string Library = "popcorn_native";
+
+    [LibraryImport(Library, EntryPoint = "pc_get_info")]
+    internal static partial int GetInfo(ref NativeLibraryInfo info);
+
+    [LibraryImport(Library, EntryPoint = "pc_kernel_name")]
+    internal static partial int KernelName(int index, Span<byte> buffer, int capacity);
+
+    [LibraryImport(Library, EntryPoint = "pc_self_test")]
+    internal static partial int SelfTest(int kernel);
+
+    [LibraryImport(Library, EntryPoint = "pc_public_create")]
+    internal static partial int PublicCreate(
+        ReadOnlySpan<byte> n, int nBytes, ReadOnlySpan<byte> h, int hBytes, int flags, int kernel,
+        out PublicKeyHandle key);
+
+    [LibraryImport(Library, EntryPoint = "pc_public_free")]
+    internal static partial int PublicFree(nint key);
+
+    [LibraryImport(Library, EntryPoint = "pc_public_get_info")]
+    internal static partial int PublicGetInfo(PublicKeyHandle key, ref NativePublicKeyInfo info);
+
+    [LibraryImport(Library, EntryPoint = "pc_prime_search_var")]
+    internal static partial int PrimeSearch(
+        ReadOnlySpan<byte> random, int randomBytes, int bits, ReadOnlySpan<byte> other, int otherBytes,
+        Span<byte> prime, int primeBytes);
+
+    [LibraryImport(Library, EntryPoint = "pc_private_create")]
+    internal static partial int PrivateCreate(
+        PublicKeyHandle key, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, int primeBytes,
+        out PrivateKeyHandle privateKey);
+
+    [LibraryImport(Library, EntryPoint = "pc_private_free")]
+    internal static partial int PrivateFree(nint privateKey);
+
+    [LibraryImport(Library, EntryPoint = "pc_batch_create")]
+    internal static partial int BatchCreate(PublicKeyHandle key, int count, out BatchHandle batch);
+
+    [LibraryImport(Library, EntryPoint = "pc_batch_free")]
+    internal static partial int BatchFree(nint batch);
+
+    [LibraryImport(Library, EntryPoint = "pc_import")]
+    internal static partial int Import(byte* source, long sourceBytes, BatchHandle batch, int offset, int count);
+
+    [LibraryImport(Library, EntryPoint = "pc_export")]
+    internal static partial int Export(BatchHandle batch, int offset, int count, byte* target, long targetBytes);
+
+    [LibraryImport(Library, EntryPoint = "pc_gather")]
+    internal static partial int Gather(BatchHandle source, int* index, BatchHandle target, int offset, int count);
+
+    [LibraryImport(Library, EntryPoint = "pc_encryptor_create_public")]
+    internal static partial int EncryptorCreatePublic(
+        PublicKeyHandle key, int exponentBits, int windowBits, out EncryptorHandle encryptor);
+
+    [LibraryImport(Library, EntryPoint = "pc_encryptor_create_owner")]
+    internal static partial int EncryptorCreateOwner(
+        PrivateKeyHandle privateKey, int exponentBits, int windowBits, out EncryptorHandle encryptor);
+
+    [LibraryImport(Library, EntryPoint = "pc_encryptor_free")]
+    internal static partial int EncryptorFree(nint encryptor);
+
+    [LibraryImport(Library, EntryPoint = "pc_encryptor_random_bytes")]
+    internal static partial int EncryptorRandomBytes(EncryptorHandle encryptor, out int bytes);
+
+    [LibraryImport(Library, EntryPoint = "pc_encryptor_table_bytes")]
+    internal static partial int EncryptorTableBytes(EncryptorHandle encryptor, out long bytes);
+
+    [LibraryImport(Library, EntryPoint = "pc_encrypt")]
+    internal static partial int Encrypt(
+        EncryptorHandle encryptor, ulong* plaintexts, int wordsEach, byte* random, long randomBytes,
+        BatchHandle batch, int offset, int count);
+
+    [LibraryImport(Library, EntryPoint = "pc_rerandomize")]
+    internal static partial int Rerandomize(
+        EncryptorHandle encryptor, byte* random, long randomBytes, BatchHandle batch, int offset, int count);
+
+    [LibraryImport(Library, EntryPoint = "pc_encrypt_textbook_var")]
+    internal static partial int EncryptTextbook(
+        PublicKeyHandle key, ReadOnlySpan<ulong> plaintext, int words, ReadOnlySpan<byte> r, int rBytes,
+        BatchHandle batch, int offset);
+
+    [LibraryImport(Library, EntryPoint = "pc_decrypt")]
+    internal static partial int Decrypt(
+        PrivateKeyHandle privateKey, BatchHandle batch, int offset, int count, ulong* plaintexts, long words);
+
+    [LibraryImport(Library, EntryPoint = "pc_add")]
+    internal static partial int Add(
+        BatchHandle a, int aOffset, BatchHandle b, int bOffset, BatchHandle target, int targetOffset, int count);
+
+    [LibraryImport(Library, EntryPoint = "pc_add_plain")]
+    internal static partial int AddPlain(ulong* plaintexts, int wordsEach, BatchHandle batch, int offset, int count);
+
+    [LibraryImport(Library, EntryPoint = "pc_invert")]
+    internal static partial int Invert(
+        BatchHandle source, int sourceOffset, BatchHandle target, int targetOffset, int count);
+
+    [LibraryImport(Library, EntryPoint = "pc_combine")]
+    internal static partial int Combine(
+        nint* sources, int sourceCount, Term* terms, int* first, int count, BatchHandle target, int offset,
+        out long products);
+
+    [LibraryImport(Library, EntryPoint = "pc_program_create")]
+    internal static partial int ProgramCreate(
+        ReadOnlySpan<Instruction> instructions, int instructionCount, int inputs, int temporaries,
+        ReadOnlySpan<int> outputs, int outputCount, out ProgramHandle program);
+
+    [LibraryImport(Library, EntryPoint = "pc_program_free")]
+    internal static partial int ProgramFree(nint program);
+
+    [LibraryImport(Library, EntryPoint = "pc_program_scratch_bytes")]
+    internal static partial int ProgramScratchBytes(ProgramHandle program, PublicKeyHandle key, out long bytes);
+
+    [LibraryImport(Library, EntryPoint = "pc_program_run")]
+    internal static partial int ProgramRun(
+        ProgramHandle program, BatchHandle source, int* inputIndex, BatchHandle target, int* outputIndex, int tiles,
+        byte* scratch, long scratchBytes, out long products);
+
+    [LibraryImport(Library, EntryPoint = "pc_multiply_sparse")]
+    internal static partial int MultiplySparse(
+        BatchHandle source, int* rowStart, int* column, int* weight, int rows, BatchHandle target, int offset,
+        out long products);
+
+    [LibraryImport(Library, EntryPoint = "pc_reference_powm")]
+    internal static partial int ReferencePowm(int repeats, out long nanoseconds);
+}

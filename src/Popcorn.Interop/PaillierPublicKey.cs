@@ -1,0 +1,115 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Security.Cryptography;
+using Popcorn.Interop.Memory;
+using Popcorn.Interop.Native;
+
+namespace Popcorn.Interop;
+
+/// <summary>
+/// A Paillier public key: the modulus n = p·q and the base h of its randomness, with the arithmetic modulo n². Immutable
+/// and thread-safe. Batches, encryptors and private keys hold on to what they need: disposing the key does not hurt them.
+/// </summary>
+public sealed class PaillierPublicKey : IDisposable
+{
+    private const int InsecureSizeFlag = 1;
+
+    private readonly byte[] _exported;
+    private readonly byte[] _fingerprint;
+
+    private PaillierPublicKey(PublicKeyHandle handle, NativePublicKeyInfo info, byte[] exported)
+    {
+        Handle = handle;
+        Bits = info.KeyBits;
+        CiphertextBytes = info.CiphertextBytes;
+        PlaintextWords = info.PlaintextWords;
+        Lanes = info.Lanes;
+        NumberBytes = info.NumberBytes;
+        Kernel = PaillierLibrary.Kernels[info.Kernel];
+        Modulus = LittleEndian.ReadUnsigned(exported.AsSpan(KeyFormat.HeaderBytes, info.ModulusBytes));
+        _exported = exported;
+        _fingerprint = SHA256.HashData(exported);
+    }
+
+    /// <summary>Bit length of n.</summary>
+    public int Bits { get; }
+
+    /// <summary>Bytes of one exported ciphertext, a little-endian number below n².</summary>
+    public int CiphertextBytes { get; }
+
+    /// <summary>64-bit words of one decrypted plaintext, a little-endian number below n.</summary>
+    public int PlaintextWords { get; }
+
+    /// <summary>Numbers that the kernel works on at once; batches are best split at multiples.</summary>
+    public int Lanes { get; }
+
+    /// <summary>Memory of one ciphertext in a batch or in a program's registers, in bytes.</summary>
+    public long NumberBytes { get; }
+
+    /// <summary>Name of the kernel that does this key's arithmetic.</summary>
+    public string Kernel { get; }
+
+    /// <summary>n.</summary>
+    public BigInteger Modulus { get; }
+
+    /// <summary>SHA-256 of <see cref="Export"/>, 32 bytes.</summary>
+    public ReadOnlyMemory<byte> Fingerprint => _fingerprint;
+
+    internal PublicKeyHandle Handle { get; }
+
+    /// <summary>h, little-endian, as many bytes as n.</summary>
+    internal ReadOnlySpan<byte> Base => _exported.AsSpan(KeyFormat.HeaderBytes + KeyFormat.BytesOf(Bits));
+
+    /// <summary>The key as bytes: "PPK1", bits, n, h, little-endian.</summary>
+    public byte[] Export() => [.. _exported];
+
+    /// <summary>Reads what <see cref="Export"/> wrote.</summary>
+    /// <param name="data">Exactly the exported bytes; they may come from anybody.</param>
+    /// <param name="options">Kernel and test switch.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Key"/>: wrong magic, length, size, parity or base.
+    /// </exception>
+    public static PaillierPublicKey Import(ReadOnlySpan<byte> data, KeyOptions? options = null)
+    {
+        int bits = KeyFormat.ReadHeader(data, KeyFormat.PublicMagic, "public", KeyFormat.PublicLength);
+        int bytes = KeyFormat.BytesOf(bits);
+        ReadOnlySpan<byte> n = data.Slice(KeyFormat.HeaderBytes, bytes);
+        ReadOnlySpan<byte> h = data.Slice(KeyFormat.HeaderBytes + bytes, bytes);
+        return Create(bits, n, h, options);
+    }
+
+    /// <summary>Releases the key; what was made from it stays usable.</summary>
+    public void Dispose() => Handle.Dispose();
+
+    /// <summary>A key from little-endian n and h of exactly the bytes that <paramref name="bits"/> ask for.</summary>
+    internal static PaillierPublicKey Create(
+        int bits, ReadOnlySpan<byte> n, ReadOnlySpan<byte> h, KeyOptions? options)
+    {
+        int kernel = PaillierLibrary.ResolveKernel(options?.Kernel);
+        int flags = options?.AllowInsecureSize == true ? InsecureSizeFlag : 0;
+        NativeStatus.Check(
+            NativeMethods.PublicCreate(n, n.Length, h, h.Length, flags, kernel, out PublicKeyHandle handle),
+            "public key");
+        try
+        {
+            var info = new NativePublicKeyInfo { StructSize = Unsafe.SizeOf<NativePublicKeyInfo>() };
+            NativeStatus.Check(NativeMethods.PublicGetInfo(handle, ref info), "public key");
+            if (info.KeyBits != bits)
+            {
+                throw new PaillierException(
+                    PaillierError.Key, $"public key: n has {info.KeyBits} bits where {bits} are declared.");
+            }
+
+            byte[] exported = new byte[KeyFormat.PublicLength(bits)];
+            KeyFormat.WriteHeader(KeyFormat.PublicMagic, bits, exported);
+            n.CopyTo(exported.AsSpan(KeyFormat.HeaderBytes));
+            h.CopyTo(exported.AsSpan(KeyFormat.HeaderBytes + n.Length));
+            return new PaillierPublicKey(handle, info, exported);
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,182 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json;
+
+namespace Popcorn.EndToEnd.Tests;
+
+/// <summary>Every command's flags, JSON and errors, each run as a process of its own.</summary>
+public sealed class CommandLineTests : IDisposable
+{
+    private readonly TestFiles _files = new();
+
+    public void Dispose() => _files.Dispose();
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("nonsense")]
+    [InlineData("keygen")]
+    [InlineData("keygen --out x --bits 1024")]
+    [InlineData("keygen --out x --bits many")]
+    [InlineData("keygen --out x --colour red")]
+    [InlineData("import m.onnx")]
+    [InlineData("import m.onnx --out m.popcorn --weight-bits 1")]
+    [InlineData("import m.onnx --out m.popcorn --sparsity 1.5")]
+    [InlineData("eval m.popcorn")]
+    [InlineData("eval m.popcorn --data d --limit 0")]
+    [InlineData("serve")]
+    [InlineData("infer --server http://127.0.0.1:1 --image a.png")]
+    [InlineData("demo --count 0")]
+    [InlineData("demo --count 101")]
+    public async Task Wrong_usage_ends_with_status_2(string arguments)
+    {
+        CommandRun run = await CommandRun.Of(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(2, run.ExitCode);
+        Assert.Empty(run.Out);
+        Assert.StartsWith("popcorn: ", run.Error, StringComparison.Ordinal);
+        Assert.Contains("--help", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("infer --help")]
+    [InlineData("--version")]
+    public async Task Help_and_version_succeed(string arguments)
+    {
+        CommandRun run = await CommandRun.Of(arguments.Split(' '));
+        Assert.Equal(0, run.ExitCode);
+        Assert.NotEmpty(run.Out);
+        Assert.Empty(run.Error);
+    }
+
+    [Fact]
+    public async Task Keygen_writes_a_pair_that_only_its_owner_reads()
+    {
+        JsonElement report = await CommandRun.Json("keygen", "--out", _files["keys"]);
+        Assert.Equal(2048, report.GetProperty("bits").GetInt32());
+        Assert.Equal(_files["keys/key.pub"], report.GetProperty("publicKey").GetString());
+        Assert.Equal(_files["keys/key.priv"], report.GetProperty("privateKey").GetString());
+        Assert.Equal(["key.priv", "key.pub"], Directory.GetFiles(_files["keys"]).Select(Path.GetFileName).Order());
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_files["keys/key.priv"]));
+        }
+
+        byte[] key = await File.ReadAllBytesAsync(_files["keys/key.priv"]);
+        await CommandRun.Fails(1, "--force", "keygen", "--out", _files["keys"]);
+        Assert.Equal(key, await File.ReadAllBytesAsync(_files["keys/key.priv"]));
+
+        await CommandRun.Json("keygen", "--out", _files["keys"], "--force");
+        Assert.NotEqual(key, await File.ReadAllBytesAsync(_files["keys/key.priv"]));
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(
+                UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_files["keys/key.priv"]));
+        }
+    }
+
+    [Fact]
+    public async Task Inspect_reports_layers_and_predicted_cost()
+    {
+        JsonElement report = await CommandRun.Json("inspect", _files.Model("tiny.popcorn"));
+        JsonElement[] layers = [.. report.GetProperty("layers").EnumerateArray()];
+        Assert.Equal(["conv", "relu", "dense"], layers.Select(layer => layer.GetProperty("name").GetString()));
+        Assert.All(layers, layer => AssertKeys(
+            layer, "name", "kind", "outputs", "macs", "nnz", "strategy", "products", "boundBits"));
+        Assert.Equal([32, 32, 3], layers.Select(layer => layer.GetProperty("outputs").GetInt32()));
+        Assert.Equal(2 * 9 * 16, layers[0].GetProperty("macs").GetInt32());
+        JsonElement predicted = report.GetProperty("predicted");
+        AssertKeys(predicted, "seconds", "bytesUp", "bytesDown", "rounds", "products");
+        Assert.All(predicted.EnumerateObject(), figure => Assert.True(figure.Value.GetDouble() > 0, figure.Name));
+    }
+
+    [Fact]
+    public async Task Eval_reports_accuracy_and_exact_logits()
+    {
+        string model = _files.Model("tiny.popcorn");
+        string images = _files.Images(7);
+        JsonElement report = await CommandRun.Json("eval", model, "--data", images, "--logits", "--limit", "5");
+        Assert.InRange(report.GetProperty("accuracy").GetDouble(), 0, 1);
+        Assert.Equal(5, report.GetProperty("count").GetInt32());
+        JsonElement[] logits = [.. report.GetProperty("logits").EnumerateArray()];
+        Assert.Equal(5, logits.Length);
+        Assert.All(logits, row => Assert.Equal(3, row.GetArrayLength()));
+        Assert.All(logits[0].EnumerateArray(), logit => Assert.True(long.TryParse(logit.GetString(), out _)));
+
+        report = await CommandRun.Json("eval", model, "--data", images);
+        Assert.Equal(7, report.GetProperty("count").GetInt32());
+        Assert.False(report.TryGetProperty("logits", out _));
+    }
+
+    [Fact]
+    public async Task Eval_needs_labels_unless_logits_are_wanted()
+    {
+        string model = _files.Model("tiny.popcorn");
+        string images = _files.Images(2, labels: false);
+        await CommandRun.Fails(1, "--labels", "eval", model, "--data", images);
+        JsonElement report = await CommandRun.Json("eval", model, "--data", images, "--logits");
+        Assert.False(report.TryGetProperty("accuracy", out _));
+    }
+
+    [Fact]
+    public async Task Files_that_cannot_be_used_are_refused_by_name()
+    {
+        string model = _files.Model("tiny.popcorn");
+        await CommandRun.Fails(1, "absent.popcorn", "inspect", _files["absent.popcorn"]);
+        await CommandRun.Fails(1, "absent.onnx", "import", _files["absent.onnx"], "--out", _files["m.popcorn"]);
+        await CommandRun.Fails(1, "absent.png", "eval", model, "--data", _files["absent.png"]);
+
+        byte[] bytes = await File.ReadAllBytesAsync(model);
+        string cut = _files.Bytes("cut.popcorn", bytes[..(bytes.Length / 2)]);
+        await CommandRun.Fails(1, "cut.popcorn", "inspect", cut);
+        bytes[bytes.Length / 2] ^= 1;
+        await CommandRun.Fails(1, "bent.popcorn", "serve", _files.Bytes("bent.popcorn", bytes));
+
+        string notAnImage = _files.Bytes("image.png", 0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, 0, 0);
+        await CommandRun.Fails(1, "image.png", "eval", model, "--data", notAnImage);
+        await CommandRun.Fails(1, "1x28x28", "eval", model, "--data", _files.Images(1, side: 28));
+    }
+
+    [Fact]
+    public async Task A_port_in_use_and_equal_names_are_refused()
+    {
+        string model = _files.Model("tiny.popcorn");
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        string url = $"http://{taken.LocalEndpoint}";
+        await CommandRun.Fails(1, "in use", "serve", model, "--listen", url);
+        await CommandRun.Fails(1, "--listen", "serve", model, "--listen", "https://127.0.0.1:0");
+        await CommandRun.Fails(1, "--listen", "serve", model, "--listen", "somewhere");
+
+        Directory.CreateDirectory(_files["other"]);
+        File.Copy(model, _files["other/tiny.popcorn"]);
+        await CommandRun.Fails(1, "'tiny'", "serve", model, _files["other/tiny.popcorn"]);
+    }
+
+    [Fact]
+    public async Task Nobody_there_or_somebody_else_is_one_clear_line()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        string url = $"http://{listener.LocalEndpoint}";
+        string[] infer = ["infer", "--model", "tiny", "--image", _files.Images(1), "--server"];
+
+        // Something that answers, but not HTTP.
+        Task<CommandRun> run = CommandRun.Of([.. infer, url]);
+        using (TcpClient client = await listener.AcceptTcpClientAsync())
+        {
+            await client.GetStream().WriteAsync("220 mail.example ESMTP\r\n"u8.ToArray());
+        }
+
+        (await run).AssertFailure(1, "not a Popcorn service");
+        listener.Stop();
+        await CommandRun.Fails(1, "refused", [.. infer, url]);
+        await CommandRun.Fails(1, "no-such-host.invalid", [.. infer, "http://no-such-host.invalid:1"]);
+        await CommandRun.Fails(1, "http://host:port", [.. infer, "ftp://127.0.0.1"]);
+        await CommandRun.Fails(1, "http://host:port", [.. infer, "127.0.0.1:80"]);
+    }
+
+    private static void AssertKeys(JsonElement element, params string[] keys) =>
+        Assert.Equal(keys.Order(), element.EnumerateObject().Select(property => property.Name).Order());
+}

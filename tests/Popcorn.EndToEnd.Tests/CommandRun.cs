@@ -1,0 +1,133 @@
+using System.Diagnostics;
+using System.Text;
+using System.Text.Json;
+
+namespace Popcorn.EndToEnd.Tests;
+
+/// <summary>One finished run of the command.</summary>
+internal sealed record CommandRun(int ExitCode, string Out, string Error)
+{
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
+
+    /// <summary>The command, as built for these tests.</summary>
+    public static string Executable { get; } = Path.Combine(
+        AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "popcorn.exe" : "popcorn");
+
+    /// <summary>Starts the command with its three streams redirected.</summary>
+    public static Process Start(params string[] arguments)
+    {
+        var start = new ProcessStartInfo(Executable, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        return Process.Start(start)!;
+    }
+
+    /// <summary>Runs the command to its end.</summary>
+    public static async Task<CommandRun> Of(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        return await ToEnd(process);
+    }
+
+    /// <summary>Waits for a process to end and takes what it wrote.</summary>
+    public static async Task<CommandRun> ToEnd(Process process)
+    {
+        process.StandardInput.Close();
+        Task<string> output = process.StandardOutput.ReadToEndAsync();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        try
+        {
+            await process.WaitForExitAsync().WaitAsync(Timeout);
+        }
+        catch (TimeoutException)
+        {
+            process.Kill();
+            throw;
+        }
+
+        return new CommandRun(process.ExitCode, await output, await error);
+    }
+
+    /// <summary>Runs the command with <c>--json</c>; it must succeed and print exactly one JSON object.</summary>
+    public static async Task<JsonElement> Json(params string[] arguments)
+    {
+        CommandRun run = await Of([.. arguments, "--json"]);
+        Assert.True(run.ExitCode == 0, $"popcorn {string.Join(' ', arguments)}: {run.Error}");
+        return JsonDocument.Parse(run.Out).RootElement;
+    }
+
+    /// <summary>Runs the command, which must fail with this status and one line that says these words.</summary>
+    public static async Task Fails(int exitCode, string words, params string[] arguments) =>
+        (await Of(arguments)).AssertFailure(exitCode, words);
+
+    /// <summary>Checks that the run failed with this status, one line of error and no stack trace.</summary>
+    public void AssertFailure(int exitCode, string words)
+    {
+        Assert.Equal(exitCode, ExitCode);
+        Assert.Empty(Out);
+        Assert.Contains(words, Error, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("internal error", Error, StringComparison.Ordinal);
+        Assert.Equal(exitCode == 2 ? 2 : 1, Error.TrimEnd().Split('\n').Length);
+    }
+}
+
+/// <summary>The command as a running server.</summary>
+internal sealed class RunningServer : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly StringBuilder _log = new();
+
+    private RunningServer(Process process)
+    {
+        _process = process;
+        process.ErrorDataReceived += (_, line) =>
+        {
+            lock (_log)
+            {
+                _log.AppendLine(line.Data);
+            }
+        };
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>Where it listens.</summary>
+    public string Url { get; private set; } = "";
+
+    /// <summary>What it has logged so far.</summary>
+    public string Log
+    {
+        get
+        {
+            lock (_log)
+            {
+                return _log.ToString();
+            }
+        }
+    }
+
+    /// <summary>Serves these models on a free port.</summary>
+    public static async Task<RunningServer> StartAsync(params string[] models)
+    {
+        var server = new RunningServer(
+            CommandRun.Start(["serve", .. models, "--listen", "http://127.0.0.1:0"]));
+        string? ready = await server._process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        Assert.True(ready?.StartsWith("listening on http://127.0.0.1:", StringComparison.Ordinal), server.Log);
+        server.Url = ready!["listening on ".Length..];
+        return server;
+    }
+
+    /// <summary>Kills it, as a crash would.</summary>
+    public void Kill() => _process.Kill();
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+}

@@ -1,0 +1,398 @@
+using System.Diagnostics.Metrics;
+using System.Net.WebSockets;
+using System.Numerics;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
+using Popcorn.Engine;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Wire;
+using Popcorn.Hosting;
+using Popcorn.Interop;
+
+namespace Popcorn.EndToEnd.Tests;
+
+/// <summary>The service within ASP.NET Core, and what clients of ill will or bad luck do to it: nothing.</summary>
+public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
+{
+    private readonly PaillierPrivateKey _key;
+
+    public ServiceTests(Key key) => _key = key.Private;
+
+    /// <summary>One key for all tests.</summary>
+    public sealed class Key : IDisposable
+    {
+        public PaillierPrivateKey Private { get; } = PaillierPrivateKey.Generate();
+
+        public void Dispose() => Private.Dispose();
+    }
+
+    [Fact]
+    public async Task Several_clients_at_once_get_exact_logits()
+    {
+        await using Service service = await Service.StartAsync();
+        var evaluator = new PlainEvaluator(TestFiles.TinyNetwork());
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(async client =>
+        {
+            await using ClientSession session = await OpenAsync(service);
+            for (int query = 0; query < 2; query++)
+            {
+                int[] image = Image(client * 10 + query);
+                InferenceResult result = await session.InferAsync(image, null, default);
+                Assert.Equal(evaluator.Run(image), result.Logits);
+            }
+        }));
+    }
+
+    [Fact]
+    public async Task The_public_list_tells_public_facts_only()
+    {
+        await using Service service = await Service.StartAsync();
+        using HttpClient http = service.Host.GetTestClient();
+        JsonElement models = JsonDocument.Parse(await http.GetStringAsync("/models")).RootElement;
+        JsonElement model = Assert.Single(models.EnumerateArray().ToArray());
+        Assert.Equal("tiny", model.GetProperty("name").GetString());
+        Assert.Equal([1, 6, 6], model.GetProperty("input").EnumerateArray().Select(x => x.GetInt32()));
+        Assert.Equal(3, model.GetProperty("outputs").GetInt32());
+        Assert.Equal(
+            ["conv", "relu", "dense"],
+            model.GetProperty("layers").EnumerateArray().Select(layer => layer.GetProperty("kind").GetString()));
+        Assert.DoesNotContain("weight", models.GetRawText(), StringComparison.OrdinalIgnoreCase);
+
+        JsonElement health = JsonDocument.Parse(await http.GetStringAsync("/health")).RootElement;
+        Assert.Equal("ok", health.GetProperty("status").GetString());
+        Assert.Equal(1, health.GetProperty("models").GetInt32());
+        Assert.Equal(System.Net.HttpStatusCode.UpgradeRequired, (await http.GetAsync(new Uri("/popcorn", UriKind.Relative))).StatusCode);
+    }
+
+    [Fact]
+    public async Task Queries_are_counted()
+    {
+        await using Service service = await Service.StartAsync();
+        var counts = new Dictionary<string, double>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Name == PopcornMetrics.MeterName
+                    && instrument.Meter.Scope == service.Host.Services.GetRequiredService<IMeterFactory>())
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        void Count(string name, double value)
+        {
+            lock (counts)
+            {
+                counts[name] = counts.GetValueOrDefault(name) + value;
+            }
+        }
+
+        listener.SetMeasurementEventCallback<int>((instrument, value, _, _) => Count(instrument.Name, value));
+        listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => Count(instrument.Name, value));
+        listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => Count(instrument.Name, value));
+        listener.Start();
+
+        long up;
+        await using (ClientSession session = await OpenAsync(service))
+        {
+            up = (await session.InferAsync(Image(1), null, default)).BytesUp;
+        }
+
+        await using (WebSocketMessageChannel channel = await service.ConnectAsync())
+        {
+            await channel.SendAsync(new byte[] { 255 }, default);
+            await DrainAsync(channel);
+        }
+
+        await service.SessionsEndedAsync();
+        Assert.Equal(1, counts["popcorn.queries"]);
+        Assert.Equal(1, counts["popcorn.failures"]);
+        Assert.Equal(0, counts["popcorn.sessions.active"]);
+        Assert.True(counts["popcorn.query.duration"] > 0);
+        Assert.True(counts["popcorn.bytes.received"] > up);
+        Assert.True(counts["popcorn.bytes.sent"] > 0);
+    }
+
+    [Fact]
+    public async Task An_unknown_model_is_refused_with_the_names_of_the_known()
+    {
+        await using Service service = await Service.StartAsync();
+        PopcornException e = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(service, "huge"));
+        Assert.Contains("'huge'", e.Message, StringComparison.Ordinal);
+        Assert.Contains("tiny", e.Message, StringComparison.Ordinal);
+        await AssertServesAsync(service);
+    }
+
+    [Fact]
+    public async Task Keys_too_small_or_malformed_are_refused()
+    {
+        await using Service service = await Service.StartAsync(options => options.MinimumKeyBits = 3072);
+        PopcornException e = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(service));
+        Assert.Contains("3072", e.Message, StringComparison.Ordinal);
+
+        using PaillierPrivateKey small = PaillierPrivateKey.Generate(512, new KeyOptions { AllowInsecureSize = true });
+        await using WebSocketMessageChannel channel = await service.ConnectAsync();
+        await channel.SendAsync(Messages.Hello(1, "tiny", small.PublicKey.Export()), default);
+        Assert.Contains("key", Messages.Failure(await channel.ReceiveAsync(default)), StringComparison.Ordinal);
+        await using WebSocketMessageChannel another = await service.ConnectAsync();
+        await another.SendAsync(Messages.Hello(1, "tiny", [1, 2, 3]), default);
+        Assert.Contains("key", Messages.Failure(await another.ReceiveAsync(default)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Another_version_and_another_plan_are_refused()
+    {
+        await using Service service = await Service.StartAsync();
+        await using WebSocketMessageChannel old = await service.ConnectAsync();
+        await old.SendAsync(Messages.Hello(99, "tiny", _key.PublicKey.Export()), default);
+        Assert.Contains("version 99", Messages.Failure(await old.ReceiveAsync(default)), StringComparison.Ordinal);
+
+        await using WebSocketMessageChannel channel = await service.ConnectAsync();
+        await channel.SendAsync(Messages.Hello(1, "tiny", _key.PublicKey.Export()), default);
+        Assert.NotNull(await channel.ReceiveAsync(default));
+        await channel.SendAsync(Messages.Accept(new byte[32]), default);
+        Assert.Contains("plan", Messages.Failure(await channel.ReceiveAsync(default)), StringComparison.Ordinal);
+        await AssertServesAsync(service);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(1000)]
+    [InlineData(WireLimits.MaxMessageBytes)]
+    public async Task Garbage_ends_its_own_session_only(int length)
+    {
+        await using Service service = await Service.StartAsync();
+        await using WebSocketMessageChannel channel = await service.ConnectAsync();
+        var garbage = new byte[length];
+        new Random(length).NextBytes(garbage);
+        garbage.AsSpan(0, Math.Min(1, length)).Fill(0xff);
+        await channel.SendAsync(garbage, default);
+        await DrainAsync(channel);
+        await AssertServesAsync(service);
+        await channel.DisposeAsync();
+        await service.SessionsEndedAsync();
+    }
+
+    [Fact]
+    public async Task Messages_that_are_too_long_or_text_are_refused()
+    {
+        await using Service service = await Service.StartAsync();
+        using WebSocket flood = await service.ConnectSocketAsync();
+        await flood.SendAsync(
+            new byte[WireLimits.MaxMessageBytes + 1], WebSocketMessageType.Binary, endOfMessage: true, default);
+        Assert.Contains("longer than", await FailureAsync(flood), StringComparison.Ordinal);
+
+        using WebSocket text = await service.ConnectSocketAsync();
+        await text.SendAsync("hello"u8.ToArray(), WebSocketMessageType.Text, endOfMessage: true, default);
+        Assert.Contains("text", await FailureAsync(text), StringComparison.Ordinal);
+        await AssertServesAsync(service);
+    }
+
+    [Fact]
+    public async Task A_silent_client_is_sent_away()
+    {
+        await using Service service = await Service.StartAsync(
+            options => options.IdleTimeout = TimeSpan.FromSeconds(0.3));
+        using WebSocket silent = await service.ConnectSocketAsync();
+        Assert.Contains("silent", await FailureAsync(silent), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_client_that_vanishes_costs_its_session_only()
+    {
+        await using Service service = await Service.StartAsync();
+        WebSocket socket = await service.ConnectSocketAsync();
+        await socket.SendAsync(
+            Messages.Hello(1, "tiny", _key.PublicKey.Export()), WebSocketMessageType.Binary, endOfMessage: true, default);
+        socket.Abort();
+        await service.SessionsEndedAsync();
+        await AssertServesAsync(service);
+    }
+
+    [Fact]
+    public async Task No_more_connections_than_allowed()
+    {
+        await using Service service = await Service.StartAsync(options => options.MaxConnections = 1);
+        using (WebSocket first = await service.ConnectSocketAsync())
+        {
+            InvalidOperationException e =
+                await Assert.ThrowsAsync<InvalidOperationException>(service.ConnectSocketAsync);
+            Assert.Contains("503", e.Message, StringComparison.Ordinal);
+            first.Abort();
+        }
+
+        await service.SessionsEndedAsync();
+        await AssertServesAsync(service);
+    }
+
+    [Fact]
+    public async Task A_server_that_stops_says_so()
+    {
+        await using Service service = await Service.StartAsync(
+            options => options.ShutdownGrace = TimeSpan.FromSeconds(0.1));
+        await using WebSocketMessageChannel channel = await service.ConnectAsync();
+        Task stop = service.Host.StopAsync();
+        Assert.Contains(
+            "shutting down", Messages.Failure(await channel.ReceiveAsync(default)), StringComparison.Ordinal);
+        await Assert.ThrowsAsync<PopcornException>(async () => await channel.ReceiveAsync(default));
+        await stop;
+    }
+
+    [Fact]
+    public async Task Models_of_one_name_are_refused_at_start()
+    {
+        PopcornException e = await Assert.ThrowsAsync<PopcornException>(
+            () => Service.StartAsync(options => options.Models.Add(options.Models[0])));
+        Assert.Contains("'tiny'", e.Message, StringComparison.Ordinal);
+    }
+
+    private static int[] Image(int seed)
+    {
+        var random = new Random(seed);
+        return [.. Enumerable.Range(0, 36).Select(_ => random.Next(256))];
+    }
+
+    private async Task<ClientSession> OpenAsync(Service service, string model = "tiny") =>
+        await ClientSession.OpenAsync(await service.ConnectAsync(), _key, model, new ClientOptions(), default);
+
+    private async Task AssertServesAsync(Service service)
+    {
+        await using ClientSession session = await OpenAsync(service);
+        int[] image = Image(7);
+        BigInteger[] expected = new PlainEvaluator(TestFiles.TinyNetwork()).Run(image);
+        Assert.Equal(expected, (await session.InferAsync(image, null, default)).Logits);
+    }
+
+    /// <summary>Reads to the end; the server must end it.</summary>
+    private static async Task DrainAsync(WebSocketMessageChannel channel)
+    {
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        while (await channel.ReceiveAsync(patience.Token) is not null)
+        {
+        }
+    }
+
+    private static async Task<string> FailureAsync(WebSocket socket)
+    {
+        var buffer = new byte[1 << 16];
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        WebSocketReceiveResult frame = await socket.ReceiveAsync(buffer, patience.Token);
+        return Messages.Failure(buffer[..frame.Count]);
+    }
+
+    /// <summary>A service in memory.</summary>
+    private sealed class Service : IAsyncDisposable
+    {
+        private readonly ServedModel _model;
+
+        private Service(WebApplication host, ServedModel model)
+        {
+            Host = host;
+            _model = model;
+        }
+
+        public WebApplication Host { get; }
+
+        public static async Task<Service> StartAsync(Action<PopcornOptions>? configure = null)
+        {
+            var model = new ServedModel("tiny", TestFiles.TinyNetwork());
+            WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+            builder.WebHost.UseTestServer();
+            builder.Services.AddPopcorn(options =>
+            {
+                options.Models.Add(model);
+                configure?.Invoke(options);
+            });
+            WebApplication host = builder.Build();
+            host.MapPopcorn();
+            await host.StartAsync();
+            return new Service(host, model);
+        }
+
+        public Task<WebSocket> ConnectSocketAsync()
+        {
+            WebSocketClient client = Host.GetTestServer().CreateWebSocketClient();
+            client.SubProtocols.Add(WireLimits.Subprotocol);
+            return client.ConnectAsync(new Uri("ws://localhost/popcorn"), default);
+        }
+
+        public async Task<WebSocketMessageChannel> ConnectAsync() => new(await ConnectSocketAsync(), "the server");
+
+        public async Task SessionsEndedAsync()
+        {
+            using HttpClient http = Host.GetTestClient();
+            for (int attempt = 0; attempt < 200; attempt++)
+            {
+                JsonElement health = JsonDocument.Parse(await http.GetStringAsync("/health")).RootElement;
+                if (health.GetProperty("connections").GetInt32() == 0)
+                {
+                    return;
+                }
+
+                await Task.Delay(50);
+            }
+
+            Assert.Fail("A session has not ended.");
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await Host.DisposeAsync();
+            _model.Dispose();
+        }
+    }
+
+    /// <summary>A few frames, written and read by hand, byte for byte as the wire has them.</summary>
+    private static class Messages
+    {
+        public static byte[] Hello(byte version, string model, byte[] key) =>
+            Field(1, [8, version, .. Field(2, Encoding.UTF8.GetBytes(model)), .. Field(3, key)]);
+
+        public static byte[] Accept(byte[] hash) => Field(3, Field(1, hash));
+
+        public static string Failure(byte[]? frame)
+        {
+            Assert.NotNull(frame);
+            Assert.Equal(Tag(6), frame[0]);
+            int at = 1;
+            ReadLength(frame, ref at);
+            Assert.Equal(Tag(1), frame[at++]);
+            int length = ReadLength(frame, ref at);
+            return Encoding.UTF8.GetString(frame, at, length);
+        }
+
+        private static byte Tag(int field) => (byte)(field << 3 | 2);
+
+        private static byte[] Field(int field, byte[] content)
+        {
+            var length = new List<byte>();
+            uint rest = (uint)content.Length;
+            for (; rest >= 0x80; rest >>= 7)
+            {
+                length.Add((byte)(rest | 0x80));
+            }
+
+            return [Tag(field), .. length, (byte)rest, .. content];
+        }
+
+        private static int ReadLength(byte[] frame, ref int at)
+        {
+            int length = 0;
+            for (int shift = 0; ; shift += 7)
+            {
+                length |= (frame[at] & 0x7f) << shift;
+                if ((frame[at++] & 0x80) == 0)
+                {
+                    return length;
+                }
+            }
+        }
+    }
+}

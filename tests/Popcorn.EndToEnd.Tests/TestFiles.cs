@@ -1,0 +1,90 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.EndToEnd.Tests;
+
+/// <summary>A folder of its own for each test, and what tests put there.</summary>
+public sealed class TestFiles : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("popcorn-test-");
+
+    /// <summary>A folder of the repository's samples.</summary>
+    public static string Sample(string name) => Path.Combine(AppContext.BaseDirectory, "samples", name);
+
+    /// <summary>Path of a file in the folder.</summary>
+    public string this[string name] => Path.Combine(_folder.FullName, name);
+
+    /// <summary>
+    /// A network small enough to be evaluated obliviously in no time: 6×6 pixels, a convolution, ReLU, three logits.
+    /// </summary>
+    public static IntegerNetwork TinyNetwork(int seed = 1)
+    {
+        var random = new Random(seed);
+        int[] Weights(int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(-7, 8))];
+        BigInteger[] Biases(int count) => [.. Enumerable.Range(0, count).Select(_ => (BigInteger)random.Next(-99, 99))];
+        Shape image = new(1, 6, 6);
+        Shape features = new(2, 4, 4);
+        return new IntegerNetwork(
+            new InputDescription(image, 0, 255, 1 / 255.0),
+            [
+                new LinearLayer(
+                    "conv", 0, features, new Window(3, 3, 1, 1, 1, 1, 0, 0, 4, 4), 1, Weights(2 * 9), Biases(2)),
+                new ReluLayer("relu", 1, features),
+                new LinearLayer("dense", 2, new Shape(3, 1, 1), Window.Whole(4, 4), 1, Weights(3 * 32), Biases(3)),
+            ],
+            1e-4);
+    }
+
+    /// <summary>Writes a model file.</summary>
+    public string Model(string name, IntegerNetwork? network = null)
+    {
+        using FileStream file = File.Create(this[name]);
+        ModelFile.Save(network ?? TinyNetwork(), file);
+        return this[name];
+    }
+
+    /// <summary>Writes random images, and labels beside them if wanted, in MNIST's format.</summary>
+    public string Images(int count, int side = 6, bool labels = true)
+    {
+        var random = new Random(count);
+        var images = new byte[16 + count * side * side];
+        random.NextBytes(images);
+        WriteSides(images, 3, count, side, side);
+        File.WriteAllBytes(this["test-images-idx3-ubyte"], images);
+        if (labels)
+        {
+            var classes = new byte[8 + count];
+            for (int i = 0; i < count; i++)
+            {
+                classes[8 + i] = (byte)random.Next(3);
+            }
+
+            WriteSides(classes, 1, count);
+            File.WriteAllBytes(this["test-labels-idx1-ubyte"], classes);
+        }
+
+        return this["test-images-idx3-ubyte"];
+    }
+
+    /// <summary>Writes any bytes.</summary>
+    public string Bytes(string name, params byte[] bytes)
+    {
+        File.WriteAllBytes(this[name], bytes);
+        return this[name];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private static void WriteSides(Span<byte> file, byte dimensions, params ReadOnlySpan<int> sides)
+    {
+        file[0] = file[1] = 0;
+        file[2] = 8;
+        file[3] = dimensions;
+        for (int i = 0; i < sides.Length; i++)
+        {
+            BinaryPrimitives.WriteInt32BigEndian(file[(4 + 4 * i)..], sides[i]);
+        }
+    }
+}

@@ -1,0 +1,175 @@
+using System.Diagnostics;
+using System.Text.Json;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.EndToEnd.Tests;
+
+/// <summary>Client and server as two real processes over a socket.</summary>
+public sealed class TwoProcessTests : IDisposable
+{
+    private readonly TestFiles _files = new();
+
+    public void Dispose() => _files.Dispose();
+
+    [Fact]
+    public async Task Infer_gives_exactly_the_logits_of_eval()
+    {
+        string model = _files.Model("tiny.popcorn");
+        string images = _files.Images(4);
+        await using RunningServer server = await RunningServer.StartAsync(
+            model, _files.Model("other.popcorn", TestFiles.TinyNetwork(seed: 2)));
+        await CommandRun.Json("keygen", "--out", _files["keys"]);
+
+        JsonElement report = await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "tiny", "--key", _files["keys"],
+            "--image", images, "--index", "0-1", "3");
+        JsonElement[] results = [.. report.GetProperty("results").EnumerateArray()];
+        Assert.Equal(3, results.Length);
+        Assert.False(report.TryGetProperty("keySeconds", out _));
+
+        string[][] expected = await EvalAsync(model, images);
+        byte[] labels = (await File.ReadAllBytesAsync(_files["test-labels-idx1-ubyte"]))[8..];
+        foreach ((JsonElement result, int index) in results.Zip([0, 1, 3]))
+        {
+            Assert.Equal(expected[index], Logits(result));
+            Assert.Equal(labels[index], result.GetProperty("expected").GetInt32());
+            Assert.Equal(LargestOf(expected[index]), result.GetProperty("label").GetInt32());
+            Assert.True(result.GetProperty("seconds").GetDouble() > 0);
+            Assert.InRange(result.GetProperty("bytesUp").GetInt64(), 36 * 512, 100 * 512);
+            Assert.InRange(result.GetProperty("bytesDown").GetInt64(), 512, 100 * 512);
+            Assert.Equal(2, result.GetProperty("rounds").GetInt32());
+        }
+
+        JsonElement other = await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "other", "--image", images, "--index", "2");
+        Assert.True(other.GetProperty("keySeconds").GetDouble() > 0);
+        Assert.Equal(
+            (await EvalAsync(_files["other.popcorn"], images))[2],
+            Logits(other.GetProperty("results")[0]));
+    }
+
+    [Fact]
+    public async Task Images_without_labels_have_no_expected_class()
+    {
+        string images = _files.Images(1, labels: false);
+        await using RunningServer server = await RunningServer.StartAsync(_files.Model("tiny.popcorn"));
+        JsonElement report = await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "tiny", "--image", images);
+        Assert.False(report.GetProperty("results")[0].TryGetProperty("expected", out _));
+    }
+
+    [Fact]
+    public async Task What_cannot_be_asked_is_refused_before_any_query()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(_files.Model("tiny.popcorn"));
+        string images = _files.Images(3);
+        string[] infer = ["infer", "--server", server.Url, "--image", images];
+        await CommandRun.Fails(1, "it has tiny", [.. infer, "--model", "huge"]);
+        await CommandRun.Fails(1, "--index", [.. infer, "--model", "tiny"]);
+        await CommandRun.Fails(1, "no image 3", [.. infer, "--model", "tiny", "--index", "3"]);
+        await CommandRun.Fails(1, "--index", [.. infer, "--model", "tiny", "--index", "-1"]);
+        await CommandRun.Fails(
+            1, "key.priv", [.. infer, "--model", "tiny", "--index", "0", "--key", _files["nokeys"]]);
+        Directory.CreateDirectory(_files["badkeys"]);
+        _files.Bytes("badkeys/key.priv", 1, 2, 3);
+        await CommandRun.Fails(
+            1, "key.priv", [.. infer, "--model", "tiny", "--index", "0", "--key", _files["badkeys"]]);
+        await CommandRun.Fails(
+            1, "1x28x28", "infer", "--server", server.Url, "--model", "tiny", "--image", _files.Images(1, side: 28));
+        Assert.DoesNotContain("session", server.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_dies_ends_the_client_with_one_line()
+    {
+        string sample = TestFiles.Sample("mnist-small.popcorn");
+        await using RunningServer server = await RunningServer.StartAsync(sample);
+        using Process client = StartLongInference(server);
+        await ConnectedAsync(server, sessions: 1);
+        server.Kill();
+        (await CommandRun.ToEnd(client)).AssertFailure(1, "the server");
+    }
+
+    [Fact]
+    public async Task A_client_killed_in_the_middle_harms_nobody_else()
+    {
+        string sample = TestFiles.Sample("mnist-small.popcorn");
+        string images = TestFiles.Sample("mnist-100-images.idx3-ubyte");
+        await using RunningServer server = await RunningServer.StartAsync(sample);
+        using Process victim = StartLongInference(server);
+        await ConnectedAsync(server, sessions: 1);
+        Task<JsonElement> other = CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "mnist-small", "--image", images, "--index", "5");
+        await ConnectedAsync(server, sessions: 2);
+        victim.Kill();
+
+        string[][] expected = await EvalAsync(sample, images);
+        Assert.Equal(expected[5], Logits((await other).GetProperty("results")[0]));
+        JsonElement next = await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "mnist-small", "--image", images, "--index", "6");
+        Assert.Equal(expected[6], Logits(next.GetProperty("results")[0]));
+        Assert.Contains("session 1: failed: The client went away", server.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", server.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Interrupted_clients_and_servers_end_at_once_without_a_trace()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return; // No signal to send there.
+        }
+
+        await using RunningServer server = await RunningServer.StartAsync(TestFiles.Sample("mnist-small.popcorn"));
+        using Process client = StartLongInference(server);
+        await ConnectedAsync(server, sessions: 1);
+        var clock = Stopwatch.StartNew();
+        using Process kill = Process.Start("kill", ["-INT", client.Id.ToString()]);
+        CommandRun run = await CommandRun.ToEnd(client);
+        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
+        run.AssertFailure(130, "interrupted");
+    }
+
+    [Fact]
+    public async Task Demo_shows_both_parties_at_work()
+    {
+        JsonElement report = await CommandRun.Json("demo", "--count", "2");
+        JsonElement[] results = [.. report.GetProperty("results").EnumerateArray()];
+        string[][] expected = await EvalAsync(
+            TestFiles.Sample("mnist-small.popcorn"), TestFiles.Sample("mnist-100-images.idx3-ubyte"));
+        Assert.Equal(2, results.Length);
+        Assert.Equal(expected[..2], results.Select(Logits));
+        Assert.All(results, result => Assert.InRange(result.GetProperty("expected").GetInt32(), 0, 9));
+        Assert.True(report.GetProperty("keySeconds").GetDouble() > 0);
+    }
+
+    private static async Task<string[][]> EvalAsync(string model, string images)
+    {
+        JsonElement report = await CommandRun.Json("eval", model, "--data", images, "--logits");
+        return [.. report.GetProperty("logits").EnumerateArray().Select(Strings)];
+    }
+
+    private static Process StartLongInference(RunningServer server) => CommandRun.Start(
+        "infer", "--server", server.Url, "--model", "mnist-small",
+        "--image", TestFiles.Sample("mnist-100-images.idx3-ubyte"), "--index", "0-99");
+
+    /// <summary>Waits until the server has logged a number of sessions, and then for their queries to be under way.</summary>
+    private static async Task ConnectedAsync(RunningServer server, int sessions)
+    {
+        var clock = Stopwatch.StartNew();
+        while (!server.Log.Contains($"session {sessions}: connected", StringComparison.Ordinal))
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), "The client did not connect.");
+            await Task.Delay(50);
+        }
+
+        await Task.Delay(1000);
+    }
+
+    private static string[] Logits(JsonElement result) => Strings(result.GetProperty("logits"));
+
+    private static string[] Strings(JsonElement array) => [.. array.EnumerateArray().Select(x => x.GetString()!)];
+
+    private static int LargestOf(string[] logits) =>
+        Array.IndexOf(logits, logits.MaxBy(logit => System.Numerics.BigInteger.Parse(logit)));
+}

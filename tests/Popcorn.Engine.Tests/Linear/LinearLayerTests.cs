@@ -1,0 +1,94 @@
+using System.Numerics;
+using Popcorn.Engine.Linear;
+using Popcorn.Engine.Model;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Tests.Linear;
+
+public class LinearLayerTests
+{
+    public static TheoryData<string, IntegerNetwork> Layers => new()
+    {
+        { "dense", Net(new Shape(20, 1, 1), b => b.Dense(7)) },
+        { "dense over a plane", Net(new Shape(2, 3, 4), b => b.Dense(3)) },
+        { "one weight", Net(new Shape(1, 1, 1), b => b.Dense(1, limit: 1)) },
+        { "ternary", Net(new Shape(64, 1, 1), b => b.Dense(16, limit: 1)) },
+        { "wide weights", Net(new Shape(5, 1, 1), b => b.Dense(4, limit: 2047)) },
+        { "conv", Net(new Shape(2, 6, 5), b => b.Conv(3, 3, 1, 0)) },
+        { "padded", Net(new Shape(2, 5, 5), b => b.Conv(3, 3, 1, 1)) },
+        { "padding wider than the plane", Net(new Shape(1, 2, 2), b => b.Conv(2, 5, 1, 3)) },
+        { "stride", Net(new Shape(1, 7, 7), b => b.Conv(4, 3, 2, 1)) },
+        { "groups", Net(new Shape(4, 4, 4), b => b.Conv(6, 3, 1, 1, groups: 2)) },
+        { "depthwise", Net(new Shape(5, 4, 4), b => b.Conv(5, 3, 1, 1, groups: 5)) },
+        { "average pool", Net(new Shape(3, 4, 4), b => b.AveragePool(2)) },
+    };
+
+    [Theory]
+    [MemberData(nameof(Layers))]
+    public void EncryptedResultsEqualThePlainOnes(string name, IntegerNetwork network)
+    {
+        Assert.NotEmpty(name);
+        var random = new Random(11);
+        int[] input = [.. Enumerable.Range(0, network.Input.Shape.Size).Select(_ => random.Next(-300, 300))];
+        BigInteger[] expected = new PlainEvaluator(network).Run(input);
+
+        using var encryptor = new Encryptor(TestKeys.Key, new EncryptorOptions { WindowBits = 4 });
+        using CompiledLinear compiled =
+            LinearCompiler.Compile((LinearLayer)network.Layers[0], network.Input.Shape);
+        using var encrypted = new CiphertextBatch(TestKeys.Key.PublicKey, input.Length);
+        encryptor.Encrypt([.. input.Select(x => (long)x)], encrypted);
+
+        using CiphertextBatch result = LinearExecutor.Run(compiled, encrypted, default, out long products);
+
+        Assert.Equal(expected, new Decryptor(TestKeys.Key).DecryptSigned(result));
+        Assert.Equal(compiled.Products, products);
+    }
+
+    [Fact]
+    public void BothWaysToPayForNegativeWeightsAreUsed()
+    {
+        // Many inputs and few outputs: invert outputs. Few inputs and many outputs: invert inputs.
+        Assert.Equal(NegativeWeights.InvertOutputs, WayOf(Net(new Shape(500, 1, 1), b => b.Dense(2, limit: 1))));
+        Assert.Equal(NegativeWeights.InvertInputs, WayOf(Net(new Shape(4, 1, 1), b => b.Dense(50))));
+        Assert.Equal(NegativeWeights.None, WayOf(Net(new Shape(2, 2, 2), b => b.AveragePool(2))));
+    }
+
+    [Fact]
+    public void PrunedLayersCostNothing()
+    {
+        var layer = new LinearLayer(
+            "zeros", 0, new Shape(3, 1, 1), Window.Whole(1, 1), 1, new int[3 * 10],
+            [.. Enumerable.Range(0, 3).Select(i => (BigInteger)(i - 1))]);
+        using CompiledLinear compiled = LinearCompiler.Compile(layer, new Shape(10, 1, 1));
+        Assert.Equal(0, compiled.Products);
+        using var encrypted = new CiphertextBatch(TestKeys.Key.PublicKey, 10);
+        using CiphertextBatch result = LinearExecutor.Run(compiled, encrypted, default, out long products);
+        Assert.Equal(0, products);
+        Assert.Equal([-1, 0, 1], new Decryptor(TestKeys.Key).DecryptSigned(result));
+    }
+
+    [Fact]
+    public void FewerWeightsCostFewerProducts()
+    {
+        var shape = new Shape(200, 1, 1);
+        var dense = (LinearLayer)Net(shape, b => b.Dense(10)).Layers[0];
+        int[] weights = [.. dense.Weights.Select((w, i) => i % 5 == 0 ? w : 0)];
+        using CompiledLinear full = LinearCompiler.Compile(dense, shape);
+        using CompiledLinear pruned = LinearCompiler.Compile(dense with { Weights = weights }, shape);
+        Assert.True(pruned.Products < full.Products / 2);
+    }
+
+    private static NegativeWeights WayOf(IntegerNetwork network)
+    {
+        using CompiledLinear compiled =
+            LinearCompiler.Compile((LinearLayer)network.Layers[0], network.Input.Shape);
+        return compiled.Negatives;
+    }
+
+    private static IntegerNetwork Net(Shape input, Action<RandomNetworks.Builder> grow)
+    {
+        var builder = new RandomNetworks.Builder(new Random(input.Size), input, -300, 300);
+        grow(builder);
+        return builder.Build();
+    }
+}

@@ -1,0 +1,188 @@
+using System.Numerics;
+using Popcorn.Engine.Nonlinear;
+using Popcorn.Engine.Planning;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Tests.Nonlinear;
+
+/// <summary>Single rounds with both parties in one process, on edge values.</summary>
+public sealed class RoundTests : IDisposable
+{
+    private readonly Encryptor _server = new(TestKeys.Key.PublicKey, new EncryptorOptions { WindowBits = 4 });
+    private readonly Encryptor _client = new(TestKeys.Key, new EncryptorOptions { WindowBits = 4 });
+    private readonly Decryptor _decryptor = new(TestKeys.Key);
+
+    public static TheoryData<int> Bounds => [1, 2, 8, 21, 63, 64, 65, 100];
+
+    public void Dispose()
+    {
+        _server.Dispose();
+        _client.Dispose();
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void ReluOfEdgeValues(int boundBits)
+    {
+        BigInteger[] x = EdgeValues(boundBits);
+        BigInteger[] expected = [.. x.Select(v => BigInteger.Max(v, 0))];
+        Assert.Equal(expected, Run(RoundKind.Compare, boundBits, x, null));
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void MaximumOfEdgeValues(int boundBits)
+    {
+        BigInteger[] edges = EdgeValues(boundBits);
+        BigInteger[] left = [.. edges.SelectMany(_ => edges)];
+        BigInteger[] right = [.. edges.SelectMany(e => Enumerable.Repeat(e, edges.Length))];
+        BigInteger[] expected = [.. left.Zip(right, BigInteger.Max)];
+        Assert.Equal(expected, Run(RoundKind.Compare, boundBits + 1, left, right));
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void SignOfEdgeValues(int boundBits)
+    {
+        BigInteger[] x = EdgeValues(boundBits);
+        BigInteger[] expected = [.. x.Select(v => v.Sign >= 0 ? BigInteger.One : 0)];
+        Assert.Equal(expected, Run(RoundKind.Sign, boundBits, x, null));
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void SquareOfEdgeValues(int boundBits)
+    {
+        BigInteger[] x = EdgeValues(boundBits);
+        BigInteger[] expected = [.. x.Select(v => v * v)];
+        Assert.Equal(expected, Run(RoundKind.Square, boundBits, x, null));
+    }
+
+    [Fact]
+    public void ChallengesAreFreshEveryTime()
+    {
+        using ServerRound first = Begin(RoundKind.Compare, 8, [1, 2, 3], null);
+        using ServerRound second = Begin(RoundKind.Compare, 8, [1, 2, 3], null);
+        Assert.NotEqual(first.Challenge(0), second.Challenge(0));
+
+        // Even of one round: the same plaintexts, re-randomised anew.
+        byte[] once = first.Challenge(0);
+        byte[] again = first.Challenge(0);
+        Assert.NotEqual(once, again);
+        Assert.Equal(Open(once), Open(again));
+    }
+
+    [Fact]
+    public void TheClientSeesOnlyBlindedFields()
+    {
+        // 0 and -1 differ in sign alone; what the client decrypts must not be a function of x.
+        RoundStep step = Step(RoundKind.Compare, 8, 1);
+        var positive = new HashSet<bool>();
+        var masked = new HashSet<BigInteger>();
+        for (int i = 0; i < 40; i++)
+        {
+            using ServerRound round = Begin(RoundKind.Compare, 8, [0], null);
+            BigInteger plaintext = Open(round.Challenge(0))[0];
+            positive.Add(!(plaintext >> (step.Layout.SignedBits - 1)).IsEven && plaintext.Sign > 0);
+            masked.Add(plaintext >> step.Layout.SignedBits);
+        }
+
+        Assert.True(masked.Count == 40);
+    }
+
+    [Fact]
+    public void AnswersAreFreshEncryptions()
+    {
+        RoundStep step = Step(RoundKind.Sign, 8, 3);
+        using ServerRound round = Begin(RoundKind.Sign, 8, [1, 2, 3], null);
+        byte[] challenge = round.Challenge(0);
+        var client = new ClientRound(_client, _decryptor, default);
+        byte[] once = client.Answer(step, 0, challenge);
+        byte[] again = client.Answer(step, 0, challenge);
+        int size = TestKeys.Key.PublicKey.CiphertextBytes;
+        Assert.Equal(6, once.Chunk(size).Concat(again.Chunk(size)).Select(Convert.ToHexString).Distinct().Count());
+    }
+
+    [Fact]
+    public void WrongLengthsAreRefused()
+    {
+        using ServerRound round = Begin(RoundKind.Compare, 8, [1, 2, 3], null);
+        byte[] challenge = round.Challenge(0);
+        var client = new ClientRound(_client, _decryptor, default);
+        byte[] answer = client.Answer(round.Step, 0, challenge);
+        Assert.Throws<PopcornException>(() => client.Answer(round.Step, 0, challenge.AsSpan(1)));
+        Assert.Throws<PopcornException>(() => round.Absorb(0, answer.AsSpan(1)));
+        Assert.Throws<PopcornException>(() => round.Absorb(0, []));
+    }
+
+    [Fact]
+    public void BadCiphertextsAreRefused()
+    {
+        using ServerRound round = Begin(RoundKind.Compare, 8, [1, 2, 3], null);
+        byte[] answer = new ClientRound(_client, _decryptor, default).Answer(round.Step, 0, round.Challenge(0));
+        int size = TestKeys.Key.PublicKey.CiphertextBytes;
+        foreach (byte filling in (byte[])[0, 255])
+        {
+            byte[] bad = [.. answer];
+            bad.AsSpan(size, size).Fill(filling);
+            Assert.Throws<PaillierException>(() => round.Absorb(0, bad));
+        }
+    }
+
+    private static BigInteger[] EdgeValues(int boundBits)
+    {
+        BigInteger bound = (BigInteger.One << boundBits) - 1;
+        return [.. new HashSet<BigInteger> { 0, 1, -1, bound, -bound, bound - 1, 1 - bound, bound / 2, -(bound / 3) }];
+    }
+
+    private static RoundStep Step(RoundKind kind, int boundBits, int items)
+    {
+        (int signedBits, int maskedBits) = Plan.FieldsOf(kind, boundBits);
+        SlotLayout layout = SlotLayout.Fit(signedBits, maskedBits, TestKeys.Bits)!;
+
+        // Small chunks, so that several are needed.
+        return new RoundStep(1, 0, "test", kind, 0, items, 2 * layout.ItemsPerCiphertext, boundBits, layout);
+    }
+
+    private BigInteger[] Run(RoundKind kind, int boundBits, BigInteger[] left, BigInteger[]? right)
+    {
+        using ServerRound round = Begin(kind, boundBits, left, right);
+        var client = new ClientRound(_client, _decryptor, default);
+        byte[][] challenges = [.. Enumerable.Range(0, round.Step.Chunks).Select(round.Challenge)];
+        for (int chunk = 0; chunk < round.Step.Chunks; chunk++)
+        {
+            round.Absorb(chunk, client.Answer(round.Step, chunk, challenges[chunk]));
+        }
+
+        return _decryptor.DecryptSigned(round.Results);
+    }
+
+    private ServerRound Begin(RoundKind kind, int boundBits, BigInteger[] left, BigInteger[]? right)
+    {
+        var context = new ServerContext(_server, default, new ProductCounter());
+        RoundStep step = Step(kind, boundBits, left.Length);
+        using var random = new SecretRandom();
+        return kind switch
+        {
+            RoundKind.Compare => new CompareRound(
+                step, context, Encrypt(left), right is null ? null : Encrypt(right), random),
+            RoundKind.Sign => new SignRound(step, context, Encrypt(left), random),
+            _ => new SquareRound(step, context, Encrypt(left), random),
+        };
+    }
+
+    private CiphertextBatch Encrypt(BigInteger[] values)
+    {
+        var batch = new CiphertextBatch(TestKeys.Key.PublicKey, values.Length);
+        _client.Encrypt(values, batch);
+        return batch;
+    }
+
+    private BigInteger[] Open(byte[] ciphertexts)
+    {
+        using var batch = new CiphertextBatch(
+            TestKeys.Key.PublicKey, ciphertexts.Length / TestKeys.Key.PublicKey.CiphertextBytes);
+        batch.Import(ciphertexts, 0, batch.Count);
+        return _decryptor.DecryptSigned(batch);
+    }
+}

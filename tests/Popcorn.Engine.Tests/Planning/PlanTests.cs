@@ -1,0 +1,150 @@
+using System.Numerics;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Wire;
+
+namespace Popcorn.Engine.Tests.Planning;
+
+public class PlanTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8)]
+    [InlineData(20)]
+    [InlineData(64)]
+    [InlineData(127)]
+    public void FieldsHoldTheWorstCase(int boundBits)
+    {
+        BigInteger bound = (BigInteger.One << boundBits) - 1;
+        BigInteger tau = (BigInteger.One << Plan.CarrierBits) - 1;
+        BigInteger carrier = 2 * tau * bound + (2 * tau - 1);
+        BigInteger negative = 2 * tau * -bound + 1;
+        BigInteger mask = bound + (BigInteger.One << Plan.MaskRandomBits(boundBits)) - 1;
+
+        (int signedBits, int maskedBits) = Plan.FieldsOf(RoundKind.Compare, boundBits);
+
+        BigInteger half = BigInteger.One << (signedBits - 1);
+        Assert.True(carrier < half);
+        Assert.True(-negative < half && -carrier > -half);
+        Assert.True(bound + mask < BigInteger.One << maskedBits);
+        Assert.True(mask - bound >= 0);
+        Assert.True(signedBits + maskedBits <= 2 * boundBits + Plan.CarrierBits + Plan.MaskBits + 4);
+    }
+
+    [Theory]
+    [InlineData(67, 22, 2048)]
+    [InlineData(86, 62, 2048)]
+    [InlineData(2047, 0, 2048)]
+    [InlineData(0, 300, 512)]
+    public void PackedPlaintextsStayBelowTheModulus(int signedBits, int maskedBits, int keyBits)
+    {
+        SlotLayout layout = SlotLayout.Fit(signedBits, maskedBits, keyBits)!;
+        Assert.True(layout.ItemsPerCiphertext * layout.ItemBits <= keyBits - 1);
+        Assert.True((layout.ItemsPerCiphertext + 1) * layout.ItemBits > keyBits - 1);
+        Assert.Null(SlotLayout.Fit(keyBits, 0, keyBits));
+    }
+
+    [Fact]
+    public void BothPartiesDeriveTheSamePlan()
+    {
+        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(7));
+        PublicNetwork server = PublicNetwork.From(network);
+        PublicNetwork client = PublicNetworkCodec.Decode(PublicNetworkCodec.Encode(server));
+        Assert.Equal(Plan.Create(server, 2048).Hash.ToArray(), Plan.Create(client, 2048).Hash.ToArray());
+    }
+
+    [Fact]
+    public void AnyChangeChangesTheHash()
+    {
+        PublicNetwork network = PublicNetwork.From(RandomNetworks.ConvReluPoolDense(new Random(7)));
+        var hashes = new HashSet<string> { HashOf(network, 2048), HashOf(network, 3072) };
+        int count = 2;
+        for (int i = 0; i < network.Layers.Count; i++)
+        {
+            PublicLayer[] layers = [.. network.Layers];
+            layers[i] = layers[i] with { BoundBits = layers[i].BoundBits + 1 };
+            hashes.Add(HashOf(network with { Layers = layers }, 2048));
+            count++;
+        }
+
+        hashes.Add(HashOf(network with { Input = network.Input with { Maximum = 100 } }, 2048));
+        Assert.Equal(count + 1, hashes.Count);
+    }
+
+    [Fact]
+    public void TheHashTellsNothingOfTheWeights()
+    {
+        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(7));
+        var negated = (LinearLayer)network.Layers[0];
+        int[] weights = [.. negated.Weights];
+        (weights[0], weights[1]) = (weights[1], weights[0]);
+        IntegerNetwork other = network with { Layers = [negated with { Weights = weights }, .. network.Layers.Skip(1)] };
+        Assert.Equal(HashOf(PublicNetwork.From(network), 2048), HashOf(PublicNetwork.From(other), 2048));
+    }
+
+    [Fact]
+    public void MessagesStayWithinTheLimits()
+    {
+        PublicNetwork network = PublicNetwork.From(RandomNetworks.ConvReluPoolDense(new Random(7)));
+        foreach (int keyBits in (int[])[2048, 3072, 4096])
+        {
+            foreach (ExchangeStep step in Plan.Create(network, keyBits).Steps.OfType<ExchangeStep>())
+            {
+                int replies = step is RoundStep round ? round.RepliesPerItem : 1;
+                int ciphertexts = step is OutputStep output
+                    ? output.Layout.Ciphertexts(step.ItemsPerChunk)
+                    : replies * step.ItemsPerChunk;
+                Assert.InRange(ciphertexts, 1, WireLimits.MaxChunkCiphertexts);
+                Assert.True(ciphertexts * (keyBits / 4) + 1024 < WireLimits.MaxMessageBytes);
+                Assert.Equal(step.Items, Enumerable.Range(0, step.Chunks).Sum(step.ItemsIn));
+            }
+        }
+    }
+
+    [Fact]
+    public void ABoundThatOutgrowsTheKeyIsRefused()
+    {
+        PublicNetwork network = PublicNetwork.From(RandomNetworks.ConvReluPoolDense(new Random(7)));
+        PublicLayer[] layers = [.. network.Layers];
+        layers[0] = layers[0] with { BoundBits = 1000 };
+        var error = Assert.Throws<PopcornException>(
+            () => Plan.Create(network with { Layers = layers }, 2048));
+        Assert.Contains("use a larger key", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void MalformedDescriptionsAreRefused()
+    {
+        PublicNetwork good = PublicNetwork.From(RandomNetworks.ConvReluPoolDense(new Random(7)));
+        Refused(good with { Layers = [] });
+        Refused(good with { Input = good.Input with { Shape = new Shape(0, 1, 1) } });
+        Refused(good with { Input = good.Input with { Maximum = good.Input.Minimum - 1 } });
+        for (int i = 0; i < good.Layers.Count; i++)
+        {
+            Change(i, l => l with { Input = i + 1 });
+            Change(i, l => l with { Input = -1 });
+            Change(i, l => l with { Kind = (LayerKind)99 });
+            Change(i, l => l with { BoundBits = 0 });
+            Change(i, l => l with { BoundBits = int.MaxValue });
+            Change(i, l => l with { Output = new Shape(int.MaxValue, int.MaxValue, 1) });
+            Change(i, l => l with { Output = new Shape(l.Output.Channels, l.Output.Height + 1, l.Output.Width) });
+            if (good.Layers[i].Window is not null)
+            {
+                Change(i, l => l with { Window = null });
+                Change(i, l => l with { Window = l.Window!.Value with { StrideX = 0 } });
+            }
+        }
+
+        void Change(int i, Func<PublicLayer, PublicLayer> change)
+        {
+            PublicLayer[] layers = [.. good.Layers];
+            layers[i] = change(layers[i]);
+            Refused(good with { Layers = layers });
+        }
+
+        static void Refused(PublicNetwork network) => Assert.Throws<PopcornException>(() => Plan.Create(network, 2048));
+    }
+
+    private static string HashOf(PublicNetwork network, int keyBits) =>
+        Convert.ToHexString(Plan.Create(network, keyBits).Hash.Span);
+}

@@ -1,0 +1,116 @@
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+
+namespace Popcorn.Engine.Tests.Planning;
+
+public class TournamentTests
+{
+    public static TheoryData<int, int, int, int, int, bool> Windows => new()
+    {
+        { 6, 2, 2, 0, 3, false },
+        { 6, 2, 2, 0, 3, true },
+        { 7, 3, 2, 1, 4, true },   // padding and overlap
+        { 7, 3, 2, 0, 4, false },  // ceil mode: the last window is cut
+        { 5, 5, 1, 0, 1, true },
+        { 4, 1, 1, 0, 4, false },  // nothing to compare
+        { 4, 1, 1, 0, 4, true },   // ReLU by another name
+        { 6, 3, 1, 1, 6, false },
+    };
+
+    [Theory]
+    [MemberData(nameof(Windows))]
+    public void WinnersAreTheMaxima(int size, int kernel, int stride, int pad, int output, bool withZero)
+    {
+        var window = new Window(kernel, kernel, stride, stride, 1, 1, pad, pad, output, output);
+        var input = new Shape(2, size, size);
+        var kind = withZero ? LayerKind.MaxPoolRelu : LayerKind.MaxPool;
+        var layer = new PublicLayer(kind, 0, new Shape(2, output, output), window, 0, 8);
+        Tournament tournament = Tournament.For(layer, input);
+
+        var random = new Random(size * kernel);
+        for (int round = 0; round < 20; round++)
+        {
+            int[] values = [.. Enumerable.Range(0, input.Size).Select(_ => random.Next(-5, 3))];
+            Assert.Equal(NaiveMaxima(values, input, layer), Play(tournament, values));
+        }
+
+        int players = kernel * kernel + (withZero ? 1 : 0);
+        Assert.Equal((int)Math.Ceiling(Math.Log2(players)), tournament.Rounds.Count);
+    }
+
+    [Fact]
+    public void ReluIsOneMatchAgainstZero()
+    {
+        var layer = new PublicLayer(LayerKind.Relu, 0, new Shape(3, 2, 2), null, 0, 8);
+        Tournament tournament = Tournament.For(layer, layer.Output);
+        IReadOnlyList<Match> only = Assert.Single(tournament.Rounds);
+        Assert.Equal(12, only.Count);
+        Assert.All(only, m => Assert.Equal(Tournament.Zero, m.Right));
+        Assert.Equal([0, 3, 0], Play(tournament, [-1, 3, 0, -7, 1, 1, 1, 1, 1, 1, 1, 1])[..3]);
+    }
+
+    [Fact]
+    public void OverlappingWindowsShareMatches()
+    {
+        // Windows {0, 1, 2, 3} and {2, 3, 4, 5}.
+        var window = new Window(1, 4, 1, 2, 1, 1, 0, 0, 1, 2);
+        var layer = new PublicLayer(LayerKind.MaxPool, 0, new Shape(1, 1, 2), window, 0, 8);
+        Tournament tournament = Tournament.For(layer, new Shape(1, 1, 6));
+
+        // Pairs (0,1), (2,3), (4,5): three matches where the windows alone would need four.
+        Assert.Equal(3, tournament.Rounds[0].Count);
+        Assert.Equal(2, tournament.Rounds[1].Count);
+    }
+
+    [Fact]
+    public void AWindowInThePaddingAloneIsRefused()
+    {
+        var window = new Window(1, 1, 2, 2, 1, 1, 1, 1, 2, 2);
+        var layer = new PublicLayer(LayerKind.MaxPool, 0, new Shape(1, 2, 2), window, 0, 8);
+        Assert.Throws<PopcornException>(() => Tournament.For(layer, new Shape(1, 2, 2)));
+    }
+
+    private static int[] Play(Tournament tournament, int[] values)
+    {
+        var players = new List<int>(values);
+        foreach (IReadOnlyList<Match> round in tournament.Rounds)
+        {
+            // All matches of a round are independent: they only name players that exist before it.
+            int before = players.Count;
+            foreach (Match match in round)
+            {
+                Assert.True(match.Left < before && match.Right < before);
+                players.Add(Math.Max(players[match.Left], match.Right == Tournament.Zero ? 0 : players[match.Right]));
+            }
+        }
+
+        return [.. tournament.Winners.Select(w => players[w])];
+    }
+
+    private static int[] NaiveMaxima(int[] values, Shape input, PublicLayer layer)
+    {
+        var result = new int[layer.Output.Size];
+        Window window = layer.Window!.Value;
+        for (int o = 0; o < result.Length; o++)
+        {
+            int channel = o / layer.Output.Area, y = o % layer.Output.Area / layer.Output.Width;
+            int x = o % layer.Output.Width;
+            int best = layer.Kind == LayerKind.MaxPoolRelu ? 0 : int.MinValue;
+            for (int ky = 0; ky < window.KernelHeight; ky++)
+            {
+                for (int kx = 0; kx < window.KernelWidth; kx++)
+                {
+                    int py = y * window.StrideY - window.PadTop + ky, px = x * window.StrideX - window.PadLeft + kx;
+                    if (py >= 0 && px >= 0 && py < input.Height && px < input.Width)
+                    {
+                        best = Math.Max(best, values[input.Index(channel, py, px)]);
+                    }
+                }
+            }
+
+            result[o] = best;
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,439 @@
+using System.Collections.Concurrent;
+using System.Numerics;
+using Google.Protobuf;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Wire;
+using Popcorn.Engine.Wire.Messages;
+using Popcorn.Interop;
+using PublicNetwork = Popcorn.Engine.Planning.PublicNetwork;
+using Shape = Popcorn.Engine.Model.Shape;
+
+namespace Popcorn.Engine.Tests.Sessions;
+
+public class SessionTests
+{
+    private static readonly ServerOptions Options = new()
+    {
+        KeyOptions = TestKeys.Options,
+        MinimumKeyBits = 512,
+        IdleTimeout = TimeSpan.FromSeconds(20),
+    };
+
+    public static TheoryData<string, Func<Random, IntegerNetwork>> Networks => new()
+    {
+        { "conv, relu, pool, dense", RandomNetworks.ConvReluPoolDense },
+        { "squares", RandomNetworks.Squares },
+        { "signs", RandomNetworks.Signs },
+        { "merged pools", RandomNetworks.MergedPools },
+        { "groups and averages", RandomNetworks.GroupsAndAverages },
+        { "a pool that compares nothing", r => new RandomNetworks.Builder(r, new Shape(2, 3, 3))
+            .MaxPool(1, 2, 0, false, false).Dense(2).Build() },
+        { "a network that ends in relu", r => new RandomNetworks.Builder(r, new Shape(3, 1, 1))
+            .Dense(4).Relu().Build() },
+        { "more logits than one ciphertext holds", r => new RandomNetworks.Builder(r, new Shape(3, 1, 1))
+            .Dense(150).Build() },
+    };
+
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public async Task LogitsEqualThePlainNetworks(string name, Func<Random, IntegerNetwork> make)
+    {
+        Assert.NotEmpty(name);
+        IntegerNetwork network = make(new Random(3));
+        using var model = new ServedModel("net", network);
+        var plain = new PlainEvaluator(network);
+        var random = new Random(4);
+        var reports = new ConcurrentQueue<QueryReport>();
+
+        await WithSession(model, Options with { QueryDone = reports.Enqueue }, async client =>
+        {
+            foreach (int fill in (int[])[-1, 0, 255, -1])
+            {
+                int[] input = [.. Enumerable.Range(0, network.Input.Shape.Size)
+                    .Select(_ => fill < 0 ? random.Next(256) : fill)];
+                InferenceResult result = await client.InferAsync(input, null, default);
+                BigInteger[] expected = plain.Run(input);
+                Assert.Equal(expected, result.Logits);
+                Assert.Equal(PlainEvaluator.Label(expected), result.Label);
+                Assert.Equal(client.Plan.Rounds, result.Rounds);
+            }
+        });
+
+        Assert.Equal(4, reports.Count);
+        AssertPredicted(model, reports);
+    }
+
+    [Fact]
+    public async Task SessionsRunSideBySide()
+    {
+        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network);
+        var plain = new PlainEvaluator(network);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(i => WithSession(model, Options, async client =>
+        {
+            int[] input = [.. Enumerable.Range(0, network.Input.Shape.Size).Select(j => (i * 50 + j) % 256)];
+            InferenceResult result = await client.InferAsync(input, null, default);
+            Assert.Equal(plain.Run(input), result.Logits);
+        })));
+    }
+
+    [Fact]
+    public async Task TwoRunsSendDifferentBytesAndGiveTheSameResult()
+    {
+        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network);
+        var transcripts = new List<HashSet<string>>();
+        for (int run = 0; run < 2; run++)
+        {
+            (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+            var tap = new Tap(client);
+            Task serving = Serve(model, Options, server);
+            await using (ClientSession session = await Open(tap))
+            {
+                await session.InferAsync(new int[network.Input.Shape.Size], null, default);
+            }
+
+            await serving;
+            transcripts.Add(tap.Ciphertexts);
+        }
+
+        // 84 equal input values, and yet no ciphertext occurs twice, in a run or between two.
+        Assert.True(transcripts[0].Count > 84);
+        Assert.Equal(transcripts[0].Count, transcripts[1].Count);
+        Assert.Empty(transcripts[0].Intersect(transcripts[1]));
+    }
+
+    [Fact]
+    public async Task ProgressReachesTheEndOfEveryStep()
+    {
+        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network);
+        var server = new Recorder();
+        var client = new Recorder();
+        int steps = 0;
+        await WithSession(model, Options with { Progress = server }, async session =>
+        {
+            steps = session.Plan.Steps.Count;
+            await session.InferAsync(new int[network.Input.Shape.Size], client, default);
+        });
+
+        foreach (Recorder recorder in (Recorder[])[server, client])
+        {
+            Assert.All(recorder.Seen.GroupBy(p => p.Step), g => Assert.Equal(g.Last().Total, g.Last().Done));
+            Assert.All(recorder.Seen, p => Assert.Equal(steps, p.Steps));
+        }
+    }
+
+    [Fact]
+    public async Task InputsThatDoNotFitAreRefusedAndTheSessionGoesOn()
+    {
+        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network);
+        await WithSession(model, Options, async session =>
+        {
+            await Refuses(() => session.InferAsync(new int[5], null, default), "takes 84");
+            var bright = new int[84];
+            bright[7] = 256;
+            await Refuses(() => session.InferAsync(bright, null, default), "Input value 7 is 256");
+            await session.InferAsync(new int[84], null, default);
+        });
+    }
+
+    [Fact]
+    public async Task AnUnknownModelIsNamed()
+    {
+        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, Options, server);
+        await Refuses(
+            () => ClientSession.OpenAsync(client, TestKeys.Key, "nest", new ClientOptions(), default),
+            "No model 'nest' here; this server has net");
+        await Assert.ThrowsAsync<PopcornException>(() => serving);
+    }
+
+    [Fact]
+    public async Task SmallKeysAreRefused()
+    {
+        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        foreach (ServerOptions strict in (ServerOptions[])
+            [Options with { MinimumKeyBits = 2048 }, Options with { KeyOptions = null }])
+        {
+            (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+            Task serving = Serve(model, strict, server);
+            await Assert.ThrowsAsync<PopcornException>(() => Open(client));
+            await Assert.ThrowsAsync<PopcornException>(() => serving);
+        }
+    }
+
+    [Fact]
+    public async Task ABoundTooLargeForTheKeyIsRefusedBeforeAnythingIsSent()
+    {
+        IntegerNetwork deep = new RandomNetworks.Builder(new Random(1), new Shape(4, 1, 1))
+            .Dense(4).Square().Dense(4).Square().Dense(4).Square().Dense(4).Square().Dense(4).Square()
+            .Dense(4).Square()
+            .Dense(2).Build();
+        using var model = new ServedModel("net", deep);
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, Options, server);
+        await Refuses(() => Open(client), "larger key");
+        await Assert.ThrowsAsync<PopcornException>(() => serving);
+    }
+
+    [Theory]
+    [InlineData("query first", "before Hello")]
+    [InlineData("nothing", "before Hello")]
+    [InlineData("version", "version 9")]
+    [InlineData("no key", "key")]
+    [InlineData("garbage key", "key")]
+    [InlineData("cut key", "key")]
+    public async Task BadBeginningsAreRefused(string beginning, string says)
+    {
+        Frame frame = beginning switch
+        {
+            "query first" => new Frame { Query = new Query() },
+            "nothing" => new Frame(),
+            "version" => new Frame { Hello = new Hello { Version = 9, Model = "net" } },
+            "no key" => new Frame { Hello = new Hello { Version = 1, Model = "net" } },
+            "garbage key" => Hello(ByteString.CopyFrom(new byte[200])),
+            _ => Hello(ByteString.CopyFrom(TestKeys.Key.PublicKey.Export().AsSpan(0, 50))),
+        };
+        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, Options, server);
+        await client.SendAsync(frame.ToByteArray(), default);
+        var error = await Assert.ThrowsAsync<PopcornException>(() => serving);
+        Assert.Contains(says, error.Message, StringComparison.OrdinalIgnoreCase);
+        Frame answer = Frame.Parser.ParseFrom(await client.ReceiveAsync(default));
+        Assert.Contains(says, answer.Failure.Message, StringComparison.OrdinalIgnoreCase);
+    }
+
+    [Fact]
+    public async Task GarbageIsRefused()
+    {
+        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, Options, server);
+        await client.SendAsync(new byte[] { 0xff, 0xff, 0xff }, default);
+        await Refuses(() => serving, "not of the Popcorn protocol");
+        await Assert.ThrowsAsync<PopcornException>(
+            async () => await client.SendAsync(new byte[WireLimits.MaxMessageBytes + 1], default));
+    }
+
+    [Fact]
+    public async Task ADifferentPlanIsRefused()
+    {
+        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, Options, server);
+        await client.SendAsync(Hello(KeyBytes()).ToByteArray(), default);
+        Frame welcome = Frame.Parser.ParseFrom(await client.ReceiveAsync(default));
+        byte[] hash = welcome.Welcome.PlanHash.ToByteArray();
+        hash[0] ^= 1;
+        await client.SendAsync(
+            new Frame { Accept = new Accept { PlanHash = ByteString.CopyFrom(hash) } }.ToByteArray(), default);
+        await Refuses(() => serving, "different plans");
+    }
+
+    [Fact]
+    public async Task AServerWithADifferentPlanIsRefused()
+    {
+        IntegerNetwork network = RandomNetworks.Squares(new Random(3));
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task<ClientSession> opening = Open(client);
+        await server.ReceiveAsync(default);
+        var welcome = new Welcome
+        {
+            Network = PublicNetworkCodec.Encode(PublicNetwork.From(network)),
+            PlanHash = ByteString.CopyFrom(new byte[32]),
+        };
+        await server.SendAsync(new Frame { Welcome = welcome }.ToByteArray(), default);
+        await Refuses(() => opening, "different plans");
+        Frame told = Frame.Parser.ParseFrom(await server.ReceiveAsync(default));
+        Assert.Equal(Frame.BodyOneofCase.Failure, told.BodyCase);
+    }
+
+    [Theory]
+    [InlineData("cut", "bytes instead of")]
+    [InlineData("empty", "bytes instead of")]
+    [InlineData("zeros", "ciphertext")]
+    [InlineData("too large", "ciphertext")]
+    [InlineData("wrong step", "was due")]
+    [InlineData("wrong item", "was due")]
+    [InlineData("leaves", "closed")]
+    public async Task BadChunksEndTheSessionAndOnlyIt(string fault, string says)
+    {
+        Func<Chunk, Chunk?> spoil = fault switch
+        {
+            "cut" => c => new Chunk(c) { Ciphertexts = ByteString.CopyFrom(c.Ciphertexts.Span[1..]) },
+            "empty" => c => new Chunk(c) { Ciphertexts = ByteString.Empty },
+            "zeros" => c => new Chunk(c) { Ciphertexts = Filled(c, 0) },
+            "too large" => c => new Chunk(c) { Ciphertexts = Filled(c, 255) },
+            "wrong step" => c => new Chunk(c) { Step = c.Step + 1 },
+            "wrong item" => c => new Chunk(c) { First = c.First + 1 },
+            _ => _ => null,
+        };
+        IntegerNetwork network = RandomNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network);
+        foreach (uint step in (uint[])[0, 2])
+        {
+            (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+            Task serving = Serve(model, Options, server);
+            await using ClientSession session = await Open(new Spoiler(client, step, spoil));
+            await Assert.ThrowsAnyAsync<PopcornException>(
+                () => session.InferAsync(new int[network.Input.Shape.Size], null, default));
+            await Refuses(() => serving, says);
+        }
+
+        await WithSession(model, Options, session =>
+            session.InferAsync(new int[network.Input.Shape.Size], null, default));
+    }
+
+    [Fact]
+    public async Task ASilentClientIsLetGo()
+    {
+        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        await using IMessageChannel open = client;
+        Task serving = Serve(model, Options with { IdleTimeout = TimeSpan.FromMilliseconds(50) }, server);
+        await Refuses(() => serving, "silent");
+    }
+
+    [Fact]
+    public async Task AServerThatShutsDownSaysSo()
+    {
+        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        using var stop = new CancellationTokenSource();
+        Task serving = new ServerSession(Models(model), Options).RunAsync(server, stop.Token);
+        await stop.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => serving);
+        await Refuses(() => Open(client), "shutting down");
+    }
+
+    /// <summary>Linear layers exactly; rounds, whose factors are random, within a tenth.</summary>
+    private static void AssertPredicted(ServedModel model, IEnumerable<QueryReport> reports)
+    {
+        var anyTimes = new KernelTimes(1, 1, 1, 1, 1);
+        Prediction predicted = Inspection.Of(model, TestKeys.Bits, anyTimes, 1).Predicted;
+        foreach (QueryReport report in reports)
+        {
+            Assert.InRange(report.Products, predicted.Products * 0.85 - 50, predicted.Products * 1.15 + 50);
+            Assert.InRange(report.BytesUp, predicted.BytesUp * 0.99 - 100, predicted.BytesUp * 1.01 + 100);
+            Assert.InRange(report.BytesDown, predicted.BytesDown * 0.99 - 100, predicted.BytesDown * 1.01 + 100);
+        }
+    }
+
+    private static async Task WithSession(ServedModel model, ServerOptions options, Func<ClientSession, Task> use)
+    {
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, options, server);
+        try
+        {
+            await using ClientSession session = await Open(client);
+            await use(session);
+        }
+        finally
+        {
+            // Where both fail, the server's error tells more.
+            await serving;
+        }
+    }
+
+    private static async Task Serve(ServedModel model, ServerOptions options, IMessageChannel channel)
+    {
+        await using (channel)
+        {
+            await Task.Run(() => new ServerSession(Models(model), options).RunAsync(channel, default));
+        }
+    }
+
+    private static Dictionary<string, ServedModel> Models(ServedModel model) => new() { [model.Name] = model };
+
+    private static Task<ClientSession> Open(IMessageChannel channel) =>
+        ClientSession.OpenAsync(channel, TestKeys.Key, "net", new ClientOptions(), default);
+
+    private static async Task Refuses(Func<Task> action, string says)
+    {
+        var error = await Assert.ThrowsAsync<PopcornException>(action);
+        Assert.Contains(says, error.Message, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain('\n', error.Message);
+    }
+
+    private static ByteString KeyBytes() => ByteString.CopyFrom(TestKeys.Key.PublicKey.Export());
+
+    private static Frame Hello(ByteString key) =>
+        new() { Hello = new Hello { Version = WireLimits.Version, Model = "net", PublicKey = key } };
+
+    private static ByteString Filled(Chunk chunk, byte value)
+    {
+        byte[] bytes = chunk.Ciphertexts.ToByteArray();
+        bytes.AsSpan(0, TestKeys.Key.PublicKey.CiphertextBytes).Fill(value);
+        return ByteString.CopyFrom(bytes);
+    }
+
+    private sealed class Recorder : IProgress<SessionProgress>
+    {
+        public List<SessionProgress> Seen { get; } = [];
+
+        public void Report(SessionProgress value) => Seen.Add(value);
+    }
+
+    /// <summary>Keeps every ciphertext that passes, in either direction.</summary>
+    private sealed class Tap(IMessageChannel inner) : IMessageChannel
+    {
+        public HashSet<string> Ciphertexts { get; } = [];
+
+        public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+        {
+            Keep(message.Span);
+            return inner.SendAsync(message, cancellationToken);
+        }
+
+        public async ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
+        {
+            byte[]? message = await inner.ReceiveAsync(cancellationToken);
+            Keep(message);
+            return message;
+        }
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+
+        private void Keep(ReadOnlySpan<byte> message)
+        {
+            foreach (byte[] c in (Frame.Parser.ParseFrom(message).Chunk?.Ciphertexts.ToByteArray() ?? [])
+                .Chunk(TestKeys.Key.PublicKey.CiphertextBytes))
+            {
+                Assert.True(Ciphertexts.Add(Convert.ToHexString(c)));
+            }
+        }
+    }
+
+    /// <summary>Spoils the client's chunks of one step.</summary>
+    private sealed class Spoiler(IMessageChannel inner, uint step, Func<Chunk, Chunk?> spoil) : IMessageChannel
+    {
+        public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+        {
+            Frame frame = Frame.Parser.ParseFrom(message.Span);
+            if (frame.BodyCase == Frame.BodyOneofCase.Chunk && frame.Chunk.Step == step)
+            {
+                Chunk? spoilt = spoil(frame.Chunk);
+                if (spoilt is null)
+                {
+                    await inner.DisposeAsync();
+                    return;
+                }
+
+                message = new Frame { Chunk = spoilt }.ToByteArray();
+            }
+
+            await inner.SendAsync(message, cancellationToken);
+        }
+
+        public ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken) =>
+            inner.ReceiveAsync(cancellationToken);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}

@@ -1,0 +1,16 @@
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Tests;
+
+/// <summary>Small keys, fast and insecure, made once for all tests.</summary>
+internal static class TestKeys
+{
+    public const int Bits = 768;
+
+    private static readonly Lazy<PaillierPrivateKey> Shared =
+        new(() => PaillierPrivateKey.Generate(Bits, Options));
+
+    public static KeyOptions Options { get; } = new() { AllowInsecureSize = true };
+
+    public static PaillierPrivateKey Key => Shared.Value;
+}

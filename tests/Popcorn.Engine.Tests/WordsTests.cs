@@ -1,0 +1,105 @@
+using System.Numerics;
+namespace Popcorn.Engine.Tests;
+
+public class WordsTests
+{
+    [Fact]
+    public void AddShiftedAgreesWithBigInteger()
+    {
+        var random = new Random(1);
+        for (int round = 0; round < 2000; round++)
+        {
+            BigInteger value = RandomNumber(random, random.Next(1, 200));
+            BigInteger start = RandomNumber(random, random.Next(1, 600));
+            int shift = random.Next(0, 500);
+            var target = new ulong[12];
+            var addend = new ulong[Words.For(200)];
+            Words.Write(start, target);
+            Words.Write(value, addend);
+
+            Words.AddShifted(target, addend, shift);
+
+            Assert.Equal(start + (value << shift), Words.Read(target));
+        }
+    }
+
+    [Fact]
+    public void AddShiftedRefusesToOverflow()
+    {
+        var target = new ulong[] { 0, ulong.MaxValue };
+        Assert.Throws<ArgumentException>(() => Words.AddShifted(target, [1], 64));
+        Assert.Throws<ArgumentException>(() => Words.AddShifted(new ulong[1], [1, 1], 0));
+        Assert.Throws<ArgumentException>(() => Words.AddShifted(new ulong[1], [2], 63));
+    }
+
+    [Fact]
+    public void SubtractAgreesWithBigInteger()
+    {
+        var random = new Random(2);
+        for (int round = 0; round < 2000; round++)
+        {
+            BigInteger start = RandomNumber(random, random.Next(1, 300));
+            var subtrahend = (UInt128)(RandomNumber(random, random.Next(1, 127)) % (start + 1));
+            var target = new ulong[6];
+            Words.Write(start, target);
+
+            Words.Subtract(target, subtrahend);
+
+            Assert.Equal(start - (BigInteger)subtrahend, Words.Read(target));
+        }
+    }
+
+    [Fact]
+    public void SubtractRefusesNegativeResults()
+    {
+        Assert.Throws<ArgumentException>(() => Words.Subtract([1, 0, 0], 2));
+        Assert.Throws<ArgumentException>(() => Words.Subtract([1], UInt128.One << 64));
+    }
+
+    [Fact]
+    public void ExtractAgreesWithShiftAndMask()
+    {
+        var random = new Random(3);
+        for (int round = 0; round < 2000; round++)
+        {
+            BigInteger value = RandomNumber(random, 512);
+            int shift = random.Next(0, 520);
+            int count = random.Next(1, 200);
+            var source = new ulong[8];
+            Words.Write(value % (BigInteger.One << 511), source);
+            var result = new ulong[Words.For(count)];
+
+            Words.Extract(source, shift, count, result);
+
+            BigInteger expected = (Words.Read(source) >> shift) & ((BigInteger.One << count) - 1);
+            Assert.Equal(expected, Words.Read(result));
+            Assert.Equal(!(Words.Read(source) >> shift).IsEven, Words.Bit(source, shift));
+        }
+    }
+
+    [Theory]
+    [InlineData("0")]
+    [InlineData("-1")]
+    [InlineData("9223372036854775807")]
+    [InlineData("-9223372036854775808")]
+    [InlineData("-340282366920938463463374607431768211456")]
+    public void TwosComplementRoundTrips(string number)
+    {
+        BigInteger value = BigInteger.Parse(number);
+        var words = new ulong[Words.CountFor([value]) + 1];
+        Words.Write(value, words);
+        BigInteger unsigned = Words.Read(words);
+        Assert.Equal(value, value.Sign < 0 ? unsigned - (BigInteger.One << (64 * words.Length)) : unsigned);
+        if (words.Length > 2)
+        {
+            Assert.Throws<ArgumentException>(() => Words.Write(value, new ulong[1]));
+        }
+    }
+
+    private static BigInteger RandomNumber(Random random, int bits)
+    {
+        var bytes = new byte[bits / 8 + 1];
+        random.NextBytes(bytes);
+        return new BigInteger(bytes, isUnsigned: true) % (BigInteger.One << bits);
+    }
+}

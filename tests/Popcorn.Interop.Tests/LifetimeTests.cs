@@ -1,0 +1,106 @@
+using System.Numerics;
+
+namespace Popcorn.Interop.Tests;
+
+/// <summary>Who may be disposed when.</summary>
+public sealed class LifetimeTests
+{
+    [Theory, ClassData(typeof(KernelData))]
+    public void BatchesAndEncryptorsOutliveTheirKeys(string kernel)
+    {
+        PaillierPrivateKey key = TestKeys.Small(kernel);
+        PaillierPublicKey copy = PaillierPublicKey.Import(key.PublicKey.Export(), TestKeys.Options(kernel));
+        var batch = new CiphertextBatch(copy, 3);
+        var sums = new CiphertextBatch(copy, 3);
+        var encryptor = new Encryptor(copy);
+        copy.Dispose();
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+
+        encryptor.Encrypt([1L, -2L, 3L], batch);
+        Evaluator.Add(batch, 0, batch, 0, sums, 0, 3);
+        encryptor.Dispose();
+        batch.Dispose();
+        using CiphertextBatch received = BatchExtensions.ImportAll(key.PublicKey, sums.Ciphertexts());
+        sums.Dispose();
+        Assert.Equal([2, -4, 6], key.Decrypt(received));
+    }
+
+    [Theory, ClassData(typeof(KernelData))]
+    public void OwnersEncryptorsAndPublicKeysOutliveThePrivateKey(string kernel)
+    {
+        PaillierPrivateKey key = PaillierPrivateKey.Generate(256, TestKeys.Options(kernel));
+        using PaillierPrivateKey copy = PaillierPrivateKey.Import(key.Export(), TestKeys.Options(kernel));
+        var encryptor = new Encryptor(key);
+        key.Dispose();
+        using CiphertextBatch batch = encryptor.Encrypt(17, -18);
+        encryptor.Dispose();
+        Assert.Equal(
+            [17, -18], copy.Decrypt(BatchExtensions.ImportAll(copy.PublicKey, batch.Ciphertexts())));
+        Assert.Throws<ObjectDisposedException>(key.Export);
+        Assert.Throws<ObjectDisposedException>(() => new Encryptor(key));
+        Assert.Throws<ObjectDisposedException>(() => key.Decrypt(batch));
+    }
+
+    [Theory, ClassData(typeof(KernelData))]
+    public void DisposedObjectsSaySo(string kernel)
+    {
+        PaillierPrivateKey key = TestKeys.Small(kernel);
+        var batch = new CiphertextBatch(key.PublicKey, 1);
+        var encryptor = new Encryptor(key.PublicKey);
+        var program = new ProductProgram([], 1, 0, [0]);
+        using var other = new CiphertextBatch(key.PublicKey, 1);
+        using var target = new CiphertextBatch(key.PublicKey, 1);
+        batch.Dispose();
+        batch.Dispose();
+        program.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => encryptor.Encrypt([1L], batch));
+        Assert.Throws<ObjectDisposedException>(() => Evaluator.Add(other, 0, batch, 0, other, 0, 1));
+        Assert.Throws<ObjectDisposedException>(
+            () => Evaluator.Combine([other, batch], [new Term(1, 0, 0, 0)], [0, 1], target));
+        Assert.Throws<ObjectDisposedException>(() => Evaluator.Run(program, other, [0], target, [0], 1));
+        encryptor.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => encryptor.Encrypt([1L], other));
+    }
+
+    [Theory, ClassData(typeof(KernelData))]
+    public void PooledBatchesAreRecycled(string kernel)
+    {
+        PaillierPrivateKey key = TestKeys.Small(kernel);
+        using var pool = new CiphertextBatchPool(key.PublicKey);
+        using var encryptor = new Encryptor(key);
+        CiphertextBatch first = pool.Rent(2);
+        encryptor.Encrypt([5L, 6L], first);
+        BigInteger[] ciphertexts = first.Ciphertexts();
+        first.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => first.Ciphertexts());
+
+        using CiphertextBatch otherSize = pool.Rent(3);
+        Assert.Equal(3, otherSize.Count);
+        CiphertextBatch second = pool.Rent(2);
+        Assert.Equal(ciphertexts, second.Ciphertexts());
+        first.Dispose();
+        Assert.Equal(ciphertexts, second.Ciphertexts());
+
+        pool.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => pool.Rent(2));
+        Assert.Equal([5, 6], key.Decrypt(second));
+        second.Dispose();
+    }
+
+    [Theory, ClassData(typeof(KernelData))]
+    public void ManyBatchesComeAndGo(string kernel)
+    {
+        PaillierPublicKey key = TestKeys.Small(kernel).PublicKey;
+        Parallel.For(0, 200, i =>
+        {
+            using var batch = new CiphertextBatch(key, 1 + (i % 7));
+            using var copy = new CiphertextBatch(key, batch.Count);
+            copy.Gather(batch, [.. Enumerable.Range(0, batch.Count)]);
+        });
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+        using var last = new CiphertextBatch(key, 1);
+        Assert.Equal([1], last.Ciphertexts());
+    }
+}
