@@ -60,11 +60,9 @@ internal sealed record Constant(int[] Dims, double[] Values)
     public double Single => Values.Length == 1 ? Values[0] : throw new Refusal("a single constant was expected");
 
     /// <summary>Its elements as integers: a shape, or axes.</summary>
-    public long[] Integers()
-    {
-        return Array.ConvertAll(
-            Values, v => double.IsInteger(v) && Math.Abs(v) < 1L << 53 ? (long)v : throw new Refusal($"{v} is no integer"));
-    }
+    public long[] Integers() => Array.ConvertAll(Values, v => double.IsInteger(v) && Math.Abs(v) < 1L << 53
+        ? (long)v
+        : throw new Refusal($"{v} is no integer"));
 
     private static double[] ReadRaw(TensorProto tensor)
     {

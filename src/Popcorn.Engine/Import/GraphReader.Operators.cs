@@ -107,7 +107,8 @@ internal sealed partial class GraphReader
             || matrix.Values.Length == 0)
         {
             throw new Refusal(
-                $"its weights are {Signal.Describe(matrix.Dims)} and it reads {features} features; the file is damaged");
+                $"its weights are {Signal.Describe(matrix.Dims)} and it reads {features} features; the file is "
+                + "damaged");
         }
 
         if (transposed)
@@ -248,8 +249,8 @@ internal sealed partial class GraphReader
     }
 
     /// <summary>
-    /// A constant as it meets a signal by ONNX's rules of broadcasting: one number for each channel where it is the same
-    /// over every plane, else one for each element.
+    /// A constant as it meets a signal by ONNX's rules of broadcasting: one number for each channel where it is the
+    /// same over every plane, else one for each element.
     /// </summary>
     private double[] Spread(Constant constant, Signal x)
     {
@@ -303,8 +304,8 @@ internal sealed partial class GraphReader
             if (side != 1 && !fits)
             {
                 throw new Refusal(
-                    $"its constant of {Signal.Describe(constant.Dims)} does not fit {Signal.Describe(dims)}; use one for "
-                    + "each channel or one for all");
+                    $"its constant of {Signal.Describe(constant.Dims)} does not fit {Signal.Describe(dims)}; use one "
+                    + "for each channel or one for all");
             }
 
             if (side != 1)
@@ -340,8 +341,8 @@ internal sealed partial class GraphReader
         if (!whole)
         {
             throw new Refusal(
-                "some of its windows cover fewer elements than others (padding that does not count, or ceil_mode); use a "
-                + "pool whose windows are all whole, or count_include_pad = 1");
+                "some of its windows cover fewer elements than others (padding that does not count, or ceil_mode); use "
+                + "a pool whose windows are all whole, or count_include_pad = 1");
         }
 
         return x.Plane(AveragePool(node.Name, x.Node, window.Window));
@@ -376,14 +377,16 @@ internal sealed partial class GraphReader
             throw new Refusal("it does not run over all classes; remove it, for the scores rank alike without it");
         }
 
-        _report?.Invoke($"{node.Operator} '{node.Name}' was dropped: the ranking of the classes is the same without it.");
+        _report?.Invoke(
+            $"{node.Operator} '{node.Name}' was dropped: the ranking of the classes is the same without it.");
         return x with { IsProbability = true };
     }
 
     private static Signal Reshape(OnnxNode node, object[] inputs)
     {
         Signal x = SignalAt(inputs, 0);
-        return x.Reshaped(ConstantFolding.NewDims(node, x.Dims, inputs.Length > 1 ? inputs[1] as Constant : null, hasBatch: true));
+        var argument = inputs.Length > 1 ? inputs[1] as Constant : null;
+        return x.Reshaped(ConstantFolding.NewDims(node, x.Dims, argument, hasBatch: true));
     }
 
     private static Window Whole(Shape shape)
@@ -396,14 +399,15 @@ internal sealed partial class GraphReader
     {
         if (!Array.TrueForAll(values, double.IsFinite))
         {
-            throw new Refusal("its weights or constants hold a value that is no finite number; train or export it again");
+            throw new Refusal("its weights or constants hold a value that is no finite number; export it again");
         }
     }
 
     private static Signal SignalAt(object[] inputs, int index) => index >= inputs.Length || inputs[index] == Absent
         ? throw Missing(index)
         : inputs[index] as Signal
-            ?? throw new Refusal($"its input {index + 1} is constant; the value that depends on the image must stand there");
+            ?? throw new Refusal(
+                $"its input {index + 1} is constant; the value that depends on the image must stand there");
 
     private static Constant ConstantAt(object[] inputs, int index) => index >= inputs.Length || inputs[index] == Absent
         ? throw Missing(index)

@@ -94,7 +94,7 @@ public static class NetworkValidator
         }
     }
 
-    /// <summary>Number of weights (before it is known to be sane) of a linear layer whose window is valid and whose groups divide its channels.</summary>
+    /// <summary>Number of weights, before it is known to be sane, of a layer with a valid window and groups.</summary>
     internal static Int128 WeightCount(Shape output, Shape source, Window window, int groups) =>
         (Int128)output.Channels * (source.Channels / groups) * window.Taps;
 
@@ -106,7 +106,8 @@ public static class NetworkValidator
             $"its output shape {output} is not its window's, {window.OutputHeight}x{window.OutputWidth}");
     }
 
-    private static string Printable(string name) => string.Concat(name.Take(MaxNameLength).Where(c => !char.IsControl(c)));
+    private static string Printable(string name) =>
+        string.Concat(name.Take(MaxNameLength).Where(c => !char.IsControl(c)));
 
     private static void Require(bool condition, string finding)
     {

@@ -54,7 +54,8 @@ public sealed class ImageSourcesTests : IDisposable
     {
         string path = _folder.Write("images", TwoImages);
         string three = _folder.Write("labels", [0, 0, 8, 1, 0, 0, 0, 3, 7, 3, 1]);
-        Assert.Contains("3 labels for 2", Assert.Throws<PopcornException>(() => ImageSources.Open(path, three)).Message);
+        string message = Assert.Throws<PopcornException>(() => ImageSources.Open(path, three)).Message;
+        Assert.Contains("3 labels for 2", message);
         Assert.Throws<PopcornException>(() => ImageSources.Open(path, path));
     }
 
@@ -209,8 +210,11 @@ public sealed class ImageSourcesTests : IDisposable
 
     private static byte[] Npy(string type, string sides, byte[] data, byte version = 1, string fortran = "False")
     {
-        byte[] header = Encoding.ASCII.GetBytes($"{{'descr': '{type}', 'fortran_order': {fortran}, 'shape': {sides}, }}\n");
-        byte[] length = version == 1 ? BitConverter.GetBytes((ushort)header.Length) : BitConverter.GetBytes(header.Length);
+        byte[] header = Encoding.ASCII.GetBytes(
+            $"{{'descr': '{type}', 'fortran_order': {fortran}, 'shape': {sides}, }}\n");
+        byte[] length = version == 1
+            ? BitConverter.GetBytes((ushort)header.Length)
+            : BitConverter.GetBytes(header.Length);
         return [0x93, .. "NUMPY"u8, version, 0, .. length, .. header, .. data];
     }
 

@@ -51,7 +51,8 @@ internal static class PngWriter
             0x89, .. "PNG\r\n"u8, 0x1a, 0x0a,
             .. Chunk("IHDR", header), .. Chunk("tEXt", "a\0b"u8.ToArray()),
             .. palette.Length > 0 ? Chunk("PLTE", palette) : [],
-            .. Chunk("IDAT", data[..(data.Length / 2)]), .. Chunk("IDAT", data[(data.Length / 2)..]), .. Chunk("IEND", []),
+            .. Chunk("IDAT", data[..(data.Length / 2)]), .. Chunk("IDAT", data[(data.Length / 2)..]),
+            .. Chunk("IEND", []),
         ];
     }
 

@@ -55,7 +55,10 @@ public class RefusalTests
                 "AveragePool", X, ("kernel_shape", new[] { 3, 3 }), ("strides", new[] { 2, 2 }), ("ceil_mode", 1),
                 ("count_include_pad", 1))
         },
-        { "wholly in the padding", o => o.Node("MaxPool", X, ("kernel_shape", new[] { 1, 1 }), ("pads", new[] { 1, 0, 0, 0 })) },
+        {
+            "wholly in the padding",
+            o => o.Node("MaxPool", X, ("kernel_shape", new[] { 1, 1 }), ("pads", new[] { 1, 0, 0, 0 }))
+        },
         { "kernel_shape", o => o.Node("MaxPool", X, ("kernel_shape", new[] { 2 })) },
         { "kernel_shape", o => o.Node("MaxPool", X) },
         { "all classes", o => o.Node("Softmax", X) },

@@ -9,14 +9,14 @@ using Xunit.Abstractions;
 
 namespace Popcorn.Engine.Tests.Import;
 
-/// <summary>Real networks, imported with 8-bit weights, against the accuracy of their floating-point originals.</summary>
+/// <summary>Real networks, imported with 8-bit weights, against their floating-point originals.</summary>
 public class SharedNetworkTests(ITestOutputHelper output)
 {
     private const string MnistImages = "data/mnist/t10k-images-idx3-ubyte.gz";
     private const string MnistLabels = "data/mnist/t10k-labels-idx1-ubyte.gz";
     private const string CifarImages = "data/cifar10/test_batch.bin.gz";
 
-    /// <summary>Right answers of the floating-point networks among the first 1,000, counted with the reference.</summary>
+    /// <summary>Right answers of the floating-point networks among the first 1,000, by the reference.</summary>
     [SharedTheory]
     [InlineData("mnist-a-secureml", 984)]
     [InlineData("mnist-b-cryptonets", 982)]
