@@ -93,6 +93,23 @@ static int32_t digit_of(const pc_fixed_base *fixed, const uint8_t *exponent, int
     return (int32_t)((value >> (bit % 8)) & ((1U << bits) - 1));
 }
 
+/* The entries that the lanes need at one window. They come from all over a large table: their way is long. */
+static void find_factors(const pc_fixed_base *fixed, const mp_limb_t **factors, const uint8_t *exponents,
+                         int32_t exponent_bytes, int32_t used, int32_t window)
+{
+    const pc_modulus *modulus = fixed->modulus;
+    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
+        const uint8_t *exponent = exponents + (int64_t)i * exponent_bytes;
+        factors[i] = modulus->one;
+        if (i < used) {
+            factors[i] = entry(fixed, window, digit_of(fixed, exponent, exponent_bytes, window));
+            for (int32_t word = 0; word < modulus->number_words; word += PC_NUMBER_ALIGNMENT_WORDS) {
+                __builtin_prefetch(factors[i] + word);
+            }
+        }
+    }
+}
+
 void pc_fixed_base_power(const pc_fixed_base *fixed, mp_limb_t *group, const uint8_t *exponents,
                          int32_t exponent_bytes, int32_t used)
 {
@@ -100,18 +117,18 @@ void pc_fixed_base_power(const pc_fixed_base *fixed, mp_limb_t *group, const uin
     const pc_kernel *kernel = modulus->kernel;
     const mp_limb_t *factors[PC_MAX_LANES];
     pc_group factor;
-    for (int32_t j = 0; j < fixed->windows; j++) {
-        for (int32_t i = 0; i < kernel->lanes; i++) {
-            const uint8_t *exponent = exponents + (int64_t)i * exponent_bytes;
-            factors[i] = i < used ? entry(fixed, j, digit_of(fixed, exponent, exponent_bytes, j)) : modulus->one;
-        }
-        if (j == 0) {
-            kernel->gather(modulus, group, factors);
-        } else {
-            kernel->gather(modulus, factor.words, factors);
-            kernel->multiply(modulus, group, group, factor.words);
-        }
+    find_factors(fixed, factors, exponents, exponent_bytes, used, 0);
+    kernel->gather(modulus, group, factors);
+    if (fixed->windows > 1) {
+        find_factors(fixed, factors, exponents, exponent_bytes, used, 1);
     }
-    pc_wipe(&factor, (size_t)pc_group_words(modulus) * sizeof(mp_limb_t));
+    for (int32_t j = 1; j < fixed->windows; j++) {
+        kernel->gather(modulus, factor.words, factors);
+        if (j + 1 < fixed->windows) {
+            find_factors(fixed, factors, exponents, exponent_bytes, used, j + 1); /* on their way during the product */
+        }
+        kernel->multiply(modulus, group, group, factor.words);
+    }
+    pc_wipe(&factor, pc_group_words(modulus) * sizeof(mp_limb_t));
     pc_wipe(factors, sizeof factors);
 }

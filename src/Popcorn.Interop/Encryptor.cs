@@ -24,7 +24,7 @@ public sealed unsafe class Encryptor : IDisposable
     {
     }
 
-    /// <summary>For the key's owner: works modulo p² and q², some four times faster. Its tables are secret.</summary>
+    /// <summary>For the key's owner: works modulo p² and q² and joins by CRT. Its tables are secret.</summary>
     /// <param name="owner">The private key; it may be disposed before the encryptor.</param>
     /// <param name="options">Exponent length and table size.</param>
     /// <exception cref="PaillierException">No memory, or a window out of range.</exception>

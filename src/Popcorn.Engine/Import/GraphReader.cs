@@ -17,6 +17,7 @@ internal sealed partial class GraphReader
     private readonly GraphProto _graph;
     private readonly Action<string>? _report;
     private readonly List<string> _findings = [];
+    private bool _hasUnknownOperator;
 
     /// <summary>
     /// Every name that is known: a <see cref="Signal"/>, a <see cref="Constant"/>, or null for what depends on a node
@@ -38,13 +39,17 @@ internal sealed partial class GraphReader
         FloatNode? output = reader.Read();
         return output is not null && reader._findings.Count == 0
             ? output
-            : throw new PopcornException(Describe(reader._findings));
+            : throw new PopcornException(reader.Describe());
     }
 
-    private static string Describe(List<string> findings) => findings is [string single]
-        ? $"This network cannot be imported: {single}."
-        : $"This network cannot be imported ({findings.Count} findings):\n"
-            + string.Join('\n', findings.Select(f => $"- {f}."));
+    private string Describe()
+    {
+        string hint = _hasUnknownOperator ? $" Rewrite the network with {SupportedOperators}." : "";
+        return _findings is [string single]
+            ? $"This network cannot be imported: {single}.{hint}"
+            : $"This network cannot be imported ({_findings.Count} findings):\n"
+                + string.Join('\n', _findings.Select(f => $"- {f}.")) + (hint.Length > 0 ? "\n" + hint.TrimStart() : "");
+    }
 
     private FloatNode? Read()
     {
@@ -137,8 +142,8 @@ internal sealed partial class GraphReader
         if (domain is not ("" or "ai.onnx") || !IsSupported(node.Operator))
         {
             string qualified = domain is "" or "ai.onnx" ? node.Operator : $"{domain}.{node.Operator}";
-            throw new Refusal(
-                $"the operator {qualified} is not supported; rewrite the network with {SupportedOperators}");
+            _hasUnknownOperator = true;
+            throw new Refusal($"the operator {qualified} is not supported");
         }
 
         var inputs = new object?[node.Inputs.Count];

@@ -1,4 +1,3 @@
-using Popcorn.Engine.Planning;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Linear;

@@ -34,8 +34,9 @@ public sealed record KernelTimes(double Product, double Rerandomise, double Encr
             Product: Time(n => Evaluator.Add(batch, 0, other, 0, other, 0, n, one)),
             Rerandomise: Time(n => publicEncryptor.Rerandomize(other, 0, n, one)),
             EncryptOwner: Time(n => ownerEncryptor.EncryptZero(other, 0, n, one)),
-            Decrypt: Time(n => decryptor.Decrypt(other, 0, n, words, one)),
-            Import: Time(n => batch.Import(bytes, 0, n, one)));
+            Decrypt: Time(n => decryptor.Decrypt(
+                other, 0, n, words.AsSpan(0, n * key.PublicKey.PlaintextWords), one)),
+            Import: Time(n => batch.Import(bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), 0, n, one)));
 
         static double Time(Action<int> operation)
         {

@@ -1,7 +1,7 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 
-namespace Popcorn.Engine.Planning;
+namespace Popcorn.Engine;
 
 /// <summary>
 /// Integers as little-endian 64-bit words, the form in which plaintexts and exponents cross into the native library.

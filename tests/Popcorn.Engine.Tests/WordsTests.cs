@@ -1,7 +1,5 @@
 using System.Numerics;
-using Popcorn.Engine.Planning;
-
-namespace Popcorn.Engine.Tests.Planning;
+namespace Popcorn.Engine.Tests;
 
 public class WordsTests
 {

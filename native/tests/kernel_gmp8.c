@@ -1,0 +1,142 @@
+/*
+ * A kernel for tests: eight residues in eight lanes, lane-interleaved like a vector kernel's, each computed by the
+ * portable kernel. Numbers at rest are longer than the portable kernel's, so that no algorithm can take their size for
+ * granted.
+ */
+#include "../src/kernels/kernel.h"
+
+#include <string.h>
+
+#define LANES 8
+#define EXTRA_WORDS 5
+#define SCALAR_STATE_BYTES 4096 /* no less than the portable kernel's */
+
+extern const pc_kernel pc_kernel_gmp;
+extern const pc_kernel pc_kernel_gmp8;
+
+static pc_modulus *scalar_of(const pc_modulus *modulus)
+{
+    return (pc_modulus *)(void *)modulus->state;
+}
+
+static bool available(void)
+{
+    return pc_kernel_gmp.available();
+}
+
+static int32_t number_words(int32_t limbs)
+{
+    return 2 * limbs + EXTRA_WORDS;
+}
+
+static void setup(pc_modulus *modulus)
+{
+    pc_modulus *scalar = scalar_of(modulus);
+    scalar->kernel = &pc_kernel_gmp;
+    scalar->limbs = modulus->limbs;
+    scalar->number_words = modulus->number_words;
+    scalar->secret = modulus->secret;
+    memcpy(scalar->m, modulus->m, sizeof scalar->m);
+    pc_kernel_gmp.setup(scalar);
+}
+
+static void load(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *group, int lane)
+{
+    for (int32_t i = 0; i < 2 * modulus->limbs; i++) {
+        r[i] = group[i * LANES + lane];
+    }
+}
+
+static void store(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *a, int lane)
+{
+    for (int32_t i = 0; i < 2 * modulus->limbs; i++) {
+        group[i * LANES + lane] = a[i];
+    }
+}
+
+static void gather(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *const *numbers)
+{
+    for (int lane = 0; lane < LANES; lane++) {
+        store(modulus, group, numbers[lane], lane);
+    }
+}
+
+static void scatter(const pc_modulus *modulus, mp_limb_t *const *numbers, const mp_limb_t *group)
+{
+    for (int lane = 0; lane < LANES; lane++) {
+        if (numbers[lane] != NULL) {
+            load(modulus, numbers[lane], group, lane);
+        }
+    }
+}
+
+static void enter(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *standard)
+{
+    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    for (int lane = 0; lane < LANES; lane++) {
+        pc_kernel_gmp.enter(scalar_of(modulus), number, standard + (ptrdiff_t)lane * 2 * modulus->limbs);
+        store(modulus, group, number, lane);
+    }
+}
+
+static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_t *group)
+{
+    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    for (int lane = 0; lane < LANES; lane++) {
+        load(modulus, number, group, lane);
+        pc_kernel_gmp.leave(scalar_of(modulus), standard + (ptrdiff_t)lane * 2 * modulus->limbs, number);
+    }
+}
+
+static void multiply(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
+{
+    mp_limb_t left[PC_MAX_NUMBER_WORDS], right[PC_MAX_NUMBER_WORDS];
+    for (int lane = 0; lane < LANES; lane++) {
+        load(modulus, left, a, lane);
+        load(modulus, right, b, lane);
+        pc_kernel_gmp.multiply(scalar_of(modulus), left, left, right);
+        store(modulus, r, left, lane);
+    }
+}
+
+static void square(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a)
+{
+    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    for (int lane = 0; lane < LANES; lane++) {
+        load(modulus, number, a, lane);
+        pc_kernel_gmp.square(scalar_of(modulus), number, number);
+        store(modulus, r, number, lane);
+    }
+}
+
+static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *k)
+{
+    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    for (int lane = 0; lane < LANES; lane++) {
+        load(modulus, number, a, lane);
+        pc_kernel_gmp.add_plain(scalar_of(modulus), number, number, k + (ptrdiff_t)lane * modulus->limbs);
+        store(modulus, r, number, lane);
+    }
+}
+
+static void select_entry(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index)
+{
+    mpn_sec_tabselect(r, table, (mp_size_t)pc_group_words(modulus), count, index);
+}
+
+const pc_kernel pc_kernel_gmp8 = {
+    .name = "gmp8",
+    .lanes = LANES,
+    .state_bytes = sizeof(pc_modulus) + SCALAR_STATE_BYTES,
+    .available = available,
+    .number_words = number_words,
+    .setup = setup,
+    .gather = gather,
+    .scatter = scatter,
+    .enter = enter,
+    .leave = leave,
+    .multiply = multiply,
+    .square = square,
+    .add_plain = add_plain,
+    .select = select_entry,
+};

@@ -1,0 +1,294 @@
+/* Every kernel's table against plain integers modulo m^2. The only tests that look inside the library. */
+#include "support.h"
+
+#include "../src/kernels/kernel.h"
+#include "../src/memory.h"
+
+typedef struct lanes_of_integers {
+    mpz_t lane[PC_MAX_LANES];
+} lanes_of_integers;
+
+static void init(lanes_of_integers *x)
+{
+    for (int i = 0; i < PC_MAX_LANES; i++) {
+        mpz_init(x->lane[i]);
+    }
+}
+
+static void clear(lanes_of_integers *x)
+{
+    for (int i = 0; i < PC_MAX_LANES; i++) {
+        mpz_clear(x->lane[i]);
+    }
+}
+
+static void export_limbs(mp_limb_t *r, int32_t limbs, const mpz_t a)
+{
+    bytes_from_integer(r, (size_t)limbs * sizeof *r, a);
+}
+
+/* Lanes with random or adversarial halves, in the kernel's form and as integers. */
+static void draw(const pc_modulus *modulus, const mpz_t m, mp_limb_t *group, lanes_of_integers *x)
+{
+    pc_standard standard;
+    mpz_t a, b;
+    mpz_inits(a, b, NULL);
+    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
+        adversarial_integer(a, m);
+        adversarial_integer(b, m);
+        export_limbs(standard.limbs + i * 2 * modulus->limbs, modulus->limbs, a);
+        export_limbs(standard.limbs + i * 2 * modulus->limbs + modulus->limbs, modulus->limbs, b);
+        mpz_mul(x->lane[i], b, m);
+        mpz_add(x->lane[i], x->lane[i], a);
+    }
+    modulus->kernel->enter(modulus, group, standard.limbs);
+    mpz_clears(a, b, NULL);
+}
+
+/* Are the lanes these integers, in standard form with both halves below m? */
+static bool holds(const pc_modulus *modulus, const mpz_t m, const mp_limb_t *group, const lanes_of_integers *x)
+{
+    pc_standard standard;
+    modulus->kernel->leave(modulus, standard.limbs, group);
+    mpz_t a, b;
+    mpz_inits(a, b, NULL);
+    bool same = true;
+    size_t half = (size_t)modulus->limbs * sizeof(mp_limb_t);
+    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
+        const mp_limb_t *lane = standard.limbs + i * 2 * modulus->limbs;
+        integer_from_bytes(a, lane, half);
+        integer_from_bytes(b, lane + modulus->limbs, half);
+        same = same && mpz_cmp(a, m) < 0 && mpz_cmp(b, m) < 0;
+        mpz_addmul(a, b, m);
+        same = same && mpz_cmp(a, x->lane[i]) == 0;
+    }
+    mpz_clears(a, b, NULL);
+    return same;
+}
+
+static void test_operations(const pc_modulus *modulus, const mpz_t m)
+{
+    const pc_kernel *kernel = modulus->kernel;
+    pc_group a, b, r;
+    mp_limb_t k[PC_MAX_LANES * PC_MAX_LIMBS];
+    lanes_of_integers x, y, z;
+    mpz_t m_squared, plain;
+    init(&x), init(&y), init(&z);
+    mpz_inits(m_squared, plain, NULL);
+    mpz_mul(m_squared, m, m);
+
+    draw(modulus, m, a.words, &x);
+    draw(modulus, m, b.words, &y);
+    CHECK(holds(modulus, m, a.words, &x));
+
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        mpz_mul(z.lane[i], x.lane[i], y.lane[i]);
+        mpz_mod(z.lane[i], z.lane[i], m_squared);
+    }
+    kernel->multiply(modulus, r.words, a.words, b.words);
+    CHECK(holds(modulus, m, r.words, &z));
+    r = a;
+    kernel->multiply(modulus, r.words, r.words, b.words);
+    CHECK(holds(modulus, m, r.words, &z));
+    r = b;
+    kernel->multiply(modulus, r.words, a.words, r.words);
+    CHECK(holds(modulus, m, r.words, &z));
+
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        mpz_mul(z.lane[i], x.lane[i], x.lane[i]);
+        mpz_mod(z.lane[i], z.lane[i], m_squared);
+    }
+    kernel->square(modulus, r.words, a.words);
+    CHECK(holds(modulus, m, r.words, &z));
+    r = a;
+    kernel->square(modulus, r.words, r.words);
+    CHECK(holds(modulus, m, r.words, &z));
+    r = a;
+    kernel->multiply(modulus, r.words, r.words, r.words);
+    CHECK(holds(modulus, m, r.words, &z));
+
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        adversarial_integer(plain, m);
+        export_limbs(k + i * modulus->limbs, modulus->limbs, plain);
+        mpz_mul(plain, plain, m);
+        mpz_add_ui(plain, plain, 1);
+        mpz_mul(z.lane[i], x.lane[i], plain);
+        mpz_mod(z.lane[i], z.lane[i], m_squared);
+    }
+    kernel->add_plain(modulus, r.words, a.words, k);
+    CHECK(holds(modulus, m, r.words, &z));
+    kernel->add_plain(modulus, a.words, a.words, k);
+    CHECK(holds(modulus, m, a.words, &z));
+
+    clear(&x), clear(&y), clear(&z);
+    mpz_clears(m_squared, plain, NULL);
+}
+
+/* A long chain: forms that are not reduced completely must not grow. */
+static void test_chain(const pc_modulus *modulus, const mpz_t m)
+{
+    const pc_kernel *kernel = modulus->kernel;
+    pc_group a, b;
+    lanes_of_integers x, y;
+    mpz_t m_squared;
+    init(&x), init(&y);
+    mpz_init(m_squared);
+    mpz_mul(m_squared, m, m);
+    draw(modulus, m, a.words, &x);
+    draw(modulus, m, b.words, &y);
+    for (int step = 0; step < 20; step++) {
+        kernel->square(modulus, a.words, a.words);
+        kernel->multiply(modulus, a.words, a.words, b.words);
+        kernel->multiply(modulus, b.words, a.words, b.words);
+        for (int32_t i = 0; i < kernel->lanes; i++) {
+            mpz_mul(x.lane[i], x.lane[i], x.lane[i]);
+            mpz_mul(x.lane[i], x.lane[i], y.lane[i]);
+            mpz_mod(x.lane[i], x.lane[i], m_squared);
+            mpz_mul(y.lane[i], x.lane[i], y.lane[i]);
+            mpz_mod(y.lane[i], y.lane[i], m_squared);
+        }
+    }
+    CHECK(holds(modulus, m, a.words, &x));
+    CHECK(holds(modulus, m, b.words, &y));
+    clear(&x), clear(&y);
+    mpz_clear(m_squared);
+}
+
+#define TABLE_ENTRIES 9
+
+static void test_moves(const pc_modulus *modulus, const mpz_t m)
+{
+    const pc_kernel *kernel = modulus->kernel;
+    size_t words = pc_group_words(modulus);
+    mp_limb_t *table = pc_allocate_zeroed(TABLE_ENTRIES * words * sizeof *table);
+    mp_limb_t *numbers = pc_allocate_zeroed((size_t)kernel->lanes * words * sizeof *numbers);
+    lanes_of_integers x[TABLE_ENTRIES], expected;
+    pc_group r;
+    init(&expected);
+    for (int32_t i = 0; i < TABLE_ENTRIES; i++) {
+        init(&x[i]);
+        draw(modulus, m, table + (size_t)i * words, &x[i]);
+    }
+    for (int32_t i = 0; i < TABLE_ENTRIES; i++) {
+        kernel->select(modulus, r.words, table, TABLE_ENTRIES, i);
+        CHECK(holds(modulus, m, r.words, &x[i]));
+    }
+
+    /* Lanes scattered in reverse order, one dropped, and gathered from one and the same number where spare. */
+    mp_limb_t *targets[PC_MAX_LANES];
+    const mp_limb_t *sources[PC_MAX_LANES];
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        targets[i] = numbers + (kernel->lanes - 1 - i) * modulus->number_words;
+        sources[i] = i % 3 == 2 ? modulus->one : targets[i];
+        mpz_set(expected.lane[i], x[0].lane[i]);
+        if (i % 3 == 2) {
+            targets[i] = NULL;
+            mpz_set_ui(expected.lane[i], 1);
+        }
+    }
+    kernel->scatter(modulus, targets, table);
+    kernel->gather(modulus, r.words, sources);
+    CHECK(holds(modulus, m, r.words, &expected));
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        const mp_limb_t *dropped = numbers + (kernel->lanes - 1 - i) * modulus->number_words;
+        CHECK(targets[i] != NULL || mpn_zero_p(dropped, modulus->number_words));
+    }
+
+    for (int32_t i = 0; i < TABLE_ENTRIES; i++) {
+        clear(&x[i]);
+    }
+    clear(&expected);
+    pc_release(table);
+    pc_release(numbers);
+}
+
+static void test_modulus(const pc_kernel *kernel, const mpz_t m, int repeats)
+{
+    mp_limb_t limbs[PC_MAX_LIMBS];
+    int32_t count = (int32_t)mpz_size(m);
+    export_limbs(limbs, count, m);
+    for (int secret = 0; secret < 2; secret++) {
+        pc_modulus *modulus = pc_modulus_create(kernel, limbs, count, secret == 1);
+        CHECK(modulus != NULL && modulus->number_words % PC_NUMBER_ALIGNMENT_WORDS == 0);
+        CHECK(modulus != NULL && modulus->number_words <= PC_MAX_NUMBER_WORDS);
+        for (int i = 0; i < repeats; i++) {
+            test_operations(modulus, m);
+        }
+        test_chain(modulus, m);
+        test_moves(modulus, m);
+        pc_modulus_free(modulus);
+    }
+}
+
+/* Every product modulo 3^2, 5^2, ... 15^2. */
+static void test_tiny_moduli(const pc_kernel *kernel)
+{
+    for (mp_limb_t m = 3; m < 16; m += 2) {
+        pc_modulus *modulus = pc_modulus_create(kernel, &m, 1, false);
+        int wrong = 0;
+        for (mp_limb_t x = 0; x < m * m; x++) {
+            for (mp_limb_t y = 0; y < m * m; y++) {
+                pc_standard standard;
+                pc_group a, b;
+                for (int32_t i = 0; i < kernel->lanes; i++) {
+                    standard.limbs[2 * i] = x % m;
+                    standard.limbs[2 * i + 1] = x / m;
+                }
+                kernel->enter(modulus, a.words, standard.limbs);
+                for (int32_t i = 0; i < kernel->lanes; i++) {
+                    standard.limbs[2 * i] = y % m;
+                    standard.limbs[2 * i + 1] = y / m;
+                }
+                kernel->enter(modulus, b.words, standard.limbs);
+                kernel->multiply(modulus, a.words, a.words, b.words);
+                kernel->leave(modulus, standard.limbs, a.words);
+                for (int32_t i = 0; i < kernel->lanes; i++) {
+                    mp_limb_t product = x * y % (m * m);
+                    wrong += standard.limbs[2 * i] != product % m || standard.limbs[2 * i + 1] != product / m;
+                }
+            }
+        }
+        CHECK(wrong == 0);
+        pc_modulus_free(modulus);
+    }
+}
+
+int main(void)
+{
+    static const int32_t limb_counts[] = {1, 2, 3, 4, 7, 8, 16, 17, 31, 32, 48, 63, 64};
+    mpz_t m;
+    mpz_init(m);
+    for (int32_t i = 0; i < pc_kernel_count(); i++) {
+        const pc_kernel *kernel = pc_kernel_at(i);
+        test_tiny_moduli(kernel);
+        for (size_t j = 0; j < sizeof limb_counts / sizeof limb_counts[0]; j++) {
+            mp_bitcnt_t bits = (mp_bitcnt_t)limb_counts[j] * 64;
+            mpz_set_ui(m, 0); /* all ones: the largest modulus */
+            mpz_setbit(m, bits);
+            mpz_sub_ui(m, m, 1);
+            test_modulus(kernel, m, 8);
+            mpz_tdiv_q_2exp(m, m, 1); /* all ones, one bit short of a limb */
+            test_modulus(kernel, m, 4);
+            mpz_set_ui(m, 1); /* one bit into the top limb */
+            mpz_setbit(m, bits - 63);
+            test_modulus(kernel, m, 4);
+            mpz_set_ui(m, 1); /* the smallest of full length */
+            mpz_setbit(m, bits - 1);
+            test_modulus(kernel, m, 4);
+            for (int repeat = 0; repeat < 3; repeat++) {
+                mpz_t bound;
+                mpz_init_set_ui(bound, 0);
+                mpz_setbit(bound, bits);
+                random_integer(m, bound);
+                mpz_setbit(m, bits - 1 - random_word() % 63);
+                mpz_setbit(m, 0);
+                if (mpz_size(m) == (size_t)limb_counts[j] && mpz_cmp_ui(m, 3) >= 0) {
+                    test_modulus(kernel, m, 4);
+                }
+                mpz_clear(bound);
+            }
+        }
+    }
+    mpz_clear(m);
+    return summary();
+}

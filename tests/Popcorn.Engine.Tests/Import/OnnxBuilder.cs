@@ -1,0 +1,101 @@
+using Google.Protobuf;
+using Popcorn.Engine.Import;
+using Popcorn.Engine.Import.Onnx;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Tests.Import;
+
+/// <summary>Builds small ONNX networks, node by node; names are made up.</summary>
+public sealed class OnnxBuilder
+{
+    public const string Image = "image";
+
+    private int _next;
+
+    /// <param name="dims">Sides of the input, batch first (0: open).</param>
+    public OnnxBuilder(params int[] dims)
+    {
+        Model = new ModelProto { IrVersion = 7, Graph = new GraphProto() };
+        Model.OpsetImport.Add(new OperatorSetIdProto { Version = 12 });
+        Model.Graph.Input.Add(Info(Image, dims));
+    }
+
+    internal ModelProto Model { get; }
+
+    internal static ValueInfoProto Info(string name, params int[] dims)
+    {
+        var shape = new TensorShapeProto();
+        shape.Dim.AddRange(dims.Select(d => d == 0
+            ? new TensorShapeProto.Types.Dimension { DimParam = "N" }
+            : new TensorShapeProto.Types.Dimension { DimValue = d }));
+        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new() { ElemType = 1, Shape = shape } } };
+    }
+
+    /// <summary>Adds a node and returns the name of its output.</summary>
+    public string Node(string op, string[] inputs, params (string Name, object Value)[] attributes)
+    {
+        var node = new NodeProto { OpType = op, Name = $"{op.ToLowerInvariant()}{_next++}" };
+        node.Input.AddRange(inputs);
+        node.Output.Add(node.Name + "_out");
+        node.Attribute.AddRange(attributes.Select(a => Attribute(a.Name, a.Value)));
+        Model.Graph.Node.Add(node);
+        return node.Output[0];
+    }
+
+    public string Node(string op, string input, params (string Name, object Value)[] attributes) =>
+        Node(op, [input], attributes);
+
+    /// <summary>Adds a float initializer and returns its name.</summary>
+    public string Floats(int[] dims, params double[] values) => Initializer(Tensor(dims, values));
+
+    /// <summary>Adds an int64 initializer and returns its name.</summary>
+    public string Integers(params long[] values)
+    {
+        var tensor = new TensorProto { DataType = 7 };
+        tensor.Dims.Add(values.Length);
+        tensor.Int64Data.AddRange(values);
+        return Initializer(tensor);
+    }
+
+    internal string Initializer(TensorProto tensor)
+    {
+        tensor.Name = $"constant{_next++}";
+        Model.Graph.Initializer.Add(tensor);
+        return tensor.Name;
+    }
+
+    internal static TensorProto Tensor(int[] dims, params double[] values)
+    {
+        var tensor = new TensorProto { DataType = 1 };
+        tensor.Dims.AddRange(dims.Select(d => (long)d));
+        tensor.FloatData.AddRange(values.Select(v => (float)v));
+        return tensor;
+    }
+
+    public byte[] Build(string output)
+    {
+        Model.Graph.Output.Clear();
+        Model.Graph.Output.Add(new ValueInfoProto { Name = output });
+        return Model.ToByteArray();
+    }
+
+    public IntegerNetwork Import(string output, ImportOptions? options = null) =>
+        OnnxImporter.Import(Build(output), options);
+
+    private static AttributeProto Attribute(string name, object value)
+    {
+        var attribute = new AttributeProto { Name = name };
+        switch (value)
+        {
+            case int i: attribute.I = i; break;
+            case double f: attribute.F = (float)f; break;
+            case string s: attribute.S = ByteString.CopyFromUtf8(s); break;
+            case int[] ints: attribute.Ints.AddRange(ints.Select(i => (long)i)); break;
+            case double[] floats: attribute.Floats.AddRange(floats.Select(f => (float)f)); break;
+            case TensorProto tensor: attribute.T = tensor; break;
+            default: throw new ArgumentException($"{value.GetType()} is no attribute.", nameof(value));
+        }
+
+        return attribute;
+    }
+}

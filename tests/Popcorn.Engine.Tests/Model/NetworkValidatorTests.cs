@@ -1,0 +1,67 @@
+using System.Numerics;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Tests.Model;
+
+public class NetworkValidatorTests
+{
+    private static readonly Shape Plane = new(4, 5, 5);
+
+    private static readonly LinearLayer Good = new(
+        "conv", 0, new Shape(2, 5, 5), new Window(3, 3, 1, 1, 1, 1, 1, 1, 5, 5), 2, new int[36], new BigInteger[2]);
+
+    public static TheoryData<string, Layer> Malformed => new()
+    {
+        { "does not come before", Good with { Input = 1 } },
+        { "does not come before", Good with { Input = -1 } },
+        { "not valid", Good with { Output = new Shape(2, 5, 0) } },
+        { "not valid", Good with { Window = Good.Window with { StrideX = 0 } } },
+        { "not valid", Good with { Window = Good.Window with { PadTop = -1 } } },
+        { "not valid", Good with { Window = Good.Window with { KernelHeight = int.MaxValue } } },
+        { "not its window's", Good with { Output = new Shape(2, 5, 4) } },
+        { "groups", Good with { Groups = 0 } },
+        { "groups", Good with { Groups = 3 } },
+        { "instead of 72", Good with { Groups = 1 } },
+        { "instead of 36", Good with { Weights = new int[35] } },
+        { "out of range", Good with { Weights = [int.MinValue, .. new int[35]] } },
+        { "biases", Good with { Bias = new BigInteger[3] } },
+        { "bits", Good with { Bias = [0, BigInteger.One << 20_000] } },
+        { "longer", Good with { Name = new string('x', 300) } },
+        { "not its input's", new ReluLayer("r", 0, Plane with { Width = 4 }) },
+        { "not its input's", new SquareLayer("s", 0, Plane with { Channels = 1 }) },
+        { "number of channels", new MaxPoolLayer("m", 0, new Shape(3, 5, 5), Window.Pointwise(5, 5), false) },
+        { "outside the plane", new MaxPoolLayer("m", 0, new Shape(4, 6, 5), Window.Pointwise(6, 5), false) },
+        {
+            "outside the plane",
+            new MaxPoolLayer("m", 0, new Shape(4, 1, 1), new Window(2, 2, 1, 1, 1, 1, 2, 0, 1, 1), true)
+        },
+    };
+
+    [Fact]
+    public void A_good_layer_passes() => NetworkValidator.Validate(With(Good));
+
+    [Theory]
+    [MemberData(nameof(Malformed), DisableDiscoveryEnumeration = true)]
+    public void A_malformed_layer_is_named(string finding, Layer layer)
+    {
+        string message = Assert.Throws<PopcornException>(() => NetworkValidator.Validate(With(layer))).Message;
+        Assert.Contains(finding, message);
+        Assert.Contains($"layer 1 ({layer.Kind}", message);
+    }
+
+    [Fact]
+    public void A_malformed_input_is_refused()
+    {
+        IntegerNetwork network = With(Good);
+        void Refuses(InputDescription input) =>
+            Assert.Throws<PopcornException>(() => NetworkValidator.Validate(network with { Input = input }));
+        Refuses(network.Input with { Shape = new Shape(4, 0, 5) });
+        Refuses(network.Input with { Minimum = 255 });
+        Refuses(network.Input with { Scale = 0 });
+        Refuses(network.Input with { Scale = double.PositiveInfinity });
+        Assert.Throws<PopcornException>(() => NetworkValidator.Validate(network with { Layers = [] }));
+        Assert.Throws<PopcornException>(() => NetworkValidator.Validate(network with { LogitScale = -1 }));
+    }
+
+    private static IntegerNetwork With(Layer layer) => new(new InputDescription(Plane, 0, 255, 1), [layer], 1);
+}
