@@ -128,7 +128,7 @@ public sealed unsafe class Encryptor : IDisposable
         Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);
     }
 
-    /// <summary>Multiplies ciphertexts by fresh encryptions of 0: same plaintexts, unrecognisable ciphertexts.</summary>
+    /// <summary>Multiplies ciphertexts by fresh encryptions of 0: same plaintexts, other ciphertexts.</summary>
     /// <param name="batch">Changed in place.</param>
     /// <param name="offset">First ciphertext changed.</param>
     /// <param name="count">Ciphertexts changed.</param>
@@ -157,7 +157,8 @@ public sealed unsafe class Encryptor : IDisposable
     {
         int exponentBits = ExponentBits(key.Bits, options.Profile);
         NativeStatus.Check(
-            NativeMethods.EncryptorCreatePublic(key.Handle, exponentBits, options.WindowBits, out EncryptorHandle handle),
+            NativeMethods.EncryptorCreatePublic(
+                key.Handle, exponentBits, options.WindowBits, out EncryptorHandle handle),
             "encryptor");
         return handle;
     }
@@ -166,7 +167,8 @@ public sealed unsafe class Encryptor : IDisposable
     {
         int exponentBits = ExponentBits(key.PublicKey.Bits, options.Profile);
         NativeStatus.Check(
-            NativeMethods.EncryptorCreateOwner(key.Handle, exponentBits, options.WindowBits, out EncryptorHandle handle),
+            NativeMethods.EncryptorCreateOwner(
+                key.Handle, exponentBits, options.WindowBits, out EncryptorHandle handle),
             "encryptor");
         return handle;
     }

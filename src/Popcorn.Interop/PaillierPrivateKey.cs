@@ -144,8 +144,8 @@ public sealed class PaillierPrivateKey : IDisposable
     }
 
     /// <summary>
-    /// h = -y² mod n, which generates the randomness of Damgård, Jurik and Nielsen's encryption. Nothing secret: y tells
-    /// nobody the factors of n.
+    /// h = -y² mod n, which generates the randomness of Damgård, Jurik and Nielsen's encryption. Nothing secret:
+    /// y tells nobody the factors of n.
     /// </summary>
     private static byte[] DrawBase(ReadOnlySpan<byte> n)
     {

@@ -7,8 +7,9 @@ using Popcorn.Interop.Native;
 namespace Popcorn.Interop;
 
 /// <summary>
-/// A Paillier public key: the modulus n = p·q and the base h of its randomness, with the arithmetic modulo n². Immutable
-/// and thread-safe. Batches, encryptors and private keys hold on to what they need: disposing the key does not hurt them.
+/// A Paillier public key: the modulus n = p·q and the base h of its randomness, with the arithmetic modulo n².
+/// Immutable and thread-safe. Batches, encryptors and private keys hold on to what they need: disposing the key does
+/// not hurt them.
 /// </summary>
 public sealed class PaillierPublicKey : IDisposable
 {

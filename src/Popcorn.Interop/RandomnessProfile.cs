@@ -6,7 +6,7 @@ namespace Popcorn.Interop;
 /// </summary>
 public enum RandomnessProfile
 {
-    /// <summary>α has half the bits of n: semantically secure if factoring and composite residuosity are hard.</summary>
+    /// <summary>α has half the bits of n: secure if factoring and composite residuosity are hard.</summary>
     Standard = 0,
 
     /// <summary>
