@@ -44,8 +44,8 @@ class Recipe:
 
 
 def mnist_small():
-    # A ReLU costs an interactive round trip of its own, a multiply-accumulate next to nothing: hence one coarse
-    # convolution and a wide, very sparse layer instead of fine feature maps.
+    # A ReLU is interactive and costs far more than a multiply-accumulate: hence one coarse convolution and a wide,
+    # very sparse layer instead of fine feature maps.
     return nn.Sequential(
         nn.Conv2d(1, 8, 7, stride=3),
         nn.ReLU(),
@@ -117,7 +117,7 @@ def save_atomically(state, path):
 
 
 def train(name, recipe, seed, folder):
-    """Trains the network, resuming from folder's checkpoint where there is one. Returns it with facts for the report."""
+    """Trains the network, from folder's checkpoint on where there is one. Returns it with facts for the report."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     network = recipe.build()
