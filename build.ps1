@@ -22,12 +22,14 @@ if ($Command -eq 'clean') {
 
 foreach ($tool in 'dotnet', 'cmake', 'ninja') {
   if (-not (Get-Command $tool -ErrorAction SilentlyContinue)) {
-    Write-Error "build.ps1: install $tool (winget install Microsoft.DotNet.SDK.10 Kitware.CMake Ninja-build.Ninja), then run this again"
+    Write-Error "build.ps1: install $tool (winget has Microsoft.DotNet.SDK.10, Kitware.CMake, Ninja-build.Ninja)"
   }
 }
 
 switch ($Command) {
-  { $_ -in 'build', 'demo' } { Invoke-Step dotnet @('publish', 'src/Popcorn.Cli', '-c', 'Release', '-o', 'artifacts/popcorn') }
+  { $_ -in 'build', 'demo' } {
+    Invoke-Step dotnet @('publish', 'src/Popcorn.Cli', '-c', 'Release', '-o', 'artifacts/popcorn')
+  }
   'demo' { Invoke-Step 'artifacts/popcorn/popcorn' (@('demo') + $Options) }
   'test' {
     Invoke-Step dotnet @('build', 'Popcorn.sln', '-c', 'Release')

@@ -25,7 +25,8 @@ prerequisites_met() {
 install_prerequisites() {
     local as_root=() install update=
     if have apt-get; then
-        update='apt-get update' install='apt-get install -y --no-install-recommends gcc libc6-dev cmake ninja-build libgmp-dev'
+        update='apt-get update'
+        install='apt-get install -y --no-install-recommends gcc libc6-dev cmake ninja-build libgmp-dev'
     elif have dnf; then
         install='dnf install -y gcc cmake ninja-build gmp-devel'
     elif have brew; then

@@ -15,7 +15,8 @@ public class PaillierBenchmarks
 
     private readonly long[] _values = [.. Enumerable.Range(-Count / 2, Count).Select(i => i * 1_000_003L)];
     private readonly int[] _rows = [.. Enumerable.Range(0, Count + 1)];
-    private readonly Term[] _bytes = [.. Enumerable.Range(0, Count).Select(i => new Term((ulong)(i * 37 % 255) + 1, 0, i, 0))];
+    private readonly Term[] _bytes =
+        [.. Enumerable.Range(0, Count).Select(i => new Term((ulong)(i * 37 % 255) + 1, 0, i, 0))];
     private readonly int[] _programInput = [.. Enumerable.Range(0, ProgramInputs)];
     private readonly int[] _programOutput = [0];
 

@@ -61,12 +61,6 @@ internal sealed class KeyDirectory(string path)
     public PaillierPrivateKey Load()
     {
         using FileStream file = Files.OpenRead(PrivatePath);
-        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
-        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file.SafeFileHandle) & others) != 0)
-        {
-            Output.Note($"popcorn: warning: others can read '{PrivatePath}'; run chmod 600 on it.");
-        }
-
         if (file.Length > MaxFileBytes)
         {
             throw new PopcornException($"'{PrivatePath}' is not a private key; make one with popcorn keygen.");
@@ -76,7 +70,9 @@ internal sealed class KeyDirectory(string path)
         try
         {
             file.ReadExactly(secret);
-            return PaillierPrivateKey.Import(secret);
+            PaillierPrivateKey key = PaillierPrivateKey.Import(secret);
+            WarnOfOtherReaders(file);
+            return key;
         }
         catch (PaillierException e) when (e.Error == PaillierError.Key)
         {
@@ -85,6 +81,15 @@ internal sealed class KeyDirectory(string path)
         finally
         {
             CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+
+    private void WarnOfOtherReaders(FileStream file)
+    {
+        const UnixFileMode others = UnixFileMode.GroupRead | UnixFileMode.OtherRead;
+        if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(file.SafeFileHandle) & others) != 0)
+        {
+            Output.Note($"popcorn: warning: others can read '{PrivatePath}'; run chmod 600 on it.");
         }
     }
 }

@@ -41,8 +41,8 @@ public sealed unsafe class CiphertextBatch : IDisposable
 
     /// <summary>Reads ciphertexts in standard form into this batch.</summary>
     /// <param name="bytes">
-    /// <paramref name="count"/> little-endian numbers of <see cref="PaillierPublicKey.CiphertextBytes"/> bytes; they may
-    /// come from anybody.
+    /// <paramref name="count"/> little-endian numbers of <see cref="PaillierPublicKey.CiphertextBytes"/> bytes; they
+    /// may come from anybody.
     /// </param>
     /// <param name="offset">First ciphertext written.</param>
     /// <param name="count">Ciphertexts written.</param>
@@ -65,7 +65,8 @@ public sealed unsafe class CiphertextBatch : IDisposable
     /// <param name="offset">First ciphertext read.</param>
     /// <param name="count">Ciphertexts read.</param>
     /// <param name="bytes">
-    /// Receives <paramref name="count"/> little-endian numbers of <see cref="PaillierPublicKey.CiphertextBytes"/> bytes.
+    /// Receives <paramref name="count"/> little-endian numbers of <see cref="PaillierPublicKey.CiphertextBytes"/>
+    /// bytes.
     /// </param>
     /// <param name="execution">Threads and cancellation.</param>
     public void Export(int offset, int count, Span<byte> bytes, Execution execution = default)
@@ -91,7 +92,8 @@ public sealed unsafe class CiphertextBatch : IDisposable
             if (!indices.IsEmpty)
             {
                 NativeStatus.Check(
-                    NativeMethods.Gather(source.Handle, index, Handle, offset, indices.Length), "gathering ciphertexts");
+                    NativeMethods.Gather(source.Handle, index, Handle, offset, indices.Length),
+                    "gathering ciphertexts");
             }
         }
     }

@@ -279,7 +279,8 @@ public static unsafe class Evaluator
     }
 
     private readonly struct AddTile(
-        CiphertextBatch a, int aOffset, CiphertextBatch b, int bOffset, CiphertextBatch target, int targetOffset) : ITile
+        CiphertextBatch a, int aOffset, CiphertextBatch b, int bOffset, CiphertextBatch target, int targetOffset)
+        : ITile
     {
         public void Run(int start, int count) => NativeStatus.Check(
             NativeMethods.Add(

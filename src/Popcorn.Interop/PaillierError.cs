@@ -24,7 +24,7 @@ public enum PaillierError
     /// <summary>Out of memory.</summary>
     Memory = 7,
 
-    /// <summary>No such kernel, this processor cannot run it, or the native library does not fit or is not there.</summary>
+    /// <summary>No such kernel on this processor, or the native library is missing or does not fit.</summary>
     Unsupported = 8,
 
     /// <summary>A product program is malformed.</summary>

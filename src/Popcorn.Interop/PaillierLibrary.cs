@@ -93,7 +93,8 @@ public static class PaillierLibrary
         }
 
         string[] kernels = [.. Enumerable.Range(0, info.KernelCount).Select(KernelName)];
-        Lazy<int>[] tested = [.. Enumerable.Range(0, info.KernelCount).Select(index => new Lazy<int>(() => Test(index)))];
+        Lazy<int>[] tested =
+            [.. Enumerable.Range(0, info.KernelCount).Select(index => new Lazy<int>(() => Test(index)))];
         return new State(info, kernels.AsReadOnly(), tested);
 
         int Test(int index)

@@ -7,8 +7,9 @@ using Popcorn.Interop.Native;
 namespace Popcorn.Interop;
 
 /// <summary>
-/// A Paillier public key: the modulus n = p·q and the base h of its randomness, with the arithmetic modulo n². Immutable
-/// and thread-safe. Batches, encryptors and private keys hold on to what they need: disposing the key does not hurt them.
+/// A Paillier public key: the modulus n = p·q and the base h of its randomness, with the arithmetic modulo n².
+/// Immutable and thread-safe. Batches, encryptors and private keys hold on to what they need: disposing the key does
+/// not hurt them.
 /// </summary>
 public sealed class PaillierPublicKey : IDisposable
 {
@@ -76,6 +77,17 @@ public sealed class PaillierPublicKey : IDisposable
         ReadOnlySpan<byte> n = data.Slice(KeyFormat.HeaderBytes, bytes);
         ReadOnlySpan<byte> h = data.Slice(KeyFormat.HeaderBytes + bytes, bytes);
         return Create(bits, n, h, options);
+    }
+
+    /// <summary>
+    /// The same n with a base h that this party draws itself. Ciphertexts under both are interchangeable on the wire;
+    /// batches belong to the key object they were made with.
+    /// </summary>
+    /// <param name="options">Kernel and test switch.</param>
+    public PaillierPublicKey WithFreshBase(KeyOptions? options = null)
+    {
+        ReadOnlySpan<byte> n = _exported.AsSpan(KeyFormat.HeaderBytes, KeyFormat.BytesOf(Bits));
+        return Create(Bits, n, PaillierPrivateKey.DrawBase(n), options);
     }
 
     /// <summary>Releases the key; what was made from it stays usable.</summary>

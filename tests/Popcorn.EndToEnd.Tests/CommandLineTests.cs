@@ -77,6 +77,40 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Import_writes_a_network_and_sums_it_up()
+    {
+        string onnx = _files.Onnx("net.onnx", "Relu");
+        string model = _files["net.popcorn"];
+        JsonElement report = await CommandRun.Json("import", onnx, "--out", model, "--sparsity", "0.5");
+        Assert.Equal(model, report.GetProperty("model").GetString());
+        Assert.Equal(new FileInfo(model).Length, report.GetProperty("bytes").GetInt64());
+        Assert.Equal([1, 6, 6], report.GetProperty("input").EnumerateArray().Select(side => side.GetInt32()));
+        Assert.Equal(3, report.GetProperty("outputs").GetInt32());
+        Assert.Equal(108, report.GetProperty("weights").GetInt32());
+        Assert.InRange(report.GetProperty("nnz").GetInt32(), 40, 54);
+        Assert.InRange(report.GetProperty("sparsity").GetDouble(), 0.5, 0.6);
+        JsonElement dense = report.GetProperty("layers").EnumerateArray().Last();
+        AssertKeys(dense, "name", "kind", "output", "weights", "nnz", "sparsity", "weightBits");
+        Assert.Equal(8, dense.GetProperty("weightBits").GetInt32());
+
+        JsonElement eval = await CommandRun.Json("eval", model, "--data", _files.Images(3));
+        Assert.Equal(3, eval.GetProperty("count").GetInt32());
+    }
+
+    [Fact]
+    public async Task Import_refuses_by_operator_and_node()
+    {
+        string[] target = ["--out", _files["net.popcorn"]];
+        await CommandRun.Fails(1, "Softsign", ["import", _files.Onnx("net.onnx", "Softsign"), .. target]);
+        await CommandRun.Fails(1, "middle", ["import", _files["net.onnx"], .. target]);
+        await CommandRun.Fails(1, "garbage.onnx", ["import", _files.Bytes("garbage.onnx", 1, 2, 3), .. target]);
+        Assert.False(File.Exists(_files["net.popcorn"]));
+
+        string onnx = _files.Onnx("net.onnx", "Relu");
+        await CommandRun.Fails(1, "directory", "import", onnx, "--out", _files["absent/net.popcorn"]);
+    }
+
+    [Fact]
     public async Task Inspect_reports_layers_and_predicted_cost()
     {
         JsonElement report = await CommandRun.Json("inspect", _files.Model("tiny.popcorn"));

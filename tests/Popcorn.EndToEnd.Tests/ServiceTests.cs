@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Net;
 using System.Net.WebSockets;
 using System.Numerics;
 using System.Text;
@@ -66,7 +67,8 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         JsonElement health = JsonDocument.Parse(await http.GetStringAsync("/health")).RootElement;
         Assert.Equal("ok", health.GetProperty("status").GetString());
         Assert.Equal(1, health.GetProperty("models").GetInt32());
-        Assert.Equal(System.Net.HttpStatusCode.UpgradeRequired, (await http.GetAsync(new Uri("/popcorn", UriKind.Relative))).StatusCode);
+        using HttpResponseMessage plain = await http.GetAsync(new Uri("/popcorn", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.UpgradeRequired, plain.StatusCode);
     }
 
     [Fact]
@@ -353,46 +355,19 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     private static class Messages
     {
         public static byte[] Hello(byte version, string model, byte[] key) =>
-            Field(1, [8, version, .. Field(2, Encoding.UTF8.GetBytes(model)), .. Field(3, key)]);
+            Proto.Bytes(1, [.. Proto.Number(1, version), .. Proto.Text(2, model), .. Proto.Bytes(3, key)]);
 
-        public static byte[] Accept(byte[] hash) => Field(3, Field(1, hash));
+        public static byte[] Accept(byte[] hash) => Proto.Bytes(3, Proto.Bytes(1, hash));
 
         public static string Failure(byte[]? frame)
         {
             Assert.NotNull(frame);
-            Assert.Equal(Tag(6), frame[0]);
+            Assert.Equal(Proto.Tag(6), frame[0]);
             int at = 1;
-            ReadLength(frame, ref at);
-            Assert.Equal(Tag(1), frame[at++]);
-            int length = ReadLength(frame, ref at);
+            Proto.ReadNumber(frame, ref at);
+            Assert.Equal(Proto.Tag(1), frame[at++]);
+            int length = Proto.ReadNumber(frame, ref at);
             return Encoding.UTF8.GetString(frame, at, length);
-        }
-
-        private static byte Tag(int field) => (byte)(field << 3 | 2);
-
-        private static byte[] Field(int field, byte[] content)
-        {
-            var length = new List<byte>();
-            uint rest = (uint)content.Length;
-            for (; rest >= 0x80; rest >>= 7)
-            {
-                length.Add((byte)(rest | 0x80));
-            }
-
-            return [Tag(field), .. length, (byte)rest, .. content];
-        }
-
-        private static int ReadLength(byte[] frame, ref int at)
-        {
-            int length = 0;
-            for (int shift = 0; ; shift += 7)
-            {
-                length |= (frame[at] & 0x7f) << shift;
-                if ((frame[at++] & 0x80) == 0)
-                {
-                    return length;
-                }
-            }
         }
     }
 }

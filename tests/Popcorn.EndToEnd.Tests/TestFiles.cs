@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.InteropServices;
 using Popcorn.Engine.Model;
 
 namespace Popcorn.EndToEnd.Tests;
@@ -42,6 +43,47 @@ public sealed class TestFiles : IDisposable
         using FileStream file = File.Create(this[name]);
         ModelFile.Save(network ?? TinyNetwork(), file);
         return this[name];
+    }
+
+    /// <summary>Writes an ONNX network of 1×6×6 inputs: Flatten, an operator of one's choice, Gemm to three logits.</summary>
+    public string Onnx(string name, string operation)
+    {
+        byte[] Value(string tensor, params ulong[] shape) =>
+        [
+            .. Proto.Text(1, tensor),
+            .. Proto.Bytes(2, Proto.Bytes(1, [
+                .. Proto.Number(1, 1),
+                .. Proto.Bytes(2, [.. shape.SelectMany(side => Proto.Bytes(1, Proto.Number(1, side)))]),
+            ])),
+        ];
+        byte[] Node(string node, string type, string output, params string[] inputs) =>
+        [
+            .. inputs.SelectMany(input => Proto.Text(1, input)),
+            .. Proto.Text(2, output),
+            .. Proto.Text(3, node),
+            .. Proto.Text(4, type),
+        ];
+        float[] weights = [.. Enumerable.Range(0, 36 * 3).Select(i => ((i * 37 % 101) - 50) / 50f)];
+        byte[] weightTensor =
+        [
+            .. Proto.Number(1, 36),
+            .. Proto.Number(1, 3),
+            .. Proto.Number(2, 1),
+            .. Proto.Text(8, "weights"),
+            .. Proto.Bytes(9, MemoryMarshal.AsBytes<float>(weights).ToArray()),
+        ];
+        byte[] graph =
+        [
+            .. Proto.Bytes(1, Node("flatten1", "Flatten", "flat", "image")),
+            .. Proto.Bytes(1, Node("middle", operation, "active", "flat")),
+            .. Proto.Bytes(1, Node("classes", "Gemm", "logits", "active", "weights")),
+            .. Proto.Text(2, "test"),
+            .. Proto.Bytes(5, weightTensor),
+            .. Proto.Bytes(11, Value("image", 1, 1, 6, 6)),
+            .. Proto.Bytes(12, Value("logits", 1, 3)),
+        ];
+        return Bytes(
+            name, [.. Proto.Number(1, 7), .. Proto.Bytes(7, graph), .. Proto.Bytes(8, Proto.Number(2, 12))]);
     }
 
     /// <summary>Writes random images, and labels beside them if wanted, in MNIST's format.</summary>

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
-using Popcorn.Engine.Model;
+using Popcorn.Tests;
 
 namespace Popcorn.EndToEnd.Tests;
 
@@ -35,7 +35,7 @@ public sealed class TwoProcessTests : IDisposable
             Assert.Equal(labels[index], result.GetProperty("expected").GetInt32());
             Assert.Equal(LargestOf(expected[index]), result.GetProperty("label").GetInt32());
             Assert.True(result.GetProperty("seconds").GetDouble() > 0);
-            Assert.InRange(result.GetProperty("bytesUp").GetInt64(), 36 * 512, 100 * 512);
+            Assert.InRange(result.GetProperty("bytesUp").GetInt64(), 36 * 512, 104 * 512);
             Assert.InRange(result.GetProperty("bytesDown").GetInt64(), 512, 100 * 512);
             Assert.Equal(2, result.GetProperty("rounds").GetInt32());
         }
@@ -46,6 +46,22 @@ public sealed class TwoProcessTests : IDisposable
         Assert.Equal(
             (await EvalAsync(_files["other.popcorn"], images))[2],
             Logits(other.GetProperty("results")[0]));
+    }
+
+    [SharedFact]
+    public async Task A_network_that_others_trained_gives_the_logits_of_eval()
+    {
+        string images = SharedData.PathOf("data/mnist/t10k-images-idx3-ubyte.gz");
+        string model = _files["mnist-c.popcorn"];
+        await CommandRun.Json(
+            "import", SharedData.PathOf("models/mnist-c-deepsecure.onnx"), "--out", model);
+        await using RunningServer server = await RunningServer.StartAsync(model);
+        JsonElement report = await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "mnist-c", "--image", images, "--index", "3");
+        JsonElement result = report.GetProperty("results")[0];
+        JsonElement eval = await CommandRun.Json("eval", model, "--data", images, "--logits", "--limit", "4");
+        Assert.Equal(Strings(eval.GetProperty("logits")[3]), Logits(result));
+        Assert.Equal(0, result.GetProperty("expected").GetInt32());
     }
 
     [Fact]
@@ -67,7 +83,7 @@ public sealed class TwoProcessTests : IDisposable
         await CommandRun.Fails(1, "it has tiny", [.. infer, "--model", "huge"]);
         await CommandRun.Fails(1, "--index", [.. infer, "--model", "tiny"]);
         await CommandRun.Fails(1, "no image 3", [.. infer, "--model", "tiny", "--index", "3"]);
-        await CommandRun.Fails(1, "--index", [.. infer, "--model", "tiny", "--index", "-1"]);
+        await CommandRun.Fails(1, "--index", [.. infer, "--model", "tiny", "--index", "2-0"]);
         await CommandRun.Fails(
             1, "key.priv", [.. infer, "--model", "tiny", "--index", "0", "--key", _files["nokeys"]]);
         Directory.CreateDirectory(_files["badkeys"]);

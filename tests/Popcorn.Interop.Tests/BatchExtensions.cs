@@ -24,7 +24,7 @@ internal static class BatchExtensions
     }
 
     internal static BigInteger[] Ciphertexts(this CiphertextBatch batch) =>
-        [.. batch.ExportAll().Chunk(batch.Key.CiphertextBytes).Select(bytes => new BigInteger(bytes, isUnsigned: true))];
+        [.. batch.ExportAll().Chunk(batch.Key.CiphertextBytes).Select(b => new BigInteger(b, isUnsigned: true))];
 
     internal static CiphertextBatch ImportAll(PaillierPublicKey key, params ReadOnlySpan<BigInteger> ciphertexts)
     {

@@ -45,9 +45,10 @@ public sealed class ExhaustiveTests
         var oracle = new TextbookPaillier(key);
 
         // All of a column of the square, and all multiples of n and their neighbours.
-        IEnumerable<int> some = Enumerable.Range(0, p * q).Concat(
-            Enumerable.Range(1, p * q).SelectMany(i => new[] { (i * p * q) - 1, i * p * q, (i * p * q) + 1 })).Distinct();
-        BigInteger[] numbers = [.. some.Select(value => (BigInteger)value)];
+        int n = p * q;
+        IEnumerable<int> column = Enumerable.Range(0, n);
+        IEnumerable<int> multiples = Enumerable.Range(1, n).SelectMany(i => new[] { (i * n) - 1, i * n, (i * n) + 1 });
+        BigInteger[] numbers = [.. column.Concat(multiples).Distinct().Select(value => (BigInteger)value)];
         bool IsCiphertext(BigInteger c) =>
             c < oracle.Square && BigInteger.GreatestCommonDivisor(c, oracle.N).IsOne;
 

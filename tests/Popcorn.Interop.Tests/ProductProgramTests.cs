@@ -99,15 +99,17 @@ public sealed class ProductProgramTests
         for (int i = 0; i < length; i++)
         {
             int target = Inputs + (choices[3 * i] % Temporaries);
-            instructions[i] = new Instruction(
-                target, readable[choices[(3 * i) + 1] % readable.Count], readable[choices[(3 * i) + 2] % readable.Count]);
+            int left = readable[choices[(3 * i) + 1] % readable.Count];
+            int right = readable[choices[(3 * i) + 2] % readable.Count];
+            instructions[i] = new Instruction(target, left, right);
             if (!readable.Contains(target))
             {
                 readable.Add(target);
             }
         }
 
-        int[] results = [.. outputs.Select(choice => choice % (readable.Count + 1)).Select(i => i == 0 ? -1 : readable[i - 1])];
+        int[] results =
+            [.. outputs.Select(choice => choice % (readable.Count + 1)).Select(i => i == 0 ? -1 : readable[i - 1])];
         return new Case(instructions, results, index);
     }
 

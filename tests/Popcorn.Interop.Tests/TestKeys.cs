@@ -17,7 +17,7 @@ internal static class TestKeys
 
     internal static PaillierPrivateKey OfSize(string kernel, int bits) => Generated.GetOrAdd(
         (kernel, bits),
-        static key => new Lazy<PaillierPrivateKey>(() => PaillierPrivateKey.Generate(key.Bits, Options(key.Kernel)))).Value;
+        static key => new(() => PaillierPrivateKey.Generate(key.Bits, Options(key.Kernel)))).Value;
 
     internal static KeyOptions Options(string kernel) => new() { Kernel = kernel, AllowInsecureSize = true };
 
@@ -29,6 +29,7 @@ internal static class TestKeys
         byte[] primeBytes = new byte[2];
         LittleEndian.WriteUnsigned(p, primeBytes.AsSpan(0, 1));
         LittleEndian.WriteUnsigned(q, primeBytes.AsSpan(1, 1));
-        return PaillierPrivateKey.Create(bits, primeBytes.AsSpan(0, 1), primeBytes.AsSpan(1, 1), default, Options(kernel));
+        return PaillierPrivateKey.Create(
+            bits, primeBytes.AsSpan(0, 1), primeBytes.AsSpan(1, 1), default, Options(kernel));
     }
 }

@@ -33,7 +33,8 @@ public sealed class TextbookTests
         Assert.Equal(TextbookPaillier.Inverse(c[2], oracle.Square), target.Ciphertexts()[0]);
 
         Evaluator.Combine([batch], [new Term(200, 0, 3, 7), new Term(3, 0, 4, 0)], [0, 2], target);
-        BigInteger expected = BigInteger.ModPow(c[3], 200 << 7, oracle.Square) * BigInteger.Pow(c[4], 3) % oracle.Square;
+        BigInteger expected =
+            BigInteger.ModPow(c[3], 200 << 7, oracle.Square) * BigInteger.Pow(c[4], 3) % oracle.Square;
         Assert.Equal(expected, target.Ciphertexts()[0]);
 
         target.Gather(batch, [5]);

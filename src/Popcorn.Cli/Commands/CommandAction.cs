@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Globalization;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Interop;
@@ -52,7 +53,7 @@ internal static class CommandAction
 
     /// <summary>Refuses, as a matter of usage, numbers outside a range.</summary>
     public static Option<T> InRange<T>(this Option<T> option, T least, T greatest)
-        where T : struct, IComparable<T> =>
+        where T : IComparable<T>, IParsable<T> =>
         option.Require(
             value => value.CompareTo(least) >= 0 && value.CompareTo(greatest) <= 0, $"from {least} to {greatest}");
 
@@ -65,12 +66,13 @@ internal static class CommandAction
         command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : "popcorn";
 
     private static Option<T> Require<T>(this Option<T> option, Func<T, bool> allowed, string what)
-        where T : struct
+        where T : IParsable<T>
     {
         option.Validators.Add(result =>
         {
             // What does not even parse has an error of its own.
-            if (!result.Implicit && !result.Errors.Any() && !allowed(result.GetValueOrDefault<T>()))
+            if (result.Tokens is [Token token]
+                && T.TryParse(token.Value, CultureInfo.InvariantCulture, out T? value) && !allowed(value))
             {
                 result.AddError($"{option.Name} must be {what}.");
             }

@@ -131,6 +131,7 @@ internal static class ServeCommand
         builder.Services.AddPopcorn(configure);
         builder.Logging
             .AddFilter("Microsoft", LogLevel.Error)
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it logs it throws as well
             .AddConsole(console =>
             {
                 console.FormatterName = LineFormatter.FormatterName;

@@ -14,7 +14,7 @@ internal sealed class SecretBuffer : IDisposable
 
     ~SecretBuffer() => Wipe();
 
-    /// <summary>The first <paramref name="length"/> bytes; grows (and forgets the contents) where there are fewer.</summary>
+    /// <summary>The first <paramref name="length"/> bytes; growing forgets the contents.</summary>
     internal Span<byte> Take(int length)
     {
         if (_bytes.Length < length)

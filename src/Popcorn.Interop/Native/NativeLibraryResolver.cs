@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace Popcorn.Interop.Native;
 
-/// <summary>Finds the native library beside the application, as a package lays it out, or where the system looks.</summary>
+/// <summary>Finds the native library beside the application, in a package, or where the system looks.</summary>
 internal static class NativeLibraryResolver
 {
     internal static void Register() =>
