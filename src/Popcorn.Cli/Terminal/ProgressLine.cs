@@ -10,6 +10,7 @@ namespace Popcorn.Cli.Terminal;
 internal sealed class ProgressLine : IProgress<SessionProgress>, IDisposable
 {
     private const int BarLength = 30;
+    private const int WidthIfUnknown = 79;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(0.2);
 
@@ -72,7 +73,7 @@ internal sealed class ProgressLine : IProgress<SessionProgress>, IDisposable
             }
 
             string line = $"{_task} {Units.Seconds(Stopwatch.GetElapsedTime(_start).TotalSeconds)} {_state}";
-            int width = Math.Max(20, Console.WindowWidth - 1);
+            int width = Console.WindowWidth is > 20 and int known ? known - 1 : WidthIfUnknown;
             Console.Error.Write($"\r\x1b[K{(line.Length > width ? line[..width] : line)}");
             _shown = true;
         }
