@@ -7,6 +7,10 @@
  *     randomness) or little-endian 64-bit words (plaintexts, exponents);
  *   - every pointer, length, range and parity is checked first, and outputs are untouched unless PC_OK is returned
  *     (the destination range of a batch may be partly written when PC_ERR_MEMORY is returned);
+ *   - a pointer may be null where its count is 0; to free null does nothing;
+ *   - sizes of inputs are exact, sizes of outputs are capacities; numbers of fewer bytes end in zero bytes;
+ *   - a target range may be the range of an operand or miss it; where it would shift over it, or where an operand is
+ *     named by index and lies in the target range, the call fails with PC_ERR_RANGE;
  *   - handles are opaque, reference counted where one holds another, and may be shared by threads; a batch may be
  *     read by many threads and written by several, as long as their ranges do not meet;
  *   - nothing here draws random numbers: the caller passes them in, from the operating system.
@@ -44,6 +48,7 @@ extern "C" {
 #define PC_MAX_BATCH (1 << 24)     /* ciphertexts in a batch                        */
 #define PC_MAX_REGISTERS (1 << 24) /* inputs + temporaries of a program             */
 #define PC_MAX_INSTRUCTIONS (1 << 28)
+#define PC_MAX_EXPONENT_BITS (PC_MAX_KEY_BITS + 64) /* of alpha: statistical hiding takes some bits more than n */
 #define PC_MAX_SHIFT 4096          /* bits a term of pc_combine may be shifted left */
 
 typedef enum pc_status {
@@ -92,8 +97,9 @@ PC_API int32_t pc_self_test(int32_t kernel);
 /* ---- keys ------------------------------------------------------------------------------------------------- */
 
 /*
- * Public key from n (odd, its top bit set within its declared size) and h in (1, n) coprime to n.
- * h_s = h^n mod n^2 is computed here (one full exponentiation). `kernel`: an index, or -1 for the default.
+ * Public key from n (odd, its top byte not zero) and h in (1, n) coprime to n. h_s = h^n mod n^2 is computed here (one
+ * full exponentiation). `kernel`: an index, or -1 for the default. Objects belong together if they were made from the
+ * same pc_public, not from two with the same n.
  */
 PC_API int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, int32_t h_bytes, int32_t flags,
                                 int32_t kernel, pc_public **key);
@@ -117,7 +123,8 @@ PC_API int32_t pc_public_get_info(const pc_public *key, pc_public_info *info);
  * Finds a prime p = 3 (mod 4) of exactly `bits` bits whose two top bits are set. `random` holds `random_bytes` bytes
  * from the operating system, used as independent candidates of (bits + 7) / 8 bytes each; PC_ERR_NO_PRIME asks for
  * fresh ones. The result is written little-endian to `prime`, (bits + 7) / 8 bytes. A prime with |p - other| small
- * (its top 100 bits agree) or gcd(p - 1, other - 1) != 2 is skipped where `other` is given (may be null).
+ * (its top 100 bits agree) or gcd(p - 1, other - 1) != 2 is skipped where `other`, of `bits` bits too, is given (may
+ * be null).
  * Wipes nothing of the caller's.
  */
 PC_API int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, int32_t bits, const uint8_t *other,
@@ -145,7 +152,7 @@ PC_API int32_t pc_batch_free(pc_batch *batch);
 PC_API int32_t pc_import(const uint8_t *source, int64_t source_bytes, pc_batch *batch, int32_t offset, int32_t count);
 PC_API int32_t pc_export(const pc_batch *batch, int32_t offset, int32_t count, uint8_t *target, int64_t target_bytes);
 
-/* target[offset + i] = source[index[i]]; source and target may be the same batch only if no range overlaps. */
+/* target[offset + i] = source[index[i]] */
 PC_API int32_t pc_gather(const pc_batch *source, const int32_t *index, pc_batch *target, int32_t offset,
                          int32_t count);
 
@@ -188,7 +195,7 @@ PC_API int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, 
 
 /* ---- linear algebra on ciphertexts: all of it variable time in public or server-known exponents -------------- */
 
-/* target[to + i] = a[ao + i] * b[bo + i]: sums. Target may be an operand at the same offset. */
+/* target[to + i] = a[ao + i] * b[bo + i]: sums. */
 PC_API int32_t pc_add(const pc_batch *a, int32_t ao, const pc_batch *b, int32_t bo, pc_batch *target, int32_t to,
                       int32_t count);
 
@@ -196,7 +203,7 @@ PC_API int32_t pc_add(const pc_batch *a, int32_t ao, const pc_batch *b, int32_t 
 PC_API int32_t pc_add_plain(const uint64_t *plaintexts, int32_t words_each, pc_batch *batch, int32_t offset,
                             int32_t count);
 
-/* target[to + i] = source[so + i]^-1: negations, with one modular inversion per call (Montgomery's trick). */
+/* target[to + i] = source[so + i]^-1: negations, with one modular inversion per 1024 groups (Montgomery's trick). */
 PC_API int32_t pc_invert(const pc_batch *source, int32_t so, pc_batch *target, int32_t to, int32_t count);
 
 /* A term of a combination: sources[batch][index] ^ (magnitude * 2^shift). */
@@ -212,7 +219,7 @@ typedef struct pc_term {
  * target[offset + j] = product of the terms first[j] .. first[j+1]-1 (none: the number 1), j < count.
  * Straus' method with squarings shared by all terms of one output: scaling by small numbers, packing into slots,
  * small sparse rows. Negative factors: let a term name a batch of inverses.
- * products (may be null) receives the number of products and squarings done.
+ * products (may be null) receives the number of products and squarings done, the same for every kernel.
  */
 PC_API int32_t pc_combine(const pc_batch *const *sources, int32_t source_count, const pc_term *terms,
                           const int32_t *first, int32_t count, pc_batch *target, int32_t offset, int64_t *products);
@@ -248,8 +255,9 @@ PC_API int32_t pc_program_run(const pc_program *program, const pc_batch *source,
 
 /*
  * Sparse matrix (rows x columns, CSR, signed 32-bit weights) times a ciphertext vector, without a compiled program:
- * target[offset + r] = prod_c source[column[k]]^weight[k], k in row_start[r] .. row_start[r+1]-1. One inversion for all
- * negative parts. For one-off products; repeated layers compile to a program.
+ * target[offset + r] = prod_k source[column[k]]^weight[k], k in row_start[r] .. row_start[r+1]-1. One inversion for all
+ * negative parts; a row that has one counts four products for it. For one-off products; repeated layers compile to a
+ * program.
  */
 PC_API int32_t pc_multiply_sparse(const pc_batch *source, const int32_t *row_start, const int32_t *column,
                                   const int32_t *weight, int32_t rows, pc_batch *target, int32_t offset,

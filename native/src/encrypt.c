@@ -13,7 +13,7 @@ struct pc_encryptor {
 
 static int32_t check_parameters(int32_t exponent_bits, int32_t window_bits)
 {
-    PC_REQUIRE(exponent_bits > 0 && exponent_bits <= PC_MAX_KEY_BITS, PC_ERR_RANGE);
+    PC_REQUIRE(exponent_bits > 0 && exponent_bits <= PC_MAX_EXPONENT_BITS, PC_ERR_RANGE);
     PC_REQUIRE(window_bits > 0 && window_bits <= PC_MAX_WINDOW_BITS, PC_ERR_RANGE);
     return PC_OK;
 }

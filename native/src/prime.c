@@ -15,7 +15,7 @@ bool pc_is_prime_var(const mpz_t p)
 
 bool pc_orders_fit_var(const mpz_t p, const mpz_t q)
 {
-    mp_bitcnt_t bits = mpz_sizeinbase(p, 2) + 64;
+    mp_bitcnt_t bits = (mp_bitcnt_t)mpz_sizeinbase(p, 2) + 64;
     mpz_t a, b;
     mpz_init2(a, bits);
     mpz_init2(b, bits);

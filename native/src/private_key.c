@@ -32,7 +32,7 @@ static bool primes_fit(const mpz_t p, const mpz_t q, const pc_public *key)
         mpz_tstbit(p, 1) == 0 || mpz_tstbit(q, 0) == 0 || mpz_tstbit(q, 1) == 0) {
         return false;
     }
-    mp_bitcnt_t bits = mpz_sizeinbase(p, 2);
+    mp_bitcnt_t bits = (mp_bitcnt_t)mpz_sizeinbase(p, 2);
     mpz_t product;
     mpz_init2(product, 2 * bits + 64);
     mpz_mul(product, p, q);

@@ -64,7 +64,7 @@ void random_integer(mpz_t r, const mpz_t bound)
 
 void adversarial_integer(mpz_t r, const mpz_t bound)
 {
-    mp_bitcnt_t bits = mpz_sizeinbase(bound, 2);
+    mp_bitcnt_t bits = (mp_bitcnt_t)mpz_sizeinbase(bound, 2);
     switch (random_below(6)) {
     case 0:
         mpz_set_ui(r, 0);
@@ -77,7 +77,7 @@ void adversarial_integer(mpz_t r, const mpz_t bound)
         break;
     case 3: /* all ones up to some bit */
         mpz_set_ui(r, 0);
-        mpz_setbit(r, 1 + random_word() % bits);
+        mpz_setbit(r, 1 + (mp_bitcnt_t)(random_word() % bits));
         mpz_sub_ui(r, r, 1);
         break;
     case 4: /* runs of ones and zeros */

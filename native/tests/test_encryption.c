@@ -239,7 +239,7 @@ static void test_arguments(const key *k)
     STATUS(PC_ERR_NULL, pc_encryptor_create_public(k->public, 8, 4, NULL));
     STATUS(PC_ERR_NULL, pc_encryptor_create_owner(NULL, 8, 4, &encryptor));
     STATUS(PC_ERR_NULL, pc_encryptor_create_owner(k->private_key, 8, 4, NULL));
-    static const int32_t bad[][2] = {{0, 4}, {-1, 4}, {PC_MAX_KEY_BITS + 1, 4}, {8, 0}, {8, -1}, {8, 13}};
+    static const int32_t bad[][2] = {{0, 4}, {-1, 4}, {PC_MAX_EXPONENT_BITS + 1, 4}, {8, 0}, {8, -1}, {8, 13}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         STATUS(PC_ERR_RANGE, pc_encryptor_create_public(k->public, bad[i][0], bad[i][1], &encryptor));
         STATUS(PC_ERR_RANGE, pc_encryptor_create_owner(k->private_key, bad[i][0], bad[i][1], &encryptor));

@@ -280,7 +280,7 @@ int main(void)
                 mpz_init_set_ui(bound, 0);
                 mpz_setbit(bound, bits);
                 random_integer(m, bound);
-                mpz_setbit(m, bits - 1 - random_word() % 63);
+                mpz_setbit(m, bits - 1 - (mp_bitcnt_t)random_below(63));
                 mpz_setbit(m, 0);
                 if (mpz_size(m) == (size_t)limb_counts[j] && mpz_cmp_ui(m, 3) >= 0) {
                     test_modulus(kernel, m, 4);

@@ -12,6 +12,9 @@ namespace Popcorn.Interop;
 /// </summary>
 public sealed unsafe class Encryptor : IDisposable
 {
+    // Statistical distance from uniform, as a power of two.
+    private const int StatisticalBits = 40;
+
     private readonly EncryptorHandle _handle;
     private readonly int _randomBytes;
 
@@ -142,12 +145,14 @@ public sealed unsafe class Encryptor : IDisposable
     /// <summary>Releases the tables, wiping them if they are secret.</summary>
     public void Dispose() => _handle.Dispose();
 
-    internal static int ExponentBits(int keyBits, RandomnessProfile profile)
+    /// <summary>Bits of the random exponent α for a key size and profile.</summary>
+    public static int ExponentBits(int keyBits, RandomnessProfile profile)
     {
         int standard = (keyBits + 1) / 2;
         return profile switch
         {
             RandomnessProfile.Standard => standard,
+            RandomnessProfile.Statistical => keyBits + StatisticalBits,
             RandomnessProfile.ShortExponent => Math.Min(standard, keyBits <= 2048 ? 448 : keyBits <= 3072 ? 512 : 640),
             _ => throw new ArgumentOutOfRangeException(nameof(profile), profile, "No such randomness profile."),
         };

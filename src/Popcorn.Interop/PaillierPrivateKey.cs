@@ -87,6 +87,9 @@ public sealed class PaillierPrivateKey : IDisposable
         KeyFormat.WriteHeader(KeyFormat.PrivateMagic, bits, exported);
         primes.CopyTo(exported.AsSpan(KeyFormat.HeaderBytes));
         h.CopyTo(exported.AsSpan(KeyFormat.HeaderBytes + primes.Length));
+
+        // The primes are wiped with this object, which may be garbage once its last field is read.
+        GC.KeepAlive(this);
         return exported;
     }
 
@@ -147,7 +150,7 @@ public sealed class PaillierPrivateKey : IDisposable
     /// h = -y² mod n, which generates the randomness of Damgård, Jurik and Nielsen's encryption. Nothing secret:
     /// y tells nobody the factors of n.
     /// </summary>
-    private static byte[] DrawBase(ReadOnlySpan<byte> n)
+    internal static byte[] DrawBase(ReadOnlySpan<byte> n)
     {
         BigInteger modulus = LittleEndian.ReadUnsigned(n);
         BigInteger h;

@@ -79,6 +79,17 @@ public sealed class PaillierPublicKey : IDisposable
         return Create(bits, n, h, options);
     }
 
+    /// <summary>
+    /// The same n with a base h that this party draws itself. Ciphertexts under both are interchangeable on the wire;
+    /// batches belong to the key object they were made with.
+    /// </summary>
+    /// <param name="options">Kernel and test switch.</param>
+    public PaillierPublicKey WithFreshBase(KeyOptions? options = null)
+    {
+        ReadOnlySpan<byte> n = _exported.AsSpan(KeyFormat.HeaderBytes, KeyFormat.BytesOf(Bits));
+        return Create(Bits, n, PaillierPrivateKey.DrawBase(n), options);
+    }
+
     /// <summary>Releases the key; what was made from it stays usable.</summary>
     public void Dispose() => Handle.Dispose();
 

@@ -2,7 +2,7 @@ using Xunit;
 
 namespace Popcorn.Tests;
 
-/// <summary>Real networks and data that stand beside the repository, at <c>../shared</c>, on machines that have them.</summary>
+/// <summary>Real networks and data beside the repository, at <c>../shared</c>, on machines that have them.</summary>
 public static class SharedData
 {
     /// <summary>The folder, or null where it is absent.</summary>

@@ -6,12 +6,18 @@
 #include "../memory.h"
 
 extern const pc_kernel pc_kernel_gmp;
+#if defined(PC_KERNEL_IFMA)
+extern const pc_kernel pc_kernel_ifma;
+#endif
 #if defined(PC_TEST_KERNELS)
 extern const pc_kernel pc_kernel_gmp8;
 #endif
 
 /* Fastest first: the first one that the processor can run is the default. */
 static const pc_kernel *const all_kernels[] = {
+#if defined(PC_KERNEL_IFMA)
+    &pc_kernel_ifma,
+#endif
     &pc_kernel_gmp,
 #if defined(PC_TEST_KERNELS)
     &pc_kernel_gmp8,

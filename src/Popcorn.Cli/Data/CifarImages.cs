@@ -2,7 +2,7 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Cli.Data;
 
-/// <summary>The binary layout of CIFAR-10: for each image one byte of label and 3×32×32 bytes, plane by plane.</summary>
+/// <summary>The binary layout of CIFAR-10: for each image a byte of label and 3×32×32 bytes, plane by plane.</summary>
 internal sealed class CifarImages(byte[] bytes) : IImageSource
 {
     private const int Classes = 10;

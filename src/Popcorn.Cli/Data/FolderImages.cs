@@ -93,7 +93,8 @@ internal sealed class FolderImages : IImageSource
             if (fields.Length < 2
                 || !int.TryParse(fields[1].Trim(), NumberStyles.None, CultureInfo.InvariantCulture, out int label))
             {
-                throw new PopcornException($"'{csv}', line {i + 1}: expected 'file,label' with a whole number as label.");
+                throw new PopcornException(
+                    $"'{csv}', line {i + 1}: expected 'file,label' with a whole number as label.");
             }
 
             string name = fields[0].Trim();

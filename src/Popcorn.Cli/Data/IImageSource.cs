@@ -2,7 +2,7 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Cli.Data;
 
-/// <summary>A sequence of images of one shape, with their classes where these are known. Safe for several threads.</summary>
+/// <summary>Images of one shape, with their classes where these are known. Safe for several threads.</summary>
 public interface IImageSource
 {
     /// <summary>Number of images.</summary>

@@ -4,7 +4,7 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Cli.Data;
 
-/// <summary>The IDX format: two zero bytes, the element type, the number of sides, the sides (big-endian), the elements.</summary>
+/// <summary>The IDX format: two zero bytes, element type, number of sides, sides (big-endian), elements.</summary>
 internal static class IdxFile
 {
     private const byte UnsignedByte = 8;
@@ -23,7 +23,8 @@ internal static class IdxFile
 
         if (bytes[2] != UnsignedByte)
         {
-            throw new PopcornException($"'{path}' is an IDX file of type {bytes[2]}; only unsigned bytes (8) are read.");
+            throw new PopcornException(
+                $"'{path}' is an IDX file of type {bytes[2]}; only unsigned bytes (type 8) are read.");
         }
 
         int begin = 4 + 4 * bytes[3];

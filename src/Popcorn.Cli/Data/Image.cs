@@ -6,7 +6,7 @@ namespace Popcorn.Cli.Data;
 /// <summary>One image, channel by channel, row by row.</summary>
 internal sealed record Image(Shape Shape, int[] Values)
 {
-    /// <summary>The same image with the wanted number of channels: gray by luma (ITU-R BT.601), or RGB by repetition.</summary>
+    /// <summary>The same image with the wanted channels: gray by luma (ITU-R BT.601), or RGB by repetition.</summary>
     /// <param name="channels">1, 3, or 0 to leave it as it is.</param>
     /// <param name="path">Where it came from, for messages.</param>
     public Image Convert(int channels, string path)
@@ -32,7 +32,7 @@ internal sealed record Image(Shape Shape, int[] Values)
                 return new Image(shape, gray);
             default:
                 throw new PopcornException(
-                    $"'{path}' has {Shape.Channels} channels and the network takes {channels}. Use a .npy file instead.");
+                    $"'{path}' has {Shape.Channels} channels and the network takes {channels}. Use a .npy file.");
         }
     }
 }

@@ -15,9 +15,9 @@ public static class ImageSources
     /// folder of PNGs with a CSV file (<c>file,label</c>).
     /// </summary>
     /// <param name="path">File or folder.</param>
-    /// <param name="labels">IDX file of labels, or for a folder its CSV; null for none, or for a folder's only CSV.</param>
+    /// <param name="labels">IDX file of labels, or a folder's CSV; null for none, or for a folder's only CSV.</param>
     /// <param name="channels">
-    /// Channels that the network takes; PNGs are turned to gray (1) or to RGB (3) accordingly. 0 leaves them as they are.
+    /// Channels that the network takes; PNGs are turned to gray (1) or to RGB (3). 0 leaves them as they are.
     /// </param>
     /// <exception cref="PopcornException">Nothing is there, or it cannot be read.</exception>
     public static IImageSource Open(string path, string? labels = null, int channels = 0)
@@ -51,7 +51,9 @@ public static class ImageSources
                 $"'{path}' is no IDX, CIFAR-10 .bin, .npy or PNG file. Convert the images to one of these.");
         }
 
-        return labels is null ? images : new LabelledImages(images, IdxFile.ReadLabels(ReadFile(labels), labels), labels);
+        return labels is null
+            ? images
+            : new LabelledImages(images, IdxFile.ReadLabels(ReadFile(labels), labels), labels);
     }
 
     /// <summary>All bytes of a file, unpacked if it is gzipped.</summary>

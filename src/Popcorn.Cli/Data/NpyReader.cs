@@ -64,7 +64,8 @@ internal static partial class NpyReader
         var sides = new int[fields.Length];
         for (int i = 0; i < sides.Length; i++)
         {
-            if (!int.TryParse(fields[i], NumberStyles.None, CultureInfo.InvariantCulture, out sides[i]) || sides[i] == 0)
+            if (!int.TryParse(fields[i], NumberStyles.None, CultureInfo.InvariantCulture, out sides[i])
+                || sides[i] == 0)
             {
                 throw ImageSources.Damaged(path, $"'{fields[i]}' is no side of an array");
             }

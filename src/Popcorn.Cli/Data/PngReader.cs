@@ -116,14 +116,16 @@ internal static class PngReader
         }
         catch (Exception e) when (e is InvalidDataException or EndOfStreamException)
         {
-            throw new PopcornException($"'{path}' is damaged: its pixels cannot be unpacked. Fetch or write it again.", e);
+            throw new PopcornException(
+                $"'{path}' is damaged: its pixels cannot be unpacked. Fetch or write it again.", e);
         }
 
         return image;
     }
 
     private static void DecodePass(
-        Header header, byte[] palette, Stream stream, Image image, (int X, int Y, int StepX, int StepY) pass, string path)
+        Header header, byte[] palette, Stream stream, Image image, (int X, int Y, int StepX, int StepY) pass,
+        string path)
     {
         int width = (header.Width - pass.X + pass.StepX - 1) / pass.StepX;
         if (width <= 0)
@@ -141,7 +143,8 @@ internal static class PngReader
             int filter = stream.ReadByte();
             if (filter is < 0 or > 4)
             {
-                throw ImageSources.Damaged(path, filter < 0 ? "it is cut short" : $"row filter {filter} does not exist");
+                throw ImageSources.Damaged(
+                    path, filter < 0 ? "it is cut short" : $"row filter {filter} does not exist");
             }
 
             stream.ReadExactly(row);

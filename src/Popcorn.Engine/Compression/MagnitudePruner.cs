@@ -9,7 +9,7 @@ public static class MagnitudePruner
 {
     /// <summary>Sets the weights with the lowest scores to zero, in place.</summary>
     /// <param name="layers">Weights of every layer.</param>
-    /// <param name="sparsity">Least share of zeros over all layers, from 0 to less than 1; zeros that are there count.</param>
+    /// <param name="sparsity">Least share of zeros over all layers, 0…1 (1 excluded); existing ones count.</param>
     /// <returns>The number of weights that are zero afterwards.</returns>
     public static long Prune(IReadOnlyList<double[]> layers, double sparsity)
     {
@@ -38,7 +38,8 @@ public static class MagnitudePruner
         return wanted;
     }
 
-    private static void AddCandidates(List<(double Score, int Layer, int Index)> candidates, int layer, double[] weights)
+    private static void AddCandidates(
+        List<(double Score, int Layer, int Index)> candidates, int layer, double[] weights)
     {
         int[] order = [.. Enumerable.Range(0, weights.Length).Where(i => weights[i] != 0)];
         Array.Sort(Array.ConvertAll(order, i => Math.Abs(weights[i])), order);

@@ -9,6 +9,9 @@ namespace Popcorn.Engine.Import;
 /// <param name="Values">Its elements, the last side fastest. Integers beyond 2^53 lose their last bits.</param>
 internal sealed record Constant(int[] Dims, double[] Values)
 {
+    /// <summary>Most sides that a tensor may have.</summary>
+    public const int MostSides = 8;
+
     private const int Float = 1, UInt8 = 2, Int8 = 3, UInt16 = 4, Int16 = 5, Int32 = 6, Int64 = 7, Bool = 9;
     private const int Float16 = 10, Double = 11;
 
@@ -23,6 +26,11 @@ internal sealed record Constant(int[] Dims, double[] Values)
         if (tensor.DataLocation == TensorProto.Types.DataLocation.External)
         {
             throw new Refusal("its data lies in another file; save the network as a single file");
+        }
+
+        if (tensor.Dims.Count > MostSides)
+        {
+            throw new Refusal($"its shape has {tensor.Dims.Count} sides, more than {MostSides}");
         }
 
         var dims = new int[tensor.Dims.Count];
@@ -52,11 +60,9 @@ internal sealed record Constant(int[] Dims, double[] Values)
     public double Single => Values.Length == 1 ? Values[0] : throw new Refusal("a single constant was expected");
 
     /// <summary>Its elements as integers: a shape, or axes.</summary>
-    public long[] Integers()
-    {
-        return Array.ConvertAll(
-            Values, v => double.IsInteger(v) && Math.Abs(v) < 1L << 53 ? (long)v : throw new Refusal($"{v} is no integer"));
-    }
+    public long[] Integers() => Array.ConvertAll(Values, v => double.IsInteger(v) && Math.Abs(v) < 1L << 53
+        ? (long)v
+        : throw new Refusal($"{v} is no integer"));
 
     private static double[] ReadRaw(TensorProto tensor)
     {

@@ -99,7 +99,7 @@ internal static class ConstantFolding
 
     private static int[] Unsqueeze(int[] dims, long[]? axes)
     {
-        if (axes is null || axes.Length > 8)
+        if (axes is null || axes.Length > Constant.MostSides)
         {
             throw new Refusal("its axes are missing");
         }

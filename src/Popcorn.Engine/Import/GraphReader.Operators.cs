@@ -107,7 +107,8 @@ internal sealed partial class GraphReader
             || matrix.Values.Length == 0)
         {
             throw new Refusal(
-                $"its weights are {Signal.Describe(matrix.Dims)} and it reads {features} features; the file is damaged");
+                $"its weights are {Signal.Describe(matrix.Dims)} and it reads {features} features; the file is "
+                + "damaged");
         }
 
         if (transposed)
@@ -233,12 +234,13 @@ internal sealed partial class GraphReader
 
     private Signal Affine(OnnxNode node, Signal x, Constant scale, Constant shift)
     {
+        Shape shape = x.Node.Shape;
         double[] scales = Spread(scale, x);
         double[] shifts = Spread(shift, x);
-        if (IsPerChannel(scales, x.Node.Shape) && IsPerChannel(shifts, x.Node.Shape))
+        if (scales.Length != shifts.Length)
         {
-            scales = PerChannel(scales, x.Node.Shape);
-            shifts = PerChannel(shifts, x.Node.Shape);
+            scales = PerElement(scales, shape);
+            shifts = PerElement(shifts, shape);
         }
 
         RequireFinite(scales);
@@ -246,15 +248,47 @@ internal sealed partial class GraphReader
         return x.Same(new FloatAffine(node.Name, x.Node, scales, shifts));
     }
 
-    /// <summary>A constant as it meets the elements of a signal, one for each, by ONNX's rules of broadcasting.</summary>
+    /// <summary>
+    /// A constant as it meets a signal by ONNX's rules of broadcasting: one number for each channel where it is the
+    /// same over every plane, else one for each element.
+    /// </summary>
     private double[] Spread(Constant constant, Signal x)
     {
-        _spread += x.Node.Shape.Size;
-        if (_spread > MostSpread)
+        Shape shape = x.Node.Shape;
+        int[] steps = BroadcastSteps(constant, x);
+        bool hasChannels = x.Dims.Length >= 2 && x.Dims[1] == shape.Channels;
+        if (hasChannels && steps.Skip(2).All(s => s == 0))
         {
-            throw new Refusal("the element-wise operators up to here are more than can be imported");
+            return [.. Enumerable.Range(0, shape.Channels).Select(c => constant.Values[c * steps[1]])];
         }
 
+        _spread += shape.Size;
+        if (_spread > MostSpread)
+        {
+            throw new Refusal("the constants of element-wise operators up to here are more than can be imported");
+        }
+
+        var result = new double[shape.Size];
+        for (int i = 0; i < result.Length; i++)
+        {
+            int rest = i, at = 0;
+            for (int d = steps.Length - 1; d >= 0; d--)
+            {
+                at += rest % x.Dims[d] * steps[d];
+                rest /= x.Dims[d];
+            }
+
+            result[i] = constant.Values[at];
+        }
+
+        return Enumerable.Range(0, result.Length).All(i => result[i].Equals(result[i / shape.Area * shape.Area]))
+            ? [.. Enumerable.Range(0, shape.Channels).Select(c => result[c * shape.Area])]
+            : result;
+    }
+
+    /// <summary>How far to go in a constant for a step along each side of a signal; 0 where it is repeated.</summary>
+    private static int[] BroadcastSteps(Constant constant, Signal x)
+    {
         int[] dims = x.Dims;
         if (dims.Length == 0 || dims[0] != x.Batch)
         {
@@ -266,54 +300,27 @@ internal sealed partial class GraphReader
         for (int i = 1; i <= Math.Max(dims.Length, constant.Dims.Length); i++)
         {
             int side = i <= constant.Dims.Length ? constant.Dims[^i] : 1;
-            int expected = i <= dims.Length ? dims[^i] : 1;
-            bool isBatch = i == dims.Length;
-            if (side != 1 && (side != expected || isBatch))
+            bool fits = i < dims.Length && side == dims[^i];
+            if (side != 1 && !fits)
             {
                 throw new Refusal(
-                    $"its constant of {Signal.Describe(constant.Dims)} does not fit {Signal.Describe(dims)}; use one for "
-                    + "each channel or one for all");
+                    $"its constant of {Signal.Describe(constant.Dims)} does not fit {Signal.Describe(dims)}; use one "
+                    + "for each channel or one for all");
             }
 
             if (side != 1)
             {
                 steps[^i] = step;
+                step *= side;
             }
-
-            step *= side;
         }
 
-        var result = new double[x.Node.Shape.Size];
-        for (int i = 0; i < result.Length; i++)
-        {
-            int rest = i, at = 0;
-            for (int d = dims.Length - 1; d >= 0; d--)
-            {
-                at += rest % dims[d] * steps[d];
-                rest /= dims[d];
-            }
-
-            result[i] = constant.Values[at];
-        }
-
-        return result;
+        return steps;
     }
 
-    private static bool IsPerChannel(double[] values, Shape shape)
-    {
-        for (int i = 0; i < values.Length; i++)
-        {
-            if (!values[i].Equals(values[i / shape.Area * shape.Area]))
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-
-    private static double[] PerChannel(double[] values, Shape shape) =>
-        [.. Enumerable.Range(0, shape.Channels).Select(c => values[c * shape.Area])];
+    private static double[] PerElement(double[] values, Shape shape) => values.Length == shape.Size
+        ? values
+        : [.. Enumerable.Range(0, shape.Size).Select(i => values[i / shape.Area])];
 
     private static Signal MaxPool(OnnxNode node, object[] inputs)
     {
@@ -334,8 +341,8 @@ internal sealed partial class GraphReader
         if (!whole)
         {
             throw new Refusal(
-                "some of its windows cover fewer elements than others (padding that does not count, or ceil_mode); use a "
-                + "pool whose windows are all whole, or count_include_pad = 1");
+                "some of its windows cover fewer elements than others (padding that does not count, or ceil_mode); use "
+                + "a pool whose windows are all whole, or count_include_pad = 1");
         }
 
         return x.Plane(AveragePool(node.Name, x.Node, window.Window));
@@ -370,14 +377,16 @@ internal sealed partial class GraphReader
             throw new Refusal("it does not run over all classes; remove it, for the scores rank alike without it");
         }
 
-        _report?.Invoke($"{node.Operator} '{node.Name}' was dropped: the ranking of the classes is the same without it.");
+        _report?.Invoke(
+            $"{node.Operator} '{node.Name}' was dropped: the ranking of the classes is the same without it.");
         return x with { IsProbability = true };
     }
 
     private static Signal Reshape(OnnxNode node, object[] inputs)
     {
         Signal x = SignalAt(inputs, 0);
-        return x.Reshaped(ConstantFolding.NewDims(node, x.Dims, inputs.Length > 1 ? inputs[1] as Constant : null, hasBatch: true));
+        var argument = inputs.Length > 1 ? inputs[1] as Constant : null;
+        return x.Reshaped(ConstantFolding.NewDims(node, x.Dims, argument, hasBatch: true));
     }
 
     private static Window Whole(Shape shape)
@@ -390,14 +399,15 @@ internal sealed partial class GraphReader
     {
         if (!Array.TrueForAll(values, double.IsFinite))
         {
-            throw new Refusal("its weights or constants hold a value that is no finite number; train or export it again");
+            throw new Refusal("its weights or constants hold a value that is no finite number; export it again");
         }
     }
 
     private static Signal SignalAt(object[] inputs, int index) => index >= inputs.Length || inputs[index] == Absent
         ? throw Missing(index)
         : inputs[index] as Signal
-            ?? throw new Refusal($"its input {index + 1} is constant; the value that depends on the image must stand there");
+            ?? throw new Refusal(
+                $"its input {index + 1} is constant; the value that depends on the image must stand there");
 
     private static Constant ConstantAt(object[] inputs, int index) => index >= inputs.Length || inputs[index] == Absent
         ? throw Missing(index)

@@ -11,8 +11,8 @@ internal sealed partial class GraphReader
 {
     private const string SupportedOperators =
         "Conv, Gemm, MatMul, BatchNormalization, Relu, Mul(x, x), Pow(x, 2), MaxPool, AveragePool, GlobalMaxPool, "
-        + "GlobalAveragePool, Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout, constants, Add, Sub, Mul and Div "
-        + "with constants, and a final Softmax or LogSoftmax";
+        + "GlobalAveragePool, Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout, constants, Add, Sub, Mul and "
+        + "Div with constants, and a final Softmax or LogSoftmax";
 
     private readonly GraphProto _graph;
     private readonly Action<string>? _report;
@@ -44,11 +44,17 @@ internal sealed partial class GraphReader
 
     private string Describe()
     {
+        const int most = 100;
         string hint = _hasUnknownOperator ? $" Rewrite the network with {SupportedOperators}." : "";
-        return _findings is [string single]
-            ? $"This network cannot be imported: {single}.{hint}"
-            : $"This network cannot be imported ({_findings.Count} findings):\n"
-                + string.Join('\n', _findings.Select(f => $"- {f}.")) + (hint.Length > 0 ? "\n" + hint.TrimStart() : "");
+        if (_findings is [string single])
+        {
+            return $"This network cannot be imported: {single}.{hint}";
+        }
+
+        IEnumerable<string> lines = _findings.Take(most).Select(f => $"- {f}.");
+        string more = _findings.Count > most ? $"\n… and {_findings.Count - most} more." : "";
+        return $"This network cannot be imported ({_findings.Count} findings):\n{string.Join('\n', lines)}{more}"
+            + (hint.Length > 0 ? "\n" + hint.TrimStart() : "");
     }
 
     private FloatNode? Read()
@@ -76,6 +82,9 @@ internal sealed partial class GraphReader
         return ReadOutput();
     }
 
+    /// <summary>Notes a finding; names come from the file and may hold anything.</summary>
+    private void Report(string finding) => _findings.Add(OnnxNode.OneLine(finding));
+
     private T? Try<T>(string what, Func<T?> read)
         where T : class
     {
@@ -85,7 +94,7 @@ internal sealed partial class GraphReader
         }
         catch (Refusal e)
         {
-            _findings.Add($"{what}: {e.Message}");
+            Report($"{what}: {e.Message}");
             return null;
         }
     }
@@ -102,7 +111,7 @@ internal sealed partial class GraphReader
 
         if (inputs.Length != 1)
         {
-            _findings.Add(inputs.Length == 0
+            Report(inputs.Length == 0
                 ? "it has no input"
                 : $"it has {inputs.Length} inputs ({string.Join(", ", inputs.Select(i => i.Name))}); "
                     + "export it with a single image as input");
@@ -113,7 +122,7 @@ internal sealed partial class GraphReader
     {
         if (_graph.Output.Count != 1)
         {
-            _findings.Add(_graph.Output.Count == 0
+            Report(_graph.Output.Count == 0
                 ? "it has no output"
                 : $"it has {_graph.Output.Count} outputs ({string.Join(", ", _graph.Output.Select(o => o.Name))}); "
                     + "export it with the class scores as its only output");
@@ -123,15 +132,15 @@ internal sealed partial class GraphReader
         string name = _graph.Output[0].Name;
         if (!_values.TryGetValue(name, out object? value))
         {
-            _findings.Add($"its output '{name}' is not computed by any node");
+            Report($"its output '{name}' is not computed by any node");
         }
         else if (value is Constant)
         {
-            _findings.Add($"its output '{name}' does not depend on its input");
+            Report($"its output '{name}' does not depend on its input");
         }
         else if (value is null && _findings.Count == 0)
         {
-            _findings.Add($"its output '{name}' is a by-product of a node; make the node's first output the output");
+            Report($"its output '{name}' is a by-product of a node; make the node's first output the output");
         }
 
         return (value as Signal)?.Node;

@@ -30,7 +30,7 @@ public sealed record ImportOptions
 
         if (!(Sparsity is >= 0 and < 1))
         {
-            throw new PopcornException($"A sparsity of {Sparsity} cannot be reached; choose at least 0 and less than 1.");
+            throw new PopcornException($"A sparsity of {Sparsity} cannot be reached; choose 0 or more, less than 1.");
         }
 
         if (!(double.IsNormal(InputScale) && InputScale > 0))

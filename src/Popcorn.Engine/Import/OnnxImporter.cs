@@ -26,7 +26,8 @@ public static class OnnxImporter
         options ??= new ImportOptions();
         options.Validate();
         FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(file), options.Report));
-        MagnitudePruner.Prune([.. FloatGraph.InOrder(output).OfType<FloatLinear>().Select(l => l.Weights)], options.Sparsity);
+        IEnumerable<FloatLinear> linear = FloatGraph.InOrder(output).OfType<FloatLinear>();
+        MagnitudePruner.Prune([.. linear.Select(l => l.Weights)], options.Sparsity);
         IntegerNetwork network = Quantizer.Quantize(output, options);
         NetworkValidator.Validate(network);
         return network;

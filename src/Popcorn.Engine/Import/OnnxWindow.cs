@@ -23,10 +23,11 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
         Axis y = Axis.Along(kernel.Y, stride.Y, dilation.Y, pads[0], pads[2], automatic, ceiling, source.Height);
         Axis x = Axis.Along(kernel.X, stride.X, dilation.X, pads[1], pads[3], automatic, ceiling, source.Width);
         var window = new Window(
-            kernel.Y, kernel.X, stride.Y, stride.X, dilation.Y, dilation.X, y.PadBefore, x.PadBefore, y.Outputs, x.Outputs);
+            kernel.Y, kernel.X, stride.Y, stride.X, dilation.Y, dilation.X, y.PadBefore, x.PadBefore,
+            y.Outputs, x.Outputs);
         return window.IsValid && new Shape(source.Channels, y.Outputs, x.Outputs).IsValid
             ? new OnnxWindow(window, y.Padded, x.Padded)
-            : throw new Refusal($"its window is too large for what can be evaluated");
+            : throw new Refusal("its window is too large for what can be evaluated");
     }
 
     /// <summary>Whether every window lies within the plane and its padding.</summary>

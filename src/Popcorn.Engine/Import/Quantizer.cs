@@ -71,10 +71,12 @@ internal sealed class Quantizer
 
         if (quantizer._layers.Count == 0)
         {
-            throw new PopcornException("This network cannot be imported: it computes nothing. Export the trained layers.");
+            throw new PopcornException(
+                "This network cannot be imported: it computes nothing. Export the trained layers.");
         }
 
-        var input = new InputDescription(inputs[0].Shape, options.InputMinimum, options.InputMaximum, options.InputScale);
+        var input = new InputDescription(
+            inputs[0].Shape, options.InputMinimum, options.InputMaximum, options.InputScale);
         return new IntegerNetwork(input, quantizer._layers, quantizer._values[output].Scales[0]);
     }
 
@@ -117,9 +119,11 @@ internal sealed class Quantizer
         {
             FloatRelu => Append(new ReluLayer(node.Name, source.Index, node.Shape), source, source.Scales),
             FloatSquare => Append(
-                new SquareLayer(node.Name, source.Index, node.Shape), source, Array.ConvertAll(source.Scales, s => s * s)),
+                new SquareLayer(node.Name, source.Index, node.Shape), source,
+                Array.ConvertAll(source.Scales, s => s * s)),
             FloatMaxPool pool => Append(
-                new MaxPoolLayer(pool.Name, source.Index, pool.Shape, pool.Window, pool.WithZero), source, source.Scales),
+                new MaxPoolLayer(pool.Name, source.Index, pool.Shape, pool.Window, pool.WithZero), source,
+                source.Scales),
             _ => throw new NotSupportedException($"A {node.GetType().Name} has no integer form."),
         };
     }
@@ -193,9 +197,9 @@ internal sealed class Quantizer
     private static BigInteger Round(double value, FloatLinear linear) => double.IsFinite(value)
         ? new BigInteger(Math.Round(value))
         : throw new PopcornException(
-            $"This network cannot be imported: a bias of node '{linear.Name}' is out of all proportion to its weights.");
+            $"This network cannot be imported: a bias of node '{linear.Name}' dwarfs its weights. Train it again.");
 
-    /// <summary>Weights on integers instead of reals. Channels that are always 0 lose theirs: they cost and steer nothing.</summary>
+    /// <summary>Weights on integers instead of reals; 0 on channels that are always 0 and cost for nothing.</summary>
     private static double[] FoldScales(FloatLinear linear, Value source)
     {
         double[] factors = [.. source.Scales.Select((s, c) => source.Magnitude(c) == 0 ? 0 : s)];

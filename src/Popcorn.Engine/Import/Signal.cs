@@ -26,7 +26,7 @@ internal sealed record Signal(FloatNode Node, int[] Dims, int Batch, bool IsProb
         long[] sides = [.. shape.Dim.Skip(1).Select(d => d.DimValue)];
         if (batch > Shape.MaxSize || sides.Any(s => s is < 1 or > Shape.MaxSize))
         {
-            throw new Refusal("a side other than the batch is open or too large; export the network with a fixed image size");
+            throw new Refusal("a side other than the batch is open or too large; export it with a fixed image size");
         }
 
         int[] dims = [(int)batch, .. sides.Select(s => (int)s)];
@@ -54,6 +54,11 @@ internal sealed record Signal(FloatNode Node, int[] Dims, int Batch, bool IsProb
     /// <summary>The same elements with other sides.</summary>
     public Signal Reshaped(int[] dims)
     {
+        if (dims.Length > Constant.MostSides)
+        {
+            throw new Refusal($"its new shape has {dims.Length} sides, more than {Constant.MostSides}");
+        }
+
         Int128 size = 1;
         foreach (int side in dims)
         {

@@ -57,7 +57,8 @@ internal static class Simplifier
         IsIdentity(pool, window) ? pool.Source : new FloatAveragePool(pool.Name, pool.Source, window);
 
     private static bool IsIdentity(FloatNode pool, Window window) =>
-        window with { DilationY = 1, DilationX = 1 } == Window.Pointwise(pool.Source.Shape.Height, pool.Source.Shape.Width);
+        window with { DilationY = 1, DilationX = 1 }
+            == Window.Pointwise(pool.Source.Shape.Height, pool.Source.Shape.Width);
 
     /// <summary>scale·(Wx + b) + shift.</summary>
     private static FloatLinear Behind(FloatLinear linear, FloatAffine affine)

@@ -72,7 +72,7 @@ internal sealed class ByteWriter
     }
 }
 
-/// <summary>Reads the body of a model file; nothing is allocated before the bytes for it are known to be there.</summary>
+/// <summary>Reads the body of a model file; nothing is allocated before its bytes are known to be there.</summary>
 internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
 {
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
@@ -121,7 +121,8 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
     {
         try
         {
-            return StrictUtf8.GetString(Bytes(Unsigned(mostCharacters * 3)));
+            string text = StrictUtf8.GetString(Bytes(Unsigned(mostCharacters * 3)));
+            return text.Any(char.IsControl) ? throw new PopcornException("a name holds a control character") : text;
         }
         catch (ArgumentException e)
         {

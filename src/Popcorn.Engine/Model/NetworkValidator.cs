@@ -40,6 +40,7 @@ public static class NetworkValidator
             try
             {
                 Require(layer.Name.Length <= MaxNameLength, $"its name is longer than {MaxNameLength} characters");
+                Require(!layer.Name.Any(char.IsControl), "its name holds a control character");
                 Require(
                     layer.Input >= 0 && layer.Input <= i,
                     $"it reads value {layer.Input}, which does not come before it");
@@ -48,7 +49,7 @@ public static class NetworkValidator
             }
             catch (PopcornException e)
             {
-                throw new PopcornException($"layer {i + 1} ({layer.Kind} '{Shorten(layer.Name)}'): {e.Message}", e);
+                throw new PopcornException($"layer {i + 1} ({layer.Kind} '{Printable(layer.Name)}'): {e.Message}", e);
             }
         }
     }
@@ -93,7 +94,7 @@ public static class NetworkValidator
         }
     }
 
-    /// <summary>Number of weights (before it is known to be sane) of a linear layer whose window is valid and whose groups divide its channels.</summary>
+    /// <summary>Number of weights, before it is known to be sane, of a layer with a valid window and groups.</summary>
     internal static Int128 WeightCount(Shape output, Shape source, Window window, int groups) =>
         (Int128)output.Channels * (source.Channels / groups) * window.Taps;
 
@@ -105,8 +106,8 @@ public static class NetworkValidator
             $"its output shape {output} is not its window's, {window.OutputHeight}x{window.OutputWidth}");
     }
 
-    private static string Shorten(string name) =>
-        name.Length <= MaxNameLength ? name : name[..MaxNameLength];
+    private static string Printable(string name) =>
+        string.Concat(name.Take(MaxNameLength).Where(c => !char.IsControl(c)));
 
     private static void Require(bool condition, string finding)
     {

@@ -234,7 +234,8 @@ public sealed class PlainEvaluator
     private sealed class PointwiseStep<T>(Func<T, T> function) : Step
         where T : struct, IBinaryInteger<T>
     {
-        public override Array Run(Array input, int images) => Array.ConvertAll(Widths.Convert<T>(input), x => function(x));
+        public override Array Run(Array input, int images) =>
+            Array.ConvertAll(Widths.Convert<T>(input), x => function(x));
     }
 
     private sealed class LinearStep<T> : Step
@@ -332,7 +333,8 @@ public sealed class PlainEvaluator
                         int position = positions[places[k].Tap];
                         if (position >= 0)
                         {
-                            ReadOnlySpan<T> x = source.AsSpan((places[k].Channel + position) * images + image, 4 * lanes);
+                            int at = (places[k].Channel + position) * images + image;
+                            ReadOnlySpan<T> x = source.AsSpan(at, 4 * lanes);
                             var weight = new Vector<T>(weights[k]);
                             s0 += new Vector<T>(x) * weight;
                             s1 += new Vector<T>(x[lanes..]) * weight;

@@ -61,6 +61,7 @@ public class MagnitudePrunerTests
     private static double[][] Layers()
     {
         var random = new Random(1);
-        return [.. new[] { 100, 1000 }.Select(n => Enumerable.Range(0, n).Select(_ => random.NextDouble() - 0.5).ToArray())];
+        double[] Layer(int size) => [.. Enumerable.Range(0, size).Select(_ => random.NextDouble() - 0.5)];
+        return [Layer(100), Layer(1000)];
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Popcorn.Engine.Import.Onnx;
 
 namespace Popcorn.Engine.Tests.Import;
@@ -242,8 +243,9 @@ internal sealed class FloatReference
 
     private static Tensor Read(TensorProto t)
     {
-        double[] values = t.RawData.Length > 0
-            ? [.. Enumerable.Range(0, t.RawData.Length / 4).Select(i => (double)BitConverter.ToSingle(t.RawData.Span[(4 * i)..]))]
+        double[] Raw() =>
+            [.. MemoryMarshal.Cast<byte, float>(t.RawData.Span).ToArray().Select(f => (double)f)];
+        double[] values = t.RawData.Length > 0 ? Raw()
             : t.FloatData.Count > 0 ? [.. t.FloatData.Select(f => (double)f)] : [.. t.Int64Data.Select(i => (double)i)];
         return new([.. t.Dims.Select(d => (int)d)], values);
     }

@@ -28,7 +28,8 @@ public sealed class OnnxBuilder
         shape.Dim.AddRange(dims.Select(d => d == 0
             ? new TensorShapeProto.Types.Dimension { DimParam = "N" }
             : new TensorShapeProto.Types.Dimension { DimValue = d }));
-        return new ValueInfoProto { Name = name, Type = new TypeProto { TensorType = new() { ElemType = 1, Shape = shape } } };
+        var type = new TypeProto { TensorType = new() { ElemType = 1, Shape = shape } };
+        return new ValueInfoProto { Name = name, Type = type };
     }
 
     /// <summary>Adds a node and returns the name of its output.</summary>

@@ -117,7 +117,8 @@ public class OnnxImporterTests
                 var onnx = new OnnxBuilder(0, 2, size, size + 1);
                 string x = onnx.Node(
                     "MaxPool", OnnxBuilder.Image, ("kernel_shape", new[] { kernel, kernel }),
-                    ("strides", new[] { stride, stride }), ("ceil_mode", ceiling), ("pads", new[] { pad, pad, 0, pad }));
+                    ("strides", new[] { stride, stride }), ("ceil_mode", ceiling),
+                    ("pads", new[] { pad, pad, 0, pad }));
                 AssertEqual(onnx, x);
             }
         }
@@ -230,7 +231,8 @@ public class OnnxImporterTests
     public void Batch_norm_joins_the_layer_before_it()
     {
         var onnx = new OnnxBuilder(0, 2, 6, 6);
-        string x = onnx.Node("Conv", [OnnxBuilder.Image, Real(onnx, 3, 2, 3, 3), Real(onnx, 3)], ("pads", new[] { 1, 1, 1, 1 }));
+        string x = onnx.Node(
+            "Conv", [OnnxBuilder.Image, Real(onnx, 3, 2, 3, 3), Real(onnx, 3)], ("pads", new[] { 1, 1, 1, 1 }));
         IntegerNetwork network = AssertClose(onnx, onnx.Node("Relu", BatchNorm(onnx, x, 3)), 0.01);
         Assert.Equal(["conv", "relu"], network.Layers.Select(l => l.Kind));
     }
@@ -264,7 +266,7 @@ public class OnnxImporterTests
         Assert.Equal((2, 1), (own.Groups, own.Window.Taps));
     }
 
-    /// <summary>Padding is 0 behind the normalisation, not before it: a fold into the bias would be wrong at borders.</summary>
+    /// <summary>Padding is 0 behind the normalisation, not before it: folded into the bias, borders go wrong.</summary>
     [Theory]
     [InlineData(0, 1)]
     [InlineData(1, 2)]
@@ -317,7 +319,7 @@ public class OnnxImporterTests
         Assert.Equal(["relu", "dense"], AssertClose(onnx, x, 0.01).Layers.Select(l => l.Kind));
     }
 
-    /// <summary>The last scale must be common to all logits, also where pools and squares stand behind the last weights.</summary>
+    /// <summary>All logits must have one scale, also where pools and squares stand behind the last weights.</summary>
     [Fact]
     public void Logits_share_a_scale_through_the_layers_behind_the_last_weights()
     {
@@ -421,7 +423,8 @@ public class OnnxImporterTests
         string x = onnx.Node("Relu", onnx.Node("Conv", [OnnxBuilder.Image, Real(onnx, 8, 1, 3, 3)]));
         x = onnx.Node("AveragePool", x, ("kernel_shape", new[] { 2, 2 }));
         x = onnx.Node("Gemm", [onnx.Node("Flatten", x), Real(onnx, 10, 200)], ("transB", 1));
-        LinearLayer[] layers = [.. onnx.Import(x, new ImportOptions { Sparsity = sparsity }).Layers.OfType<LinearLayer>()];
+        IntegerNetwork network = onnx.Import(x, new ImportOptions { Sparsity = sparsity });
+        LinearLayer[] layers = [.. network.Layers.OfType<LinearLayer>()];
         int weights = layers[0].Weights.Length + layers[2].Weights.Length;
         int nonZero = layers[0].NonZero + layers[2].NonZero;
         Assert.InRange(nonZero, 1, (int)((1 - sparsity) * weights));

@@ -17,8 +17,10 @@ public class QuantizationTests
             var random = new Random(seed);
             int fan = random.Next(1, 30);
             double magnitude = Math.Pow(10, random.Next(-6, 6));
-            float[] weights = [.. Enumerable.Range(0, 3 * fan).Select(_ => (float)(magnitude * (random.NextDouble() - 0.5)))];
-            float[] bias = [.. Enumerable.Range(0, 3).Select(_ => (float)(magnitude * (random.NextDouble() - 0.5)))];
+            float[] Real(int count) =>
+                [.. Enumerable.Range(0, count).Select(_ => (float)(magnitude * (random.NextDouble() - 0.5)))];
+            float[] weights = Real(3 * fan);
+            float[] bias = Real(3);
             var options = new ImportOptions { WeightBits = random.Next(2, 13), InputScale = 1 / 16.0 };
             var onnx = new OnnxBuilder(0, fan);
             IntegerNetwork network = onnx.Import(
@@ -59,7 +61,7 @@ public class QuantizationTests
     public void Small_channels_are_as_precise_as_large_ones() =>
         AssertPrecise([1e-4, 1, 1e3, 0.02], [0, 0, 0, 0]);
 
-    /// <summary>Channels whose bias dwarfs their weights: the integers stay in proportion and nothing else is lost.</summary>
+    /// <summary>Channels whose bias dwarfs their weights: integers stay in proportion, nothing else is lost.</summary>
     [Fact]
     public void A_channel_that_is_nearly_constant_keeps_its_bias() =>
         AssertPrecise([1e-7, 1, 1, 1], [0.8, 0.1, -0.2, 0.3]);
@@ -117,7 +119,8 @@ public class QuantizationTests
 
         // No channel's integers stand out by more than the room that biases are given.
         Interval[] bounds = [.. Bounds.Of(network)[1]];
-        Assert.InRange(bounds.Max(b => b.MagnitudeBits) - bounds.Where(b => b.MagnitudeBits > 0).Min(b => b.MagnitudeBits), 0, 6);
+        int[] bits = [.. bounds.Select(b => b.MagnitudeBits).Where(b => b > 0)];
+        Assert.InRange(bits.Max() - bits.Min(), 0, 6);
     }
 
     private static IntegerNetwork TwoLayers(int bits, double[] channelScales, double[] bias) =>
@@ -128,7 +131,8 @@ public class QuantizationTests
     {
         var random = new Random(11);
         onnx = new OnnxBuilder(0, 6);
-        float[] first = [.. Enumerable.Range(0, 24).Select(i => (float)(channelScales[i / 6] * (random.NextDouble() - 0.4)))];
+        float[] first =
+            [.. Enumerable.Range(0, 24).Select(i => (float)(channelScales[i / 6] * (random.NextDouble() - 0.4)))];
         // The second layer undoes the scales, so that every channel matters alike.
         float[] second = [.. Enumerable.Range(0, 12).Select(i =>
         {

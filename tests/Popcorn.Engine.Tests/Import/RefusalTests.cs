@@ -13,6 +13,7 @@ public class RefusalTests
     public static TheoryData<string, Func<OnnxBuilder, string>> Networks => new()
     {
         { "'clip0' (Clip): the operator Clip is not supported", o => o.Node("Clip", X) },
+        { "9 sides", o => o.Node("Reshape", [X, o.Integers(1, 2, 4, 4, 1, 1, 1, 1, 1)]) },
         { "custom.Relu", o => { string y = o.Node("Relu", X); o.Model.Graph.Node[0].Domain = "custom"; return y; } },
         { "joins two branches", o => o.Node("Add", [o.Node("Relu", X), X]) },
         { "joins two branches", o => o.Node("Mul", [o.Node("Relu", X), X]) },
@@ -54,7 +55,10 @@ public class RefusalTests
                 "AveragePool", X, ("kernel_shape", new[] { 3, 3 }), ("strides", new[] { 2, 2 }), ("ceil_mode", 1),
                 ("count_include_pad", 1))
         },
-        { "wholly in the padding", o => o.Node("MaxPool", X, ("kernel_shape", new[] { 1, 1 }), ("pads", new[] { 1, 0, 0, 0 })) },
+        {
+            "wholly in the padding",
+            o => o.Node("MaxPool", X, ("kernel_shape", new[] { 1, 1 }), ("pads", new[] { 1, 0, 0, 0 }))
+        },
         { "kernel_shape", o => o.Node("MaxPool", X, ("kernel_shape", new[] { 2 })) },
         { "kernel_shape", o => o.Node("MaxPool", X) },
         { "all classes", o => o.Node("Softmax", X) },
@@ -126,6 +130,18 @@ public class RefusalTests
         Assert.Contains("(Pow)", message);
         Assert.DoesNotContain("(Relu)", message);
         Assert.Single(System.Text.RegularExpressions.Regex.Matches(message, "Rewrite the network"));
+    }
+
+    [Fact]
+    public void Names_from_the_file_cannot_break_lines()
+    {
+        var onnx = new OnnxBuilder(0, 2);
+        string output = onnx.Node("Clip", X);
+        onnx.Model.Graph.Node[0].Name = "evil\n\u001b[31mname";
+        string message = Assert.Throws<PopcornException>(() => onnx.Import(output)).Message;
+        Assert.DoesNotContain(message, char.IsControl);
+        onnx.Model.Graph.Node[0].OpType = "Relu";
+        Assert.DoesNotContain(onnx.Import(output).Layers[0].Name, char.IsControl);
     }
 
     [Theory]
@@ -222,7 +238,7 @@ public class RefusalTests
         }
 
         var random = new Random(5);
-        for (int run = 0; run < 5000; run++)
+        for (int run = 0; run < 1500; run++)
         {
             byte[] damaged = [.. file];
             for (int changes = random.Next(1, 4); changes > 0; changes--)

@@ -47,7 +47,7 @@ public class BoundsTests
         Assert.Equal(Value(high: false), interval.Low);
     }
 
-    /// <summary>Where the input cannot be 0, a window at the border may miss a tap and a window inside may not.</summary>
+    /// <summary>Where the input cannot be 0, a window at the border may miss a tap, one inside may not.</summary>
     [Fact]
     public void Padding_counts_as_zero_where_a_tap_can_miss()
     {
@@ -55,7 +55,10 @@ public class BoundsTests
         var input = new InputDescription(shape, 5, 9, 1);
         Interval Of(int pad, int outputs) => Bounds.Of(new IntegerNetwork(
             input,
-            [new LinearLayer("c", 0, new Shape(1, 1, outputs), new(1, 2, 1, 1, 1, 1, 0, pad, 1, outputs), 1, [1, 1], [0])],
+            [
+                new LinearLayer(
+                    "c", 0, new Shape(1, 1, outputs), new(1, 2, 1, 1, 1, 1, 0, pad, 1, outputs), 1, [1, 1], [0]),
+            ],
             1))[1][0];
         Assert.Equal(new Interval(10, 18), Of(pad: 0, outputs: 3));
         // The first tap misses at the left, the second never does.

@@ -3,7 +3,7 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Tests.Model;
 
-/// <summary>Integer networks by their definition, one number at a time: what everything faster is checked against.</summary>
+/// <summary>Integer networks by their definition, one number at a time: the measure of all faster code.</summary>
 internal static class NaiveEvaluator
 {
     /// <summary>All values: the input, then the output of every layer.</summary>

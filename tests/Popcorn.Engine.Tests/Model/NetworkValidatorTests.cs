@@ -27,6 +27,7 @@ public class NetworkValidatorTests
         { "biases", Good with { Bias = new BigInteger[3] } },
         { "bits", Good with { Bias = [0, BigInteger.One << 20_000] } },
         { "longer", Good with { Name = new string('x', 300) } },
+        { "control character", Good with { Name = "a\nb" } },
         { "not its input's", new ReluLayer("r", 0, Plane with { Width = 4 }) },
         { "not its input's", new SquareLayer("s", 0, Plane with { Channels = 1 }) },
         { "number of channels", new MaxPoolLayer("m", 0, new Shape(3, 5, 5), Window.Pointwise(5, 5), false) },

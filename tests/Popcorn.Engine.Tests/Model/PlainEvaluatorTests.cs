@@ -53,7 +53,7 @@ public class PlainEvaluatorTests
         Assert.Equal([BigInteger.Pow(value, 64)], new PlainEvaluator(network).Run([value]));
     }
 
-    /// <summary>The last value that fits and the first that does not, for int, long and Int128, with either sign.</summary>
+    /// <summary>The last value that fits and the first that does not: int, long and Int128, either sign.</summary>
     [Theory]
     [InlineData(31)]
     [InlineData(63)]

@@ -1,0 +1,615 @@
+/*
+ * The AVX-512 IFMA kernel: eight residues in eight lanes, radix 2^52, dual-number Montgomery form.
+ *
+ * Layout. A half (A or B) is K digits of 52 bits, one 64-bit word each; a number is A's digits, then B's. A group holds
+ * the digits of its eight lanes side by side: digit i of all lanes is one vector.
+ *
+ * Form. R = 2^(52 K). K is the least multiple of the tile width with R >= 2^8 m; the residue x modulo m^2 is held as
+ * (A, B) with x * R = A + B*m (mod m^2), as in gmp.c, but with slack instead of final subtractions:
+ *     A <= m,  B <= m + 2,  all digits below 2^52.
+ *
+ * Product of (A, B) and (C, D), each within these ranges, hence below 2m (m >= 3):
+ *   T = A*C < 4m^2.  Montgomery reduction: q = -T/m mod R, u = (T + q*m)/R < 4m^2/R + m, so A' = u <= m.
+ *   V = A*D + B*C - q + (R - 1 + E) with E = (1 - R) mod m, so that a multiple of m was added and V >= 0.
+ *   V < 8m^2 + R + m, so B' = redc(V) < (8m^2 + m)/R + 1 + m, so B' <= m + 1.
+ * As digits, R - 1 + E is 2^52 - 1 + e_i, from which q_i is subtracted without a borrow.
+ *
+ * Columns. Products are gathered in columns of 64 bits: vpmadd52 adds the low or high 52 bits of a product of digits. A
+ * column takes at most 4K such terms from A*D + B*C, 2K from the reduction, and one offset below 2^53: with K <= 80 less
+ * than 2^61. Carries are only settled column by column as the reduction walks over them, and once in the result.
+ *
+ * Speed. vpmadd52 is the bottleneck, so everything else hides behind it: a tile of `width` columns rolls through
+ * registers (width + 1 accumulators), one row of the product after the other; only finished columns go to memory. A
+ * product takes 10 K^2 of these instructions, a square 7 K^2 and a little.
+ *
+ * No branch and no address depends on m or on the residues.
+ */
+#include "kernel.h"
+
+#include <immintrin.h>
+#include <string.h>
+
+#include "../memory.h"
+
+#define LANES 8
+#define DIGIT_BITS 52
+#define MAX_DIGITS 80
+#define BLOCK 5 /* rows that the triangle of a square is cut into; divides both tile widths */
+
+#define INLINE static inline __attribute__((always_inline))
+
+typedef __m512i vector;
+
+typedef struct ifma_state {
+    int32_t digits; /* K */
+    int32_t tile;   /* 20 or 15, divides K */
+    mp_limb_t inverse; /* -m^-1 mod 2^52 */
+    mp_limb_t m[MAX_DIGITS];
+    mp_limb_t offset[MAX_DIGITS];        /* digits of R - 1 + E: 2^52 - 1 + e_i       */
+    mp_limb_t r_squared[2 * MAX_DIGITS]; /* R^2 mod m^2 as A and B: A is R^2 mod m */
+} ifma_state;
+
+static const ifma_state *state_of(const pc_modulus *modulus)
+{
+    return (const ifma_state *)(const void *)modulus->state;
+}
+
+INLINE vector load(const mp_limb_t *group, int32_t i)
+{
+    return _mm512_load_si512(group + (ptrdiff_t)i * LANES);
+}
+
+INLINE void store(mp_limb_t *group, int32_t i, vector x)
+{
+    _mm512_store_si512(group + (ptrdiff_t)i * LANES, x);
+}
+
+INLINE vector broadcast(mp_limb_t x)
+{
+    return _mm512_set1_epi64((long long)x);
+}
+
+INLINE vector add_low(vector sum, vector x, vector y)
+{
+    return _mm512_madd52lo_epu64(sum, x, y);
+}
+
+INLINE vector add_high(vector sum, vector x, vector y)
+{
+    return _mm512_madd52hi_epu64(sum, x, y);
+}
+
+INLINE vector digit_mask(void)
+{
+    return broadcast((UINT64_C(1) << DIGIT_BITS) - 1);
+}
+
+/* A factor of a product: the digits of eight lanes, or one number for all of them. */
+typedef struct factor {
+    const mp_limb_t *digits;
+    bool shared;
+} factor;
+
+INLINE vector digit_of(factor y, int32_t i)
+{
+    return y.shared ? broadcast(y.digits[i]) : load(y.digits, i);
+}
+
+/* columns += x[0 .. rows) * y[0 .. width): rows + width columns, rolling through width + 1 accumulators. */
+INLINE void add_product(mp_limb_t *columns, const mp_limb_t *x, int32_t rows, factor y, const int32_t width)
+{
+    vector sum[21];
+#pragma GCC unroll 20
+    for (int32_t j = 0; j < width; j++) {
+        sum[j] = load(columns, j);
+    }
+    for (int32_t i = 0; i < rows; i++) {
+        vector xi = load(x, i);
+        sum[width] = load(columns, i + width);
+#pragma GCC unroll 20
+        for (int32_t j = 0; j < width; j++) {
+            vector yj = digit_of(y, j);
+            sum[j] = add_low(sum[j], xi, yj);
+            sum[j + 1] = add_high(sum[j + 1], xi, yj);
+        }
+        store(columns, i, sum[0]);
+#pragma GCC unroll 20
+        for (int32_t j = 0; j < width; j++) {
+            sum[j] = sum[j + 1];
+        }
+    }
+#pragma GCC unroll 20
+    for (int32_t j = 0; j < width; j++) {
+        store(columns, rows + j, sum[j]);
+    }
+}
+
+/*
+ * The diagonal tile of a reduction: quotient digits q[0 .. width) that clear columns[0 .. width) when q*m is added, of
+ * which the low `width` digits of m are added here. The next quotient digit is computed as soon as its column is
+ * complete, ahead of the rest of the row.
+ */
+INLINE void reduce_tile(mp_limb_t *columns, mp_limb_t *q, const ifma_state *state, const int32_t width)
+{
+    const mp_limb_t *m = state->m;
+    vector zero = _mm512_setzero_si512();
+    vector inverse = broadcast(state->inverse);
+    vector sum[21];
+#pragma GCC unroll 20
+    for (int32_t j = 0; j < width; j++) {
+        sum[j] = load(columns, j);
+    }
+    vector qi = add_low(zero, sum[0], inverse);
+    for (int32_t i = 0; i < width; i++) {
+        store(q, i, qi);
+        sum[width] = load(columns, i + width);
+        sum[0] = add_low(sum[0], qi, broadcast(m[0]));
+        sum[1] = add_low(sum[1], qi, broadcast(m[1]));
+        sum[1] = add_high(sum[1], qi, broadcast(m[0]));
+        sum[1] = _mm512_add_epi64(sum[1], _mm512_srli_epi64(sum[0], DIGIT_BITS));
+        vector next = add_low(zero, sum[1], inverse);
+        sum[2] = add_high(sum[2], qi, broadcast(m[1]));
+#pragma GCC unroll 20
+        for (int32_t j = 2; j < width; j++) {
+            sum[j] = add_low(sum[j], qi, broadcast(m[j]));
+            sum[j + 1] = add_high(sum[j + 1], qi, broadcast(m[j]));
+        }
+        qi = next;
+#pragma GCC unroll 20
+        for (int32_t j = 0; j < width; j++) {
+            sum[j] = sum[j + 1];
+        }
+    }
+#pragma GCC unroll 20
+    for (int32_t j = 0; j < width; j++) {
+        store(columns, width + j, sum[j]);
+    }
+}
+
+/* Montgomery reduction of 2K columns: q receives the K quotient digits, columns[K .. 2K) the result, unsettled. */
+INLINE void reduce(mp_limb_t *columns, mp_limb_t *q, const ifma_state *state, const int32_t width)
+{
+    for (int32_t s = 0; s < state->digits; s += width) {
+        reduce_tile(columns + s * LANES, q + s * LANES, state, width);
+        for (int32_t t = width; t < state->digits; t += width) {
+            add_product(columns + (s + t) * LANES, q + s * LANES, width, (factor){state->m + t, true}, width);
+        }
+    }
+}
+
+/* columns += x * y, K digits each, tile by tile. */
+INLINE void multiply_columns(mp_limb_t *columns, const mp_limb_t *x, const mp_limb_t *y, int32_t digits,
+                             const int32_t width)
+{
+    for (int32_t s = 0; s < digits; s += width) {
+        for (int32_t t = 0; t < digits; t += width) {
+            add_product(columns + (s + t) * LANES, x + s * LANES, width, (factor){y + t * LANES, false}, width);
+        }
+    }
+}
+
+/* The products x[i] * x[j], i < j, of BLOCK neighbouring digits. */
+INLINE void add_small_triangle(mp_limb_t *columns, const mp_limb_t *x)
+{
+#pragma GCC unroll 5
+    for (int32_t i = 0; i < BLOCK; i++) {
+#pragma GCC unroll 5
+        for (int32_t j = i + 1; j < BLOCK; j++) {
+            store(columns, i + j, add_low(load(columns, i + j), load(x, i), load(x, j)));
+            store(columns, i + j + 1, add_high(load(columns, i + j + 1), load(x, i), load(x, j)));
+        }
+    }
+}
+
+/* columns = x * x: each product of two different digits once, doubled, and then the squares of digits. */
+INLINE void square_columns(mp_limb_t *columns, const mp_limb_t *x, int32_t digits, const int32_t width)
+{
+    memset(columns, 0, (size_t)digits * 2 * LANES * sizeof *columns);
+    for (int32_t s = 0; s < digits; s += width) {
+        for (int32_t b = 0; b < width; b += BLOCK) {
+            mp_limb_t *at = columns + 2 * (s + b) * LANES;
+            const mp_limb_t *rows = x + (s + b) * LANES;
+            factor rest = {rows + BLOCK * LANES, false};
+            add_small_triangle(at, rows);
+            switch (width - b - BLOCK) {
+            case 3 * BLOCK:
+                add_product(at + BLOCK * LANES, rows, BLOCK, rest, 3 * BLOCK);
+                break;
+            case 2 * BLOCK:
+                add_product(at + BLOCK * LANES, rows, BLOCK, rest, 2 * BLOCK);
+                break;
+            case BLOCK:
+                add_product(at + BLOCK * LANES, rows, BLOCK, rest, BLOCK);
+                break;
+            default:
+                break;
+            }
+        }
+        for (int32_t t = s + width; t < digits; t += width) {
+            add_product(columns + (s + t) * LANES, x + s * LANES, width, (factor){x + t * LANES, false}, width);
+        }
+    }
+    for (int32_t i = 0; i < digits; i++) {
+        vector xi = load(x, i);
+        vector low = load(columns, 2 * i), high = load(columns, 2 * i + 1);
+        store(columns, 2 * i, add_low(_mm512_add_epi64(low, low), xi, xi));
+        store(columns, 2 * i + 1, add_high(_mm512_add_epi64(high, high), xi, xi));
+    }
+}
+
+/* Settles the carries of two independent halves side by side: their chains of additions overlap. */
+INLINE void settle(mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b, int32_t digits)
+{
+    vector mask = digit_mask();
+    vector carry_a = _mm512_setzero_si512(), carry_b = carry_a;
+    for (int32_t i = 0; i < digits; i++) {
+        vector da = _mm512_add_epi64(load(a, i), carry_a);
+        vector db = _mm512_add_epi64(load(b, i), carry_b);
+        store(r, i, _mm512_and_si512(da, mask));
+        store(r, digits + i, _mm512_and_si512(db, mask));
+        carry_a = _mm512_srli_epi64(da, DIGIT_BITS);
+        carry_b = _mm512_srli_epi64(db, DIGIT_BITS);
+    }
+}
+
+typedef struct columns {
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t words[2 * MAX_DIGITS * LANES];
+} columns;
+
+/* r = a * b, or a * a where b is null. */
+INLINE void product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b, const int32_t width)
+{
+    int32_t digits = state->digits;
+    int32_t half = digits * LANES;
+    columns t, v;
+    pc_group quotient;
+
+    if (b == NULL) {
+        square_columns(t.words, a, digits, width);
+    } else {
+        memset(t.words, 0, (size_t)half * 2 * sizeof *t.words);
+        multiply_columns(t.words, a, b, digits, width);
+    }
+    reduce(t.words, quotient.words, state, width);
+
+    if (b == NULL) {
+        memset(v.words, 0, (size_t)half * 2 * sizeof *v.words);
+        multiply_columns(v.words, a, a + half, digits, width);
+        for (int32_t i = 0; i < digits; i++) {
+            vector offset = _mm512_sub_epi64(broadcast(state->offset[i]), load(quotient.words, i));
+            store(v.words, i, _mm512_add_epi64(_mm512_slli_epi64(load(v.words, i), 1), offset));
+            store(v.words, digits + i, _mm512_slli_epi64(load(v.words, digits + i), 1));
+        }
+    } else {
+        for (int32_t i = 0; i < digits; i++) {
+            store(v.words, i, _mm512_sub_epi64(broadcast(state->offset[i]), load(quotient.words, i)));
+        }
+        memset(v.words + half, 0, (size_t)half * sizeof *v.words);
+        multiply_columns(v.words, a, b + half, digits, width);
+        multiply_columns(v.words, a + half, b, digits, width);
+    }
+    reduce(v.words, quotient.words, state, width);
+
+    settle(r, t.words + half, v.words + half, digits);
+}
+
+static void multiply(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
+{
+    const ifma_state *state = state_of(modulus);
+    if (state->tile == 20) {
+        product(state, r, a, b, 20);
+    } else {
+        product(state, r, a, b, 15);
+    }
+}
+
+static void square(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a)
+{
+    const ifma_state *state = state_of(modulus);
+    if (state->tile == 20) {
+        product(state, r, a, NULL, 20);
+    } else {
+        product(state, r, a, NULL, 15);
+    }
+}
+
+/* r = redc(x * y) <= m for x, y of K digits with x * y < R * m; two halves of which only the first is wanted. */
+static void multiply_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
+{
+    int32_t digits = state->digits;
+    columns t;
+    pc_group quotient, settled;
+    memset(&t, 0, sizeof t);
+    if (state->tile == 20) {
+        multiply_columns(t.words, x, y, digits, 20);
+        reduce(t.words, quotient.words, state, 20);
+    } else {
+        multiply_columns(t.words, x, y, digits, 15);
+        reduce(t.words, quotient.words, state, 15);
+    }
+    const mp_limb_t *high = t.words + digits * LANES;
+    settle(settled.words, high, high, digits);
+    memcpy(r, settled.words, (size_t)digits * LANES * sizeof *r);
+}
+
+/* r = x + y - m, or x + y where that is less than m; x, y <= m + 2, so r <= m + 4 ... and in use: y <= m, r <= m + 2. */
+static void add_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
+{
+    vector mask = digit_mask();
+    vector carry = _mm512_setzero_si512(), borrow = carry;
+    pc_group sum;
+    mp_limb_t *less = sum.words + state->digits * LANES;
+    for (int32_t i = 0; i < state->digits; i++) {
+        vector s = _mm512_add_epi64(_mm512_add_epi64(load(x, i), load(y, i)), carry);
+        carry = _mm512_srli_epi64(s, DIGIT_BITS);
+        s = _mm512_and_si512(s, mask);
+        vector d = _mm512_add_epi64(_mm512_sub_epi64(s, broadcast(state->m[i])), borrow);
+        borrow = _mm512_srai_epi64(d, DIGIT_BITS);
+        store(sum.words, i, s);
+        store(less, i, _mm512_and_si512(d, mask));
+    }
+    __mmask8 negative = _mm512_movepi64_mask(borrow);
+    for (int32_t i = 0; i < state->digits; i++) {
+        store(r, i, _mm512_mask_blend_epi64(negative, load(less, i), load(sum.words, i)));
+    }
+}
+
+/* The digits of limbs, into one lane. */
+static void spread(mp_limb_t *group, int32_t lane, const mp_limb_t *limbs, int32_t limb_count, int32_t digits)
+{
+    for (int32_t i = 0; i < digits; i++) {
+        int32_t bit = i * DIGIT_BITS, limb = bit / 64, shift = bit % 64;
+        mp_limb_t digit = limb < limb_count ? limbs[limb] >> shift : 0;
+        if (shift > 64 - DIGIT_BITS && limb + 1 < limb_count) {
+            digit |= limbs[limb + 1] << (64 - shift);
+        }
+        group[i * LANES + lane] = digit & ((UINT64_C(1) << DIGIT_BITS) - 1);
+    }
+}
+
+/* The limbs of a lane's digits. */
+static void collect(mp_limb_t *limbs, int32_t limb_count, const mp_limb_t *group, int32_t lane, int32_t digits)
+{
+    memset(limbs, 0, (size_t)limb_count * sizeof *limbs);
+    for (int32_t i = 0; i < digits; i++) {
+        int32_t bit = i * DIGIT_BITS, limb = bit / 64, shift = bit % 64;
+        mp_limb_t digit = group[i * LANES + lane];
+        if (limb < limb_count) {
+            limbs[limb] |= digit << shift;
+        }
+        if (shift > 64 - DIGIT_BITS && limb + 1 < limb_count) {
+            limbs[limb + 1] |= digit >> (64 - shift);
+        }
+    }
+}
+
+/* (A + B*m)(1 + k*m) = A + (B + k*A)*m, with k' = redc(k * R^2) = k*R and redc(k' * A) = k*A. */
+static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *k)
+{
+    const ifma_state *state = state_of(modulus);
+    int32_t half = state->digits * LANES;
+    pc_group plain, constant;
+    memset(&plain, 0, sizeof plain);
+    memset(&constant, 0, sizeof constant);
+    for (int32_t lane = 0; lane < LANES; lane++) {
+        spread(plain.words, lane, k + (ptrdiff_t)lane * modulus->limbs, modulus->limbs, state->digits);
+    }
+    for (int32_t i = 0; i < state->digits; i++) {
+        store(constant.words, i, broadcast(state->r_squared[i]));
+    }
+    multiply_half(state, plain.words, plain.words, constant.words);
+    multiply_half(state, plain.words, plain.words, a);
+    add_half(state, r + half, a + half, plain.words);
+    if (r != a) {
+        memcpy(r, a, (size_t)half * sizeof *r);
+    }
+}
+
+/* Eight rows of eight words to eight columns. */
+INLINE void transpose(vector x[8])
+{
+    vector y[8], z[8];
+    for (int i = 0; i < 4; i++) {
+        y[2 * i] = _mm512_unpacklo_epi64(x[2 * i], x[2 * i + 1]);
+        y[2 * i + 1] = _mm512_unpackhi_epi64(x[2 * i], x[2 * i + 1]);
+    }
+    for (int i = 0; i < 2; i++) {
+        z[i] = _mm512_shuffle_i64x2(y[i], y[i + 2], 0x88);
+        z[i + 2] = _mm512_shuffle_i64x2(y[i], y[i + 2], 0xdd);
+        z[i + 4] = _mm512_shuffle_i64x2(y[i + 4], y[i + 6], 0x88);
+        z[i + 6] = _mm512_shuffle_i64x2(y[i + 4], y[i + 6], 0xdd);
+    }
+    for (int i = 0; i < 4; i++) {
+        x[i] = _mm512_shuffle_i64x2(z[i], z[i + 4], 0x88);
+        x[i + 4] = _mm512_shuffle_i64x2(z[i], z[i + 4], 0xdd);
+    }
+}
+
+static void gather(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *const *numbers)
+{
+    for (int32_t i = 0; i < modulus->number_words; i += LANES) {
+        vector x[LANES];
+        for (int lane = 0; lane < LANES; lane++) {
+            x[lane] = _mm512_load_si512(numbers[lane] + i);
+        }
+        transpose(x);
+        for (int word = 0; word < LANES; word++) {
+            store(group, i + word, x[word]);
+        }
+    }
+}
+
+static void scatter(const pc_modulus *modulus, mp_limb_t *const *numbers, const mp_limb_t *group)
+{
+    for (int32_t i = 0; i < modulus->number_words; i += LANES) {
+        vector x[LANES];
+        for (int word = 0; word < LANES; word++) {
+            x[word] = load(group, i + word);
+        }
+        transpose(x);
+        for (int lane = 0; lane < LANES; lane++) {
+            if (numbers[lane] != NULL) {
+                _mm512_store_si512(numbers[lane] + i, x[lane]);
+            }
+        }
+    }
+}
+
+static void enter(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *standard)
+{
+    const ifma_state *state = state_of(modulus);
+    int32_t limbs = modulus->limbs, half = state->digits * LANES;
+    pc_group plain, constant;
+    memset(&plain, 0, sizeof plain);
+    memset(&constant, 0, sizeof constant);
+    for (int32_t lane = 0; lane < LANES; lane++) {
+        const mp_limb_t *number = standard + (ptrdiff_t)lane * 2 * limbs;
+        spread(plain.words, lane, number, limbs, state->digits);
+        spread(plain.words + half, lane, number + limbs, limbs, state->digits);
+    }
+    for (int32_t i = 0; i < 2 * state->digits; i++) {
+        store(constant.words, i, broadcast(state->r_squared[i]));
+    }
+    multiply(modulus, group, plain.words, constant.words);
+}
+
+/* (top, u) -= m unless that is negative; returns 1 if it was subtracted. */
+static mp_limb_t subtract_modulus(const pc_modulus *modulus, mp_limb_t *u)
+{
+    int32_t limbs = modulus->limbs;
+    mp_limb_t top = u[limbs] - mpn_sub_n(u, u, modulus->m, limbs);
+    mp_limb_t negative = top >> 63;
+    u[limbs] = top + mpn_cnd_add_n(negative, u, u, modulus->m, limbs);
+    return negative ^ 1;
+}
+
+static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_t *group)
+{
+    const ifma_state *state = state_of(modulus);
+    int32_t limbs = modulus->limbs, half = state->digits * LANES;
+    pc_group unit, plain;
+    memset(&unit, 0, sizeof unit);
+    store(unit.words, 0, broadcast(1));
+    multiply(modulus, plain.words, group, unit.words);
+    for (int32_t lane = 0; lane < LANES; lane++) {
+        mp_limb_t a[PC_MAX_LIMBS + 1], b[PC_MAX_LIMBS + 1], one[PC_MAX_LIMBS + 1] = {0};
+        collect(a, limbs + 1, plain.words, lane, state->digits);
+        collect(b, limbs + 1, plain.words + half, lane, state->digits);
+        /* (A, B) and (A - m, B + 1) are the same number; A <= m, then B <= m + 2. */
+        one[0] = subtract_modulus(modulus, a);
+        mpn_add_n(b, b, one, limbs + 1);
+        subtract_modulus(modulus, b);
+        subtract_modulus(modulus, b);
+        memcpy(standard + (ptrdiff_t)lane * 2 * limbs, a, (size_t)limbs * sizeof *a);
+        memcpy(standard + (ptrdiff_t)lane * 2 * limbs + limbs, b, (size_t)limbs * sizeof *b);
+    }
+}
+
+static void select_entry(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index)
+{
+    int32_t words = modulus->number_words;
+    vector wanted = broadcast((uint64_t)index);
+    for (int32_t i = 0; i < words; i++) {
+        vector found = _mm512_setzero_si512();
+        for (int32_t entry = 0; entry < count; entry++) {
+            __mmask8 hit = _mm512_cmpeq_epi64_mask(wanted, broadcast((uint64_t)entry));
+            found = _mm512_mask_mov_epi64(found, hit, load(table, entry * words + i));
+        }
+        store(r, i, found);
+    }
+}
+
+static bool available(void)
+{
+    return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512ifma");
+}
+
+/* The tile width that makes the shorter number: K digits with at least 8 bits of slack. */
+static int32_t tile_for(int32_t limbs)
+{
+    int32_t least = (64 * limbs + 8 + DIGIT_BITS - 1) / DIGIT_BITS;
+    int32_t twenties = (least + 19) / 20 * 20, fifteens = (least + 14) / 15 * 15;
+    return twenties <= fifteens ? 20 : 15;
+}
+
+static int32_t digits_for(int32_t limbs)
+{
+    int32_t tile = tile_for(limbs);
+    int32_t least = (64 * limbs + 8 + DIGIT_BITS - 1) / DIGIT_BITS;
+    return (least + tile - 1) / tile * tile;
+}
+
+static int32_t number_words(int32_t limbs)
+{
+    return 2 * digits_for(limbs);
+}
+
+/* The digits of a number that is not negative and below R. */
+static void export_digits(mp_limb_t *digits, int32_t count, const mpz_t x)
+{
+    mpz_t rest;
+    mpz_init_set(rest, x);
+    for (int32_t i = 0; i < count; i++) {
+        digits[i] = mpz_getlimbn(rest, 0) & ((UINT64_C(1) << DIGIT_BITS) - 1);
+        mpz_fdiv_q_2exp(rest, rest, DIGIT_BITS);
+    }
+    pc_mpz_clear_secret(rest);
+}
+
+static void setup(pc_modulus *modulus)
+{
+    ifma_state *state = (ifma_state *)(void *)modulus->state;
+    state->digits = digits_for(modulus->limbs);
+    state->tile = tile_for(modulus->limbs);
+    mp_bitcnt_t bits = (mp_bitcnt_t)state->digits * DIGIT_BITS;
+
+    mp_limb_t inverse = 1; /* Newton: each step doubles the number of right bits */
+    for (int i = 0; i < 6; i++) {
+        inverse *= 2 - modulus->m[0] * inverse;
+    }
+    state->inverse = (0 - inverse) & ((UINT64_C(1) << DIGIT_BITS) - 1);
+
+    mpz_t m, value, quotient;
+    mpz_init2(m, bits);
+    mpz_init2(value, 2 * bits + 128);
+    mpz_init2(quotient, 2 * bits + 128);
+    mpz_import(m, (size_t)modulus->limbs, -1, sizeof(mp_limb_t), 0, 0, modulus->m);
+    export_digits(state->m, state->digits, m);
+
+    mpz_setbit(value, bits);
+    mpz_ui_sub(value, 1, value);
+    mpz_fdiv_r(value, value, m); /* E */
+    export_digits(state->offset, state->digits, value);
+    for (int32_t i = 0; i < state->digits; i++) {
+        state->offset[i] += (UINT64_C(1) << DIGIT_BITS) - 1;
+    }
+
+    mpz_mul(quotient, m, m);
+    mpz_set_ui(value, 0);
+    mpz_setbit(value, 2 * bits);
+    mpz_mod(value, value, quotient);
+    mpz_fdiv_qr(quotient, value, value, m);
+    export_digits(state->r_squared, state->digits, value);
+    export_digits(state->r_squared + state->digits, state->digits, quotient);
+    pc_mpz_clear_secret(m);
+    pc_mpz_clear_secret(value);
+    pc_mpz_clear_secret(quotient);
+}
+
+const pc_kernel pc_kernel_ifma = {
+    .name = "ifma",
+    .lanes = LANES,
+    .state_bytes = sizeof(ifma_state),
+    .available = available,
+    .number_words = number_words,
+    .setup = setup,
+    .gather = gather,
+    .scatter = scatter,
+    .enter = enter,
+    .leave = leave,
+    .multiply = multiply,
+    .square = square,
+    .add_plain = add_plain,
+    .select = select_entry,
+};
