@@ -66,12 +66,12 @@ internal static class Files
         }
         catch (Exception e)
         {
-            File.Delete(neighbour);
             if (e is DirectoryNotFoundException)
             {
                 throw new PopcornException($"There is no directory to write '{path}' in.", e);
             }
 
+            File.Delete(neighbour);
             throw;
         }
     }

@@ -45,16 +45,24 @@ internal sealed class Inference(Uri server, string model)
     {
         WebSocketMessageChannel channel =
             await PopcornClient.ConnectAsync(server, cancellationToken).ConfigureAwait(false);
-        ClientSession session = await ClientSession.OpenAsync(
-            channel, key, model, new ClientOptions(), cancellationToken).ConfigureAwait(false);
+        ClientSession session;
+        using (new ProgressLine("agreeing on a plan, building encryption tables"))
+        {
+            session = await ClientSession.OpenAsync(channel, key, model, new ClientOptions(), cancellationToken)
+                .ConfigureAwait(false);
+        }
+
         await using (session.ConfigureAwait(false))
         {
             var results = new List<ImagePrediction>(images.Count);
             foreach (ImageInput image in images)
             {
-                using var progress = new ProgressLine($"image {results.Count + 1}/{images.Count}");
-                InferenceResult result = await session.InferAsync(image.Values, progress, cancellationToken)
-                    .ConfigureAwait(false);
+                InferenceResult result;
+                using (var progress = new ProgressLine($"image {results.Count + 1} of {images.Count}"))
+                {
+                    result = await session.InferAsync(image.Values, progress, cancellationToken).ConfigureAwait(false);
+                }
+
                 var prediction = new ImagePrediction(
                     image.Name,
                     result.Label,
@@ -65,7 +73,6 @@ internal sealed class Inference(Uri server, string model)
                     result.BytesDown,
                     result.Rounds);
                 results.Add(prediction);
-                progress.Dispose();
                 done(prediction);
             }
 

@@ -21,6 +21,7 @@ internal sealed class KeyDirectory(string path)
     /// <summary>Generates a key and says how long it took.</summary>
     public static (PaillierPrivateKey Key, double Seconds) Generate(int bits)
     {
+        using var progress = new ProgressLine($"making a key of {bits} bits");
         long start = Stopwatch.GetTimestamp();
         PaillierPrivateKey key = PaillierPrivateKey.Generate(bits);
         return (key, Stopwatch.GetElapsedTime(start).TotalSeconds);

@@ -19,6 +19,7 @@ internal static class Program
             EvalCommand.Create(),
             ServeCommand.Create(),
             InferCommand.Create(),
+            BenchCommand.Create(),
         };
         root.Options.Add(CommandAction.Json);
 

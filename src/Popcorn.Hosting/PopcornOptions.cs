@@ -1,3 +1,4 @@
+using Popcorn.Engine;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
 
@@ -29,4 +30,25 @@ public sealed class PopcornOptions
 
     /// <summary>Smallest key accepted from a client, in bits of its modulus.</summary>
     public int MinimumKeyBits { get; set; } = 2048;
+
+    internal void Validate()
+    {
+        Require(Models.Count > 0, "A Popcorn service needs at least one model.");
+        Require(MaxConnections > 0, $"{nameof(MaxConnections)} must be positive.");
+        Require(
+            MaxMessageBytes is > 0 and <= WireLimits.MaxMessageBytes,
+            $"{nameof(MaxMessageBytes)} must be from 1 to {WireLimits.MaxMessageBytes}.");
+        Require(IdleTimeout > TimeSpan.Zero, $"{nameof(IdleTimeout)} must be positive.");
+        Require(KeepAliveInterval > TimeSpan.Zero, $"{nameof(KeepAliveInterval)} must be positive.");
+        Require(ShutdownGrace >= TimeSpan.Zero, $"{nameof(ShutdownGrace)} must not be negative.");
+        Require(DegreeOfParallelism >= 0, $"{nameof(DegreeOfParallelism)} must not be negative.");
+    }
+
+    private static void Require(bool condition, string message)
+    {
+        if (!condition)
+        {
+            throw new PopcornException(message);
+        }
+    }
 }

@@ -30,10 +30,7 @@ internal sealed partial class PopcornService
         _metrics = metrics;
         _lifetime = lifetime;
         _logger = logger;
-        if (_options.Models.Count == 0)
-        {
-            throw new PopcornException("A Popcorn service needs at least one model to serve.");
-        }
+        _options.Validate();
 
         _models = new Dictionary<string, ServedModel>(StringComparer.Ordinal);
         foreach (ServedModel model in _options.Models)

@@ -211,6 +211,28 @@ public sealed class CommandLineTests : IDisposable
         await CommandRun.Fails(1, "http://host:port", [.. infer, "127.0.0.1:80"]);
     }
 
+    [Fact]
+    public async Task Bench_kernels_times_every_operation()
+    {
+        JsonElement report = await CommandRun.Json("bench", "kernels");
+        AssertKeys(report, "isa", "keyBits", "threads", "referencePowmMicroseconds", "operations");
+        Assert.Equal(2048, report.GetProperty("keyBits").GetInt32());
+        double powm = report.GetProperty("referencePowmMicroseconds").GetDouble();
+        JsonElement[] operations = [.. report.GetProperty("operations").EnumerateArray()];
+        Assert.Equal(
+            [
+                "keygen", "encryptOwner", "encryptOwnerShort", "encryptPublic", "encryptPublicShort", "decrypt",
+                "decryptSingle", "add", "multiply8bit", "macBinary", "mac4bit", "mac4bitSparse80", "pack64",
+                "invertBatch",
+            ],
+            operations.Select(operation => operation.GetProperty("name").GetString()));
+        Assert.All(operations, operation => Assert.Equal(
+            operation.GetProperty("microseconds").GetDouble() / powm,
+            operation.GetProperty("ratioToPowm").GetDouble(),
+            precision: 9));
+        await CommandRun.Fails(1, "abacus", "bench", "kernels", "--isa", "abacus");
+    }
+
     private static void AssertKeys(JsonElement element, params string[] keys) =>
         Assert.Equal(keys.Order(), element.EnumerateObject().Select(property => property.Name).Order());
 }

@@ -159,6 +159,37 @@ public sealed class TwoProcessTests : IDisposable
         Assert.True(report.GetProperty("keySeconds").GetDouble() > 0);
     }
 
+    [Fact]
+    public async Task The_demo_takes_its_server_along_even_when_it_is_killed()
+    {
+        using Process demo = CommandRun.Start("demo", "--count", "100");
+        string? first = await demo.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        string url = Assert.Single(first!.Split(' '), word => word.StartsWith("http://", StringComparison.Ordinal));
+        using var http = new HttpClient();
+        Assert.NotEmpty(await http.GetStringAsync(new Uri(url + "/health")));
+        demo.Kill();
+
+        var clock = Stopwatch.StartNew();
+        while (await AnswersAsync())
+        {
+            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), "The demo's server lives on.");
+            await Task.Delay(100);
+        }
+
+        async Task<bool> AnswersAsync()
+        {
+            try
+            {
+                using HttpResponseMessage answer = await http.GetAsync(new Uri(url + "/health"));
+                return answer.IsSuccessStatusCode;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        }
+    }
+
     private static async Task<string[][]> EvalAsync(string model, string images)
     {
         JsonElement report = await CommandRun.Json("eval", model, "--data", images, "--logits");

@@ -57,8 +57,10 @@ internal static class DemoCommand
                 [$"0-{count - 1}"],
                 labels: null,
                 await client.DescribeInputAsync(cancellationToken).ConfigureAwait(false));
-            output.Line($"server: process {server.Id} at {server.Url.Authority}, has the model '{Model}' and sees only ciphertexts");
-            output.Line($"client: process {Environment.ProcessId}, has the images and the private key");
+            output.Line(
+                $"server: process {server.Id} at {server.Url.GetLeftPart(UriPartial.Authority)} "
+                + $"has the model '{Model}' and sees ciphertexts only");
+            output.Line($"client: process {Environment.ProcessId} has the images and the private key");
 
             (PaillierPrivateKey key, double seconds) = KeyDirectory.Generate(2048);
             using (key)

@@ -81,7 +81,7 @@ internal static class EvalCommand
                         right += PlainEvaluator.Label(values) == expected ? 1 : 0;
                     }
 
-                    progress.Report((double)++done / count, $"{done}/{count} images");
+                    progress.Report(++done, count, $"{done} of {count} images");
                 },
                 cancellationToken);
         }

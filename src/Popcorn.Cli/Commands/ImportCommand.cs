@@ -43,6 +43,7 @@ internal static class ImportCommand
             string sourcePath = parsed.GetRequiredValue(source);
             string targetPath = parsed.GetRequiredValue(target);
             IntegerNetwork network;
+            using (new ProgressLine("importing"))
             using (FileStream file = Files.OpenRead(sourcePath))
             {
                 try

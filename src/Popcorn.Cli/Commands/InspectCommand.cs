@@ -21,9 +21,11 @@ internal static class InspectCommand
         {
             string path = parsed.GetRequiredValue(file);
             int keyBits = parsed.GetValue(bits);
+            using var progress = new ProgressLine("compiling, timing the arithmetic");
             using var model = new ServedModel(Path.GetFileNameWithoutExtension(path), Files.LoadModel(path));
             Inspection inspection = Inspection.Of(
                 model, keyBits, KernelTimes.Measure(keyBits), Environment.ProcessorCount);
+            progress.Dispose();
             if (output.IsJson)
             {
                 Output.WriteJson(Report(inspection, keyBits), ReportJson.Default.InspectReport);

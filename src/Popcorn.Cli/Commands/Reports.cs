@@ -46,6 +46,15 @@ internal sealed record ImagePrediction(
     long BytesDown,
     int Rounds);
 
+internal sealed record KernelsReport(
+    string Isa,
+    int KeyBits,
+    int Threads,
+    double ReferencePowmMicroseconds,
+    IReadOnlyList<MeasuredOperation> Operations);
+
+internal sealed record MeasuredOperation(string Name, double Microseconds, double RatioToPowm);
+
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
@@ -55,4 +64,5 @@ internal sealed record ImagePrediction(
 [JsonSerializable(typeof(EvalReport))]
 [JsonSerializable(typeof(ServeReport))]
 [JsonSerializable(typeof(InferReport))]
+[JsonSerializable(typeof(KernelsReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

@@ -150,6 +150,7 @@ internal static class ServeCommand
             throw new PopcornException($"Two models would be named '{same.Key}': {string.Join(", ", same)}.");
         }
 
+        using var progress = new ProgressLine("compiling the models");
         return [.. paths.Select(path => new ServedModel(NameOf(path), Files.LoadModel(path)))];
     }
 

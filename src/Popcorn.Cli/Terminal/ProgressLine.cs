@@ -10,45 +10,41 @@ namespace Popcorn.Cli.Terminal;
 internal sealed class ProgressLine : IProgress<SessionProgress>, IDisposable
 {
     private const int BarLength = 30;
+    private const int WidthIfUnknown = 79;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
-    private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(0.1);
-
-    private readonly bool _enabled =
-        !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb";
+    private static readonly TimeSpan Refresh = TimeSpan.FromSeconds(0.2);
 
     private readonly string _task;
-    private readonly Stopwatch _clock = Stopwatch.StartNew();
+    private readonly long _start = Stopwatch.GetTimestamp();
     private readonly Lock _lock = new();
-    private TimeSpan _shown;
+    private readonly Timer? _timer;
+    private string _state = "";
+    private bool _shown;
+    private bool _disposed;
 
     /// <summary>Starts the clock of a task; its name leads the line.</summary>
-    public ProgressLine(string task) => _task = task;
+    public ProgressLine(string task)
+    {
+        _task = task;
+        if (!Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb")
+        {
+            _timer = new Timer(_ => Draw(), null, Patience, Refresh);
+        }
+    }
 
     /// <inheritdoc/>
-    public void Report(SessionProgress value) => Report(
-        value.Total == 0 ? 0 : (double)value.Done / value.Total, $"step {value.Step}/{value.Steps} {value.Layer}");
+    public void Report(SessionProgress value) =>
+        Report(value.Done, value.Total, $"{value.Layer} (step {value.Step + 1} of {value.Steps})");
 
-    /// <summary>Shows a fraction done, 0 to 1, and what is being done.</summary>
-    public void Report(double fraction, string detail)
+    /// <summary>Takes note of how much is done, and of what is being done.</summary>
+    public void Report(int done, int total, string detail)
     {
-        if (!_enabled || _clock.Elapsed < Patience)
-        {
-            return;
-        }
-
+        double fraction = total == 0 ? 0 : (double)done / total;
+        int filled = (int)(BarLength * Math.Clamp(fraction, 0, 1));
+        string bar = new string('#', filled) + new string('.', BarLength - filled);
         lock (_lock)
         {
-            if (_clock.Elapsed - _shown < Refresh)
-            {
-                return;
-            }
-
-            _shown = _clock.Elapsed;
-            int filled = (int)(BarLength * Math.Clamp(fraction, 0, 1));
-            string bar = new string('#', filled) + new string('.', BarLength - filled);
-            string line = $"{_task} [{bar}] {fraction * 100,3:0} % {Units.Seconds(_clock.Elapsed.TotalSeconds)} {detail}";
-            int width = Math.Max(20, Console.WindowWidth - 1);
-            Console.Error.Write($"\r\x1b[K{(line.Length > width ? line[..width] : line)}");
+            _state = $"[{bar}] {fraction * 100,3:0} % {detail}";
         }
     }
 
@@ -57,11 +53,29 @@ internal sealed class ProgressLine : IProgress<SessionProgress>, IDisposable
     {
         lock (_lock)
         {
-            if (_shown > TimeSpan.Zero)
+            _timer?.Dispose();
+            _disposed = true;
+            if (_shown)
             {
                 Console.Error.Write("\r\x1b[K");
-                _shown = TimeSpan.Zero;
+                _shown = false;
             }
+        }
+    }
+
+    private void Draw()
+    {
+        lock (_lock)
+        {
+            if (_disposed)
+            {
+                return;
+            }
+
+            string line = $"{_task} {Units.Seconds(Stopwatch.GetElapsedTime(_start).TotalSeconds)} {_state}";
+            int width = Console.WindowWidth is > 20 and int known ? known - 1 : WidthIfUnknown;
+            Console.Error.Write($"\r\x1b[K{(line.Length > width ? line[..width] : line)}");
+            _shown = true;
         }
     }
 }
