@@ -15,8 +15,8 @@
  * As digits, R - 1 + E is 2^52 - 1 + e_i, from which q_i is subtracted without a borrow.
  *
  * Columns. Products are gathered in columns of 64 bits: vpmadd52 adds the low or high 52 bits of a product of digits. A
- * column takes at most 4K such terms from A*D + B*C, 2K from the reduction, and one offset below 2^53: with K <= 80 less
- * than 2^61. Carries are only settled column by column as the reduction walks over them, and once in the result.
+ * column takes at most 4K such terms from A*D + B*C, 2K from the reduction, and one offset below 2^53: with K <= 80
+ * less than 2^61. Carries are only settled column by column as the reduction walks over them, and once in the result.
  *
  * Speed. vpmadd52 is the bottleneck, so everything else hides behind it: a tile of `width` columns rolls through
  * registers (width + 1 accumulators), one row of the product after the other; only finished columns go to memory. A
@@ -332,7 +332,7 @@ static void multiply_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t
     memcpy(r, settled.words, (size_t)digits * LANES * sizeof *r);
 }
 
-/* r = x + y - m, or x + y where that is less than m; x, y <= m + 2, so r <= m + 4 ... and in use: y <= m, r <= m + 2. */
+/* r = x + y - m, or x + y where that is less than m. With x <= m + 2 and y <= m, r <= m + 2. */
 static void add_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
 {
     vector mask = digit_mask();

@@ -11,7 +11,8 @@ internal enum NegativeWeights
     /// <summary>All inputs are inverted in one batch; programs read x and −x.</summary>
     InvertInputs,
 
-    /// <summary>Programs gather positive and negative parts apart; the negative parts are inverted in one batch.</summary>
+    /// <summary>Programs gather positive and negative parts apart; the negative parts are inverted in one
+    /// batch.</summary>
     InvertOutputs,
 }
 
@@ -42,7 +43,8 @@ internal sealed class CompiledLinear : IDisposable
     /// <summary>Short description for users.</summary>
     public required string Strategy { get; init; }
 
-    /// <summary>Products that one run does; an inversion counts as the three products that it costs in a batch.</summary>
+    /// <summary>Products that one run does; an inversion counts as the three products that it costs in a
+    /// batch.</summary>
     public required long Products { get; init; }
 
     /// <inheritdoc/>
@@ -63,7 +65,7 @@ internal sealed class CompiledLinear : IDisposable
 /// <see cref="NegativeWeights.InvertInputs"/> index inputs + i stands for the inverse of i.
 /// </param>
 /// <param name="OutputIndex">
-/// For each tile and output of the program the output ciphertext; with <see cref="NegativeWeights.InvertOutputs"/> index
-/// outputs + o stands for the negative part of o.
+/// For each tile and output of the program the output ciphertext; with <see cref="NegativeWeights.InvertOutputs"/>
+/// index outputs + o stands for the negative part of o.
 /// </param>
 internal sealed record LinearPart(ProductProgram Program, int Tiles, int[] InputIndex, int[] OutputIndex);

@@ -10,7 +10,8 @@ namespace Popcorn.Engine.Linear;
 /// </summary>
 internal static class LinearCompiler
 {
-    /// <summary>A layer with few positions is cut into programs of some rows each, so that all cores have work.</summary>
+    /// <summary>A layer with few positions is cut into programs of some rows each, so that all cores have
+    /// work.</summary>
     private const int LeastWorkItems = 64;
 
     public static CompiledLinear Compile(LinearLayer layer, Shape input)

@@ -2,7 +2,8 @@ namespace Popcorn.Engine.Linear;
 
 /// <summary>One term w·x of an output: the weight, and the values that hold x and −x.</summary>
 /// <param name="Weight">Not zero.</param>
-/// <param name="Plus">Value that takes part where a digit is positive; <see cref="ProductBuilder.None"/>: nothing does.</param>
+/// <param name="Plus">Value that takes part where a digit is positive; <see cref="ProductBuilder.None"/>: nothing
+/// does.</param>
 /// <param name="Minus">Value that takes part where a digit is negative.</param>
 internal readonly record struct RowTerm(int Weight, int Plus, int Minus);
 

@@ -2,9 +2,9 @@ namespace Popcorn.Engine.Linear;
 
 /// <summary>
 /// How one output Σ wᵢ·xᵢ becomes products. Weights are cut into digits of <paramref name="DigitBits"/> bits; for each
-/// digit position, inputs with equal digits meet in one bucket (one product each), and the buckets are joined by running
-/// products, so that bucket d counts d times; positions are joined by squarings from the top. Wide digits suit many
-/// inputs (one product per weight, but more buckets to join), narrow digits few; ±1 weights are plain products.
+/// digit position, inputs with equal digits meet in one bucket (one product each), and the buckets are joined by
+/// running products, so that bucket d counts d times; positions are joined by squarings from the top. Wide digits suit
+/// many inputs (one product per weight, but more buckets to join), narrow digits few; ±1 weights are plain products.
 /// </summary>
 /// <param name="DigitBits">Bits of one digit.</param>
 /// <param name="Signed">

@@ -70,8 +70,8 @@ internal sealed class ClientRound(
     };
 
     /// <summary>
-    /// The answers of one item. Neither branches nor addresses depend on what the slots hold: the server can measure how
-    /// long the client takes.
+    /// The answers of one item. Neither branches nor addresses depend on what the slots hold: the server can measure
+    /// how long the client takes.
     /// </summary>
     private static void Decide(RoundStep step, ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)
     {

@@ -8,8 +8,8 @@ namespace Popcorn.Engine.Nonlinear;
 /// carrier of x = left − right and the masked z = x + R, and returns [b'] (the carrier is positive) and [b'·z].
 /// </summary>
 /// <remarks>
-/// b'·x = b'z − R·b'. Where the carrier kept the sign, b' = (x ≥ 0) and ReLU(x) = b'x; where it flipped it, b' = (x &lt; 0)
-/// and ReLU(x) = x − b'x. Either way one ciphertext per item is inverted and one gets the exponent R.
+/// b'·x = b'z − R·b'. Where the carrier kept the sign, b' = (x ≥ 0) and ReLU(x) = b'x; where it flipped it, b' = (x
+/// &lt; 0) and ReLU(x) = x − b'x. Either way one ciphertext per item is inverted and one gets the exponent R.
 /// </remarks>
 internal sealed class CompareRound : ServerRound
 {

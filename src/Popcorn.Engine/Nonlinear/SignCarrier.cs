@@ -7,8 +7,8 @@ namespace Popcorn.Engine.Nonlinear;
 /// </summary>
 /// <remarks>
 /// s is uniform in {−1, +1}; τ is log-uniform, its bit length uniform in 1 … <see cref="Plan.CarrierBits"/>; σ = τ + ρ
-/// with ρ uniform in (−τ, τ), so σ is uniform in [1, 2τ−1]. Then y = s·(τ(2x+1) + ρ): 2x+1 is odd and |ρ| &lt; τ, so y is
-/// never 0 and has the sign of s·(x ≥ 0 ? 1 : −1). What y still tells is a blurred |x|: docs/THREAT_MODEL.md.
+/// with ρ uniform in (−τ, τ), so σ is uniform in [1, 2τ−1]. Then y = s·(τ(2x+1) + ρ): 2x+1 is odd and |ρ| &lt; τ, so y
+/// is never 0 and has the sign of s·(x ≥ 0 ? 1 : −1). What y still tells is a blurred |x|: docs/THREAT_MODEL.md.
 /// </remarks>
 /// <param name="Flip">s = −1.</param>
 /// <param name="Tau">τ ≥ 1.</param>

@@ -64,8 +64,8 @@ public sealed record StepCost(
     }
 
     /// <summary>
-    /// Expected products of a round: batch inversions (three each), packing (the squarings of a ciphertext are shared by
-    /// its items, so an item pays for its own bits), the carriers' random factors, and removing masks.
+    /// Expected products of a round: batch inversions (three each), packing (the squarings of a ciphertext are shared
+    /// by its items, so an item pays for its own bits), the carriers' random factors, and removing masks.
     /// </summary>
     private static double ProductsOf(RoundStep round)
     {
@@ -81,7 +81,8 @@ public sealed record StepCost(
         return round.Items * (3 + pack + answer);
     }
 
-    /// <summary>Products, squarings apart, of a random exponent of some bits: a small table and one for each window.</summary>
+    /// <summary>Products, squarings apart, of a random exponent of some bits: a small table and one for each
+    /// window.</summary>
     private static double WindowedPower(double bits) => Enumerable.Range(1, 8)
         .Min(w => (1 << (w - 1)) - 1 + (w > 1 ? 1 : 0) + bits / (w + 1));
 }

@@ -113,7 +113,7 @@ internal sealed class ServerQuery(
                 if (bytes.Length != count * encryptor.Key.CiphertextBytes)
                 {
                     throw new PopcornException(
-                        $"The input chunk at {first} has {bytes.Length} bytes instead of {count} ciphertexts; refused.");
+                        $"The input from {first} on has {bytes.Length} bytes instead of {count} ciphertexts; refused.");
                 }
 
                 input.Import(bytes.Span, first, count, _context.Execution);

@@ -18,7 +18,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
     /// <param name="channel">The connection; the caller disposes it.</param>
     /// <param name="cancellationToken">Ends the session.</param>
     /// <exception cref="PopcornException">
-    /// The client broke the protocol, sent bad data, fell silent or vanished. It has been told why, if it still listens.
+    /// The client broke the protocol, sent bad data, fell silent or vanished. It has been told why, if it still
+    /// listens.
     /// </exception>
     public async Task RunAsync(IMessageChannel channel, CancellationToken cancellationToken)
     {
@@ -78,7 +79,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
     }
 
     private static async Task AgreeAsync(
-        Connection connection, ReceiveTimeout receiver, ServedModel model, Plan plan, CancellationToken cancellationToken)
+        Connection connection, ReceiveTimeout receiver, ServedModel model, Plan plan,
+        CancellationToken cancellationToken)
     {
         var welcome = new Welcome
         {
@@ -105,7 +107,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         return models.TryGetValue(hello.Model, out ServedModel? model)
             ? model
             : throw new PopcornException(
-                $"No model '{Connection.OneLine(hello.Model, 64)}' here; this server has {string.Join(", ", models.Keys.Order())}.");
+                $"No model '{Connection.OneLine(hello.Model, 64)}' here; "
+                + $"this server has {string.Join(", ", models.Keys.Order())}.");
     }
 
     /// <summary>

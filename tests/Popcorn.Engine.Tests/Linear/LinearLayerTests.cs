@@ -85,9 +85,9 @@ public class LinearLayerTests
         return compiled.Negatives;
     }
 
-    private static IntegerNetwork Net(Shape input, Action<RandomNetworks.Builder> grow)
+    private static IntegerNetwork Net(Shape input, Action<SampleNetworks.Builder> grow)
     {
-        var builder = new RandomNetworks.Builder(new Random(input.Size), input, -300, 300);
+        var builder = new SampleNetworks.Builder(new Random(input.Size), input, -300, 300);
         grow(builder);
         return builder.Build();
     }

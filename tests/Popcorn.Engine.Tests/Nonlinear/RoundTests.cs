@@ -161,7 +161,8 @@ public sealed class RoundTests : IDisposable
     public void BadCiphertextsAreRefused()
     {
         using ServerRound round = Begin(RoundKind.Compare, 8, [1, 2, 3], null);
-        byte[] answer = new ClientRound(_client, _decryptor, _clientPool, default).Answer(round.Step, 0, round.Challenge(0));
+        var client = new ClientRound(_client, _decryptor, _clientPool, default);
+        byte[] answer = client.Answer(round.Step, 0, round.Challenge(0));
         int size = TestKeys.Key.PublicKey.CiphertextBytes;
         foreach (byte filling in (byte[])[0, 255])
         {

@@ -9,7 +9,7 @@ public class InspectionTests
     [Fact]
     public void LayersAreDescribedAndAddUp()
     {
-        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(7));
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(7));
         using var model = new ServedModel("net", network);
         var times = new KernelTimes(1e-6, 1e-3, 1e-3, 1e-3, 1e-5);
 

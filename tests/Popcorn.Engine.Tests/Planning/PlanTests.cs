@@ -47,7 +47,7 @@ public class PlanTests
     [Fact]
     public void BothPartiesDeriveTheSamePlan()
     {
-        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(7));
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(7));
         PublicNetwork server = PublicNetwork.From(network);
         PublicNetwork client = PublicNetworkCodec.Decode(PublicNetworkCodec.Encode(server));
         Assert.Equal(Plan.Create(server, 2048).Hash.ToArray(), Plan.Create(client, 2048).Hash.ToArray());
@@ -56,7 +56,7 @@ public class PlanTests
     [Fact]
     public void AnyChangeChangesTheHash()
     {
-        PublicNetwork network = PublicNetwork.From(RandomNetworks.ConvReluPoolDense(new Random(7)));
+        PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
         var hashes = new HashSet<string> { HashOf(network, 2048), HashOf(network, 3072) };
         int count = 2;
         for (int i = 0; i < network.Layers.Count; i++)
@@ -76,18 +76,19 @@ public class PlanTests
     [Fact]
     public void TheHashTellsNothingOfTheWeights()
     {
-        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(7));
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(7));
         var negated = (LinearLayer)network.Layers[0];
         int[] weights = [.. negated.Weights];
         (weights[0], weights[1]) = (weights[1], weights[0]);
-        IntegerNetwork other = network with { Layers = [negated with { Weights = weights }, .. network.Layers.Skip(1)] };
+        Layer swapped = negated with { Weights = weights };
+        IntegerNetwork other = network with { Layers = [swapped, .. network.Layers.Skip(1)] };
         Assert.Equal(HashOf(PublicNetwork.From(network), 2048), HashOf(PublicNetwork.From(other), 2048));
     }
 
     [Fact]
     public void MessagesStayWithinTheLimits()
     {
-        PublicNetwork network = PublicNetwork.From(RandomNetworks.ConvReluPoolDense(new Random(7)));
+        PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
         foreach (int keyBits in (int[])[2048, 3072, 4096])
         {
             foreach (ExchangeStep step in Plan.Create(network, keyBits).Steps.OfType<ExchangeStep>())
@@ -106,7 +107,7 @@ public class PlanTests
     [Fact]
     public void ABoundThatOutgrowsTheKeyIsRefused()
     {
-        PublicNetwork network = PublicNetwork.From(RandomNetworks.ConvReluPoolDense(new Random(7)));
+        PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
         PublicLayer[] layers = [.. network.Layers];
         layers[0] = layers[0] with { BoundBits = 1000 };
         var error = Assert.Throws<PopcornException>(
@@ -154,7 +155,7 @@ public class PlanTests
     [Fact]
     public void MalformedDescriptionsAreRefused()
     {
-        PublicNetwork good = PublicNetwork.From(RandomNetworks.ConvReluPoolDense(new Random(7)));
+        PublicNetwork good = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
         Refused(good with { Layers = [] });
         Refused(good with { Input = good.Input with { Shape = new Shape(0, 1, 1) } });
         Refused(good with { Input = good.Input with { Maximum = good.Input.Minimum - 1 } });

@@ -4,6 +4,7 @@ using Google.Protobuf;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Tests.Model;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 using Popcorn.Interop;
@@ -23,18 +24,18 @@ public class SessionTests
 
     public static TheoryData<string, Func<Random, IntegerNetwork>> Networks => new()
     {
-        { "conv, relu, pool, dense", RandomNetworks.ConvReluPoolDense },
-        { "squares", RandomNetworks.Squares },
-        { "signs", RandomNetworks.Signs },
-        { "merged pools", RandomNetworks.MergedPools },
-        { "groups and averages", RandomNetworks.GroupsAndAverages },
-        { "a pool that compares nothing", r => new RandomNetworks.Builder(r, new Shape(2, 3, 3))
+        { "conv, relu, pool, dense", SampleNetworks.ConvReluPoolDense },
+        { "squares", SampleNetworks.Squares },
+        { "signs", SampleNetworks.Signs },
+        { "merged pools", SampleNetworks.MergedPools },
+        { "groups and averages", SampleNetworks.GroupsAndAverages },
+        { "a pool that compares nothing", r => new SampleNetworks.Builder(r, new Shape(2, 3, 3))
             .MaxPool(1, 2, 0, false, false).Dense(2).Build() },
-        { "more chunks than may be in flight", r => new RandomNetworks.Builder(r, new Shape(600, 1, 1))
+        { "more chunks than may be in flight", r => new SampleNetworks.Builder(r, new Shape(600, 1, 1))
             .Dense(700, limit: 1).Relu().Dense(2, limit: 1).Build() },
-        { "a network that ends in relu", r => new RandomNetworks.Builder(r, new Shape(3, 1, 1))
+        { "a network that ends in relu", r => new SampleNetworks.Builder(r, new Shape(3, 1, 1))
             .Dense(4).Relu().Build() },
-        { "more logits than one ciphertext holds", r => new RandomNetworks.Builder(r, new Shape(3, 1, 1))
+        { "more logits than one ciphertext holds", r => new SampleNetworks.Builder(r, new Shape(3, 1, 1))
             .Dense(150).Build() },
     };
 
@@ -68,9 +69,38 @@ public class SessionTests
     }
 
     [Fact]
+    public async Task RandomNetworksAgree()
+    {
+        int compared = 0;
+        for (int seed = 0; seed < 60; seed++)
+        {
+            IntegerNetwork network = RandomNetworks.Create(seed);
+            using var model = new ServedModel("net", network);
+            try
+            {
+                model.PlanFor(TestKeys.Bits);
+            }
+            catch (PopcornException)
+            {
+                continue; // its values outgrow the small key
+            }
+
+            int[] input = RandomNetworks.Input(network, new Random(seed));
+            await WithSession(model, Options, async client =>
+            {
+                InferenceResult result = await client.InferAsync(input, null, default);
+                Assert.Equal(new PlainEvaluator(network).Run(input), result.Logits);
+            });
+            compared++;
+        }
+
+        Assert.True(compared >= 30, $"Only {compared} networks fit the key.");
+    }
+
+    [Fact]
     public async Task SessionsRunSideBySide()
     {
-        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(3));
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
         var plain = new PlainEvaluator(network);
         await Task.WhenAll(Enumerable.Range(0, 4).Select(i => WithSession(model, Options, async client =>
@@ -84,7 +114,7 @@ public class SessionTests
     [Fact]
     public async Task TwoRunsSendDifferentBytesAndGiveTheSameResult()
     {
-        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(3));
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
         var transcripts = new List<HashSet<string>>();
         for (int run = 0; run < 2; run++)
@@ -110,7 +140,7 @@ public class SessionTests
     [Fact]
     public async Task ProgressReachesTheEndOfEveryStep()
     {
-        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(3));
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
         var server = new Recorder();
         var client = new Recorder();
@@ -131,7 +161,7 @@ public class SessionTests
     [Fact]
     public async Task InputsThatDoNotFitAreRefusedAndTheSessionGoesOn()
     {
-        IntegerNetwork network = RandomNetworks.ConvReluPoolDense(new Random(3));
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
         await WithSession(model, Options, async session =>
         {
@@ -146,7 +176,7 @@ public class SessionTests
     [Fact]
     public async Task AnUnknownModelIsNamed()
     {
-        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, Options, server);
         await Refuses(
@@ -158,7 +188,7 @@ public class SessionTests
     [Fact]
     public async Task SmallKeysAreRefused()
     {
-        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         foreach (ServerOptions strict in (ServerOptions[])
             [Options with { MinimumKeyBits = 2048 }, Options with { KeyOptions = null }])
         {
@@ -172,7 +202,7 @@ public class SessionTests
     [Fact]
     public async Task ABoundTooLargeForTheKeyIsRefusedBeforeAnythingIsSent()
     {
-        IntegerNetwork deep = new RandomNetworks.Builder(new Random(1), new Shape(4, 1, 1))
+        IntegerNetwork deep = new SampleNetworks.Builder(new Random(1), new Shape(4, 1, 1))
             .Dense(4).Square().Dense(4).Square().Dense(4).Square().Dense(4).Square().Dense(4).Square()
             .Dense(4).Square()
             .Dense(2).Build();
@@ -201,7 +231,7 @@ public class SessionTests
             "garbage key" => Hello(ByteString.CopyFrom(new byte[200])),
             _ => Hello(ByteString.CopyFrom(TestKeys.Key.PublicKey.Export().AsSpan(0, 50))),
         };
-        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, Options, server);
         await client.SendAsync(frame.ToByteArray(), default);
@@ -214,7 +244,7 @@ public class SessionTests
     [Fact]
     public async Task GarbageIsRefused()
     {
-        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, Options, server);
         await client.SendAsync(new byte[] { 0xff, 0xff, 0xff }, default);
@@ -226,7 +256,7 @@ public class SessionTests
     [Fact]
     public async Task ADifferentPlanIsRefused()
     {
-        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, Options, server);
         await client.SendAsync(Hello(KeyBytes()).ToByteArray(), default);
@@ -241,7 +271,7 @@ public class SessionTests
     [Fact]
     public async Task AServerWithADifferentPlanIsRefused()
     {
-        IntegerNetwork network = RandomNetworks.Squares(new Random(3));
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task<ClientSession> opening = Open(client);
         await server.ReceiveAsync(default);
@@ -276,7 +306,7 @@ public class SessionTests
             "wrong item" => c => new Chunk(c) { First = c.First + 1 },
             _ => _ => null,
         };
-        IntegerNetwork network = RandomNetworks.Squares(new Random(3));
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         using var model = new ServedModel("net", network);
         foreach (uint step in (uint[])[0, 2])
         {
@@ -295,7 +325,7 @@ public class SessionTests
     [Fact]
     public async Task ASilentClientIsLetGo()
     {
-        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         await using IMessageChannel open = client;
         Task serving = Serve(model, Options with { IdleTimeout = TimeSpan.FromMilliseconds(50) }, server);
@@ -305,7 +335,7 @@ public class SessionTests
     [Fact]
     public async Task AServerThatShutsDownSaysSo()
     {
-        using var model = new ServedModel("net", RandomNetworks.Squares(new Random(3)));
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         using var stop = new CancellationTokenSource();
         Task serving = new ServerSession(Models(model), Options).RunAsync(server, stop.Token);
@@ -327,7 +357,7 @@ public class SessionTests
     [Fact]
     public async Task ASessionThatFailedOnceStaysClosed()
     {
-        IntegerNetwork network = RandomNetworks.Squares(new Random(3));
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         using var model = new ServedModel("net", network);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, Options, server);

@@ -3,8 +3,8 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Tests;
 
-/// <summary>Small integer networks with random weights, for tests of everything that runs whole networks.</summary>
-internal static class RandomNetworks
+/// <summary>Small integer networks of known shape with random weights.</summary>
+internal static class SampleNetworks
 {
     public static IntegerNetwork ConvReluPoolDense(Random random) => new Builder(random, new Shape(2, 7, 6))
         .Conv(channels: 3, kernel: 3, stride: 1, pad: 1)
