@@ -62,8 +62,9 @@ void pc_crt_reduce(const pc_private *private_key, mp_limb_t *standard_p, mp_limb
 }
 
 /*
- * r = x_p + p * ((x_q - x_p) * inverse mod q), `limbs` limbs of x_p and p, q and inverse of `q_limbs`; r gets 2 *
- * limbs. p < 2^k <= 2q for primes of k bits, and p^2 < 4q^2 for their squares.
+ * r = x_p + p * ((x_q - x_p) * inverse mod q), `limbs` limbs of x_p and p, `q_limbs` of q and inverse; r gets twice
+ * `limbs`.
+ * p < 2^k <= 2q for primes of k bits, and p^2 < 4q^2 for their squares.
  */
 static void join(mp_limb_t *r, const mp_limb_t *x_p, const mp_limb_t *x_q, const mp_limb_t *p, const mp_limb_t *q,
                  const mp_limb_t *inverse, int32_t limbs, int32_t q_limbs, mp_limb_t *scratch)

@@ -2,8 +2,8 @@
  * Products of powers by Straus' method, for as many outputs at once as the kernel has lanes. Variable time.
  *
  * Each magnitude is cut into odd digits of at most w bits; a digit is one product at its bit position, and the
- * squarings from position to position are shared by all terms of an output. w is chosen for each base of each output
- * by counting: a magnitude of 1 costs its one product, and odd powers of a base are prepared only where they save more
+ * squarings from position to position are shared by all terms of an output. w is chosen for each base of each output by
+ * counting: a magnitude of 1 costs its one product, and odd powers of a base are prepared only where they save more
  * than they cost.
  */
 #ifndef PC_STRAUS_H
