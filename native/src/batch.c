@@ -11,6 +11,15 @@ void pc_gather_row(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t 
     modulus->kernel->gather(modulus, group, addresses);
 }
 
+void pc_gather_ones(const pc_modulus *modulus, mp_limb_t *group)
+{
+    const mp_limb_t *addresses[PC_MAX_LANES];
+    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
+        addresses[i] = modulus->one;
+    }
+    modulus->kernel->gather(modulus, group, addresses);
+}
+
 void pc_scatter_row(const pc_modulus *modulus, mp_limb_t *row, const mp_limb_t *group, int32_t used)
 {
     mp_limb_t *addresses[PC_MAX_LANES];
@@ -98,7 +107,7 @@ static int32_t enter_checked(const pc_public *key, const uint8_t *source, int32_
     const pc_kernel *kernel = modulus->kernel;
     pc_standard standard;
     pc_group group, product;
-    pc_gather_row(modulus, product.words, NULL, 0);
+    pc_gather_ones(modulus, product.words);
     for (int32_t done = 0; done < count; done += kernel->lanes) {
         int32_t used = pc_min(kernel->lanes, count - done);
         memset(&standard, 0, sizeof standard);

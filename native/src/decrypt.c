@@ -25,7 +25,7 @@ static void power_secret(const pc_modulus *modulus, mp_limb_t *group, const mp_l
 {
     const pc_kernel *kernel = modulus->kernel;
     size_t words = pc_group_words(modulus);
-    pc_gather_row(modulus, table, NULL, 0);
+    pc_gather_ones(modulus, table);
     memcpy(table + words, group, words * sizeof *group);
     for (size_t i = 2; i < WINDOW_ENTRIES; i++) {
         if (i % 2 == 0) {

@@ -40,7 +40,7 @@ static void fill_windows(const pc_fixed_base *fixed, int32_t first, int32_t used
         sources[i] = i < used ? entry(fixed, first + i, 1) : modulus->one;
     }
     kernel->gather(modulus, base.words, sources);
-    pc_gather_row(modulus, power.words, NULL, 0);
+    pc_gather_ones(modulus, power.words);
     for (int32_t digit = 0; digit < 1 << fixed->window_bits; digit++) {
         for (int32_t i = 0; i < kernel->lanes; i++) {
             targets[i] = i < used ? entry(fixed, first + i, digit) : NULL;

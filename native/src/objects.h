@@ -104,6 +104,7 @@ bool pc_plaintexts_fit(const pc_public *key, const uint64_t *plaintexts, int32_t
  * Groups from rows of numbers: lanes 0 .. used-1 are row[0], row[1], ...; the others are fed with 1 and dropped.
  */
 void pc_gather_row(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *row, int32_t used);
+void pc_gather_ones(const pc_modulus *modulus, mp_limb_t *group);
 void pc_scatter_row(const pc_modulus *modulus, mp_limb_t *row, const mp_limb_t *group, int32_t used);
 
 #endif

@@ -313,7 +313,7 @@ static void evaluate(pc_straus *straus, mp_limb_t *group)
         straus->products += straus->top[i] > 0 ? straus->top[i] : 0;
     }
     if (top == NONE) {
-        pc_gather_row(modulus, group, NULL, 0);
+        pc_gather_ones(modulus, group);
         return;
     }
     next_factors(straus, top, factors, started);

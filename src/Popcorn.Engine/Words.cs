@@ -112,9 +112,30 @@ internal static class Words
         }
     }
 
-    /// <summary>One bit of a number.</summary>
-    public static bool Bit(ReadOnlySpan<ulong> source, int position) =>
-        (Word(source, position / 64) >> (position % 64) & 1) != 0;
+    /// <summary>One bit of a number, 0 or 1.</summary>
+    public static ulong Bit(ReadOnlySpan<ulong> source, int position) =>
+        Word(source, position / 64) >> (position % 64) & 1;
+
+    /// <summary>result = value², in time that depends on the lengths alone; the square must fit.</summary>
+    public static void Square(ReadOnlySpan<ulong> value, Span<ulong> result)
+    {
+        result.Clear();
+        for (int i = 0; i < value.Length; i++)
+        {
+            UInt128 carry = 0;
+            for (int j = 0; i + j < result.Length; j++)
+            {
+                carry += result[i + j];
+                if (j < value.Length)
+                {
+                    carry += (UInt128)value[i] * value[j];
+                }
+
+                result[i + j] = (ulong)carry;
+                carry >>= 64;
+            }
+        }
+    }
 
     private static ulong Word(ReadOnlySpan<ulong> source, int index) => index < source.Length ? source[index] : 0;
 }

@@ -13,6 +13,9 @@ namespace Popcorn.Interop;
 /// </summary>
 public static unsafe class Evaluator
 {
+    /// <summary>Products that an inversion costs in a batch, by Montgomery's trick.</summary>
+    public const int ProductsOfInversion = 3;
+
     // Sources of one combination whose handles are collected on the stack.
     private const int SourcesOnStack = 64;
 

@@ -1,4 +1,5 @@
 using System.Numerics;
+
 namespace Popcorn.Engine.Tests;
 
 public class WordsTests
@@ -73,8 +74,26 @@ public class WordsTests
 
             BigInteger expected = (Words.Read(source) >> shift) & ((BigInteger.One << count) - 1);
             Assert.Equal(expected, Words.Read(result));
-            Assert.Equal(!(Words.Read(source) >> shift).IsEven, Words.Bit(source, shift));
+            Assert.Equal((Words.Read(source) >> shift).IsEven ? 0UL : 1UL, Words.Bit(source, shift));
         }
+    }
+
+    [Fact]
+    public void SquareAgreesWithBigInteger()
+    {
+        var random = new Random(4);
+        var value = new ulong[3];
+        var square = new ulong[6];
+        for (int round = 0; round < 500; round++)
+        {
+            Words.Write(RandomNumber(random, random.Next(1, 191)), value);
+            Words.Square(value, square);
+            Assert.Equal(BigInteger.Pow(Words.Read(value), 2), Words.Read(square));
+        }
+
+        value.AsSpan().Fill(ulong.MaxValue);
+        Words.Square(value, square);
+        Assert.Equal(BigInteger.Pow(Words.Read(value), 2), Words.Read(square));
     }
 
     [Theory]

@@ -5,7 +5,7 @@ namespace Popcorn.Engine.Import;
 /// <summary>Nodes whose inputs are all constant, and the rules of reshaping that they share with signals.</summary>
 internal static class ConstantFolding
 {
-    public static bool IsSupported(string op) => op is "Constant" or "Transpose";
+    public static bool IsSupported(string op) => op is "Constant" or "Transpose" or "Shape" or "Gather" or "Concat";
 
     /// <summary>The value of a node without inputs that depend on the image.</summary>
     public static Constant Fold(OnnxNode node, object[] inputs)
@@ -24,6 +24,9 @@ internal static class ConstantFolding
         {
             "Identity" => x,
             "Transpose" => Transpose(x, node.Ints("perm")),
+            "Shape" => ShapeOf(node, x.Dims),
+            "Gather" => Gather(node, x, inputs.Length > 1 ? inputs[1] as Constant : null),
+            "Concat" => Concat(node, inputs),
             "Flatten" or "Reshape" or "Squeeze" or "Unsqueeze" => Reshape(
                 x, NewDims(node, x.Dims, inputs.Length > 1 ? inputs[1] as Constant : null, hasBatch: false)),
             _ => throw new Refusal("all its inputs are constant; fold constants before exporting"),
@@ -51,6 +54,38 @@ internal static class ConstantFolding
                 long[]? axes = argument?.Integers() ?? node.Ints("axes")?.Select(a => (long)a).ToArray();
                 return node.Operator == "Squeeze" ? Squeeze(dims, axes, hasBatch) : Unsqueeze(dims, axes);
         }
+    }
+
+    /// <summary>
+    /// The sides of a tensor, as a constant: exporters write a flattening as arithmetic on shapes, of which all but the
+    /// batch is known.
+    /// </summary>
+    public static Constant ShapeOf(OnnxNode node, int[] dims) =>
+        node.Int("start", 0) == 0 && node.Attribute("end") is null
+            ? Constant.Vector(Array.ConvertAll(dims, side => (double)side))
+            : throw new Refusal("only whole shapes can be taken; export with Flatten");
+
+    private static Constant Gather(OnnxNode node, Constant x, Constant? indices)
+    {
+        if (indices is null || x.Dims.Length != 1 || node.Int("axis", 0) is not (0 or -1))
+        {
+            throw new Refusal("it is supported for the entries of a shape only");
+        }
+
+        return indices with
+        {
+            Values = Array.ConvertAll(indices.Integers(), i => x.Values[Axis(i, x.Values.Length, x.Values.Length - 1)]),
+        };
+    }
+
+    private static Constant Concat(OnnxNode node, object[] inputs)
+    {
+        if (node.Int("axis", 0) is not (0 or -1) || inputs.Any(i => i is not Constant { Dims.Length: 1 }))
+        {
+            throw new Refusal("it is supported for the entries of a shape only");
+        }
+
+        return Constant.Vector([.. inputs.Cast<Constant>().SelectMany(c => c.Values)]);
     }
 
     private static int[] Resolve(int[] dims, long[] shape, bool allowZero)
@@ -184,7 +219,7 @@ internal static class ConstantFolding
         long resolved = axis < 0 ? axis + rank : axis;
         return resolved >= 0 && resolved <= most
             ? (int)resolved
-            : throw new Refusal($"its axis {axis} does not exist in {rank} sides; the file is damaged");
+            : throw new Refusal($"there is no axis or entry {axis} among {rank}; the file is damaged");
     }
 
     private static int Product(IEnumerable<int> dims)

@@ -174,6 +174,11 @@ internal sealed partial class GraphReader
             return null;
         }
 
+        if (node.Operator == "Shape" && inputs is [Signal shaped])
+        {
+            return ConstantFolding.ShapeOf(node, shaped.Dims);
+        }
+
         return inputs.OfType<Signal>().Any() ? ReadSignal(node, inputs!) : ConstantFolding.Fold(node, inputs!);
     }
 

@@ -1,4 +1,3 @@
-using System.Numerics;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Linear;
@@ -34,8 +33,11 @@ internal sealed class CompiledLinear : IDisposable
     /// <summary>The programs, each with the tiles that it runs on.</summary>
     public required IReadOnlyList<LinearPart> Parts { get; init; }
 
-    /// <summary>Bias of each output, all zero allowed.</summary>
-    public required BigInteger[] Bias { get; init; }
+    /// <summary>Bias of each output as plaintext words; empty where all are zero.</summary>
+    public required ulong[] BiasWords { get; init; }
+
+    /// <summary>Products outside the programs: inversions, and joining positive and negative parts.</summary>
+    public required long Overhead { get; init; }
 
     /// <summary>Short description for users.</summary>
     public required string Strategy { get; init; }

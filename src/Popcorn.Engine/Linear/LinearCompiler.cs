@@ -13,9 +13,6 @@ internal static class LinearCompiler
     /// <summary>A layer with few positions is cut into programs of some rows each, so that all cores have work.</summary>
     private const int LeastWorkItems = 64;
 
-    /// <summary>Products that an inversion costs in a batch (Montgomery's trick).</summary>
-    internal const int ProductsOfInversion = 3;
-
     public static CompiledLinear Compile(LinearLayer layer, Shape input)
     {
         Choice choice = ChoicesFor(layer, input).MinBy(c => c.Products)!;
@@ -29,11 +26,9 @@ internal static class LinearCompiler
         for (int row = 0, rows; row < layer.Output.Channels; row += rows)
         {
             rows = Math.Min(rowsPerProgram, rowsPerGroup - row % rowsPerGroup);
-            if (CompileRows(layer, input, choice, row, rows) is var (part, count))
-            {
-                parts.Add(part);
-                products += count;
-            }
+            (LinearPart part, long count) = CompileRows(layer, input, choice, row, rows);
+            parts.Add(part);
+            products += count;
         }
 
         return new CompiledLinear
@@ -42,8 +37,9 @@ internal static class LinearCompiler
             Outputs = layer.Output.Size,
             Negatives = choice.Negatives,
             Parts = parts,
-            Bias = [.. Enumerable.Range(0, layer.Output.Size).Select(o => layer.Bias[o / area])],
+            BiasWords = BiasWordsOf(layer),
             Strategy = choice.ToString(),
+            Overhead = choice.Overhead,
             Products = products,
         };
     }
@@ -55,8 +51,8 @@ internal static class LinearCompiler
         int[] minus = [.. Enumerable.Range(layer.Fan, layer.Fan)];
         IEnumerable<(NegativeWeights Way, long Overhead)> ways = Array.Exists(layer.Weights, w => w < 0)
             ? [
-                (NegativeWeights.InvertInputs, ProductsOfInversion * (long)input.Size),
-                (NegativeWeights.InvertOutputs, (ProductsOfInversion + 1) * (long)layer.Output.Size),
+                (NegativeWeights.InvertInputs, Evaluator.ProductsOfInversion * (long)input.Size),
+                (NegativeWeights.InvertOutputs, (Evaluator.ProductsOfInversion + 1) * (long)layer.Output.Size),
             ]
             : [(NegativeWeights.None, 0)];
         foreach ((NegativeWeights way, long overhead) in ways)
@@ -73,19 +69,14 @@ internal static class LinearCompiler
         }
     }
 
-    /// <summary>One program for some rows of one group, on all positions; null if all their weights are zero.</summary>
-    private static (LinearPart Part, long Products)? CompileRows(
+    /// <summary>One program for some rows of one group, on all positions.</summary>
+    private static (LinearPart Part, long Products) CompileRows(
         LinearLayer layer, Shape input, Choice choice, int firstRow, int rows)
     {
         var inputs = new ProgramInputs(layer.Fan);
         for (int row = firstRow; row < firstRow + rows; row++)
         {
             inputs.Use(WeightsOf(layer, row), choice.Rows[row], choice.Negatives == NegativeWeights.InvertInputs);
-        }
-
-        if (inputs.Count == 0)
-        {
-            return null;
         }
 
         var builder = new ProductBuilder(inputs.Count, countOnly: false);
@@ -176,6 +167,23 @@ internal static class LinearCompiler
         }
 
         return products;
+    }
+
+    private static ulong[] BiasWordsOf(LinearLayer layer)
+    {
+        if (Array.TrueForAll(layer.Bias, b => b.IsZero))
+        {
+            return [];
+        }
+
+        int words = Words.CountFor(layer.Bias);
+        var all = new ulong[layer.Output.Size * words];
+        for (int output = 0; output < layer.Output.Size; output++)
+        {
+            Words.Write(layer.Bias[output / layer.Output.Area], all.AsSpan(output * words, words));
+        }
+
+        return all;
     }
 
     private static ReadOnlySpan<int> WeightsOf(LinearLayer layer, int row) =>

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Linear;
@@ -14,21 +15,29 @@ internal static class LinearExecutor
     public static CiphertextBatch Run(
         CompiledLinear layer, CiphertextBatch input, Execution execution, out long products)
     {
-        bool split = layer.Negatives == NegativeWeights.InvertOutputs;
-        using CiphertextBatch? signed =
-            layer.Negatives == NegativeWeights.InvertInputs ? WithInverses(layer, input, execution) : null;
-        var output = new CiphertextBatch(input.Key, split ? 2 * layer.Outputs : layer.Outputs);
+        var output = new CiphertextBatch(input.Key, layer.Outputs);
         try
         {
-            products = RunParts(layer, signed ?? input, output, execution) + OverheadOf(layer);
-            if (split)
+            switch (layer.Negatives)
             {
-                CiphertextBatch parts = output;
-                output = Join(layer, parts, execution);
-                parts.Dispose();
+                case NegativeWeights.InvertInputs:
+                    products = RunOnInverses(layer, input, output, execution);
+                    break;
+                case NegativeWeights.InvertOutputs:
+                    products = RunInParts(layer, input, output, execution);
+                    break;
+                default:
+                    products = RunPrograms(layer, input, output, execution);
+                    break;
             }
 
-            AddBias(layer, output, execution);
+            products += layer.Overhead;
+            if (layer.BiasWords.Length > 0)
+            {
+                int words = layer.BiasWords.Length / layer.Outputs;
+                Evaluator.AddPlain(layer.BiasWords, words, output, 0, layer.Outputs, execution);
+            }
+
             return output;
         }
         catch
@@ -38,70 +47,55 @@ internal static class LinearExecutor
         }
     }
 
-    private static long OverheadOf(CompiledLinear layer) => layer.Negatives switch
-    {
-        NegativeWeights.InvertInputs => LinearCompiler.ProductsOfInversion * (long)layer.Inputs,
-        NegativeWeights.InvertOutputs => (LinearCompiler.ProductsOfInversion + 1) * (long)layer.Outputs,
-        _ => 0,
-    };
-
-    private static CiphertextBatch WithInverses(CompiledLinear layer, CiphertextBatch input, Execution execution)
-    {
-        var both = new CiphertextBatch(input.Key, 2 * layer.Inputs);
-        both.Gather(input, [.. Enumerable.Range(0, layer.Inputs)], 0);
-        Evaluator.Negate(input, 0, both, layer.Inputs, layer.Inputs, execution);
-        return both;
-    }
-
-    private static CiphertextBatch Join(CompiledLinear layer, CiphertextBatch parts, Execution execution)
-    {
-        Evaluator.Negate(parts, layer.Outputs, parts, layer.Outputs, layer.Outputs, execution);
-        var output = new CiphertextBatch(parts.Key, layer.Outputs);
-        Evaluator.Add(parts, 0, parts, layer.Outputs, output, 0, layer.Outputs, execution);
-        return output;
-    }
-
-    /// <summary>Tiles of one program and several programs alike are spread over the cores.</summary>
-    private static long RunParts(
+    private static long RunOnInverses(
         CompiledLinear layer, CiphertextBatch input, CiphertextBatch output, Execution execution)
     {
-        long products = 0;
-        if (layer.Parts.Count == 1)
-        {
-            LinearPart only = layer.Parts[0];
-            return Evaluator.Run(
-                only.Program, input, only.InputIndex, output, only.OutputIndex, only.Tiles, execution);
-        }
+        using var both = new CiphertextBatch(input.Key, 2 * layer.Inputs);
+        both.Gather(input, [.. Enumerable.Range(0, layer.Inputs)], 0);
+        Evaluator.Negate(input, 0, both, layer.Inputs, layer.Inputs, execution);
+        return RunPrograms(layer, both, output, execution);
+    }
 
-        Execution sequential = execution with { DegreeOfParallelism = 1 };
-        var options = new ParallelOptions
-        {
-            MaxDegreeOfParallelism = execution.DegreeOfParallelism <= 0 ? -1 : execution.DegreeOfParallelism,
-            CancellationToken = execution.CancellationToken,
-        };
-        Parallel.ForEach(layer.Parts, options, part =>
-        {
-            long done = Evaluator.Run(
-                part.Program, input, part.InputIndex, output, part.OutputIndex, part.Tiles, sequential);
-            Interlocked.Add(ref products, done);
-        });
+    private static long RunInParts(
+        CompiledLinear layer, CiphertextBatch input, CiphertextBatch output, Execution execution)
+    {
+        using var parts = new CiphertextBatch(input.Key, 2 * layer.Outputs);
+        long products = RunPrograms(layer, input, parts, execution);
+        Evaluator.Negate(parts, layer.Outputs, parts, layer.Outputs, layer.Outputs, execution);
+        Evaluator.Add(parts, 0, parts, layer.Outputs, output, 0, layer.Outputs, execution);
         return products;
     }
 
-    private static void AddBias(CompiledLinear layer, CiphertextBatch output, Execution execution)
+    /// <summary>Tiles of one program and several programs alike are spread over the cores.</summary>
+    private static long RunPrograms(
+        CompiledLinear layer, CiphertextBatch input, CiphertextBatch output, Execution execution)
     {
-        if (Array.TrueForAll(layer.Bias, b => b.IsZero))
+        if (layer.Parts.Count == 1)
         {
-            return;
+            return Run(layer.Parts[0], execution);
         }
 
-        int words = Words.CountFor(layer.Bias);
-        var plaintexts = new ulong[layer.Bias.Length * words];
-        for (int i = 0; i < layer.Bias.Length; i++)
+        long products = 0;
+        Execution sequential = execution with { DegreeOfParallelism = 1 };
+        var options = new ParallelOptions
         {
-            Words.Write(layer.Bias[i], plaintexts.AsSpan(i * words, words));
+            MaxDegreeOfParallelism =
+                execution.DegreeOfParallelism == 0 ? Environment.ProcessorCount : execution.DegreeOfParallelism,
+            CancellationToken = execution.CancellationToken,
+        };
+        try
+        {
+            Parallel.ForEach(layer.Parts, options, part => Interlocked.Add(ref products, Run(part, sequential)));
+        }
+        catch (AggregateException e)
+        {
+            // One part's failure is the layer's failure, as it would be on one thread.
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
         }
 
-        Evaluator.AddPlain(plaintexts, words, output, 0, layer.Bias.Length, execution);
+        return products;
+
+        long Run(LinearPart part, Execution how) => Evaluator.Run(
+            part.Program, input, part.InputIndex, output, part.OutputIndex, part.Tiles, how);
     }
 }

@@ -7,7 +7,8 @@ namespace Popcorn.Engine.Nonlinear;
 /// <summary>
 /// The client's side of every round: decrypt the packed values, decide or square, encrypt the answers afresh.
 /// </summary>
-internal sealed class ClientRound(Encryptor encryptor, Decryptor decryptor, Execution execution)
+internal sealed class ClientRound(
+    Encryptor encryptor, Decryptor decryptor, CiphertextBatchPool pool, Execution execution)
 {
     private readonly PaillierPublicKey _key = encryptor.Key;
 
@@ -16,22 +17,30 @@ internal sealed class ClientRound(Encryptor encryptor, Decryptor decryptor, Exec
     public byte[] Answer(RoundStep step, int chunk, ReadOnlySpan<byte> challenge)
     {
         int items = step.ItemsIn(chunk);
-        ulong[] packed = Decrypt(step.Layout, items, challenge, step.Name);
-        int wordsEach = AnswerWords(step);
-        var answers = new ulong[items * step.RepliesPerItem * wordsEach];
-        for (int i = 0; i < items; i++)
-        {
-            ReadOnlySpan<ulong> plaintext = PlaintextOf(step.Layout, packed, i);
-            Span<ulong> own = answers.AsSpan(i * step.RepliesPerItem * wordsEach, step.RepliesPerItem * wordsEach);
-            Decide(step, plaintext, i % step.Layout.ItemsPerCiphertext, own);
-        }
-
         int count = items * step.RepliesPerItem;
-        using var replies = new CiphertextBatch(_key, count);
-        encryptor.Encrypt(answers, wordsEach, replies, 0, count, execution);
-        var bytes = new byte[count * _key.CiphertextBytes];
-        replies.Export(0, count, bytes, execution);
-        return bytes;
+        int wordsEach = AnswerWords(step);
+        ulong[] packed = Decrypt(step.Layout, items, challenge, step.Name);
+        var answers = new ulong[count * wordsEach];
+        try
+        {
+            for (int i = 0; i < items; i++)
+            {
+                ReadOnlySpan<ulong> plaintext = PlaintextOf(step.Layout, packed, i);
+                Span<ulong> own = answers.AsSpan(i * step.RepliesPerItem * wordsEach, step.RepliesPerItem * wordsEach);
+                Decide(step, plaintext, i % step.Layout.ItemsPerCiphertext, own);
+            }
+
+            using CiphertextBatch replies = pool.Rent(count);
+            encryptor.Encrypt(answers, wordsEach, replies, 0, count, execution);
+            var bytes = new byte[count * _key.CiphertextBytes];
+            replies.Export(0, count, bytes, execution);
+            return bytes;
+        }
+        finally
+        {
+            Array.Clear(packed);
+            Array.Clear(answers);
+        }
     }
 
     /// <summary>The integers of a chunk of packed logits.</summary>
@@ -60,32 +69,35 @@ internal sealed class ClientRound(Encryptor encryptor, Decryptor decryptor, Exec
         _ => Words.For(2 * step.Layout.MaskedBits + 1),
     };
 
+    /// <summary>
+    /// The answers of one item. Neither branches nor addresses depend on what the slots hold: the server can measure how
+    /// long the client takes.
+    /// </summary>
     private static void Decide(RoundStep step, ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)
     {
         SlotLayout layout = step.Layout;
 
         // A signed field holds y + 2^(w−1), so its top bit is set where y ≥ 0; y is never 0.
-        bool positive = layout.SignedBits > 0
-            && Words.Bit(plaintext, layout.SignedShift(slot) + layout.SignedBits - 1);
         switch (step.Kind)
         {
             case RoundKind.Sign:
-                answer[0] = positive ? 1UL : 0;
+                answer[0] = Words.Bit(plaintext, layout.SignedShift(slot) + layout.SignedBits - 1);
                 break;
             case RoundKind.Compare:
-                int half = answer.Length / 2;
-                answer[0] = positive ? 1UL : 0;
-                if (positive)
+                Span<ulong> product = answer[(answer.Length / 2)..];
+                answer[0] = Words.Bit(plaintext, layout.SignedShift(slot) + layout.SignedBits - 1);
+                Words.Extract(plaintext, layout.MaskedShift(slot), layout.MaskedBits, product);
+                foreach (ref ulong word in product)
                 {
-                    Words.Extract(plaintext, layout.MaskedShift(slot), layout.MaskedBits, answer[half..]);
+                    word &= 0 - answer[0];
                 }
 
                 break;
             default:
-                var z = new ulong[Words.For(layout.MaskedBits)];
+                Span<ulong> z = stackalloc ulong[Words.For(layout.MaskedBits)];
                 Words.Extract(plaintext, layout.MaskedShift(slot), layout.MaskedBits, z);
-                BigInteger value = Words.Read(z);
-                Words.Write(value * value, answer);
+                Words.Square(z, answer);
+                z.Clear();
                 break;
         }
     }
@@ -99,7 +111,7 @@ internal sealed class ClientRound(Encryptor encryptor, Decryptor decryptor, Exec
                 $"The server sent {ciphertexts.Length} bytes instead of {count} ciphertexts for '{step}'; refused.");
         }
 
-        using var packed = new CiphertextBatch(_key, count);
+        using CiphertextBatch packed = pool.Rent(count);
         packed.Import(ciphertexts, 0, count, execution);
         var words = new ulong[count * _key.PlaintextWords];
         decryptor.Decrypt(packed, 0, count, words, execution);

@@ -22,11 +22,11 @@ internal sealed class CompareRound : ServerRound
     private readonly SignCarrier[] _carriers;
     private readonly Masks _masks;
 
-    /// <summary>Begins a round.</summary>
+    /// <summary>Draws the blinding of a round.</summary>
     /// <param name="step">The plan's step.</param>
     /// <param name="context">Key, tables, threads.</param>
-    /// <param name="left">Left players in the order of travel; owned by the round from now on.</param>
-    /// <param name="right">Right players, or null where all are zero; owned by the round from now on.</param>
+    /// <param name="left">Left players in the order of travel; overwritten by the differences.</param>
+    /// <param name="right">Right players, or null where all are zero.</param>
     /// <param name="random">Draws the blinding.</param>
     public CompareRound(
         RoundStep step, ServerContext context, CiphertextBatch left, CiphertextBatch? right, SecretRandom random)
@@ -35,17 +35,21 @@ internal sealed class CompareRound : ServerRound
         _right = right;
         _difference = left;
         _inverse = new CiphertextBatch(context.Key, step.Items);
-        if (right is not null)
+        _carriers = SignCarrier.Draw(random, step.Items);
+        _masks = Masks.Draw(random, step.Items, step.BoundBits);
+    }
+
+    /// <inheritdoc/>
+    public override void Prepare()
+    {
+        if (_right is not null)
         {
-            Evaluator.Negate(right, 0, _inverse, 0, step.Items, context.Execution);
-            Evaluator.Add(left, 0, _inverse, 0, _difference, 0, step.Items, context.Execution);
-            context.Counter.Add(4L * step.Items);
+            Context.Negate(_right, _inverse);
+            Evaluator.Add(_difference, 0, _inverse, 0, _difference, 0, Step.Items, Context.Execution);
+            Context.Counter.Add(Step.Items);
         }
 
-        Evaluator.Negate(_difference, 0, _inverse, 0, step.Items, context.Execution);
-        context.Counter.Add(3L * step.Items);
-        _carriers = [.. Enumerable.Range(0, step.Items).Select(_ => SignCarrier.Draw(random))];
-        _masks = Masks.Draw(random, step.Items, step.BoundBits);
+        Context.Negate(_difference, _inverse);
     }
 
     /// <inheritdoc/>
@@ -69,9 +73,9 @@ internal sealed class CompareRound : ServerRound
     public override void Dispose()
     {
         base.Dispose();
-        _difference.Dispose();
         _inverse.Dispose();
-        _right?.Dispose();
+        Array.Clear(_carriers);
+        _masks.Dispose();
     }
 
     /// <inheritdoc/>
@@ -99,7 +103,7 @@ internal sealed class CompareRound : ServerRound
             }
         }
 
-        Combine([replies, inverted, _difference], terms, Results, first);
+        Combine([replies, inverted, _difference], terms, first);
         if (_right is not null)
         {
             Evaluator.Add(Results, first, _right, first, Results, first, count, Context.Execution);

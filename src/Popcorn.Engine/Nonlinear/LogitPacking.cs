@@ -16,8 +16,6 @@ internal static class LogitPacking
             packer.Signed(0, step.FirstOf(chunk) + i, 1, 0, 0, negated: false);
         }
 
-        byte[] bytes = packer.Seal([logits], context.Encryptor, context.Execution, out long products);
-        context.Counter.Add(products);
-        return bytes;
+        return packer.Seal([logits], context);
     }
 }

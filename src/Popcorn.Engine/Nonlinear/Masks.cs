@@ -6,7 +6,7 @@ namespace Popcorn.Engine.Nonlinear;
 /// Additive masks for values |x| ≤ B = 2^b − 1. The client sees z = x + R with R = B + r, r uniform below
 /// 2^(b+1+<see cref="Plan.MaskBits"/>): never negative, and within 2^−40 of independent of x.
 /// </summary>
-internal sealed class Masks
+internal sealed class Masks : IDisposable
 {
     private readonly ulong[] _words;
 
@@ -21,6 +21,9 @@ internal sealed class Masks
 
     /// <summary>R of an item.</summary>
     public ReadOnlySpan<ulong> this[int item] => _words.AsSpan(item * WordsEach, WordsEach);
+
+    /// <summary>Wipes the masks.</summary>
+    public void Dispose() => Array.Clear(_words);
 
     /// <summary>Draws fresh masks.</summary>
     public static Masks Draw(SecretRandom random, int count, int boundBits)

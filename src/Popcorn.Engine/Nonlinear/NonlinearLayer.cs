@@ -1,4 +1,3 @@
-using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Interop;
 
@@ -20,11 +19,9 @@ internal abstract class NonlinearLayer
     /// <summary>The layer's protocol.</summary>
     public static NonlinearLayer For(Plan plan, int layer)
     {
-        PublicLayer description = plan.Network.Layers[layer];
-        Shape input = plan.Network.ShapeOf(description.Input);
         RoundStep[] steps = [.. plan.Steps.OfType<RoundStep>().Where(s => s.Layer == layer)];
-        return Tournament.IsFor(description.Kind)
-            ? new TournamentLayer(Tournament.For(description, input), steps)
+        return plan.TournamentOf(layer) is Tournament tournament
+            ? new TournamentLayer(tournament, steps)
             : new ElementwiseLayer(steps[0]);
     }
 
@@ -32,13 +29,6 @@ internal abstract class NonlinearLayer
     /// <returns>A new batch, which the caller disposes.</returns>
     public abstract Task<CiphertextBatch> RunAsync(
         ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange);
-
-    protected static CiphertextBatch Gather(CiphertextBatch source, ReadOnlySpan<int> index)
-    {
-        var batch = new CiphertextBatch(source.Key, index.Length);
-        batch.Gather(source, index, 0);
-        return batch;
-    }
 }
 
 /// <summary>Sign and square: every element for itself, one round.</summary>
@@ -49,12 +39,12 @@ internal sealed class ElementwiseLayer(RoundStep step) : NonlinearLayer
         ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange)
     {
         int[] order = random.Permutation(step.Items);
-        CiphertextBatch values = Gather(input, order);
+        using CiphertextBatch values = context.Gather(input, order);
         using ServerRound round = step.Kind == RoundKind.Sign
             ? new SignRound(step, context, values, random)
             : new SquareRound(step, context, values, random);
         await exchange.RunAsync(round).ConfigureAwait(false);
-        return Gather(round.Results, Inverse(order));
+        return context.Gather(round.Results, Inverse(order));
     }
 
     private static int[] Inverse(int[] order)
@@ -93,8 +83,10 @@ internal sealed class TournamentLayer(Tournament tournament, RoundStep[] steps) 
             int[] left = Array.ConvertAll(order, m => location[round[m].Left]);
             int[] right = Array.ConvertAll(
                 order, m => round[m].Right == Tournament.Zero ? zero : location[round[m].Right]);
-            CiphertextBatch? rightPlayers = Array.TrueForAll(right, p => p == zero) ? null : Gather(players, right);
-            using var compare = new CompareRound(steps[r], context, Gather(players, left), rightPlayers, random);
+            bool allZero = Array.TrueForAll(right, p => p == zero);
+            using CiphertextBatch leftPlayers = context.Gather(players, left);
+            using CiphertextBatch? rightPlayers = allZero ? null : context.Gather(players, right);
+            using var compare = new CompareRound(steps[r], context, leftPlayers, rightPlayers, random);
             await exchange.RunAsync(compare).ConfigureAwait(false);
 
             players.Gather(compare.Results, Range(0, round.Count), next);
@@ -106,7 +98,7 @@ internal sealed class TournamentLayer(Tournament tournament, RoundStep[] steps) 
             next += round.Count;
         }
 
-        return Gather(players, [.. tournament.Winners.Select(w => location[w])]);
+        return context.Gather(players, [.. tournament.Winners.Select(w => location[w])]);
     }
 
     private static int[] Range(int start, int count) => [.. Enumerable.Range(start, count)];

@@ -17,6 +17,9 @@ internal abstract class ServerRound(RoundStep step, ServerContext context) : IDi
 
     protected ServerContext Context { get; } = context;
 
+    /// <summary>What all chunks need; once, before the first challenge.</summary>
+    public abstract void Prepare();
+
     /// <summary>Makes the packed ciphertexts of a chunk.</summary>
     public abstract byte[] Challenge(int chunk);
 
@@ -32,35 +35,36 @@ internal abstract class ServerRound(RoundStep step, ServerContext context) : IDi
                 $"An answer to '{Step.Name}' has {answer.Length} bytes instead of {count} ciphertexts; refused.");
         }
 
-        using var replies = new CiphertextBatch(Context.Key, count);
+        using CiphertextBatch replies = Context.Pool.Rent(count);
         replies.Import(answer, 0, count, Context.Execution);
         Absorb(Step.FirstOf(chunk), Step.ItemsIn(chunk), replies);
     }
 
-    /// <inheritdoc/>
+    /// <summary>Releases the results and wipes the blinding.</summary>
     public virtual void Dispose() => Results.Dispose();
 
     protected abstract void Absorb(int first, int count, CiphertextBatch replies);
 
-    protected void Combine(
-        ReadOnlySpan<CiphertextBatch> sources, TermList terms, CiphertextBatch target, int offset) =>
+    protected void Combine(ReadOnlySpan<CiphertextBatch> sources, TermList terms, int first) =>
         Context.Counter.Add(
-            Evaluator.Combine(sources, terms.Terms, terms.First, target, offset, Context.Execution));
+            Evaluator.Combine(sources, terms.Terms, terms.First, Results, first, Context.Execution));
 
-    protected byte[] Seal(SlotPacker packer, ReadOnlySpan<CiphertextBatch> sources)
-    {
-        byte[] bytes = packer.Seal(sources, Context.Encryptor, Context.Execution, out long products);
-        Context.Counter.Add(products);
-        return bytes;
-    }
+    protected byte[] Seal(SlotPacker packer, ReadOnlySpan<CiphertextBatch> sources) => packer.Seal(sources, Context);
 
-    /// <summary>target[i] = −source[index[i]].</summary>
+    /// <summary>A rented batch that holds −source[index[i]].</summary>
     protected CiphertextBatch NegatedGather(CiphertextBatch source, ReadOnlySpan<int> index)
     {
-        var result = new CiphertextBatch(Context.Key, index.Length);
-        result.Gather(source, index, 0);
-        Evaluator.Negate(result, 0, result, 0, index.Length, Context.Execution);
-        Context.Counter.Add(3L * index.Length);
-        return result;
+        CiphertextBatch result = Context.Pool.Rent(index.Length);
+        try
+        {
+            result.Gather(source, index, 0);
+            Context.Negate(result, result);
+            return result;
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
     }
 }

@@ -15,6 +15,18 @@ namespace Popcorn.Engine.Nonlinear;
 /// <param name="Sigma">σ, 1 ≤ σ &lt; 2τ.</param>
 internal readonly record struct SignCarrier(bool Flip, ulong Tau, UInt128 Sigma)
 {
+    /// <summary>Draws fresh carriers.</summary>
+    public static SignCarrier[] Draw(SecretRandom random, int count)
+    {
+        var carriers = new SignCarrier[count];
+        for (int i = 0; i < count; i++)
+        {
+            carriers[i] = Draw(random);
+        }
+
+        return carriers;
+    }
+
     /// <summary>Draws a fresh carrier.</summary>
     public static SignCarrier Draw(SecretRandom random)
     {

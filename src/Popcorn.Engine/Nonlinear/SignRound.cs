@@ -13,20 +13,21 @@ internal sealed class SignRound : ServerRound
     private readonly CiphertextBatch _inverse;
     private readonly SignCarrier[] _carriers;
 
-    /// <summary>Begins a round.</summary>
+    /// <summary>Draws the blinding of a round.</summary>
     /// <param name="step">The plan's step.</param>
     /// <param name="context">Key, tables, threads.</param>
-    /// <param name="values">x in the order of travel; owned by the round from now on.</param>
+    /// <param name="values">x in the order of travel.</param>
     /// <param name="random">Draws the blinding.</param>
     public SignRound(RoundStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
         : base(step, context)
     {
         _values = values;
         _inverse = new CiphertextBatch(context.Key, step.Items);
-        Evaluator.Negate(values, 0, _inverse, 0, step.Items, context.Execution);
-        context.Counter.Add(3L * step.Items);
-        _carriers = [.. Enumerable.Range(0, step.Items).Select(_ => SignCarrier.Draw(random))];
+        _carriers = SignCarrier.Draw(random, step.Items);
     }
+
+    /// <inheritdoc/>
+    public override void Prepare() => Context.Negate(_values, _inverse);
 
     /// <inheritdoc/>
     public override byte[] Challenge(int chunk)
@@ -48,8 +49,8 @@ internal sealed class SignRound : ServerRound
     public override void Dispose()
     {
         base.Dispose();
-        _values.Dispose();
         _inverse.Dispose();
+        Array.Clear(_carriers);
     }
 
     /// <inheritdoc/>
@@ -67,7 +68,7 @@ internal sealed class SignRound : ServerRound
             ones[i] = flip ? 1 : 0;
         }
 
-        Combine([replies, inverted], terms, Results, first);
+        Combine([replies, inverted], terms, first);
         Evaluator.AddPlain(ones, Results, first, Context.Execution);
     }
 }

@@ -80,7 +80,7 @@ internal sealed class SlotPacker
     }
 
     /// <summary>Evaluates, re-randomises and exports.</summary>
-    public byte[] Seal(ReadOnlySpan<CiphertextBatch> sources, Encryptor encryptor, Execution execution, out long products)
+    public byte[] Seal(ReadOnlySpan<CiphertextBatch> sources, ServerContext context)
     {
         if (_item != _items - 1)
         {
@@ -89,11 +89,13 @@ internal sealed class SlotPacker
 
         int count = _first.Length - 1;
         _first[count] = _terms.Count;
-        using var packed = new CiphertextBatch(encryptor.Key, count);
-        products = Evaluator.Combine(sources, CollectionsMarshal.AsSpan(_terms), _first, packed, 0, execution);
+        Execution execution = context.Execution;
+        using CiphertextBatch packed = context.Pool.Rent(count);
+        context.Counter.Add(
+            Evaluator.Combine(sources, CollectionsMarshal.AsSpan(_terms), _first, packed, 0, execution));
         Evaluator.AddPlain(_constants, _wordsEach, packed, 0, count, execution);
-        encryptor.Rerandomize(packed, 0, count, execution);
-        var bytes = new byte[count * encryptor.Key.CiphertextBytes];
+        context.Encryptor.Rerandomize(packed, 0, count, execution);
+        var bytes = new byte[count * context.Key.CiphertextBytes];
         packed.Export(0, count, bytes, execution);
         return bytes;
     }

@@ -13,20 +13,21 @@ internal sealed class SquareRound : ServerRound
     private readonly CiphertextBatch _inverse;
     private readonly Masks _masks;
 
-    /// <summary>Begins a round.</summary>
+    /// <summary>Draws the blinding of a round.</summary>
     /// <param name="step">The plan's step.</param>
     /// <param name="context">Key, tables, threads.</param>
-    /// <param name="values">x in the order of travel; owned by the round from now on.</param>
+    /// <param name="values">x in the order of travel.</param>
     /// <param name="random">Draws the blinding.</param>
     public SquareRound(RoundStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
         : base(step, context)
     {
         _values = values;
         _inverse = new CiphertextBatch(context.Key, step.Items);
-        Evaluator.Negate(values, 0, _inverse, 0, step.Items, context.Execution);
-        context.Counter.Add(3L * step.Items);
         _masks = Masks.Draw(random, step.Items, step.BoundBits);
     }
+
+    /// <inheritdoc/>
+    public override void Prepare() => Context.Negate(_values, _inverse);
 
     /// <inheritdoc/>
     public override byte[] Challenge(int chunk)
@@ -46,8 +47,8 @@ internal sealed class SquareRound : ServerRound
     public override void Dispose()
     {
         base.Dispose();
-        _values.Dispose();
         _inverse.Dispose();
+        _masks.Dispose();
     }
 
     /// <inheritdoc/>
@@ -65,7 +66,7 @@ internal sealed class SquareRound : ServerRound
             Words.Write(-r * r, minusSquares.AsSpan(i * words, words));
         }
 
-        Combine([replies, _inverse], terms, Results, first);
+        Combine([replies, _inverse], terms, first);
         Evaluator.AddPlain(minusSquares, words, Results, first, count, Context.Execution);
     }
 }

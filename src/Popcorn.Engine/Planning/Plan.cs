@@ -21,8 +21,14 @@ public sealed class Plan
     /// <summary>Largest bound that any plan may name; beyond the plaintexts of the largest key.</summary>
     public const int MaxBoundBits = 4096;
 
-    private Plan(PublicNetwork network, int keyBits, IReadOnlyList<PlanStep> steps)
+    /// <summary>Packed ciphertexts in one chunk of a round: two groups of eight lanes, one for each of two cores.</summary>
+    private const int PackedPerChunk = 16;
+
+    private readonly Tournament?[] _tournaments;
+
+    private Plan(PublicNetwork network, int keyBits, IReadOnlyList<PlanStep> steps, Tournament?[] tournaments)
     {
+        _tournaments = tournaments;
         Network = network;
         KeyBits = keyBits;
         Steps = steps;
@@ -48,6 +54,9 @@ public sealed class Plan
     /// <summary>Round trips of one inference: every round, and the input that is answered by the logits.</summary>
     public int Rounds => Steps.Count(s => s is RoundStep) + 1;
 
+    /// <summary>The comparisons of a layer that compares, else null.</summary>
+    public Tournament? TournamentOf(int layer) => _tournaments[layer];
+
     /// <summary>Ciphertexts that the client returns for each item of a round.</summary>
     public static int RepliesPerItem(RoundKind kind) => kind == RoundKind.Compare ? 2 : 1;
 
@@ -56,11 +65,14 @@ public sealed class Plan
     public static Plan Create(PublicNetwork network, int keyBits)
     {
         network.Validate();
-        var steps = new List<PlanStep>();
-        steps.Add(new InputStep(0, network.Input.Shape.Size, WireLimits.MaxChunkCiphertexts));
+        var tournaments = new Tournament?[network.Layers.Count];
+        var steps = new List<PlanStep>
+        {
+            new InputStep(0, network.Input.Shape.Size, WireLimits.MaxChunkCiphertexts),
+        };
         for (int i = 0; i < network.Layers.Count; i++)
         {
-            AddLayer(network, keyBits, i, steps);
+            AddLayer(network, keyBits, i, steps, tournaments);
         }
 
         int last = network.Layers.Count - 1;
@@ -68,7 +80,7 @@ public sealed class Plan
         SlotLayout layout = FitOrRefuse(output.BoundBits + 1, 0, keyBits, last, output);
         int perChunk = layout.ItemsPerCiphertext * WireLimits.MaxChunkCiphertexts;
         steps.Add(new OutputStep(steps.Count, last, output.Output.Size, perChunk, layout));
-        return new Plan(network, keyBits, steps);
+        return new Plan(network, keyBits, steps, tournaments);
     }
 
     /// <summary>
@@ -83,7 +95,8 @@ public sealed class Plan
     /// <summary>Random bits of a mask for values |x| &lt; 2^b.</summary>
     internal static int MaskRandomBits(int boundBits) => boundBits + 1 + MaskBits;
 
-    private static void AddLayer(PublicNetwork network, int keyBits, int i, List<PlanStep> steps)
+    private static void AddLayer(
+        PublicNetwork network, int keyBits, int i, List<PlanStep> steps, Tournament?[] tournaments)
     {
         PublicLayer layer = network.Layers[i];
         Shape input = network.ShapeOf(layer.Input);
@@ -102,17 +115,26 @@ public sealed class Plan
                 AddRound(RoundKind.Square, 0, input.Size, bits);
                 break;
             default:
-                IReadOnlyList<IReadOnlyList<Match>> rounds = Tournament.For(layer, input).Rounds;
-                if (rounds.Count == 0)
+                Tournament tournament = Tournament.For(layer, input);
+                if (tournament.Rounds.Count == 0)
                 {
                     steps.Add(new LocalStep(steps.Count, i, name));
                 }
 
-                for (int r = 0; r < rounds.Count; r++)
+                for (int r = 0; r < tournament.Rounds.Count; r++)
                 {
-                    bool differences = rounds[r].Any(m => m.Right != Tournament.Zero);
-                    AddRound(RoundKind.Compare, r, rounds[r].Count, differences ? bits + 1 : bits);
+                    IReadOnlyList<Match> matches = tournament.Rounds[r];
+                    bool differences = matches.Any(m => m.Right != Tournament.Zero);
+                    AddRound(RoundKind.Compare, r, matches.Count, differences ? bits + 1 : bits);
                 }
+
+                // Players of all rounds stand in one batch.
+                if (input.Size + tournament.Rounds.Sum(r => (long)r.Count) >= Shape.MaxSize)
+                {
+                    throw new PopcornException($"Layer {i + 1} ({layer.Name}) is too large; use a smaller input.");
+                }
+
+                tournaments[i] = tournament;
 
                 break;
         }
@@ -120,9 +142,16 @@ public sealed class Plan
         void AddRound(RoundKind kind, int round, int items, int boundBits)
         {
             (int signedBits, int maskedBits) = FieldsOf(kind, boundBits);
+            if (kind == RoundKind.Square)
+            {
+                // The answer is z²: it must fit as well, or a client that cannot encrypt it would tell how large z is.
+                FitOrRefuse(0, 2 * maskedBits, keyBits, i, layer);
+            }
+
             SlotLayout layout = FitOrRefuse(signedBits, maskedBits, keyBits, i, layer);
             int replies = WireLimits.MaxChunkCiphertexts / RepliesPerItem(kind);
-            int perChunk = Math.Max(1, replies / layout.ItemsPerCiphertext) * layout.ItemsPerCiphertext;
+            int packed = Math.Clamp(replies / layout.ItemsPerCiphertext, 1, PackedPerChunk);
+            int perChunk = packed * layout.ItemsPerCiphertext;
             steps.Add(new RoundStep(steps.Count, i, name, kind, round, items, perChunk, boundBits, layout));
         }
     }
@@ -138,7 +167,7 @@ public sealed class Plan
         var text = new StringBuilder();
         InputDescription input = Network.Input;
         Line($"popcorn plan {WireLimits.Version} key {KeyBits} carrier {CarrierBits} mask {MaskBits}");
-        Line($"range {input.Minimum} {input.Maximum}");
+        Line($"input {input.Shape} from {input.Minimum} to {input.Maximum} scale {input.Scale:R}");
         foreach (PublicLayer layer in Network.Layers)
         {
             Line($"layer {layer.Kind} input {layer.Input} output {layer.Output} bits {layer.BoundBits}");

@@ -51,8 +51,11 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
 /// </summary>
 public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicLayer> Layers)
 {
-    /// <summary>Taps of all windows of a max-pool layer together, at most.</summary>
-    private const long MaxWindowTaps = 1 << 28;
+    /// <summary>
+    /// Elements and pool taps of all layers together, at most: what a plan takes memory for. ImageNet networks stay
+    /// below a sixth of it.
+    /// </summary>
+    private const long MaxElements = 1 << 26;
 
     /// <summary>The public part of an integer network; bounds come from <see cref="Bounds"/>.</summary>
     public static PublicNetwork From(IntegerNetwork network)
@@ -93,6 +96,7 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
         Require(Input.Shape.IsValid, "its input shape is out of range");
         Require(Input.Minimum <= Input.Maximum && double.IsFinite(Input.Scale), "its input range is empty");
         Require(Layers.Count > 0, "it has no layers");
+        long elements = Input.Shape.Size;
         for (int i = 0; i < Layers.Count; i++)
         {
             PublicLayer layer = Layers[i];
@@ -101,6 +105,7 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
             Require(layer.Input >= 0 && layer.Input <= i, $"{where} reads a value that does not come before it");
             Require(layer.Output.IsValid, $"{where} has a shape out of range");
             Require(layer.BoundBits is > 0 and <= Plan.MaxBoundBits, $"{where} has a bound out of range");
+            elements += layer.Output.Size;
             Shape input = ShapeOf(layer.Input);
             switch (layer.Kind)
             {
@@ -112,13 +117,14 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
                 case LayerKind.MaxPool or LayerKind.MaxPoolRelu:
                     Require(layer.Output.Channels == input.Channels, $"{where} changes the number of channels");
                     RequireWindow(layer, where);
-                    Require((long)layer.Window!.Value.Taps * layer.Output.Size <= MaxWindowTaps,
-                        $"{where} has windows that are too large");
+                    elements += (long)layer.Window!.Value.Taps * layer.Output.Size;
                     break;
                 default:
                     Require(layer.Output == input, $"{where} changes the shape");
                     break;
             }
+
+            Require(elements <= MaxElements, "it is too large");
         }
     }
 

@@ -28,14 +28,21 @@ public sealed class Tournament
     /// <summary>For each output element the player that wins its window.</summary>
     public IReadOnlyList<int> Winners { get; }
 
-    /// <summary>Whether a layer is a tournament, in other words compares.</summary>
-    public static bool IsFor(LayerKind kind) =>
-        kind is LayerKind.Relu or LayerKind.MaxPool or LayerKind.MaxPoolRelu;
-
     /// <summary>The tournament of a layer of a public network.</summary>
     /// <exception cref="PopcornException">A window without zero sees nothing at all.</exception>
     public static Tournament For(PublicLayer layer, Shape input)
     {
+        if (layer.Kind == LayerKind.Relu)
+        {
+            var matches = new Match[input.Size];
+            for (int i = 0; i < matches.Length; i++)
+            {
+                matches[i] = new Match(i, Zero);
+            }
+
+            return new Tournament([matches], [.. Enumerable.Range(input.Size, input.Size)]);
+        }
+
         var windows = new List<int>[layer.Output.Size];
         for (int output = 0; output < windows.Length; output++)
         {
@@ -82,11 +89,6 @@ public sealed class Tournament
 
     private static List<int> PlayersOf(PublicLayer layer, Shape input, int output)
     {
-        if (layer.Kind == LayerKind.Relu)
-        {
-            return [output, Zero];
-        }
-
         Window window = layer.Window!.Value;
         int channel = output / layer.Output.Area;
         int y = output % layer.Output.Area / layer.Output.Width;

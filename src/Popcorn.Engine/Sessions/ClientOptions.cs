@@ -11,6 +11,9 @@ public sealed record ClientOptions
     /// <summary>Length of the encryption randomness.</summary>
     public RandomnessProfile Profile { get; init; }
 
-    /// <summary>Longest time to wait for the server's next message.</summary>
-    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(10);
+    /// <summary>
+    /// Longest time to wait for the server's next message. A large layer takes its time; that the server is still there
+    /// is for the transport to watch.
+    /// </summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromHours(1);
 }

@@ -19,9 +19,11 @@ public sealed class ClientSession : IAsyncDisposable
     private readonly IMessageChannel _channel;
     private readonly Connection _connection;
     private readonly Encryptor _encryptor;
+    private readonly CiphertextBatchPool _pool;
     private readonly ClientRound _rounds;
     private readonly ClientOptions _options;
     private ulong _queries;
+    private bool _broken;
 
     private ClientSession(
         IMessageChannel channel, Connection connection, PaillierPrivateKey key, Plan plan, ClientOptions options)
@@ -34,7 +36,8 @@ public sealed class ClientSession : IAsyncDisposable
         _encryptor = new Encryptor(
             key, TableSize.For(options.Profile, plan.KeyBits, TableSize.ClientEncryptions(plan)));
         TableSeconds = clock.Elapsed.TotalSeconds;
-        _rounds = new ClientRound(_encryptor, new Decryptor(key), new Execution(options.DegreeOfParallelism));
+        _pool = new CiphertextBatchPool(key.PublicKey);
+        _rounds = new ClientRound(_encryptor, new Decryptor(key), _pool, new Execution(options.DegreeOfParallelism));
     }
 
     /// <summary>What the model takes.</summary>
@@ -69,8 +72,8 @@ public sealed class ClientSession : IAsyncDisposable
                 PublicKey = ByteString.CopyFrom(key.PublicKey.Export()),
             };
             await connection.SendAsync(new Frame { Hello = hello }, cancellationToken).ConfigureAwait(false);
-            using var patience = new Patience(connection, options.IdleTimeout, cancellationToken);
-            Frame answer = await patience.ReceiveAsync(Frame.BodyOneofCase.Welcome).ConfigureAwait(false);
+            using var receiver = new ReceiveTimeout(connection, options.IdleTimeout, cancellationToken);
+            Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Welcome).ConfigureAwait(false);
             Plan plan = Plan.Create(PublicNetworkCodec.Decode(answer.Welcome.Network), key.PublicKey.Bits);
             if (!CryptographicOperations.FixedTimeEquals(answer.Welcome.PlanHash.Span, plan.Hash.Span))
             {
@@ -104,15 +107,54 @@ public sealed class ClientSession : IAsyncDisposable
         ReadOnlyMemory<int> input, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
         CheckInput(input.Span);
+        if (_broken)
+        {
+            throw new PopcornException("An earlier query of this session failed; open a new session.");
+        }
+
+        _broken = true;
+        try
+        {
+            InferenceResult result = await RunAsync(input, progress, cancellationToken).ConfigureAwait(false);
+            _broken = false;
+            return result;
+        }
+        catch (Exception e) when (e is PopcornException or PaillierException or OperationCanceledException)
+        {
+            if (e is not PopcornException { IsPeersWord: true })
+            {
+                string why = e is OperationCanceledException ? "The client gave up." : e.Message;
+                await _connection.TryFailAsync(why).ConfigureAwait(false);
+            }
+
+            if (e is PaillierException)
+            {
+                throw new PopcornException($"The server sent what does not decrypt: {e.Message}", e);
+            }
+
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _encryptor.Dispose();
+        _pool.Dispose();
+        await _channel.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private async Task<InferenceResult> RunAsync(
+        ReadOnlyMemory<int> input, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
+    {
         var clock = Stopwatch.StartNew();
         long sent = _connection.BytesSent;
         long received = _connection.BytesReceived;
-        using var patience = new Patience(_connection, _options.IdleTimeout, cancellationToken);
+        using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
         await _connection.SendAsync(new Frame { Query = new Query { Number = _queries++ } }, cancellationToken)
             .ConfigureAwait(false);
 
         var logits = new List<BigInteger>();
-        int rounds = 1;
         foreach (ExchangeStep step in Plan.Steps.OfType<ExchangeStep>())
         {
             for (int chunk = 0; chunk < step.Chunks; chunk++)
@@ -121,14 +163,11 @@ public sealed class ClientSession : IAsyncDisposable
                 int done = step.FirstOf(chunk) + step.ItemsIn(chunk);
                 progress?.Report(new SessionProgress(step.Name, step.Index, Plan.Steps.Count, done, step.Items));
             }
-
-            rounds += step is RoundStep ? 1 : 0;
         }
 
-        int label = logits.IndexOf(logits.Max());
         return new InferenceResult(
-            logits, label, clock.Elapsed.TotalSeconds, _connection.BytesSent - sent,
-            _connection.BytesReceived - received, rounds);
+            logits, PlainEvaluator.Label(logits), clock.Elapsed.TotalSeconds, _connection.BytesSent - sent,
+            _connection.BytesReceived - received, Plan.Rounds);
 
         async ValueTask RunChunkAsync(ExchangeStep step, int chunk)
         {
@@ -141,7 +180,7 @@ public sealed class ClientSession : IAsyncDisposable
                 return;
             }
 
-            ReadOnlyMemory<byte> received = await patience.ReceiveChunkAsync(step.Index, first).ConfigureAwait(false);
+            ReadOnlyMemory<byte> received = await receiver.ReceiveChunkAsync(step.Index, first).ConfigureAwait(false);
             if (step is OutputStep output)
             {
                 logits.AddRange(_rounds.Logits(output, chunk, received.Span));
@@ -151,13 +190,6 @@ public sealed class ClientSession : IAsyncDisposable
             byte[] answer = _rounds.Answer((RoundStep)step, chunk, received.Span);
             await _connection.SendChunkAsync(step.Index, first, answer, cancellationToken).ConfigureAwait(false);
         }
-    }
-
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        _encryptor.Dispose();
-        await _channel.DisposeAsync().ConfigureAwait(false);
     }
 
     private void CheckInput(ReadOnlySpan<int> input)
@@ -185,8 +217,9 @@ public sealed class ClientSession : IAsyncDisposable
         }
 
         var execution = new Execution(_options.DegreeOfParallelism);
-        using var batch = new CiphertextBatch(_encryptor.Key, values.Length);
+        using CiphertextBatch batch = _pool.Rent(values.Length);
         _encryptor.Encrypt(plaintexts, batch, 0, execution);
+        Array.Clear(plaintexts);
         var bytes = new byte[values.Length * _encryptor.Key.CiphertextBytes];
         batch.Export(0, values.Length, bytes, execution);
         return bytes;

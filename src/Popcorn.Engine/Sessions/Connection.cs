@@ -15,7 +15,16 @@ internal sealed class Connection(IMessageChannel channel)
     public async ValueTask SendAsync(Frame frame, CancellationToken cancellationToken)
     {
         byte[] message = MessageCodec.Encode(frame);
-        await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PopcornException e)
+        {
+            // A peer that gave up has said why before it left.
+            throw await TryFindFailureAsync().ConfigureAwait(false) ?? e;
+        }
+
         BytesSent += message.Length;
     }
 
@@ -44,7 +53,7 @@ internal sealed class Connection(IMessageChannel channel)
         BytesReceived += message.Length;
         Frame frame = MessageCodec.Decode(message);
         return frame.BodyCase == Frame.BodyOneofCase.Failure
-            ? throw new PopcornException($"The peer gave up: {OneLine(frame.Failure.Message)}")
+            ? throw new PopcornException($"The peer gave up: {OneLine(frame.Failure.Message)}") { IsPeersWord = true }
             : frame;
     }
 
@@ -85,10 +94,32 @@ internal sealed class Connection(IMessageChannel channel)
         }
     }
 
-    private static string OneLine(string message)
+    /// <summary>A peer's text, fit for one line of a log.</summary>
+    public static string OneLine(string message, int longest = 500)
     {
-        const int Longest = 500;
-        string line = string.Concat(message.Select(c => char.IsControl(c) ? ' ' : c));
-        return line.Length <= Longest ? line : line[..Longest];
+        string start = message.Length <= longest ? message : message[..longest] + "…";
+        return string.Concat(start.Select(c => char.IsControl(c) ? ' ' : c));
+    }
+
+    /// <summary>The peer's last word among what has arrived and not been read.</summary>
+    private async ValueTask<PopcornException?> TryFindFailureAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        try
+        {
+            while (await TryReceiveAsync(limit.Token).ConfigureAwait(false) is not null)
+            {
+            }
+        }
+        catch (PopcornException e) when (e.IsPeersWord)
+        {
+            return e;
+        }
+        catch (Exception e) when (e is PopcornException or OperationCanceledException)
+        {
+            // Nothing more is to be had.
+        }
+
+        return null;
     }
 }

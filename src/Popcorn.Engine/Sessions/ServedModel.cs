@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Popcorn.Engine.Linear;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
@@ -11,6 +12,7 @@ namespace Popcorn.Engine.Sessions;
 public sealed class ServedModel : IDisposable
 {
     private readonly CompiledLinear?[] _linear;
+    private readonly ConcurrentDictionary<int, Plan> _plans = new();
 
     /// <summary>Compiles a network.</summary>
     /// <param name="name">The name by which clients ask for it.</param>
@@ -35,6 +37,21 @@ public sealed class ServedModel : IDisposable
 
     /// <summary>What clients may know of it.</summary>
     public PublicNetwork Public { get; }
+
+    /// <summary>The plan for a key size.</summary>
+    /// <exception cref="PopcornException">A value outgrows the plaintexts of such a key.</exception>
+    public Plan PlanFor(int keyBits)
+    {
+        // Few sizes are common; a client that tries them all must not fill the memory.
+        const int Kept = 8;
+        if (_plans.TryGetValue(keyBits, out Plan? plan))
+        {
+            return plan;
+        }
+
+        plan = Plan.Create(Public, keyBits);
+        return _plans.Count < Kept ? _plans.GetOrAdd(keyBits, plan) : plan;
+    }
 
     /// <inheritdoc/>
     public void Dispose()

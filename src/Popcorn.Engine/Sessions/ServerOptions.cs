@@ -14,9 +14,6 @@ public sealed record ServerOptions
     /// <summary>Longest time that a session waits for its client's next message.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(2);
 
-    /// <summary>Length of the randomness with which ciphertexts are re-randomised.</summary>
-    public RandomnessProfile Profile { get; init; }
-
     /// <summary>Keys below the library's minimum are accepted where this allows them: tests only.</summary>
     public KeyOptions? KeyOptions { get; init; }
 

@@ -9,12 +9,12 @@ namespace Popcorn.Engine.Sessions;
 
 /// <summary>One inference on the server's side: the plan's steps over encrypted values, one after the other.</summary>
 internal sealed class ServerQuery(
-    ServedModel model, Plan plan, Encryptor encryptor, Connection connection, Patience patience,
-    ServerOptions options, CancellationToken cancellationToken)
+    ServedModel model, Plan plan, Encryptor encryptor, CiphertextBatchPool pool, Connection connection,
+    ReceiveTimeout receiver, ServerOptions options, CancellationToken cancellationToken)
     : IRoundExchange
 {
     private readonly ServerContext _context = new(
-        encryptor, new Execution(options.DegreeOfParallelism, cancellationToken), new ProductCounter());
+        encryptor, pool, new Execution(options.DegreeOfParallelism, cancellationToken), new ProductCounter());
 
     /// <summary>Encrypted values by number (0 is the input); disposed when their last reader is done.</summary>
     private readonly CiphertextBatch?[] _values = new CiphertextBatch?[plan.Network.Layers.Count + 1];
@@ -54,6 +54,7 @@ internal sealed class ServerQuery(
     public async Task RunAsync(ServerRound round)
     {
         RoundStep step = round.Step;
+        round.Prepare();
         int sent = 0;
         for (int absorbed = 0; absorbed < step.Chunks; absorbed++)
         {
@@ -64,7 +65,7 @@ internal sealed class ServerQuery(
                     .ConfigureAwait(false);
             }
 
-            ReadOnlyMemory<byte> answer = await patience.ReceiveChunkAsync(step.Index, step.FirstOf(absorbed))
+            ReadOnlyMemory<byte> answer = await receiver.ReceiveChunkAsync(step.Index, step.FirstOf(absorbed))
                 .ConfigureAwait(false);
             round.Absorb(absorbed, answer.Span);
             Report(step, step.FirstOf(absorbed) + step.ItemsIn(absorbed), step.Items);
@@ -108,7 +109,7 @@ internal sealed class ServerQuery(
             {
                 int first = step.FirstOf(chunk);
                 int count = step.ItemsIn(chunk);
-                ReadOnlyMemory<byte> bytes = await patience.ReceiveChunkAsync(step.Index, first).ConfigureAwait(false);
+                ReadOnlyMemory<byte> bytes = await receiver.ReceiveChunkAsync(step.Index, first).ConfigureAwait(false);
                 if (bytes.Length != count * encryptor.Key.CiphertextBytes)
                 {
                     throw new PopcornException(

@@ -46,8 +46,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
 
     private async Task RunAsync(Connection connection, CancellationToken cancellationToken)
     {
-        using var patience = new Patience(connection, options.IdleTimeout, cancellationToken);
-        Frame? first = await patience.TryReceiveAsync().ConfigureAwait(false);
+        using var receiver = new ReceiveTimeout(connection, options.IdleTimeout, cancellationToken);
+        Frame? first = await receiver.TryReceiveAsync().ConfigureAwait(false);
         if (first is null)
         {
             return;
@@ -56,26 +56,29 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         Hello hello = first.Hello ?? throw new PopcornException($"The client sent {first.BodyCase} before Hello.");
         ServedModel model = FindModel(hello);
         using PaillierPublicKey key = ImportKey(hello);
-        Plan plan = Plan.Create(model.Public, key.Bits);
-        await AgreeAsync(connection, patience, model, plan, cancellationToken).ConfigureAwait(false);
+        Plan plan = model.PlanFor(key.Bits);
+        await AgreeAsync(connection, receiver, model, plan, cancellationToken).ConfigureAwait(false);
 
         using var encryptor = new Encryptor(
-            key, TableSize.For(options.Profile, key.Bits, TableSize.ServerRerandomisations(plan)));
-        while (await patience.TryReceiveAsync().ConfigureAwait(false) is Frame frame)
+            key,
+            TableSize.For(RandomnessProfile.Statistical, key.Bits, TableSize.ServerRerandomisations(plan)));
+        using var pool = new CiphertextBatchPool(key);
+        while (await receiver.TryReceiveAsync().ConfigureAwait(false) is Frame frame)
         {
             if (frame.BodyCase != Frame.BodyOneofCase.Query)
             {
                 throw new PopcornException($"The client sent {frame.BodyCase} where Query was due.");
             }
 
-            var query = new ServerQuery(model, plan, encryptor, connection, patience, options, cancellationToken);
+            var query = new ServerQuery(
+                model, plan, encryptor, pool, connection, receiver, options, cancellationToken);
             QueryReport report = await query.RunAsync().ConfigureAwait(false);
             options.QueryDone?.Invoke(report);
         }
     }
 
     private static async Task AgreeAsync(
-        Connection connection, Patience patience, ServedModel model, Plan plan, CancellationToken cancellationToken)
+        Connection connection, ReceiveTimeout receiver, ServedModel model, Plan plan, CancellationToken cancellationToken)
     {
         var welcome = new Welcome
         {
@@ -83,7 +86,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             PlanHash = ByteString.CopyFrom(plan.Hash.Span),
         };
         await connection.SendAsync(new Frame { Welcome = welcome }, cancellationToken).ConfigureAwait(false);
-        Frame answer = await patience.ReceiveAsync(Frame.BodyOneofCase.Accept).ConfigureAwait(false);
+        Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Accept).ConfigureAwait(false);
         if (!CryptographicOperations.FixedTimeEquals(answer.Accept.PlanHash.Span, plan.Hash.Span))
         {
             throw new PopcornException(
@@ -102,20 +105,20 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         return models.TryGetValue(hello.Model, out ServedModel? model)
             ? model
             : throw new PopcornException(
-                $"No model '{hello.Model}' here; this server has {string.Join(", ", models.Keys.Order())}.");
+                $"No model '{Connection.OneLine(hello.Model, 64)}' here; this server has {string.Join(", ", models.Keys.Order())}.");
     }
 
+    /// <summary>
+    /// The client's modulus with a base of the server's own: re-randomisation has to hide from the client, who knows
+    /// the factors and may have chosen its base badly.
+    /// </summary>
     private PaillierPublicKey ImportKey(Hello hello)
     {
-        PaillierPublicKey key = PaillierPublicKey.Import(hello.PublicKey.Span, options.KeyOptions);
-        if (key.Bits < options.MinimumKeyBits)
-        {
-            int bits = key.Bits;
-            key.Dispose();
-            throw new PopcornException(
-                $"The key has {bits} bits and this server asks for {options.MinimumKeyBits} at least; make a larger one.");
-        }
-
-        return key;
+        using PaillierPublicKey key = PaillierPublicKey.Import(hello.PublicKey.Span, options.KeyOptions);
+        return key.Bits >= options.MinimumKeyBits
+            ? key.WithFreshBase(options.KeyOptions)
+            : throw new PopcornException(
+                $"The key has {key.Bits} bits and this server asks for {options.MinimumKeyBits} at least; "
+                + "make a larger one.");
     }
 }

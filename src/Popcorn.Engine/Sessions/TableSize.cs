@@ -33,7 +33,7 @@ internal static class TableSize
     /// <summary>Options for an encryptor that is to do a number of encryptions for each query.</summary>
     public static EncryptorOptions For(RandomnessProfile profile, int keyBits, long encryptions)
     {
-        int bits = keyBits / 2;
+        int bits = Encryptor.ExponentBits(keyBits, profile);
         int window = Enumerable.Range(1, WidestWindow).MinBy(w =>
         {
             long windows = (bits + w - 1) / w;

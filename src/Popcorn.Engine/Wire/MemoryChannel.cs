@@ -5,10 +5,10 @@ namespace Popcorn.Engine.Wire;
 /// <summary>The two ends of a channel in memory: both parties in one process.</summary>
 public sealed class MemoryChannel : IMessageChannel
 {
-    private readonly ChannelReader<byte[]> _incoming;
-    private readonly ChannelWriter<byte[]> _outgoing;
+    private readonly Channel<byte[]> _incoming;
+    private readonly Channel<byte[]> _outgoing;
 
-    private MemoryChannel(ChannelReader<byte[]> incoming, ChannelWriter<byte[]> outgoing)
+    private MemoryChannel(Channel<byte[]> incoming, Channel<byte[]> outgoing)
     {
         _incoming = incoming;
         _outgoing = outgoing;
@@ -19,7 +19,7 @@ public sealed class MemoryChannel : IMessageChannel
     {
         Channel<byte[]> up = Channel.CreateBounded<byte[]>(WireLimits.BufferedMessages);
         Channel<byte[]> down = Channel.CreateBounded<byte[]>(WireLimits.BufferedMessages);
-        return (new MemoryChannel(down.Reader, up.Writer), new MemoryChannel(up.Reader, down.Writer));
+        return (new MemoryChannel(down, up), new MemoryChannel(up, down));
     }
 
     /// <inheritdoc/>
@@ -28,7 +28,7 @@ public sealed class MemoryChannel : IMessageChannel
         MessageCodec.CheckLength(message.Length);
         try
         {
-            await _outgoing.WriteAsync(message.ToArray(), cancellationToken).ConfigureAwait(false);
+            await _outgoing.Writer.WriteAsync(message.ToArray(), cancellationToken).ConfigureAwait(false);
         }
         catch (ChannelClosedException e)
         {
@@ -39,9 +39,9 @@ public sealed class MemoryChannel : IMessageChannel
     /// <inheritdoc/>
     public async ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
     {
-        while (await _incoming.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        while (await _incoming.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            if (_incoming.TryRead(out byte[]? message))
+            if (_incoming.Reader.TryRead(out byte[]? message))
             {
                 return message;
             }
@@ -53,7 +53,9 @@ public sealed class MemoryChannel : IMessageChannel
     /// <inheritdoc/>
     public ValueTask DisposeAsync()
     {
-        _outgoing.TryComplete();
+        // Both ways: what is sent already can still be read, and a peer that is sending learns that nobody reads.
+        _outgoing.Writer.TryComplete();
+        _incoming.Writer.TryComplete();
         return ValueTask.CompletedTask;
     }
 }

@@ -34,8 +34,13 @@ internal static class PublicNetworkCodec
         return message;
     }
 
-    public static PublicNetwork Decode(Messages.PublicNetwork message)
+    public static PublicNetwork Decode(Messages.PublicNetwork? message)
     {
+        if (message is null)
+        {
+            throw new PopcornException("The server did not describe its model; refused.");
+        }
+
         if (message.Layers.Count > WireLimits.MaxLayers)
         {
             throw new PopcornException($"The model has more than {WireLimits.MaxLayers} layers; refused.");

@@ -198,6 +198,20 @@ public class OnnxImporterTests
         Assert.Equal(new Shape(2, 3, 4), onnx.Import(x).Input.Shape);
     }
 
+    /// <summary>What exporters make of <c>x.view(x.size(0), -1)</c>.</summary>
+    [Fact]
+    public void Flattening_by_arithmetic_on_shapes_is_understood()
+    {
+        var onnx = new OnnxBuilder(0, 2, 3, 3);
+        var zero = new TensorProto { DataType = 7 };
+        zero.Int64Data.Add(0);
+        string batch = onnx.Node("Gather", [onnx.Node("Shape", OnnxBuilder.Image), onnx.Initializer(zero)]);
+        batch = onnx.Node("Unsqueeze", batch, ("axes", new[] { 0 }));
+        string shape = onnx.Node("Concat", [batch, onnx.Integers(-1)], ("axis", 0));
+        string x = onnx.Node("Reshape", [OnnxBuilder.Image, shape]);
+        Assert.Single(onnx.Import(onnx.Node("Gemm", [x, Weights(onnx, 4, 18)], ("transB", 1))).Layers);
+    }
+
     [Fact]
     public void A_batch_that_is_fixed_is_understood()
     {

@@ -46,7 +46,10 @@ public class RefusalTests
         { "not constant", o => o.Node("Reshape", [X, o.Node("Relu", X)]) },
         { "not valid", o => o.Node("Reshape", [X, o.Integers(-1, -1)]) },
         { "squeezes", o => o.Node("Squeeze", X, ("axes", new[] { 1 })) },
-        { "axis 7", o => o.Node("Flatten", X, ("axis", 7)) },
+        { "entry 9", o => o.Node("Reshape", [X, o.Node("Gather", [o.Node("Shape", X), o.Integers(9)])]) },
+        { "entries of a shape", o => o.Node("Reshape", [X, o.Node("Concat", [o.Floats([1, 1], 1)])]) },
+        { "constants only", o => o.Node("Concat", [X, X], ("axis", 1)) },
+        { "axis or entry 7", o => o.Node("Flatten", X, ("axis", 7)) },
         { "constants only", o => o.Node("Transpose", X) },
         { "whole", o => o.Node("AveragePool", X, ("kernel_shape", new[] { 2, 2 }), ("pads", new[] { 1, 1, 0, 0 })) },
         {

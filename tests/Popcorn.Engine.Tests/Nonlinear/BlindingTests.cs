@@ -101,11 +101,13 @@ public class BlindingTests
         {
             BigInteger r = Words.Read(masks[i]) - bound;
             Assert.InRange(r, BigInteger.Zero, (BigInteger.One << bits) - 1);
-            Assert.True(seen.Add(r));
+            seen.Add(r);
             top += (r >> (bits - 1)).IsEven ? 0 : 1;
             middle += (r >> (bits / 2)).IsEven ? 0 : 1;
         }
 
+        // 42 bits and more: two draws may meet by chance, many may not.
+        Assert.InRange(seen.Count, Count - 2, Count);
         NearHalf(top, Count);
         NearHalf(middle, Count);
     }

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Nonlinear;
 using Popcorn.Engine.Planning;
 using Popcorn.Interop;
@@ -11,11 +12,17 @@ public sealed class RoundTests : IDisposable
     private readonly Encryptor _server = new(TestKeys.Key.PublicKey, new EncryptorOptions { WindowBits = 4 });
     private readonly Encryptor _client = new(TestKeys.Key, new EncryptorOptions { WindowBits = 4 });
     private readonly Decryptor _decryptor = new(TestKeys.Key);
+    private readonly CiphertextBatchPool _serverPool = new(TestKeys.Key.PublicKey);
+    private readonly CiphertextBatchPool _clientPool = new(TestKeys.Key.PublicKey);
+    private readonly List<CiphertextBatch> _batches = [];
 
     public static TheoryData<int> Bounds => [1, 2, 8, 21, 63, 64, 65, 100];
 
     public void Dispose()
     {
+        _batches.ForEach(b => b.Dispose());
+        _serverPool.Dispose();
+        _clientPool.Dispose();
         _server.Dispose();
         _client.Dispose();
     }
@@ -75,19 +82,54 @@ public sealed class RoundTests : IDisposable
     [Fact]
     public void TheClientSeesOnlyBlindedFields()
     {
-        // 0 and -1 differ in sign alone; what the client decrypts must not be a function of x.
+        // For x = 0 alone: the sign that shows is a coin, the masked value never the same.
         RoundStep step = Step(RoundKind.Compare, 8, 1);
-        var positive = new HashSet<bool>();
+        int positive = 0;
         var masked = new HashSet<BigInteger>();
-        for (int i = 0; i < 40; i++)
+        const int Count = 200;
+        for (int i = 0; i < Count; i++)
         {
             using ServerRound round = Begin(RoundKind.Compare, 8, [0], null);
             BigInteger plaintext = Open(round.Challenge(0))[0];
-            positive.Add(!(plaintext >> (step.Layout.SignedBits - 1)).IsEven && plaintext.Sign > 0);
+            positive += (plaintext >> (step.Layout.SignedBits - 1)).IsEven ? 0 : 1;
             masked.Add(plaintext >> step.Layout.SignedBits);
         }
 
-        Assert.True(masked.Count == 40);
+        Assert.InRange(positive, Count / 2 - 50, Count / 2 + 50);
+        Assert.Equal(Count, masked.Count);
+    }
+
+    [Theory]
+    [InlineData(LayerKind.Relu)]
+    [InlineData(LayerKind.Sign)]
+    [InlineData(LayerKind.Square)]
+    public async Task ItemsTravelInAFreshOrderEachTime(LayerKind kind)
+    {
+        var layer = new PublicLayer(kind, 0, new Shape(30, 1, 1), null, 0, 20);
+        var network = new PublicNetwork(new InputDescription(layer.Output, -100, 100, 1), [layer]);
+        Plan plan = Plan.Create(network, TestKeys.Bits);
+        BigInteger[] x = [.. Enumerable.Range(-15, 30).Select(i => (BigInteger)i)];
+        var context = new ServerContext(_server, _serverPool, default, new ProductCounter());
+        using var random = new SecretRandom();
+        var exchange = new RecordingExchange(this);
+        for (int run = 0; run < 3; run++)
+        {
+            using CiphertextBatch result =
+                await NonlinearLayer.For(plan, 0).RunAsync(context, Encrypt(x), random, exchange);
+            Assert.Equal(
+                x.Select(v => kind switch
+                {
+                    LayerKind.Relu => BigInteger.Max(v, 0),
+                    LayerKind.Sign => v.Sign >= 0 ? 1 : 0,
+                    _ => v * v,
+                }),
+                _decryptor.DecryptSigned(result));
+        }
+
+        // What travelled, in the order of travel: three different orders, none of them the layer's own.
+        string own = string.Join(',', x.Select(v => kind == LayerKind.Relu ? BigInteger.Max(v, 0) : v * v));
+        Assert.Equal(3, exchange.Orders.Distinct().Count());
+        Assert.DoesNotContain(own, exchange.Orders);
     }
 
     [Fact]
@@ -96,7 +138,7 @@ public sealed class RoundTests : IDisposable
         RoundStep step = Step(RoundKind.Sign, 8, 3);
         using ServerRound round = Begin(RoundKind.Sign, 8, [1, 2, 3], null);
         byte[] challenge = round.Challenge(0);
-        var client = new ClientRound(_client, _decryptor, default);
+        var client = new ClientRound(_client, _decryptor, _clientPool, default);
         byte[] once = client.Answer(step, 0, challenge);
         byte[] again = client.Answer(step, 0, challenge);
         int size = TestKeys.Key.PublicKey.CiphertextBytes;
@@ -108,7 +150,7 @@ public sealed class RoundTests : IDisposable
     {
         using ServerRound round = Begin(RoundKind.Compare, 8, [1, 2, 3], null);
         byte[] challenge = round.Challenge(0);
-        var client = new ClientRound(_client, _decryptor, default);
+        var client = new ClientRound(_client, _decryptor, _clientPool, default);
         byte[] answer = client.Answer(round.Step, 0, challenge);
         Assert.Throws<PopcornException>(() => client.Answer(round.Step, 0, challenge.AsSpan(1)));
         Assert.Throws<PopcornException>(() => round.Absorb(0, answer.AsSpan(1)));
@@ -119,7 +161,7 @@ public sealed class RoundTests : IDisposable
     public void BadCiphertextsAreRefused()
     {
         using ServerRound round = Begin(RoundKind.Compare, 8, [1, 2, 3], null);
-        byte[] answer = new ClientRound(_client, _decryptor, default).Answer(round.Step, 0, round.Challenge(0));
+        byte[] answer = new ClientRound(_client, _decryptor, _clientPool, default).Answer(round.Step, 0, round.Challenge(0));
         int size = TestKeys.Key.PublicKey.CiphertextBytes;
         foreach (byte filling in (byte[])[0, 255])
         {
@@ -147,7 +189,7 @@ public sealed class RoundTests : IDisposable
     private BigInteger[] Run(RoundKind kind, int boundBits, BigInteger[] left, BigInteger[]? right)
     {
         using ServerRound round = Begin(kind, boundBits, left, right);
-        var client = new ClientRound(_client, _decryptor, default);
+        var client = new ClientRound(_client, _decryptor, _clientPool, default);
         byte[][] challenges = [.. Enumerable.Range(0, round.Step.Chunks).Select(round.Challenge)];
         for (int chunk = 0; chunk < round.Step.Chunks; chunk++)
         {
@@ -159,21 +201,24 @@ public sealed class RoundTests : IDisposable
 
     private ServerRound Begin(RoundKind kind, int boundBits, BigInteger[] left, BigInteger[]? right)
     {
-        var context = new ServerContext(_server, default, new ProductCounter());
+        var context = new ServerContext(_server, _serverPool, default, new ProductCounter());
         RoundStep step = Step(kind, boundBits, left.Length);
         using var random = new SecretRandom();
-        return kind switch
+        ServerRound round = kind switch
         {
             RoundKind.Compare => new CompareRound(
                 step, context, Encrypt(left), right is null ? null : Encrypt(right), random),
             RoundKind.Sign => new SignRound(step, context, Encrypt(left), random),
             _ => new SquareRound(step, context, Encrypt(left), random),
         };
+        round.Prepare();
+        return round;
     }
 
     private CiphertextBatch Encrypt(BigInteger[] values)
     {
         var batch = new CiphertextBatch(TestKeys.Key.PublicKey, values.Length);
+        _batches.Add(batch);
         _client.Encrypt(values, batch);
         return batch;
     }
@@ -184,5 +229,24 @@ public sealed class RoundTests : IDisposable
             TestKeys.Key.PublicKey, ciphertexts.Length / TestKeys.Key.PublicKey.CiphertextBytes);
         batch.Import(ciphertexts, 0, batch.Count);
         return _decryptor.DecryptSigned(batch);
+    }
+
+    /// <summary>Plays the client, and notes the results in the order in which items travelled.</summary>
+    private sealed class RecordingExchange(RoundTests test) : IRoundExchange
+    {
+        public List<string> Orders { get; } = [];
+
+        public Task RunAsync(ServerRound round)
+        {
+            round.Prepare();
+            var client = new ClientRound(test._client, test._decryptor, test._clientPool, default);
+            for (int chunk = 0; chunk < round.Step.Chunks; chunk++)
+            {
+                round.Absorb(chunk, client.Answer(round.Step, chunk, round.Challenge(chunk)));
+            }
+
+            Orders.Add(string.Join(',', test._decryptor.DecryptSigned(round.Results)));
+            return Task.CompletedTask;
+        }
     }
 }

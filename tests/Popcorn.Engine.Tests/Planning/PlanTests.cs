@@ -68,7 +68,9 @@ public class PlanTests
         }
 
         hashes.Add(HashOf(network with { Input = network.Input with { Maximum = 100 } }, 2048));
-        Assert.Equal(count + 1, hashes.Count);
+        hashes.Add(HashOf(network with { Input = network.Input with { Scale = 1 } }, 2048));
+        hashes.Add(HashOf(network with { Input = network.Input with { Shape = new Shape(2, 6, 7) } }, 2048));
+        Assert.Equal(count + 3, hashes.Count);
     }
 
     [Fact]
@@ -110,6 +112,43 @@ public class PlanTests
         var error = Assert.Throws<PopcornException>(
             () => Plan.Create(network with { Layers = layers }, 2048));
         Assert.Contains("use a larger key", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(981, true)]
+    [InlineData(982, false)]
+    public void TheSquareOfAMaskedValueMustFitTheKey(int boundBits, bool fits)
+    {
+        var shape = new Shape(1, 1, 1);
+        var network = new PublicNetwork(new InputDescription(shape, 0, 1, 1), [
+            new PublicLayer(LayerKind.Linear, 0, shape, Window.Pointwise(1, 1), 1, boundBits),
+            new PublicLayer(LayerKind.Square, 1, shape, null, 0, 2 * boundBits),
+        ]);
+        if (fits)
+        {
+            Plan.Create(network, 2048);
+        }
+        else
+        {
+            Assert.Throws<PopcornException>(() => Plan.Create(network, 2048));
+        }
+    }
+
+    [Fact]
+    public void AHugeDescriptionIsRefusedBeforeMemoryIsTaken()
+    {
+        var large = new Shape(1, 4096, 4096);
+        var relu = new PublicLayer(LayerKind.Relu, 0, large, null, 0, 8);
+        var pool = new PublicLayer(
+            LayerKind.MaxPool, 0, large, new Window(4096, 4096, 1, 1, 1, 1, 2048, 2048, 4096, 4096), 0, 8);
+        var input = new InputDescription(large, 0, 255, 1);
+        foreach (PublicLayer layer in (PublicLayer[])[relu, pool])
+        {
+            long before = GC.GetTotalAllocatedBytes();
+            Assert.Throws<PopcornException>(() =>
+                Plan.Create(new PublicNetwork(input, [.. Enumerable.Repeat(layer, 4096)]), 2048));
+            Assert.True(GC.GetTotalAllocatedBytes() - before < 64 << 20);
+        }
     }
 
     [Fact]

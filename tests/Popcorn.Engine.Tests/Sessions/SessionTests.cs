@@ -30,6 +30,8 @@ public class SessionTests
         { "groups and averages", RandomNetworks.GroupsAndAverages },
         { "a pool that compares nothing", r => new RandomNetworks.Builder(r, new Shape(2, 3, 3))
             .MaxPool(1, 2, 0, false, false).Dense(2).Build() },
+        { "more chunks than may be in flight", r => new RandomNetworks.Builder(r, new Shape(600, 1, 1))
+            .Dense(700, limit: 1).Relu().Dense(2, limit: 1).Build() },
         { "a network that ends in relu", r => new RandomNetworks.Builder(r, new Shape(3, 1, 1))
             .Dense(4).Relu().Build() },
         { "more logits than one ciphertext holds", r => new RandomNetworks.Builder(r, new Shape(3, 1, 1))
@@ -312,7 +314,33 @@ public class SessionTests
         await Refuses(() => Open(client), "shutting down");
     }
 
-    /// <summary>Linear layers exactly; rounds, whose factors are random, within a tenth.</summary>
+    [Fact]
+    public async Task AServerThatDescribesNothingIsRefused()
+    {
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task<ClientSession> opening = Open(client);
+        await server.ReceiveAsync(default);
+        await server.SendAsync(new Frame { Welcome = new Welcome() }.ToByteArray(), default);
+        await Refuses(() => opening, "did not describe");
+    }
+
+    [Fact]
+    public async Task ASessionThatFailedOnceStaysClosed()
+    {
+        IntegerNetwork network = RandomNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network);
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, Options, server);
+        await using ClientSession session = await Open(client);
+        using var stopped = new CancellationTokenSource();
+        await stopped.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => session.InferAsync(new int[16], null, stopped.Token));
+        await Refuses(() => session.InferAsync(new int[16], null, default), "open a new session");
+        await Refuses(() => serving, "gave up");
+    }
+
+    /// <summary>Linear layers exactly, which other tests show; rounds, whose factors are random, nearly.</summary>
     private static void AssertPredicted(ServedModel model, IEnumerable<QueryReport> reports)
     {
         var anyTimes = new KernelTimes(1, 1, 1, 1, 1);

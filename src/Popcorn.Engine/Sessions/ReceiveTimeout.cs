@@ -4,7 +4,7 @@ using Popcorn.Engine.Wire.Messages;
 namespace Popcorn.Engine.Sessions;
 
 /// <summary>Receives with a limit on how long a peer may stay silent.</summary>
-internal sealed class Patience(Connection connection, TimeSpan limit, CancellationToken cancellationToken) : IDisposable
+internal sealed class ReceiveTimeout(Connection connection, TimeSpan limit, CancellationToken cancellationToken) : IDisposable
 {
     private CancellationTokenSource _timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
