@@ -38,7 +38,7 @@ internal static class ImageInputs
     /// </param>
     /// <param name="labels">Label file, or null.</param>
     /// <param name="input">What the network takes.</param>
-    /// <exception cref="PopcornException">A file cannot be read, has no such image, or one that does not fit.</exception>
+    /// <exception cref="PopcornException">A file cannot be read, or lacks the image, or it does not fit.</exception>
     public static List<ImageInput> Read(
         IReadOnlyList<string> files, IReadOnlyList<string> indices, string? labels, InputDescription input)
     {

@@ -86,7 +86,8 @@ internal sealed class KernelBenchmark : IDisposable
 
         void MeasureMultiply()
         {
-            Term[] factors = [.. Enumerable.Range(0, Count).Select(i => new Term((ulong)(128 + (37 * i % 128)), 0, i, 0))];
+            Term[] factors = [.. Enumerable.Range(0, Count)
+                .Select(i => new Term((ulong)(128 + (37 * i % 128)), 0, i, 0))];
             int[] first = [.. Enumerable.Range(0, Count + 1)];
             Measure("multiply8bit", Count, () => Evaluator.Combine([_source], factors, first, _target, 0, _execution));
         }

@@ -49,7 +49,7 @@ public static class PopcornClient
     }
 
     /// <summary>The models that a service offers.</summary>
-    /// <param name="server">As for <see cref="ConnectAsync"/>; <c>models</c> stands beside the path of the sessions.</param>
+    /// <param name="server">As for <see cref="ConnectAsync"/>; the list stands beside the path of the sessions.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="PopcornException">Nobody listens there, or no Popcorn service.</exception>
     public static async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(

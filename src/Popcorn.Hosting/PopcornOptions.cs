@@ -16,7 +16,7 @@ public sealed class PopcornOptions
     /// <summary>How long a client may say or take nothing before its session ends.</summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
-    /// <summary>Interval of pings on a quiet connection; a client that answers none for twice as long is gone.</summary>
+    /// <summary>Interval of pings on a quiet connection; a client silent for twice as long is gone.</summary>
     public TimeSpan KeepAliveInterval { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Longest message accepted, in bytes; at most <see cref="WireLimits.MaxMessageBytes"/>.</summary>

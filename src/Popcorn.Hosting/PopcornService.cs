@@ -9,7 +9,7 @@ using Popcorn.Engine.Wire;
 
 namespace Popcorn.Hosting;
 
-/// <summary>Turns each WebSocket connection into one session. Whatever happens in a session ends that session only.</summary>
+/// <summary>Turns each connection into one session; whatever happens in a session ends that session only.</summary>
 internal sealed partial class PopcornService
 {
     private readonly PopcornOptions _options;
@@ -127,32 +127,29 @@ internal sealed partial class PopcornService
                 await new ServerSession(_models, options).RunAsync(channel, stop.Token).ConfigureAwait(false);
                 LogLeft(session, channel.BytesReceived, channel.BytesSent);
             }
+            catch (OperationCanceledException) when (channel.Failure is { } lost)
+            {
+                // It happened while the session computed; the session was stopped and has not seen why.
+                Fail(session, lost);
+            }
+            catch (OperationCanceledException) when (channel.PeerLeft.IsCancellationRequested)
+            {
+                LogLeft(session, channel.BytesReceived, channel.BytesSent);
+            }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
             {
-                if (channel.PeerLeft.IsCancellationRequested)
-                {
-                    LogLeft(session, channel.BytesReceived, channel.BytesSent);
-                }
-                else
-                {
-                    LogStopped(session);
-                    await channel.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, "the server is shutting down")
-                        .ConfigureAwait(false);
-                }
+                LogStopped(session);
+                await channel.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, "the server is shutting down")
+                    .ConfigureAwait(false);
             }
             catch (PopcornException e)
             {
-                // The session has told the client.
-                _metrics.SessionFailed();
-                LogFailed(session, e.Message);
-                LogTrace(session, e);
+                Fail(session, e); // The session has told the client.
             }
             catch (Exception e)
             {
                 // A defect of this program; still, it may end this session only.
-                _metrics.SessionFailed();
-                LogFailed(session, $"{e.GetType().Name}: {e.Message}");
-                LogTrace(session, e);
+                Fail(session, e);
                 await channel.CloseAsync(WebSocketCloseStatus.InternalServerError, "internal error")
                     .ConfigureAwait(false);
             }
@@ -161,5 +158,12 @@ internal sealed partial class PopcornService
                 _metrics.SessionEnded(channel.BytesReceived, channel.BytesSent);
             }
         }
+    }
+
+    private void Fail(long session, Exception e)
+    {
+        _metrics.SessionFailed();
+        LogFailed(session, e is PopcornException ? e.Message : $"{e.GetType().Name}: {e.Message}");
+        LogTrace(session, e);
     }
 }

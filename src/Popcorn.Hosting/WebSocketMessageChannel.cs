@@ -35,7 +35,7 @@ public sealed class WebSocketMessageChannel : IMessageChannel
     /// <summary>Takes over a connected socket.</summary>
     /// <param name="socket">An open socket; disposed with the channel.</param>
     /// <param name="peer">What messages to people call the other end: <c>the server</c>, <c>the client</c>.</param>
-    /// <param name="maxMessageBytes">Longest message accepted, at most <see cref="WireLimits.MaxMessageBytes"/>.</param>
+    /// <param name="maxMessageBytes">Longest message taken, at most <see cref="WireLimits.MaxMessageBytes"/>.</param>
     /// <param name="sendTimeout">How long the peer may leave a message untaken; five minutes if null.</param>
     public WebSocketMessageChannel(
         WebSocket socket,
@@ -64,6 +64,9 @@ public sealed class WebSocketMessageChannel : IMessageChannel
     /// it can stop.
     /// </summary>
     public CancellationToken PeerLeft => _peerLeft.Token;
+
+    /// <summary>How the connection failed; null while it has not, and when the peer closed in good order.</summary>
+    public PopcornException? Failure { get; private set; }
 
     /// <inheritdoc/>
     public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
@@ -188,15 +191,21 @@ public sealed class WebSocketMessageChannel : IMessageChannel
         }
         catch (PopcornException e)
         {
-            _received.Writer.TryComplete(e);
+            Fail(e);
         }
         catch (Exception e) when (IsConnectionFailure(e))
         {
-            _received.Writer.TryComplete(Loss(e));
+            Fail(Loss(e));
         }
 
         // After the writer, so that a reader already waiting sees why rather than a cancellation.
         await _peerLeft.CancelAsync().ConfigureAwait(false);
+    }
+
+    private void Fail(PopcornException failure)
+    {
+        Failure = failure;
+        _received.Writer.TryComplete(failure);
     }
 
     /// <summary>The next message, or null once the peer has closed in good order.</summary>

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Popcorn.EndToEnd.Tests;
 
-/// <summary>Protocol buffers written by hand, so that tests pin bytes and not what one generator makes of both sides.</summary>
+/// <summary>Protocol buffers by hand: tests pin the bytes, not what one generator makes of both sides.</summary>
 internal static class Proto
 {
     /// <summary>A field of a number.</summary>

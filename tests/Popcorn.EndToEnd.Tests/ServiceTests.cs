@@ -212,7 +212,10 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         await using Service service = await Service.StartAsync();
         WebSocket socket = await service.ConnectSocketAsync();
         await socket.SendAsync(
-            Messages.Hello(1, "tiny", _key.PublicKey.Export()), WebSocketMessageType.Binary, endOfMessage: true, default);
+            Messages.Hello(1, "tiny", _key.PublicKey.Export()),
+            WebSocketMessageType.Binary,
+            endOfMessage: true,
+            default);
         socket.Abort();
         await service.SessionsEndedAsync();
         await AssertServesAsync(service);

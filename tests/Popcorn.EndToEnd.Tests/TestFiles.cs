@@ -45,7 +45,7 @@ public sealed class TestFiles : IDisposable
         return this[name];
     }
 
-    /// <summary>Writes an ONNX network of 1×6×6 inputs: Flatten, an operator of one's choice, Gemm to three logits.</summary>
+    /// <summary>Writes an ONNX network of 1×6×6 inputs: Flatten, any operator, Gemm to three logits.</summary>
     public string Onnx(string name, string operation)
     {
         byte[] Value(string tensor, params ulong[] shape) =>

@@ -200,7 +200,7 @@ public sealed class TwoProcessTests : IDisposable
         "infer", "--server", server.Url, "--model", "mnist-small",
         "--image", TestFiles.Sample("mnist-100-images.idx3-ubyte"), "--index", "0-99");
 
-    /// <summary>Waits until the server has logged a number of sessions, and then for their queries to be under way.</summary>
+    /// <summary>Waits until the server has logged a session, and then for its query to be under way.</summary>
     private static async Task ConnectedAsync(RunningServer server, int sessions)
     {
         var clock = Stopwatch.StartNew();

@@ -19,7 +19,7 @@ internal static class CommandAction
     /// <summary>Whether POPCORN_DEBUG=1 asks for stack traces.</summary>
     public static bool Debug => Environment.GetEnvironmentVariable("POPCORN_DEBUG") == "1";
 
-    /// <summary>Runs a command's work off the main thread, so that Ctrl-C is answered while native code computes.</summary>
+    /// <summary>Runs a command's work off the main thread: Ctrl-C is answered even while native code computes.</summary>
     public static void SetWork(this Command command, Func<ParseResult, Output, CancellationToken, Task> work) =>
         command.SetAction((parsed, cancellationToken) => Task.Run(async () =>
         {

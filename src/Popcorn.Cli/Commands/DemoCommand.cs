@@ -20,7 +20,7 @@ internal static class DemoCommand
         {
             Description = $"Number of images, up to {ImageCount}.",
             HelpName = "N",
-            DefaultValueFactory = _ => 5,
+            DefaultValueFactory = _ => 10,
         }.InRange(1, ImageCount);
         var command = new Command("demo", "Watch a server recognise digits that it cannot see.") { count };
         command.SetWork(async (parsed, output, cancellationToken) =>

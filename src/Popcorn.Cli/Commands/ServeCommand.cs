@@ -173,7 +173,7 @@ internal static class ServeCommand
         return IPAddress.TryParse(url.DnsSafeHost, out IPAddress? address)
             ? new IPEndPoint(address, url.Port)
             : throw new PopcornException(
-                $"--listen {listen}: '{url.Host}' is not an address of this machine; write an IP address or localhost.");
+                $"--listen {listen}: '{url.Host}' is no address; write this machine's IP address or localhost.");
     }
 
     private static string BindFailure(IPEndPoint address, IOException e)

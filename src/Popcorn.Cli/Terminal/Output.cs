@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace Popcorn.Cli.Terminal;
 
-/// <summary>Where results go: one JSON object, or tables for people, on stdout. Everything else goes to stderr.</summary>
+/// <summary>Results, one JSON object or tables for people, go to stdout; everything else goes to stderr.</summary>
 internal sealed class Output
 {
     private const int WidthOfPipes = 160;

@@ -4,8 +4,8 @@ using Popcorn.Engine.Sessions;
 namespace Popcorn.Cli.Terminal;
 
 /// <summary>
-/// One line on stderr that says how far a long task is: only on a terminal, and only once the task has taken two seconds.
-/// Wiped when disposed.
+/// One line on stderr that says how far a long task is: only on a terminal, and only once the task has taken two
+/// seconds. Wiped when disposed.
 /// </summary>
 internal sealed class ProgressLine : IProgress<SessionProgress>, IDisposable
 {
