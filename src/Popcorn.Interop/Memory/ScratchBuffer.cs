@@ -15,6 +15,8 @@ internal sealed unsafe class ScratchBuffer() : SafeHandle(0, ownsHandle: true)
     /// <summary>Makes room for <paramref name="length"/> bytes; the contents are forgotten when it grows.</summary>
     internal void EnsureLength(long length)
     {
+        // The native library takes no null, not even from a program that needs no room.
+        length = Math.Max(length, Alignment);
         if (length <= _length)
         {
             return;
