@@ -11,8 +11,10 @@ internal enum NegativeWeights
     /// <summary>All inputs are inverted in one batch; programs read x and −x.</summary>
     InvertInputs,
 
-    /// <summary>Programs gather positive and negative parts apart; the negative parts are inverted in one
-    /// batch.</summary>
+    /// <summary>
+    /// Programs gather positive and negative parts apart; the negative parts are inverted in one
+    /// batch.
+    /// </summary>
     InvertOutputs,
 }
 
@@ -43,8 +45,10 @@ internal sealed class CompiledLinear : IDisposable
     /// <summary>Short description for users.</summary>
     public required string Strategy { get; init; }
 
-    /// <summary>Products that one run does; an inversion counts as the three products that it costs in a
-    /// batch.</summary>
+    /// <summary>
+    /// Products that one run does; an inversion counts as the three products that it costs in a
+    /// batch.
+    /// </summary>
     public required long Products { get; init; }
 
     /// <inheritdoc/>

@@ -10,16 +10,25 @@ namespace Popcorn.Engine.Linear;
 /// </summary>
 internal static class LinearCompiler
 {
-    /// <summary>A layer with few positions is cut into programs of some rows each, so that all cores have
-    /// work.</summary>
-    private const int LeastWorkItems = 64;
+    /// <summary>
+    /// Products that a kernel may do side by side. With fewer positions than that, a program's own products have to be
+    /// independent of each other.
+    /// </summary>
+    private const int SideBySide = 8;
+
+    /// <summary>Rows of such a program, at least: enough to work on side by side.</summary>
+    private const int LeastRows = 3 * SideBySide / 2;
+
+    /// <summary>A layer with few positions is cut into programs of some rows each: work for all cores.</summary>
+    private const int LeastWorkItems = 16;
 
     public static CompiledLinear Compile(LinearLayer layer, Shape input)
     {
         Choice choice = ChoicesFor(layer, input).MinBy(c => c.Products)!;
         int area = layer.Output.Area;
         int rowsPerGroup = layer.Output.Channels / layer.Groups;
-        int cuts = Math.Min(rowsPerGroup, 1 + (LeastWorkItems - 1) / (area * layer.Groups));
+        int groupsOfTiles = (area + SideBySide - 1) / SideBySide * layer.Groups;
+        int cuts = Math.Clamp(rowsPerGroup / LeastRows, 1, 1 + (LeastWorkItems - 1) / groupsOfTiles);
         int rowsPerProgram = (rowsPerGroup + cuts - 1) / cuts;
 
         var parts = new List<LinearPart>();
@@ -90,8 +99,13 @@ internal static class LinearCompiler
             }
         }
 
-        ProductCode code = builder.Build(CollectionsMarshal.AsSpan(results));
         int area = layer.Output.Area;
+        if (area < SideBySide)
+        {
+            builder.SortByDepth(CollectionsMarshal.AsSpan(results));
+        }
+
+        ProductCode code = builder.Build(CollectionsMarshal.AsSpan(results));
         int sumsPerRow = results.Count / rows;
         var inputIndex = new int[area * code.Inputs];
         var outputIndex = new int[area * results.Count];

@@ -50,6 +50,40 @@ internal sealed class ProductBuilder(int inputs, bool countOnly)
         return result;
     }
 
+    /// <summary>
+    /// Sorts products by depth, so that neighbours do not depend on each other and a kernel can do several at once. Costs
+    /// registers: do it where a program has few tiles to work on side by side.
+    /// </summary>
+    /// <param name="results">Values to keep; renumbered.</param>
+    public void SortByDepth(Span<int> results)
+    {
+        var depth = new int[Count];
+        for (int i = 0; i < Count; i++)
+        {
+            depth[i] = 1 + Math.Max(DepthOf(_products[i].Left), DepthOf(_products[i].Right));
+        }
+
+        int[] order = [.. Enumerable.Range(0, Count).OrderBy(i => depth[i])];
+        var place = new int[Count];
+        for (int i = 0; i < Count; i++)
+        {
+            place[order[i]] = i;
+        }
+
+        (int Left, int Right)[] sorted =
+            [.. order.Select(i => (Renumber(_products[i].Left), Renumber(_products[i].Right)))];
+        _products.Clear();
+        _products.AddRange(sorted);
+        foreach (ref int result in results)
+        {
+            result = Renumber(result);
+        }
+
+        int DepthOf(int value) => value < inputs ? 0 : depth[value - inputs];
+
+        int Renumber(int value) => value < inputs ? value : inputs + place[value - inputs];
+    }
+
     /// <summary>The program that computes the given values, in registers.</summary>
     public ProductCode Build(ReadOnlySpan<int> results)
     {
