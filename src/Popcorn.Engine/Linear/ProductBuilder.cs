@@ -14,11 +14,12 @@ internal sealed class ProductBuilder(int inputs, bool countOnly)
     public const int None = -1;
 
     private readonly List<(int Left, int Right)> _products = [];
+    private readonly Dictionary<(int, int), int> _known = [];
 
     /// <summary>Products written so far.</summary>
     public int Count { get; private set; }
 
-    /// <summary>left · right.</summary>
+    /// <summary>left · right; a product that was written before costs nothing.</summary>
     public int Multiply(int left, int right)
     {
         if (left == None || right == None)
@@ -26,12 +27,18 @@ internal sealed class ProductBuilder(int inputs, bool countOnly)
             return left == None ? right : left;
         }
 
-        if (!countOnly)
+        (int, int) factors = left < right ? (left, right) : (right, left);
+        if (!_known.TryGetValue(factors, out int product))
         {
-            _products.Add((left, right));
+            product = inputs + Count++;
+            _known.Add(factors, product);
+            if (!countOnly)
+            {
+                _products.Add((left, right));
+            }
         }
 
-        return inputs + Count++;
+        return product;
     }
 
     /// <summary>value^exponent by binary exponentiation; exponent ≥ 1.</summary>
