@@ -4,10 +4,10 @@ using Popcorn.Interop;
 namespace Popcorn.Cli.Kernels;
 
 /// <summary>
-/// Times operations beside GMP's modular power in rounds. In a round every operation has a slice of some milliseconds,
-/// in which it runs many times and its best time counts: whatever else a machine does only ever adds time, and rarely
-/// to every run. Before and after each slice the reference is timed in the same way, so that a clock that drifts or a
-/// neighbour that comes and goes meets both. Over the rounds, medians count.
+/// Times operations beside GMP's modular power, the reference. In every round each operation gets a slice of some
+/// milliseconds, in which it runs again and again, and before each slice the reference is timed; of each, the best run
+/// of all counts. Whatever else a machine does only ever adds time, and over many short runs, spread over the same
+/// stretch of time, all of them meet quiet moments and the same clock.
 /// </summary>
 /// <param name="slice">Least length of a slice; every operation runs at least twice in it.</param>
 /// <param name="cancellationToken">Looked at between runs.</param>
@@ -15,73 +15,79 @@ internal sealed class InterleavedTimer(TimeSpan slice, CancellationToken cancell
 {
     private const int LeastRuns = 2;
     private const int ReferenceRuns = 2;
-    private const int SearchesPerSlice = 4;
+    private const int SearchesPerSlice = 2;
 
     /// <summary>Measures operations.</summary>
     /// <param name="operations">What to measure.</param>
     /// <param name="rounds">How many slices each gets.</param>
     /// <param name="started">Told of each slice before it begins, with the number of those done.</param>
-    /// <returns>One timing for each operation, in their order.</returns>
-    public IReadOnlyList<Timing> Measure(
+    public Timings Measure(
         IReadOnlyList<KernelOperation> operations, int rounds, Action<int, string>? started = null)
     {
-        Timing[] timings = [.. operations.Select(operation => new Timing(operation, rounds))];
         foreach (KernelOperation operation in operations.Where(operation => !operation.IsSearch))
         {
             operation.Run();
         }
 
-        int done = 0;
+        List<TimeSpan>[] times = [.. operations.Select(_ => new List<TimeSpan>())];
+        TimeSpan reference = TimeSpan.MaxValue;
         for (int round = 0; round < rounds; round++)
         {
-            double before = TimeReference();
-            foreach (Timing timing in timings)
+            for (int i = 0; i < operations.Count; i++)
             {
-                started?.Invoke(done++, timing.Operation.Name);
-                double time = timing.Operation.IsSearch ? MeanRun(timing.Operation) : BestRun(timing.Operation);
-                double after = TimeReference();
-                timing.Record(round, time, (before + after) / 2);
-                before = after;
+                started?.Invoke((round * operations.Count) + i, operations[i].Name);
+                reference = Least(reference, BestReference());
+                if (operations[i].IsSearch)
+                {
+                    times[i].AddRange(Enumerable.Range(0, SearchesPerSlice).Select(_ => Time(operations[i])));
+                }
+                else
+                {
+                    times[i].Add(BestRun(operations[i]));
+                }
             }
         }
 
-        return timings;
+        double powm = reference.TotalMicroseconds;
+        return new Timings(powm, [.. operations.Zip(times, (operation, runs) => Summarize(operation, runs, powm))]);
     }
 
-    private static double TimeReference()
+    private static Timing Summarize(KernelOperation operation, List<TimeSpan> runs, double powm)
+    {
+        double[] each = [.. runs.Select(time => time.TotalMicroseconds / operation.Units)];
+        if (!operation.IsSearch)
+        {
+            return new Timing(operation, each.Min(), each.Min() / powm, RelativeError: 0);
+        }
+
+        double mean = each.Average();
+        double variance = each.Sum(time => (time - mean) * (time - mean)) / (each.Length - 1);
+        return new Timing(operation, mean, mean / powm, Math.Sqrt(variance / each.Length) / mean);
+    }
+
+    private static TimeSpan BestReference()
     {
         TimeSpan best = TimeSpan.MaxValue;
         for (int run = 0; run < ReferenceRuns; run++)
         {
-            TimeSpan time = PaillierLibrary.MeasureReferencePowm(1);
-            best = time < best ? time : best;
+            best = Least(best, PaillierLibrary.MeasureReferencePowm(1));
         }
 
-        return best.TotalMicroseconds;
+        return best;
     }
 
-    private double BestRun(KernelOperation operation)
+    private static TimeSpan Least(TimeSpan a, TimeSpan b) => a < b ? a : b;
+
+    private TimeSpan BestRun(KernelOperation operation)
     {
         TimeSpan best = TimeSpan.MaxValue;
         long start = Stopwatch.GetTimestamp();
         for (int run = 0; run < LeastRuns || Stopwatch.GetElapsedTime(start) < slice; run++)
         {
-            TimeSpan time = Time(operation);
-            best = time < best ? time : best;
+            best = Least(best, Time(operation));
         }
 
-        return best.TotalMicroseconds / operation.Units;
-    }
-
-    private double MeanRun(KernelOperation operation)
-    {
-        TimeSpan sum = TimeSpan.Zero;
-        for (int run = 0; run < SearchesPerSlice; run++)
-        {
-            sum += Time(operation);
-        }
-
-        return sum.TotalMicroseconds / SearchesPerSlice / operation.Units;
+        return best;
     }
 
     private TimeSpan Time(KernelOperation operation)

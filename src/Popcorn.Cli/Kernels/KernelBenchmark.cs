@@ -6,8 +6,8 @@ namespace Popcorn.Cli.Kernels;
 /// <summary>Times every operation on ciphertexts on this machine, beside GMP's modular power in the same run.</summary>
 internal static class KernelBenchmark
 {
-    private const int Rounds = 5;
-    private static readonly TimeSpan Slice = TimeSpan.FromSeconds(0.06);
+    private const int Rounds = 10;
+    private static readonly TimeSpan Slice = TimeSpan.FromSeconds(0.03);
 
     /// <summary>Slices in all, for a progress bar.</summary>
     public static int Slices => Rounds * KernelWorkload.Names.Count;
@@ -22,15 +22,14 @@ internal static class KernelBenchmark
         WorkloadSize size = WorkloadSize.Full(execution.DegreeOfParallelism);
         using var workload = new KernelWorkload(bits, kernel, size, execution);
         KernelOperation[] operations = [.. KernelWorkload.Names.Select(workload.Create)];
-        IReadOnlyList<Timing> timings =
+        Timings timings =
             new InterleavedTimer(Slice, execution.CancellationToken).Measure(operations, Rounds, started);
-        double powm = Timing.Median(timings.SelectMany(timing => timing.References));
         return new KernelsReport(
             workload.PublicKey.Kernel,
             workload.PublicKey.Bits,
             execution.DegreeOfParallelism,
-            powm,
-            [.. timings.Select(timing => new MeasuredOperation(
-                timing.Operation.Name, timing.Microseconds, timing.Microseconds / powm))]);
+            timings.ReferenceMicroseconds,
+            [.. timings.Operations.Select(timing => new MeasuredOperation(
+                timing.Operation.Name, timing.Microseconds, timing.RatioToReference))]);
     }
 }

@@ -14,6 +14,9 @@ internal sealed class KernelWorkload : IDisposable
     /// <summary>Outputs of the linear layers: they share their inputs' products.</summary>
     public const int Outputs = 64;
 
+    /// <summary>One weight in so many is not zero where four fifths are.</summary>
+    public const int SparseOneIn = 5;
+
     /// <summary>Bits of a slot when packing.</summary>
     public const int SlotBits = 64;
 
@@ -55,9 +58,6 @@ internal sealed class KernelWorkload : IDisposable
     /// <summary>The key that is measured.</summary>
     public PaillierPublicKey PublicKey => _key.PublicKey;
 
-    /// <summary>Weights that are not zero in a layer of which four fifths are.</summary>
-    public static int NonZeroOfSparse(int inputs) => Outputs * inputs / 5;
-
     /// <summary>Prepares an operation; what it needs lives as long as this object.</summary>
     public KernelOperation Create(string name) => name switch
     {
@@ -73,7 +73,7 @@ internal sealed class KernelWorkload : IDisposable
         "multiply8bit" => Combination(name, 1, (output, _) => new Term((ulong)(128 + 37 * output % 128), 0, output, 0)),
         "macBinary" => Layer(name, 1, random => 2 * random.Next(2) - 1),
         "mac4bit" => Layer(name, 1, NonZero4Bits),
-        "mac4bitSparse80" => Layer(name, 5, NonZero4Bits),
+        "mac4bitSparse80" => Layer(name, SparseOneIn, NonZero4Bits),
         "pack64" => Combination(
             name,
             (PublicKey.Bits - 1) / SlotBits,
