@@ -2,7 +2,7 @@
 # Builds artifacts/popcorn/popcorn, after installing what the build lacks. Then, by the first argument:
 #   demo [options]   two processes recognise real digits obliviously
 #   test             all native and managed tests; the last line is "N passed, N failed"
-#   bench [options]  benchmarks of the arithmetic (options are BenchmarkDotNet's)
+#   bench [options]  benchmarks of the arithmetic; --check: against bench/baseline.json; see docs/PERFORMANCE.md
 #   clean            removes everything that was built
 # Without an argument it only builds. The logic is in native/CMakePresets.json, the projects and tests/Tests.proj.
 set -euo pipefail

@@ -1,5 +1,15 @@
+using System.CommandLine;
 using BenchmarkDotNet.Running;
 using Popcorn.Bench;
+using Popcorn.Bench.Gate;
+
+// What begins with none of these words is BenchmarkDotNet's.
+Command[] commands = [GateCommand.Create()];
+if (Array.Find(commands, command => command.Name == args.FirstOrDefault()) is { } chosen)
+{
+    return chosen.Parse(args[1..]).Invoke();
+}
 
 BenchmarkSwitcher.FromAssembly(typeof(PaillierBenchmarks).Assembly)
     .Run(args.Length == 0 ? ["--filter", "*"] : args, new InProcessConfig());
+return 0;

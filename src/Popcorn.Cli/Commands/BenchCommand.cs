@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Popcorn.Cli.Kernels;
 using Popcorn.Cli.Terminal;
 using Popcorn.Interop;
 using Spectre.Console;
@@ -8,8 +9,6 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn bench</c>: figures of this machine.</summary>
 internal static class BenchCommand
 {
-    private const int Operations = 14;
-
     public static Command Create() => new("bench", "Measure this machine.") { CreateKernels() };
 
     private static Command CreateKernels()
@@ -22,22 +21,20 @@ internal static class BenchCommand
         };
         Option<int> threads = new Option<int>("--threads")
         {
-            Description = "Threads.",
+            Description = "Threads, at most one per core; 1 is what compares between machines.",
             DefaultValueFactory = _ => 1,
-        }.InRange(1, 1 << 10);
+        }.InRange(1, Environment.ProcessorCount);
         var command = new Command("kernels", "Time every operation on ciphertexts.") { bits, kernel, threads };
         command.SetWork((parsed, output, cancellationToken) =>
         {
             KernelsReport report;
-            int started = 0;
             using (var progress = new ProgressLine("bench"))
-            using (var benchmark = new KernelBenchmark(
-                parsed.GetValue(bits),
-                parsed.GetValue(kernel),
-                new Execution(parsed.GetValue(threads), cancellationToken),
-                operation => progress.Report(started++, Operations, operation)))
             {
-                report = benchmark.Run();
+                report = KernelBenchmark.Run(
+                    parsed.GetValue(bits),
+                    parsed.GetValue(kernel),
+                    new Execution(parsed.GetValue(threads), cancellationToken),
+                    (done, operation) => progress.Report(done, KernelBenchmark.Slices, operation));
             }
 
             Show(report, output);

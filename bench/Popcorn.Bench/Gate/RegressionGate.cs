@@ -1,0 +1,100 @@
+using System.Diagnostics;
+using Popcorn.Cli.Kernels;
+using Popcorn.Interop;
+
+namespace Popcorn.Bench.Gate;
+
+/// <summary>
+/// Measures every operation of every kernel that this machine has, on one thread: allocations, and times as ratios to
+/// the reference. What seems slower than the baseline is measured again, and its best attempt counts.
+/// </summary>
+/// <param name="baseline">What to compare with.</param>
+/// <param name="machine">Key of this machine in the baseline.</param>
+/// <param name="slowDownPercent">Makes every run longer by this much, to show that the gate notices.</param>
+internal sealed class RegressionGate(Baseline baseline, string? machine, double slowDownPercent)
+{
+    private const int KeyBits = 2048;
+    private const int Rounds = 15;
+    private const int Attempts = 3;
+    private const int AllocationRuns = 5;
+    private static readonly TimeSpan Slice = TimeSpan.FromSeconds(0.02);
+
+    /// <summary>Measures and compares.</summary>
+    /// <param name="retry">Whether to give operations that seem slower another chance.</param>
+    /// <param name="progress">Told of each step.</param>
+    public IReadOnlyList<Verdict> Run(bool retry, Action<string> progress)
+    {
+        var verdicts = new List<Verdict>();
+        foreach (string kernel in PaillierLibrary.Kernels)
+        {
+            using var workload = new KernelWorkload(KeyBits, kernel, WorkloadSize.Short, Execution.Sequential);
+            KernelOperation[] operations =
+                [.. KernelWorkload.Names.Select(name => SlowedDown(workload.Create(name)))];
+            progress($"measuring kernel {kernel}");
+            List<Verdict> found = [.. Measure(kernel, operations)
+                .Select(measured => Verdict.Of(measured, baseline, machine))];
+            for (int attempt = 2; retry && attempt <= Attempts; attempt++)
+            {
+                string[] slower = [.. found.Where(verdict => verdict.Outcome == Outcome.Slower)
+                    .Select(verdict => verdict.Measured.Operation)];
+                if (slower.Length == 0)
+                {
+                    break;
+                }
+
+                progress($"measuring again, because slower: {string.Join(", ", slower)}");
+                KernelOperation[] again = [.. operations.Where(operation => slower.Contains(operation.Name))];
+                foreach (Measurement measured in Measure(kernel, again))
+                {
+                    int index = found.FindIndex(verdict => verdict.Measured.Operation == measured.Operation);
+                    Measurement best =
+                        measured.Ratio < found[index].Measured.Ratio ? measured : found[index].Measured;
+                    found[index] = Verdict.Of(best, baseline, machine, attempt);
+                }
+            }
+
+            verdicts.AddRange(found);
+        }
+
+        return verdicts;
+    }
+
+    private static IEnumerable<Measurement> Measure(string kernel, KernelOperation[] operations) =>
+        new InterleavedTimer(Slice).Measure(operations, Rounds).Operations.Select(timing => new Measurement(
+            kernel,
+            timing.Operation.Name,
+            timing.Microseconds,
+            timing.RatioToReference,
+            timing.RelativeError,
+            timing.Operation.IsSearch ? null : AllocatedBytes(timing.Operation)));
+
+    /// <summary>The least of some runs: the runtime's own business may fall into one of them.</summary>
+    private static long AllocatedBytes(KernelOperation operation)
+    {
+        long least = long.MaxValue;
+        for (int run = 0; run < AllocationRuns; run++)
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            operation.Run();
+            least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);
+        }
+
+        return least;
+    }
+
+    private KernelOperation SlowedDown(KernelOperation operation) => slowDownPercent == 0
+        ? operation
+        : operation with
+        {
+            Run = () =>
+            {
+                long began = Stopwatch.GetTimestamp();
+                operation.Run();
+                long until = Stopwatch.GetTimestamp();
+                until += (long)((until - began) * slowDownPercent / 100);
+                while (Stopwatch.GetTimestamp() < until)
+                {
+                }
+            },
+        };
+}

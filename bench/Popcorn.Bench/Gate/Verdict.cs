@@ -1,0 +1,71 @@
+namespace Popcorn.Bench.Gate;
+
+/// <summary>What was measured of an operation.</summary>
+/// <param name="Kernel">The kernel it ran on.</param>
+/// <param name="Operation">Its name.</param>
+/// <param name="Microseconds">Time per unit.</param>
+/// <param name="Ratio">The same in units of the reference.</param>
+/// <param name="RelativeError">Standard error of the ratio as a fraction of it, where luck is at work.</param>
+/// <param name="AllocatedBytes">Managed bytes that one run allocates; null where luck decides.</param>
+internal sealed record Measurement(
+    string Kernel, string Operation, double Microseconds, double Ratio, double RelativeError, long? AllocatedBytes);
+
+/// <summary>How an operation compares with its baseline.</summary>
+internal enum Outcome
+{
+    /// <summary>As expected.</summary>
+    Ok,
+
+    /// <summary>Faster by more than the tolerance: the baseline should be renewed, so that the gain is kept.</summary>
+    Faster,
+
+    /// <summary>No time is known for this machine; allocations are as expected.</summary>
+    Unknown,
+
+    /// <summary>Slower by more than the tolerance.</summary>
+    Slower,
+
+    /// <summary>Other allocations, or ones that no baseline knows.</summary>
+    Allocations,
+}
+
+/// <summary>A measurement and how it compares.</summary>
+internal sealed record Verdict(
+    Measurement Measured, double? BaselineRatio, long? BaselineBytes, Outcome Outcome, int Attempts)
+{
+    /// <summary>Regressions begin here: above what a busy machine does to best times, below 20 %.</summary>
+    public const double Tolerance = 0.12;
+
+    // A search that is no slower exceeds its baseline by so many standard errors once in hundreds of attempts.
+    private const double Errors = 2.5;
+
+    /// <summary>Whether the gate lets it pass.</summary>
+    public bool Passed => Outcome is Outcome.Ok or Outcome.Faster or Outcome.Unknown;
+
+    /// <summary>Change against the baseline, as a fraction.</summary>
+    public double? Change => Measured.Ratio / BaselineRatio - 1;
+
+    /// <summary>Compares a measurement with its baseline.</summary>
+    public static Verdict Of(Measurement measured, Baseline baseline, string? machine, int attempts = 1)
+    {
+        double? ratio = baseline.RatioOf(machine, measured.Kernel, measured.Operation);
+        long? bytes = baseline.Allocations.TryGetValue(measured.Operation, out long known) ? known : null;
+        double margin = Errors * measured.RelativeError;
+        Outcome outcome =
+            measured.AllocatedBytes != bytes ? Outcome.Allocations
+            : ratio is null ? Outcome.Unknown
+            : measured.Ratio * (1 - margin) > ratio * (1 + Tolerance) ? Outcome.Slower
+            : measured.Ratio * (1 + margin) < ratio * (1 - Tolerance) ? Outcome.Faster
+            : Outcome.Ok;
+        return new Verdict(measured, ratio, bytes, outcome, attempts);
+    }
+}
+
+/// <summary>What the gate found.</summary>
+/// <param name="Machine">Key of this machine in the baseline.</param>
+/// <param name="TimesCompared">Whether the baseline knows this machine.</param>
+/// <param name="Passed">Whether no operation regressed.</param>
+/// <param name="SlowDownPercent">How much the operations were slowed down on purpose.</param>
+/// <param name="Operations">All of them.</param>
+internal sealed record GateReport(
+    string? Machine, bool TimesCompared, bool Passed, double SlowDownPercent, IReadOnlyList<Verdict> Operations);
