@@ -29,12 +29,11 @@ internal sealed record BucketStrategy(
         {
             var rows = new RowStrategy[layer.Output.Channels];
             long products = 0;
-            for (int row = 0; row < rows.Length; row++)
+            Parallel.For(0, rows.Length, row =>
             {
                 (rows[row], int cost) = RowCompiler.Cheapest(SumsOf(layer, row, way, plus, minus));
-                products += (long)cost * layer.Output.Area;
-            }
-
+                Interlocked.Add(ref products, (long)cost * layer.Output.Area);
+            });
             yield return new BucketStrategy(layer, input, way, products, rows);
         }
     }

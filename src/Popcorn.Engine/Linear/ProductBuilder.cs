@@ -9,7 +9,8 @@ namespace Popcorn.Engine.Linear;
 /// </summary>
 /// <param name="inputs">Number of inputs.</param>
 /// <param name="countOnly">Count products without recording them, to compare strategies.</param>
-internal sealed class ProductBuilder(int inputs, bool countOnly)
+/// <param name="reuse">Look for equal products; slower, and only of use across rows.</param>
+internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = true)
 {
     public const int None = -1;
 
@@ -19,7 +20,7 @@ internal sealed class ProductBuilder(int inputs, bool countOnly)
     /// <summary>Products written so far.</summary>
     public int Count { get; private set; }
 
-    /// <summary>left · right; a product that was written before costs nothing.</summary>
+    /// <summary>left · right; with reuse, a product that was written before costs nothing.</summary>
     public int Multiply(int left, int right)
     {
         if (left == None || right == None)
@@ -28,14 +29,20 @@ internal sealed class ProductBuilder(int inputs, bool countOnly)
         }
 
         (int, int) factors = left < right ? (left, right) : (right, left);
-        if (!_known.TryGetValue(factors, out int product))
+        if (reuse && _known.TryGetValue(factors, out int known))
         {
-            product = inputs + Count++;
+            return known;
+        }
+
+        int product = inputs + Count++;
+        if (reuse)
+        {
             _known.Add(factors, product);
-            if (!countOnly)
-            {
-                _products.Add((left, right));
-            }
+        }
+
+        if (!countOnly)
+        {
+            _products.Add((left, right));
         }
 
         return product;
