@@ -1,10 +1,11 @@
 using System.CommandLine;
 using BenchmarkDotNet.Running;
 using Popcorn.Bench;
+using Popcorn.Bench.Dudect;
 using Popcorn.Bench.Gate;
 
 // What begins with none of these words is BenchmarkDotNet's.
-Command[] commands = [GateCommand.Create()];
+Command[] commands = [GateCommand.Create(), DudectCommand.Create()];
 if (Array.Find(commands, command => command.Name == args.FirstOrDefault()) is { } chosen)
 {
     return chosen.Parse(args[1..]).Invoke();

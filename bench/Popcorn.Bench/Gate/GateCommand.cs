@@ -47,7 +47,7 @@ internal static class GateCommand
         Baseline baseline = Baseline.Load(path);
         string? machine = Machine.Key;
         IReadOnlyList<Verdict> verdicts =
-            new RegressionGate(baseline, machine, slowDownPercent).Run(!update, Console.Error.WriteLine);
+            new RegressionGate(baseline, machine, slowDownPercent).Run(update, Console.Error.WriteLine);
         if (update)
         {
             baseline.Update(machine, verdicts.Select(verdict => verdict.Measured));

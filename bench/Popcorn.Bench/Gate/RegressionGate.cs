@@ -20,40 +20,32 @@ internal sealed class RegressionGate(Baseline baseline, string? machine, double 
     private static readonly TimeSpan Slice = TimeSpan.FromSeconds(0.02);
 
     /// <summary>Measures and compares.</summary>
-    /// <param name="retry">Whether to give operations that seem slower another chance.</param>
+    /// <param name="always">Makes all attempts for all operations: for a baseline, which should not be a bad day's.
+    /// </param>
     /// <param name="progress">Told of each step.</param>
-    public IReadOnlyList<Verdict> Run(bool retry, Action<string> progress)
+    public IReadOnlyList<Verdict> Run(bool always, Action<string> progress)
     {
         var verdicts = new List<Verdict>();
         foreach (string kernel in PaillierLibrary.Kernels)
         {
             using var workload = new KernelWorkload(KeyBits, kernel, WorkloadSize.Short, Execution.Sequential);
-            KernelOperation[] operations =
-                [.. KernelWorkload.Names.Select(name => SlowedDown(workload.Create(name)))];
-            progress($"measuring kernel {kernel}");
-            List<Verdict> found = [.. Measure(kernel, operations)
-                .Select(measured => Verdict.Of(measured, baseline, machine))];
-            for (int attempt = 2; retry && attempt <= Attempts; attempt++)
+            KernelOperation[] operations = [.. KernelWorkload.Names.Select(name => SlowedDown(workload.Create(name)))];
+            var found = new Dictionary<string, Verdict>();
+            KernelOperation[] due = operations;
+            for (int attempt = 1; attempt <= Attempts && due.Length > 0; attempt++)
             {
-                string[] slower = [.. found.Where(verdict => verdict.Outcome == Outcome.Slower)
-                    .Select(verdict => verdict.Measured.Operation)];
-                if (slower.Length == 0)
+                progress($"kernel {kernel}, attempt {attempt}: {string.Join(", ", due.Select(each => each.Name))}");
+                foreach (Measurement measured in Measure(kernel, due))
                 {
-                    break;
+                    Measurement best = found.TryGetValue(measured.Operation, out Verdict? before)
+                        && before.Measured.Ratio < measured.Ratio ? before.Measured : measured;
+                    found[measured.Operation] = Verdict.Of(best, baseline, machine, attempt);
                 }
 
-                progress($"measuring again, because slower: {string.Join(", ", slower)}");
-                KernelOperation[] again = [.. operations.Where(operation => slower.Contains(operation.Name))];
-                foreach (Measurement measured in Measure(kernel, again))
-                {
-                    int index = found.FindIndex(verdict => verdict.Measured.Operation == measured.Operation);
-                    Measurement best =
-                        measured.Ratio < found[index].Measured.Ratio ? measured : found[index].Measured;
-                    found[index] = Verdict.Of(best, baseline, machine, attempt);
-                }
+                due = [.. operations.Where(each => always || found[each.Name].Outcome == Outcome.Slower)];
             }
 
-            verdicts.AddRange(found);
+            verdicts.AddRange(operations.Select(each => found[each.Name]));
         }
 
         return verdicts;

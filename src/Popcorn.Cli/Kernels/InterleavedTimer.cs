@@ -6,7 +6,7 @@ namespace Popcorn.Cli.Kernels;
 /// <summary>
 /// Times operations beside GMP's modular power, the reference. In every round each operation gets a slice of some
 /// milliseconds, in which it runs again and again, and before each slice the reference is timed; of each, the best run
-/// of all counts. Whatever else a machine does only ever adds time, and over many short runs, spread over the same
+/// of all counts (of a search the mean). Whatever else a machine does only ever adds time, and over many short runs, spread over the same
 /// stretch of time, all of them meet quiet moments and the same clock.
 /// </summary>
 /// <param name="slice">Least length of a slice; every operation runs at least twice in it.</param>
@@ -30,13 +30,14 @@ internal sealed class InterleavedTimer(TimeSpan slice, CancellationToken cancell
         }
 
         List<TimeSpan>[] times = [.. operations.Select(_ => new List<TimeSpan>())];
-        TimeSpan reference = TimeSpan.MaxValue;
+        List<TimeSpan>[] references = [.. operations.Select(_ => new List<TimeSpan>())];
         for (int round = 0; round < rounds; round++)
         {
             for (int i = 0; i < operations.Count; i++)
             {
                 started?.Invoke((round * operations.Count) + i, operations[i].Name);
-                reference = Least(reference, BestReference());
+                references[i].AddRange(
+                    Enumerable.Range(0, ReferenceRuns).Select(_ => PaillierLibrary.MeasureReferencePowm(1)));
                 if (operations[i].IsSearch)
                 {
                     times[i].AddRange(Enumerable.Range(0, SearchesPerSlice).Select(_ => Time(operations[i])));
@@ -48,32 +49,30 @@ internal sealed class InterleavedTimer(TimeSpan slice, CancellationToken cancell
             }
         }
 
-        double powm = reference.TotalMicroseconds;
-        return new Timings(powm, [.. operations.Zip(times, (operation, runs) => Summarize(operation, runs, powm))]);
+        double best = references.SelectMany(reference => reference).Min().TotalMicroseconds;
+        return new Timings(
+            best,
+            [.. operations.Select((operation, i) => operation.IsSearch
+                ? SummarizeSearch(operation, times[i], references[i].Average(time => time.TotalMicroseconds))
+                : Summarize(operation, times[i], best))]);
     }
 
-    private static Timing Summarize(KernelOperation operation, List<TimeSpan> runs, double powm)
+    private static Timing Summarize(KernelOperation operation, List<TimeSpan> runs, double reference)
     {
-        double[] each = [.. runs.Select(time => time.TotalMicroseconds / operation.Units)];
-        if (!operation.IsSearch)
-        {
-            return new Timing(operation, each.Min(), each.Min() / powm, RelativeError: 0);
-        }
-
-        double mean = each.Average();
-        double variance = each.Sum(time => (time - mean) * (time - mean)) / (each.Length - 1);
-        return new Timing(operation, mean, mean / powm, Math.Sqrt(variance / each.Length) / mean);
+        double best = runs.Min().TotalMicroseconds / operation.Units;
+        return new Timing(operation, best, best / reference, RelativeError: 0);
     }
 
-    private static TimeSpan BestReference()
+    /// <summary>Interruptions are part of a mean: it compares with a mean that has its share of them.</summary>
+    private static Timing SummarizeSearch(KernelOperation operation, List<TimeSpan> runs, double reference)
     {
-        TimeSpan best = TimeSpan.MaxValue;
-        for (int run = 0; run < ReferenceRuns; run++)
-        {
-            best = Least(best, PaillierLibrary.MeasureReferencePowm(1));
-        }
-
-        return best;
+        double mean = runs.Average(time => time.TotalMicroseconds);
+        double variance = runs.Sum(time => Math.Pow(time.TotalMicroseconds - mean, 2)) / (runs.Count - 1);
+        return new Timing(
+            operation,
+            mean / operation.Units,
+            mean / operation.Units / reference,
+            Math.Sqrt(variance / runs.Count) / mean);
     }
 
     private static TimeSpan Least(TimeSpan a, TimeSpan b) => a < b ? a : b;

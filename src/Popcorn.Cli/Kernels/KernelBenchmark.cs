@@ -30,6 +30,6 @@ internal static class KernelBenchmark
             execution.DegreeOfParallelism,
             timings.ReferenceMicroseconds,
             [.. timings.Operations.Select(timing => new MeasuredOperation(
-                timing.Operation.Name, timing.Microseconds, timing.RatioToReference))]);
+                timing.Operation.Name, timing.Microseconds, timing.Microseconds / timings.ReferenceMicroseconds))]);
     }
 }
