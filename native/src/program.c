@@ -108,8 +108,8 @@ int32_t pc_program_free(pc_program *program)
 /*
  * Tiles run in blocks of as many as the kernel has lanes.
  *
- * A full block (run_groups) keeps each register as a group, lane t for tile t: inputs are gathered once, a step is one
- * product of groups, outputs are scattered once.
+ * A full block (run_groups) keeps each register as a group, lane t for tile t: inputs are gathered once, when they are
+ * first needed, a step is one product of groups, outputs are scattered once.
  *
  * In any other block (run_numbers) a register is one number for each tile. Products are issued in program order and
  * queued until a group is full, or until a step has to wait for one that is still queued: so a single tile fills the
@@ -121,6 +121,9 @@ typedef struct run {
     int32_t tiles;            /* of this block */
     const mp_limb_t **values; /* numbers: the one in register r of tile t, or null for 1: values[r * lanes + t] */
     uint8_t *present;         /* groups: bit t of present[r] is set unless register r of tile t is 1             */
+    uint8_t *gathered;        /* groups: is input r in its register?                                              */
+    const pc_batch *source;
+    const int32_t *input_index; /* of this block */
     mp_limb_t *registers;     /* groups: one for each register; numbers: `lanes` for each                         */
     int64_t products;
 
@@ -219,12 +222,30 @@ static mp_limb_t *group_of(const run *r, int32_t index)
     return r->registers + (int64_t)index * (int64_t)pc_group_words(r->modulus);
 }
 
+/* The group of a register that holds a value or, if it is an input, is now given it. */
+static const mp_limb_t *ready_group(run *r, int32_t index)
+{
+    mp_limb_t *group = group_of(r, index);
+    if (index < r->program->inputs && !r->gathered[index]) {
+        const mp_limb_t *numbers[PC_MAX_LANES];
+        r->present[index] = 0;
+        for (int32_t t = 0; t < r->tiles; t++) {
+            int32_t at = r->input_index[(int64_t)t * r->program->inputs + index];
+            numbers[t] = at < 0 ? r->modulus->one : pc_batch_at(r->source, at);
+            r->present[index] |= (uint8_t)(at < 0 ? 0 : 1 << t);
+        }
+        r->modulus->kernel->gather(r->modulus, group, numbers);
+        r->gathered[index] = 1;
+    }
+    return group;
+}
+
 /* Lanes where an operand is 1 multiply as well, and are not counted. */
 static void run_group_step(run *r, const step *s)
 {
     const pc_kernel *kernel = r->modulus->kernel;
     mp_limb_t *target = group_of(r, s->target);
-    const mp_limb_t *left = group_of(r, s->left), *right = group_of(r, s->right);
+    const mp_limb_t *left = ready_group(r, s->left), *right = ready_group(r, s->right);
     uint8_t both = r->present[s->left] & r->present[s->right];
     r->products += __builtin_popcount(both);
     if (both == 0 && (r->present[s->left] == 0 || r->present[s->right] == 0)) {
@@ -244,17 +265,11 @@ static void run_groups(run *r, const pc_batch *source, const int32_t *input_inde
                        const int32_t *output_index)
 {
     const pc_program *program = r->program;
-    const pc_kernel *kernel = r->modulus->kernel;
-    const mp_limb_t *sources[PC_MAX_LANES];
     mp_limb_t *targets[PC_MAX_LANES];
-    for (int32_t i = 0; i < program->inputs; i++) {
-        r->present[i] = 0;
-        for (int32_t t = 0; t < r->tiles; t++) {
-            int32_t index = input_index[(int64_t)t * program->inputs + i];
-            sources[t] = index < 0 ? r->modulus->one : pc_batch_at(source, index);
-            r->present[i] |= (uint8_t)(index < 0 ? 0 : 1 << t);
-        }
-        kernel->gather(r->modulus, group_of(r, i), sources);
+    r->source = source;
+    r->input_index = input_index;
+    if (program->inputs > 0) {
+        memset(r->gathered, 0, (size_t)program->inputs);
     }
     for (int32_t i = 0; i < program->step_count; i++) {
         run_group_step(r, &program->steps[i]);
@@ -269,7 +284,8 @@ static void run_groups(run *r, const pc_batch *source, const int32_t *input_inde
             }
         }
         if (output >= 0) {
-            kernel->scatter(r->modulus, targets, group_of(r, output));
+            const mp_limb_t *group = ready_group(r, output);
+            r->modulus->kernel->scatter(r->modulus, targets, group);
         }
     }
 }
@@ -343,6 +359,7 @@ int32_t pc_program_run(const pc_program *program, const pc_batch *source, const 
     run r = {.program = program, .modulus = modulus};
     r.values = (const mp_limb_t **)(void *)scratch;
     r.present = scratch;
+    r.gathered = scratch + program->inputs + program->temporaries;
     r.registers = (mp_limb_t *)(void *)(scratch + pointer_bytes(program, lanes));
     for (int32_t done = 0; done < tiles; done += lanes) {
         r.tiles = pc_min(lanes, tiles - done);

@@ -47,7 +47,9 @@ internal static class LinearCompiler
     {
         int rowsPerGroup = layer.Output.Channels / layer.Groups;
         int groupsOfTiles = (layer.Output.Area + CompiledPart.SideBySide - 1) / CompiledPart.SideBySide * layer.Groups;
-        int cuts = Math.Clamp(rowsPerGroup / LeastRows, 1, 1 + (LeastWorkItems - 1) / groupsOfTiles);
+        int cuts = strategy.RowsAreTiles
+            ? 1
+            : Math.Clamp(rowsPerGroup / LeastRows, 1, 1 + (LeastWorkItems - 1) / groupsOfTiles);
         int rowsPerProgram = (rowsPerGroup + cuts - 1) / cuts;
         for (int row = 0, rows; row < layer.Output.Channels; row += rows)
         {

@@ -32,6 +32,9 @@ internal abstract record LinearStrategy(LinearLayer Layer, Shape Input, Negative
     /// <summary>Values that are made from the inputs before any row: inverses or tables, after the inputs.</summary>
     public virtual int Extras => Negatives == NegativeWeights.InvertInputs ? Input.Size : 0;
 
+    /// <summary>All rows of a group run the same program, with the rows as its tiles.</summary>
+    public virtual bool RowsAreTiles => false;
+
     /// <summary>How rows are computed.</summary>
     protected abstract string Method { get; }
 

@@ -48,6 +48,14 @@ internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = tr
         return product;
     }
 
+    /// <summary>The product of all values, as a tree: neighbours do not depend on each other.</summary>
+    public int Sum(ReadOnlySpan<int> values) => values.Length switch
+    {
+        0 => None,
+        1 => values[0],
+        _ => Multiply(Sum(values[..(values.Length / 2)]), Sum(values[(values.Length / 2)..])),
+    };
+
     /// <summary>value^exponent by binary exponentiation; exponent ≥ 1.</summary>
     public int Power(int value, int exponent)
     {
