@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -217,6 +218,7 @@ public sealed class CommandLineTests : IDisposable
         JsonElement report = await CommandRun.Json("bench", "kernels");
         AssertKeys(report, "isa", "keyBits", "threads", "referencePowmMicroseconds", "operations");
         Assert.Equal(2048, report.GetProperty("keyBits").GetInt32());
+        Assert.Equal(1, report.GetProperty("threads").GetInt32());
         double powm = report.GetProperty("referencePowmMicroseconds").GetDouble();
         JsonElement[] operations = [.. report.GetProperty("operations").EnumerateArray()];
         Assert.Equal(
@@ -231,6 +233,9 @@ public sealed class CommandLineTests : IDisposable
             operation.GetProperty("ratioToPowm").GetDouble(),
             precision: 9));
         await CommandRun.Fails(1, "abacus", "bench", "kernels", "--isa", "abacus");
+        string tooMany = (Environment.ProcessorCount + 1).ToString(CultureInfo.InvariantCulture);
+        await CommandRun.Fails(2, "--threads", "bench", "kernels", "--threads", tooMany);
+        await CommandRun.Fails(2, "--threads", "bench", "kernels", "--threads", "0");
     }
 
     private static void AssertKeys(JsonElement element, params string[] keys) =>
