@@ -5,16 +5,7 @@
 #define WINDOW_BITS 5
 #define WINDOW_ENTRIES (1 << WINDOW_BITS)
 
-/* Bits bit .. bit + WINDOW_BITS - 1 of an exponent. */
-static int32_t window_at(const mp_limb_t *exponent, int32_t limbs, int32_t bit)
-{
-    int32_t limb = bit / 64, shift = bit % 64;
-    mp_limb_t value = exponent[limb] >> shift;
-    if (shift > 64 - WINDOW_BITS && limb + 1 < limbs) {
-        value |= exponent[limb + 1] << (64 - shift);
-    }
-    return (int32_t)(value & (WINDOW_ENTRIES - 1));
-}
+_Static_assert(WINDOW_ENTRIES <= PC_PAIR_TABLE_GROUPS, "one table serves both ways");
 
 /*
  * group = group^exponent by fixed windows from the top: the same squarings, products and table reads for every exponent
@@ -37,49 +28,90 @@ static void power_secret(const pc_modulus *modulus, mp_limb_t *group, const mp_l
 
     pc_group factor;
     int32_t bit = (bits - 1) / WINDOW_BITS * WINDOW_BITS;
-    kernel->select(modulus, group, table, WINDOW_ENTRIES, window_at(exponent, modulus->limbs, bit));
+    kernel->select(modulus, group, table, WINDOW_ENTRIES, pc_window_at(exponent, modulus->limbs, bit, WINDOW_BITS));
     while (bit > 0) {
         bit -= WINDOW_BITS;
         for (int i = 0; i < WINDOW_BITS; i++) {
             kernel->square(modulus, group, group);
         }
-        kernel->select(modulus, factor.words, table, WINDOW_ENTRIES, window_at(exponent, modulus->limbs, bit));
+        kernel->select(modulus, factor.words, table, WINDOW_ENTRIES, pc_window_at(exponent, modulus->limbs, bit, WINDOW_BITS));
         kernel->multiply(modulus, group, group, factor.words);
     }
     pc_wipe(&factor, words * sizeof(mp_limb_t));
 }
 
+/* A power of one pair costs about a seventh of those of a whole group: below this, numbers go one by one. */
+#define FEW 6
+
+/* c^(p-1) and c^(q-1) for the `used` ciphertexts in the lanes of two groups; the other lanes may be lost. */
+static void power_sides(const pc_private *private_key, pc_group groups[2], int32_t used, mp_limb_t *table)
+{
+    const pc_modulus *const moduli[2] = {private_key->side[0].modulus, private_key->side[1].modulus};
+    const mp_limb_t *const exponents[2] = {private_key->side[0].exponent, private_key->side[1].exponent};
+    const pc_kernel *kernel = moduli[0]->kernel;
+    if (kernel->power_pair == NULL || used > FEW) {
+        power_secret(moduli[0], groups[0].words, exponents[0], private_key->prime_bits, table);
+        power_secret(moduli[1], groups[1].words, exponents[1], private_key->prime_bits, table);
+        return;
+    }
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t rows[2][FEW * PC_MAX_NUMBER_WORDS];
+    for (int k = 0; k < 2; k++) {
+        pc_scatter_row(moduli[k], rows[k], groups[k].words, used);
+    }
+    for (int32_t i = 0; i < used; i++) {
+        mp_limb_t *const numbers[2] = {rows[0] + (ptrdiff_t)i * moduli[0]->number_words,
+                                       rows[1] + (ptrdiff_t)i * moduli[1]->number_words};
+        kernel->power_pair(moduli, numbers, exponents, private_key->prime_bits, table);
+    }
+    for (int k = 0; k < 2; k++) {
+        pc_gather_row(moduli[k], groups[k].words, rows[k], used);
+    }
+    pc_wipe(rows, sizeof rows);
+}
+
 /*
- * Plaintexts modulo one prime. c^(p-1) = 1 + b*p; the decryption factor f turns that into f + (b*f mod p)*p, whose
- * second half in standard form is m mod p.
+ * The step from c^(p-1) = 1 + b*p to the plaintext modulo p: the decryption factor f turns it into f + (b*f mod p)*p,
+ * whose second half in standard form is m mod p.
  */
-static void decrypt_side(const pc_private *private_key, const pc_prime_side *side, pc_standard *standard,
-                         mp_limb_t *table)
+static void finish_side(const pc_prime_side *side, pc_standard *standard, pc_group *group)
 {
     const pc_modulus *modulus = side->modulus;
     const pc_kernel *kernel = modulus->kernel;
     const mp_limb_t *factors[PC_MAX_LANES];
-    pc_group group, factor;
+    pc_group factor;
     for (int32_t i = 0; i < kernel->lanes; i++) {
         factors[i] = side->decryption_factor;
     }
-    kernel->enter(modulus, group.words, standard->limbs);
-    power_secret(modulus, group.words, side->exponent, private_key->prime_bits, table);
     kernel->gather(modulus, factor.words, factors);
-    kernel->multiply(modulus, group.words, group.words, factor.words);
-    kernel->leave(modulus, standard->limbs, group.words);
-    pc_wipe(&group, sizeof group);
+    kernel->multiply(modulus, group->words, group->words, factor.words);
+    kernel->leave(modulus, standard->limbs, group->words);
     pc_wipe(&factor, sizeof factor);
 }
 
-/* The standard forms modulo p^2 and q^2 of the ciphertexts in a group's lanes. */
-static void reduce_ciphertexts(const pc_private *private_key, const mp_limb_t *group, pc_standard *sides,
-                               mp_limb_t *scratch)
+/* From standard forms modulo p^2 and q^2 to plaintexts in the second halves of standard forms. */
+static void decrypt_sides(const pc_private *private_key, pc_standard sides[2], int32_t used, mp_limb_t *table)
+{
+    pc_group groups[2];
+    for (int k = 0; k < 2; k++) {
+        const pc_modulus *modulus = private_key->side[k].modulus;
+        modulus->kernel->enter(modulus, groups[k].words, sides[k].limbs);
+    }
+    power_sides(private_key, groups, used, table);
+    for (int k = 0; k < 2; k++) {
+        finish_side(&private_key->side[k], &sides[k], &groups[k]);
+    }
+    pc_wipe(groups, sizeof groups);
+}
+
+/* The standard forms modulo p^2 and q^2 of the ciphertexts in the lanes in use; 0 in the others. */
+static void reduce_ciphertexts(const pc_private *private_key, const mp_limb_t *group, int32_t used,
+                               pc_standard sides[2], mp_limb_t *scratch)
 {
     const pc_modulus *n = private_key->key->modulus;
     pc_standard standard;
     n->kernel->leave(n, standard.limbs, group);
-    for (int32_t i = 0; i < n->kernel->lanes; i++) {
+    memset(sides, 0, 2 * sizeof *sides);
+    for (int32_t i = 0; i < used; i++) {
         ptrdiff_t at = (ptrdiff_t)i * 2 * private_key->prime_limbs;
         pc_crt_reduce(private_key, sides[0].limbs + at, sides[1].limbs + at,
                       standard.limbs + (ptrdiff_t)i * 2 * n->limbs, scratch);
@@ -97,7 +129,7 @@ int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t
     PC_REQUIRE(words >= (int64_t)count * n->limbs, PC_ERR_LENGTH);
 
     int32_t prime_limbs = private_key->prime_limbs;
-    size_t table_limbs = WINDOW_ENTRIES * pc_group_words(private_key->side[0].modulus);
+    size_t table_limbs = PC_PAIR_TABLE_GROUPS * pc_group_words(private_key->side[0].modulus);
     size_t workspace_bytes = (table_limbs + (size_t)private_key->scratch_limbs) * sizeof(mp_limb_t);
     mp_limb_t *table = pc_allocate(workspace_bytes);
     PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
@@ -109,9 +141,8 @@ int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t
     for (int32_t done = 0; done < count; done += kernel->lanes) {
         int32_t used = pc_min(kernel->lanes, count - done);
         pc_gather_row(n, group.words, pc_batch_at(batch, offset + done), used);
-        reduce_ciphertexts(private_key, group.words, sides, scratch);
-        decrypt_side(private_key, &private_key->side[0], &sides[0], table);
-        decrypt_side(private_key, &private_key->side[1], &sides[1], table);
+        reduce_ciphertexts(private_key, group.words, used, sides, scratch);
+        decrypt_sides(private_key, sides, used, table);
         for (int32_t i = 0; i < used; i++) {
             ptrdiff_t second_half = (ptrdiff_t)i * 2 * prime_limbs + prime_limbs;
             pc_crt_join_plaintext(private_key, m, sides[0].limbs + second_half, sides[1].limbs + second_half, scratch);

@@ -42,6 +42,16 @@ int32_t pc_normalized_limbs(const mp_limb_t *a, int32_t limbs)
     return limbs;
 }
 
+int32_t pc_window_at(const mp_limb_t *a, int32_t limbs, int32_t bit, int32_t width)
+{
+    int32_t limb = bit / 64, shift = bit % 64;
+    mp_limb_t value = a[limb] >> shift;
+    if (shift > 64 - width && limb + 1 < limbs) {
+        value |= a[limb + 1] << (64 - shift);
+    }
+    return (int32_t)(value & ((UINT64_C(1) << width) - 1));
+}
+
 void pc_mpz_from_bytes(mpz_t r, const uint8_t *bytes, int32_t count)
 {
     mpz_import(r, (size_t)count, -1, 1, 0, 0, bytes);

@@ -16,6 +16,9 @@ int32_t pc_bit_length(const uint8_t *bytes, int32_t count);
 /* Limbs of a number without its zero top limbs; variable time. */
 int32_t pc_normalized_limbs(const mp_limb_t *a, int32_t limbs);
 
+/* Bits bit .. bit + width - 1 of a number, width <= 16; zero beyond it. Constant time in the number. */
+int32_t pc_window_at(const mp_limb_t *a, int32_t limbs, int32_t bit, int32_t width);
+
 /* mpz from little-endian bytes or limbs, and into exactly `limbs` limbs (zero-extended; the number must fit). */
 void pc_mpz_from_bytes(mpz_t r, const uint8_t *bytes, int32_t count);
 void pc_mpz_from_limbs(mpz_t r, const mp_limb_t *a, int32_t limbs);

@@ -106,16 +106,22 @@ int32_t pc_program_free(pc_program *program)
 /* ---- running ------------------------------------------------------------------------------------------------ */
 
 /*
- * Tiles run in blocks of as many as the kernel has lanes. Products are issued in program order and queued until a group
- * is full, or until a step has to wait for one that is still queued: with several tiles the lanes hold one product of
- * each, with a single tile they hold products that do not depend on each other.
+ * Tiles run in blocks of as many as the kernel has lanes.
+ *
+ * A full block (run_groups) keeps each register as a group, lane t for tile t: inputs are gathered once, a step is one
+ * product of groups, outputs are scattered once.
+ *
+ * In any other block (run_numbers) a register is one number for each tile. Products are issued in program order and
+ * queued until a group is full, or until a step has to wait for one that is still queued: so a single tile fills the
+ * lanes with products that do not depend on each other.
  */
 typedef struct run {
     const pc_program *program;
     const pc_modulus *modulus;
     int32_t tiles;            /* of this block */
-    const mp_limb_t **values; /* the number in register r of tile t, or null for 1: values[r * lanes + t] */
-    mp_limb_t *temporaries;   /* the number that register inputs + i of tile t owns: number i * lanes + t  */
+    const mp_limb_t **values; /* numbers: the one in register r of tile t, or null for 1: values[r * lanes + t] */
+    uint8_t *present;         /* groups: bit t of present[r] is set unless register r of tile t is 1             */
+    mp_limb_t *registers;     /* groups: one for each register; numbers: `lanes` for each                         */
     int64_t products;
 
     int32_t queued;
@@ -136,7 +142,8 @@ static int64_t scratch_bytes_for(const pc_program *program, const pc_modulus *mo
 {
     int32_t lanes = modulus->kernel->lanes;
     return pointer_bytes(program, lanes) +
-           (int64_t)program->temporaries * lanes * modulus->number_words * (int64_t)sizeof(mp_limb_t);
+           ((int64_t)program->inputs + program->temporaries) * lanes * modulus->number_words *
+               (int64_t)sizeof(mp_limb_t);
 }
 
 int32_t pc_program_scratch_bytes(const pc_program *program, const pc_public *key, int64_t *bytes)
@@ -196,7 +203,7 @@ static void run_step(run *r, int32_t index)
     for (int32_t t = 0; t < r->tiles; t++) {
         const mp_limb_t *left = r->values[(int64_t)s->left * lanes + t];
         const mp_limb_t *right = r->values[(int64_t)s->right * lanes + t];
-        mp_limb_t *target = r->temporaries + ((int64_t)(s->target - r->program->inputs) * lanes + t) * words;
+        mp_limb_t *target = r->registers + ((int64_t)s->target * lanes + t) * words;
         const mp_limb_t *present = left != NULL ? left : right;
         if (left != NULL && right != NULL) {
             issue(r, index, target, left, right);
@@ -207,8 +214,68 @@ static void run_step(run *r, int32_t index)
     }
 }
 
-static void run_block(run *r, const pc_batch *source, const int32_t *input_index, pc_batch *target,
-                      const int32_t *output_index)
+static mp_limb_t *group_of(const run *r, int32_t index)
+{
+    return r->registers + (int64_t)index * (int64_t)pc_group_words(r->modulus);
+}
+
+/* Lanes where an operand is 1 multiply as well, and are not counted. */
+static void run_group_step(run *r, const step *s)
+{
+    const pc_kernel *kernel = r->modulus->kernel;
+    mp_limb_t *target = group_of(r, s->target);
+    const mp_limb_t *left = group_of(r, s->left), *right = group_of(r, s->right);
+    uint8_t both = r->present[s->left] & r->present[s->right];
+    r->products += __builtin_popcount(both);
+    if (both == 0 && (r->present[s->left] == 0 || r->present[s->right] == 0)) {
+        const mp_limb_t *only = r->present[s->left] != 0 ? left : right;
+        if (only != target) {
+            memcpy(target, only, pc_group_words(r->modulus) * sizeof *target);
+        }
+    } else if (s->left == s->right) {
+        kernel->square(r->modulus, target, left);
+    } else {
+        kernel->multiply(r->modulus, target, left, right);
+    }
+    r->present[s->target] = (uint8_t)(r->present[s->left] | r->present[s->right]);
+}
+
+static void run_groups(run *r, const pc_batch *source, const int32_t *input_index, pc_batch *target,
+                       const int32_t *output_index)
+{
+    const pc_program *program = r->program;
+    const pc_kernel *kernel = r->modulus->kernel;
+    const mp_limb_t *sources[PC_MAX_LANES];
+    mp_limb_t *targets[PC_MAX_LANES];
+    for (int32_t i = 0; i < program->inputs; i++) {
+        r->present[i] = 0;
+        for (int32_t t = 0; t < r->tiles; t++) {
+            int32_t index = input_index[(int64_t)t * program->inputs + i];
+            sources[t] = index < 0 ? r->modulus->one : pc_batch_at(source, index);
+            r->present[i] |= (uint8_t)(index < 0 ? 0 : 1 << t);
+        }
+        kernel->gather(r->modulus, group_of(r, i), sources);
+    }
+    for (int32_t i = 0; i < program->step_count; i++) {
+        run_group_step(r, &program->steps[i]);
+    }
+    for (int32_t o = 0; o < program->output_count; o++) {
+        int32_t output = program->outputs[o];
+        for (int32_t t = 0; t < r->tiles; t++) {
+            int32_t index = output_index[(int64_t)t * program->output_count + o];
+            targets[t] = index < 0 ? NULL : pc_batch_at(target, index);
+            if (output < 0 && targets[t] != NULL) {
+                memcpy(targets[t], r->modulus->one, (size_t)r->modulus->number_words * sizeof(mp_limb_t));
+            }
+        }
+        if (output >= 0) {
+            kernel->scatter(r->modulus, targets, group_of(r, output));
+        }
+    }
+}
+
+static void run_numbers(run *r, const pc_batch *source, const int32_t *input_index, pc_batch *target,
+                        const int32_t *output_index)
 {
     const pc_program *program = r->program;
     int32_t lanes = r->modulus->kernel->lanes;
@@ -275,11 +342,13 @@ int32_t pc_program_run(const pc_program *program, const pc_batch *source, const 
     int32_t lanes = modulus->kernel->lanes;
     run r = {.program = program, .modulus = modulus};
     r.values = (const mp_limb_t **)(void *)scratch;
-    r.temporaries = (mp_limb_t *)(void *)(scratch + pointer_bytes(program, lanes));
+    r.present = scratch;
+    r.registers = (mp_limb_t *)(void *)(scratch + pointer_bytes(program, lanes));
     for (int32_t done = 0; done < tiles; done += lanes) {
         r.tiles = pc_min(lanes, tiles - done);
-        run_block(&r, source, input_index + (int64_t)done * program->inputs, target,
-                  output_index + (int64_t)done * program->output_count);
+        (r.tiles == lanes && lanes > 1 ? run_groups : run_numbers)(
+            &r, source, input_index + (int64_t)done * program->inputs, target,
+            output_index + (int64_t)done * program->output_count);
     }
     if (products != NULL) {
         *products = r.products;

@@ -202,6 +202,59 @@ static void test_moves(const pc_modulus *modulus, const mpz_t m)
     pc_release(numbers);
 }
 
+#define DIGIT_BITS 52
+
+/*
+ * The vector kernel on digits that random numbers never have: mostly zeros, among them the largest digits and those
+ * around half of them, where the square's carries into the next digit and its negative columns come from.
+ */
+static void test_digit_patterns(const pc_modulus *modulus, const mpz_t m)
+{
+    static const mp_limb_t patterns[] = {
+        1, 2, (UINT64_C(1) << 51) - 1, UINT64_C(1) << 51, (UINT64_C(1) << 51) + 1, (UINT64_C(1) << 52) - 1};
+    const pc_kernel *kernel = modulus->kernel;
+    int32_t digits = kernel->number_words(modulus->limbs) / 2;
+    int32_t safe = (int32_t)(mpz_sizeinbase(m, 2) - 1) / DIGIT_BITS; /* digits that any number below m may have */
+    lanes_of_integers x, y, z;
+    mpz_t m_squared, a, b;
+    init(&x), init(&y), init(&z);
+    mpz_inits(m_squared, a, b, NULL);
+    mpz_mul(m_squared, m, m);
+    pc_group groups[2], r;
+    lanes_of_integers *values[2] = {&x, &y};
+    for (int which = 0; which < 2; which++) {
+        memset(&groups[which], 0, sizeof groups[which]);
+        for (int32_t i = 0; i < 2 * digits * kernel->lanes; i++) {
+            if (i / kernel->lanes % digits < safe && random_below(4) == 0) {
+                groups[which].words[i] = patterns[random_below(6)];
+            }
+        }
+        pc_standard standard;
+        kernel->leave(modulus, standard.limbs, groups[which].words);
+        for (int32_t i = 0; i < kernel->lanes; i++) {
+            const mp_limb_t *lane = standard.limbs + i * 2 * modulus->limbs;
+            integer_from_bytes(a, lane, (size_t)modulus->limbs * sizeof *lane);
+            integer_from_bytes(b, lane + modulus->limbs, (size_t)modulus->limbs * sizeof *lane);
+            mpz_mul(b, b, m);
+            mpz_add(values[which]->lane[i], a, b);
+        }
+    }
+    for (int squared = 0; squared < 2; squared++) {
+        for (int32_t i = 0; i < kernel->lanes; i++) {
+            mpz_mul(z.lane[i], x.lane[i], squared ? x.lane[i] : y.lane[i]);
+            mpz_mod(z.lane[i], z.lane[i], m_squared);
+        }
+        if (squared) {
+            kernel->square(modulus, r.words, groups[0].words);
+        } else {
+            kernel->multiply(modulus, r.words, groups[0].words, groups[1].words);
+        }
+        CHECK(holds(modulus, m, r.words, &z));
+    }
+    clear(&x), clear(&y), clear(&z);
+    mpz_clears(m_squared, a, b, NULL);
+}
+
 static void test_modulus(const pc_kernel *kernel, const mpz_t m, int repeats)
 {
     mp_limb_t limbs[PC_MAX_LIMBS];
@@ -213,6 +266,9 @@ static void test_modulus(const pc_kernel *kernel, const mpz_t m, int repeats)
         CHECK(modulus != NULL && modulus->number_words <= PC_MAX_NUMBER_WORDS);
         for (int i = 0; i < repeats; i++) {
             test_operations(modulus, m);
+        }
+        for (int i = 0; i < 32 && strcmp(kernel->name, "ifma") == 0; i++) {
+            test_digit_patterns(modulus, m);
         }
         test_chain(modulus, m);
         test_moves(modulus, m);

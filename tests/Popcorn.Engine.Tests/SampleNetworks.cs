@@ -78,7 +78,7 @@ internal static class SampleNetworks
 
         private Builder Linear(Shape output, Window window, int groups, int weights, int limit) => Add(new LinearLayer(
             Name(), _layers.Count, output, window, groups,
-            [.. Enumerable.Range(0, weights).Select(_ => random.Next(3) == 0 ? 0 : random.Next(-limit, limit + 1))],
+            [.. Enumerable.Range(0, weights).Select(_ => random.Next(3) == 0 ? 0 : random.Next(Math.Min(limit < 0 ? 0 : -limit, 0), Math.Abs(limit) + 1))],
             [.. Enumerable.Range(0, output.Channels).Select(_ => (BigInteger)random.Next(-1000, 1000))]));
 
         private Window Slide(int kernel, int stride, int pad, bool ceil)

@@ -14,226 +14,260 @@
  *   V < 8m^2 + R + m, so B' = redc(V) < (8m^2 + m)/R + 1 + m, so B' <= m + 1.
  * As digits, R - 1 + E is 2^52 - 1 + e_i, from which q_i is subtracted without a borrow.
  *
+ * Square: T = A*A takes each product of two different digits once, with the digits of 2A; V = A*2B - q + (R - 1 + E).
+ *
  * Columns. Products are gathered in columns of 64 bits: vpmadd52 adds the low or high 52 bits of a product of digits. A
  * column takes at most 4K such terms from A*D + B*C, 2K from the reduction, and one offset below 2^53: with K <= 80
- * less than 2^61. Carries are only settled column by column as the reduction walks over them, and once in the result.
+ * less than 2^61. A column may be negative, but not below -2^52. Carries are only settled column by column as the
+ * reduction walks over them, and once in the result.
  *
  * Speed. vpmadd52 is the bottleneck, so everything else hides behind it: a tile of `width` columns rolls through
- * registers (width + 1 accumulators), one row of the product after the other; only finished columns go to memory. A
- * product takes 10 K^2 of these instructions, a square 7 K^2 and a little.
+ * registers (width + 1 accumulators), one row of all its products after the other, those of the reduction among them;
+ * only finished columns go to memory. A product takes 10 K^2 of these instructions, a square 7 K^2 and a little.
  *
  * No branch and no address depends on m or on the residues.
  */
-#include "kernel.h"
+#include "ifma.h"
 
-#include <immintrin.h>
 #include <string.h>
 
 #include "../memory.h"
 
-#define LANES 8
-#define DIGIT_BITS 52
-#define MAX_DIGITS 80
-#define BLOCK 5 /* rows that the triangle of a square is cut into; divides both tile widths */
+#define MAX_TILE 20
 
-#define INLINE static inline __attribute__((always_inline))
-
-typedef __m512i vector;
-
-typedef struct ifma_state {
-    int32_t digits; /* K */
-    int32_t tile;   /* 20 or 15, divides K */
-    mp_limb_t inverse; /* -m^-1 mod 2^52 */
-    mp_limb_t m[MAX_DIGITS];
-    mp_limb_t offset[MAX_DIGITS];        /* digits of R - 1 + E: 2^52 - 1 + e_i       */
-    mp_limb_t r_squared[2 * MAX_DIGITS]; /* R^2 mod m^2 as A and B: A is R^2 mod m */
-} ifma_state;
-
-static const ifma_state *state_of(const pc_modulus *modulus)
+/* sum += xi * y and sum += qi * m, for the digits y of eight lanes and m of one number for all. */
+INLINE void add_row(vector *sum, vector xi, const mp_limb_t *y, const int32_t from, const int32_t width)
 {
-    return (const ifma_state *)(const void *)modulus->state;
+#pragma GCC unroll 20
+    for (int32_t j = from; j < width; j++) {
+        vector yj = load(y, j);
+        sum[j] = add_low(sum[j], xi, yj);
+        sum[j + 1] = add_high(sum[j + 1], xi, yj);
+    }
 }
 
-INLINE vector load(const mp_limb_t *group, int32_t i)
+INLINE void add_shared_row(vector *sum, vector qi, const mp_limb_t *m, const int32_t from, const int32_t width)
 {
-    return _mm512_load_si512(group + (ptrdiff_t)i * LANES);
+#pragma GCC unroll 20
+    for (int32_t j = from; j < width; j++) {
+        vector mj = broadcast(m[j]);
+        sum[j] = add_low(sum[j], qi, mj);
+        sum[j + 1] = add_high(sum[j + 1], qi, mj);
+    }
 }
 
-INLINE void store(mp_limb_t *group, int32_t i, vector x)
+INLINE void load_columns(vector *sum, const mp_limb_t *columns, const int32_t width)
 {
-    _mm512_store_si512(group + (ptrdiff_t)i * LANES, x);
-}
-
-INLINE vector broadcast(mp_limb_t x)
-{
-    return _mm512_set1_epi64((long long)x);
-}
-
-INLINE vector add_low(vector sum, vector x, vector y)
-{
-    return _mm512_madd52lo_epu64(sum, x, y);
-}
-
-INLINE vector add_high(vector sum, vector x, vector y)
-{
-    return _mm512_madd52hi_epu64(sum, x, y);
-}
-
-INLINE vector digit_mask(void)
-{
-    return broadcast((UINT64_C(1) << DIGIT_BITS) - 1);
-}
-
-/* A factor of a product: the digits of eight lanes, or one number for all of them. */
-typedef struct factor {
-    const mp_limb_t *digits;
-    bool shared;
-} factor;
-
-INLINE vector digit_of(factor y, int32_t i)
-{
-    return y.shared ? broadcast(y.digits[i]) : load(y.digits, i);
-}
-
-/* columns += x[0 .. rows) * y[0 .. width): rows + width columns, rolling through width + 1 accumulators. */
-INLINE void add_product(mp_limb_t *columns, const mp_limb_t *x, int32_t rows, factor y, const int32_t width)
-{
-    vector sum[21];
 #pragma GCC unroll 20
     for (int32_t j = 0; j < width; j++) {
         sum[j] = load(columns, j);
     }
-    for (int32_t i = 0; i < rows; i++) {
-        vector xi = load(x, i);
-        sum[width] = load(columns, i + width);
-#pragma GCC unroll 20
-        for (int32_t j = 0; j < width; j++) {
-            vector yj = digit_of(y, j);
-            sum[j] = add_low(sum[j], xi, yj);
-            sum[j + 1] = add_high(sum[j + 1], xi, yj);
-        }
-        store(columns, i, sum[0]);
-#pragma GCC unroll 20
-        for (int32_t j = 0; j < width; j++) {
-            sum[j] = sum[j + 1];
-        }
-    }
+}
+
+INLINE void store_columns(mp_limb_t *columns, const vector *sum, const int32_t width)
+{
 #pragma GCC unroll 20
     for (int32_t j = 0; j < width; j++) {
-        store(columns, rows + j, sum[j]);
+        store(columns, j, sum[j]);
     }
 }
 
+/* On to the next row: its first column is this row's second. */
+INLINE void roll(vector *sum, const int32_t width)
+{
+#pragma GCC unroll 20
+    for (int32_t j = 0; j < width; j++) {
+        sum[j] = sum[j + 1];
+    }
+}
+
+/* x[0]*y[0] + x[1]*y[1], or only the first `count` of these. */
+typedef struct products {
+    const mp_limb_t *x[2], *y[2];
+    int32_t count;
+} products;
+
+/* The products of a strip of rows and a tile of columns. */
+INLINE products tile_of(products p, int32_t s, int32_t t)
+{
+    products tile = p;
+    for (int32_t k = 0; k < p.count; k++) {
+        tile.x[k] = p.x[k] + s * LANES;
+        tile.y[k] = p.y[k] + t * LANES;
+    }
+    return tile;
+}
+
+/* columns += p + q*m: 2 * width columns, of which `fresh` ones from width on are zero and not read. */
+INLINE void add_tile(mp_limb_t *columns, products p, const mp_limb_t *q, const mp_limb_t *m, const int32_t width,
+                     bool fresh)
+{
+    vector sum[MAX_TILE + 1];
+    load_columns(sum, columns, width);
+    for (int32_t i = 0; i < width; i++) {
+        sum[width] = fresh ? _mm512_setzero_si512() : load(columns, width + i);
+#pragma GCC unroll 2
+        for (int32_t k = 0; k < p.count; k++) {
+            add_row(sum, load(p.x[k], i), p.y[k], 0, width);
+        }
+        add_shared_row(sum, load(q, i), m, 0, width);
+        store(columns, i, sum[0]);
+        roll(sum, width);
+    }
+    store_columns(columns + width * LANES, sum, width);
+}
+
 /*
- * The diagonal tile of a reduction: quotient digits q[0 .. width) that clear columns[0 .. width) when q*m is added, of
- * which the low `width` digits of m are added here. The next quotient digit is computed as soon as its column is
- * complete, ahead of the rest of the row.
+ * The diagonal tile of a reduction: columns += p + q*m as above, with the quotient digits q[0 .. width) that clear the
+ * lower half of the columns. Nothing is written there: all it held is carried on.
+ */
+INLINE void add_diagonal_tile(mp_limb_t *columns, products p, mp_limb_t *q, const ifma_state *state,
+                              const int32_t width, bool fresh)
+{
+    const mp_limb_t *m = state->m;
+    vector zero = _mm512_setzero_si512();
+    vector inverse = broadcast(state->inverse);
+    vector sum[MAX_TILE + 1];
+    load_columns(sum, columns, width);
+    for (int32_t i = 0; i < width; i++) {
+        sum[width] = fresh ? zero : load(columns, width + i);
+        vector x[2];
+#pragma GCC unroll 2
+        for (int32_t k = 0; k < p.count; k++) {
+            x[k] = load(p.x[k], i);
+            sum[0] = add_low(sum[0], x[k], load(p.y[k], 0));
+        }
+        vector qi = add_low(zero, sum[0], inverse); /* on its way while the row of p is added */
+        store(q, i, qi);
+#pragma GCC unroll 2
+        for (int32_t k = 0; k < p.count; k++) {
+            sum[1] = add_high(sum[1], x[k], load(p.y[k], 0));
+            add_row(sum, x[k], p.y[k], 1, width);
+        }
+        sum[0] = add_low(sum[0], qi, broadcast(m[0]));
+        sum[1] = add_high(sum[1], qi, broadcast(m[0]));
+        sum[1] = _mm512_add_epi64(sum[1], _mm512_srai_epi64(sum[0], DIGIT_BITS));
+        add_shared_row(sum, qi, m, 1, width);
+        roll(sum, width);
+    }
+    store_columns(columns + width * LANES, sum, width);
+}
+
+/*
+ * The same without products. Nothing hides the way to the next quotient digit, so it is computed as soon as its column
+ * is complete, ahead of the rest of the row.
  */
 INLINE void reduce_tile(mp_limb_t *columns, mp_limb_t *q, const ifma_state *state, const int32_t width)
 {
     const mp_limb_t *m = state->m;
     vector zero = _mm512_setzero_si512();
     vector inverse = broadcast(state->inverse);
-    vector sum[21];
-#pragma GCC unroll 20
-    for (int32_t j = 0; j < width; j++) {
-        sum[j] = load(columns, j);
-    }
+    vector sum[MAX_TILE + 1];
+    load_columns(sum, columns, width);
     vector qi = add_low(zero, sum[0], inverse);
     for (int32_t i = 0; i < width; i++) {
         store(q, i, qi);
-        sum[width] = load(columns, i + width);
+        sum[width] = load(columns, width + i);
         sum[0] = add_low(sum[0], qi, broadcast(m[0]));
         sum[1] = add_low(sum[1], qi, broadcast(m[1]));
         sum[1] = add_high(sum[1], qi, broadcast(m[0]));
-        sum[1] = _mm512_add_epi64(sum[1], _mm512_srli_epi64(sum[0], DIGIT_BITS));
+        sum[1] = _mm512_add_epi64(sum[1], _mm512_srai_epi64(sum[0], DIGIT_BITS));
         vector next = add_low(zero, sum[1], inverse);
         sum[2] = add_high(sum[2], qi, broadcast(m[1]));
-#pragma GCC unroll 20
-        for (int32_t j = 2; j < width; j++) {
-            sum[j] = add_low(sum[j], qi, broadcast(m[j]));
-            sum[j + 1] = add_high(sum[j + 1], qi, broadcast(m[j]));
-        }
+        add_shared_row(sum, qi, m, 2, width);
         qi = next;
-#pragma GCC unroll 20
-        for (int32_t j = 0; j < width; j++) {
-            sum[j] = sum[j + 1];
-        }
+        roll(sum, width);
     }
-#pragma GCC unroll 20
-    for (int32_t j = 0; j < width; j++) {
-        store(columns, width + j, sum[j]);
-    }
+    store_columns(columns + width * LANES, sum, width);
 }
 
-/* Montgomery reduction of 2K columns: q receives the K quotient digits, columns[K .. 2K) the result, unsettled. */
-INLINE void reduce(mp_limb_t *columns, mp_limb_t *q, const ifma_state *state, const int32_t width)
+/*
+ * Montgomery reduction of columns + p: q receives the K quotient digits, columns[K .. 2K) the result, unsettled. Strip
+ * by strip of rows, each tile takes the products and the reduction in one go. `fresh`: columns from K on are zero and
+ * not read.
+ */
+INLINE void reduce(mp_limb_t *columns, products p, mp_limb_t *q, const ifma_state *state, const int32_t width,
+                   bool fresh)
 {
     for (int32_t s = 0; s < state->digits; s += width) {
-        reduce_tile(columns + s * LANES, q + s * LANES, state, width);
-        for (int32_t t = width; t < state->digits; t += width) {
-            add_product(columns + (s + t) * LANES, q + s * LANES, width, (factor){state->m + t, true}, width);
+        mp_limb_t *strip = columns + s * LANES, *digits = q + s * LANES;
+        int32_t last = state->digits - width;
+        if (p.count == 0) {
+            reduce_tile(strip, digits, state, width);
+        } else {
+            add_diagonal_tile(strip, tile_of(p, s, 0), digits, state, width, fresh && last == 0);
+        }
+        for (int32_t t = width; t <= last; t += width) {
+            add_tile(strip + t * LANES, tile_of(p, s, t), digits, state->m + t, width, fresh && t == last);
         }
     }
 }
 
-/* columns += x * y, K digits each, tile by tile. */
-INLINE void multiply_columns(mp_limb_t *columns, const mp_limb_t *x, const mp_limb_t *y, int32_t digits,
-                             const int32_t width)
+/* The digits of 2x < R. */
+INLINE void double_digits(mp_limb_t *r, const mp_limb_t *x, int32_t digits)
 {
-    for (int32_t s = 0; s < digits; s += width) {
-        for (int32_t t = 0; t < digits; t += width) {
-            add_product(columns + (s + t) * LANES, x + s * LANES, width, (factor){y + t * LANES, false}, width);
-        }
-    }
-}
-
-/* The products x[i] * x[j], i < j, of BLOCK neighbouring digits. */
-INLINE void add_small_triangle(mp_limb_t *columns, const mp_limb_t *x)
-{
-#pragma GCC unroll 5
-    for (int32_t i = 0; i < BLOCK; i++) {
-#pragma GCC unroll 5
-        for (int32_t j = i + 1; j < BLOCK; j++) {
-            store(columns, i + j, add_low(load(columns, i + j), load(x, i), load(x, j)));
-            store(columns, i + j + 1, add_high(load(columns, i + j + 1), load(x, i), load(x, j)));
-        }
-    }
-}
-
-/* columns = x * x: each product of two different digits once, doubled, and then the squares of digits. */
-INLINE void square_columns(mp_limb_t *columns, const mp_limb_t *x, int32_t digits, const int32_t width)
-{
-    memset(columns, 0, (size_t)digits * 2 * LANES * sizeof *columns);
-    for (int32_t s = 0; s < digits; s += width) {
-        for (int32_t b = 0; b < width; b += BLOCK) {
-            mp_limb_t *at = columns + 2 * (s + b) * LANES;
-            const mp_limb_t *rows = x + (s + b) * LANES;
-            factor rest = {rows + BLOCK * LANES, false};
-            add_small_triangle(at, rows);
-            switch (width - b - BLOCK) {
-            case 3 * BLOCK:
-                add_product(at + BLOCK * LANES, rows, BLOCK, rest, 3 * BLOCK);
-                break;
-            case 2 * BLOCK:
-                add_product(at + BLOCK * LANES, rows, BLOCK, rest, 2 * BLOCK);
-                break;
-            case BLOCK:
-                add_product(at + BLOCK * LANES, rows, BLOCK, rest, BLOCK);
-                break;
-            default:
-                break;
-            }
-        }
-        for (int32_t t = s + width; t < digits; t += width) {
-            add_product(columns + (s + t) * LANES, x + s * LANES, width, (factor){x + t * LANES, false}, width);
-        }
-    }
+    vector carry = _mm512_setzero_si512();
     for (int32_t i = 0; i < digits; i++) {
         vector xi = load(x, i);
-        vector low = load(columns, 2 * i), high = load(columns, 2 * i + 1);
-        store(columns, 2 * i, add_low(_mm512_add_epi64(low, low), xi, xi));
-        store(columns, 2 * i + 1, add_high(_mm512_add_epi64(high, high), xi, xi));
+        store(r, i, _mm512_or_si512(_mm512_and_si512(_mm512_slli_epi64(xi, 1), digit_mask()), carry));
+        carry = _mm512_srli_epi64(xi, DIGIT_BITS - 1);
+    }
+}
+
+/*
+ * columns = the square of one tile's digits x. Row i is x[i] times x[i] and the digits of 2x above it: each pair of
+ * digits once. The lowest of those, twice[i + 1], holds the top bit of x[i], which is not above it: that is taken back.
+ */
+INLINE void square_tile(mp_limb_t *columns, const mp_limb_t *x, const mp_limb_t *twice, const int32_t width)
+{
+    vector sum[2 * MAX_TILE];
+#pragma GCC unroll 40
+    for (int32_t j = 0; j < 2 * width; j++) {
+        sum[j] = _mm512_setzero_si512();
+    }
+#pragma GCC unroll 20
+    for (int32_t i = 0; i < width; i++) {
+        vector xi = load(x, i);
+        sum[2 * i] = add_low(sum[2 * i], xi, xi);
+        sum[2 * i + 1] = add_high(sum[2 * i + 1], xi, xi);
+#pragma GCC unroll 20
+        for (int32_t j = 1; j < width; j++) {
+            if (j > i) {
+                sum[i + j] = add_low(sum[i + j], xi, load(twice, j));
+                sum[i + j + 1] = add_high(sum[i + j + 1], xi, load(twice, j));
+            }
+        }
+        __mmask8 top_bit = _mm512_movepi64_mask(_mm512_slli_epi64(xi, 64 - DIGIT_BITS));
+        store(columns, 2 * i, sum[2 * i]);
+        store(columns, 2 * i + 1, _mm512_mask_sub_epi64(sum[2 * i + 1], top_bit, sum[2 * i + 1], xi));
+    }
+}
+
+/* columns += x * y, a tile. */
+INLINE void add_product(mp_limb_t *columns, const mp_limb_t *x, const mp_limb_t *y, const int32_t width)
+{
+    vector sum[MAX_TILE + 1];
+    load_columns(sum, columns, width);
+    for (int32_t i = 0; i < width; i++) {
+        sum[width] = load(columns, width + i);
+        add_row(sum, load(x, i), y, 0, width);
+        store(columns, i, sum[0]);
+        roll(sum, width);
+    }
+    store_columns(columns + width * LANES, sum, width);
+}
+
+/* columns = x * x, 2K of them. */
+INLINE void square_columns(mp_limb_t *columns, const mp_limb_t *x, const mp_limb_t *twice, int32_t digits,
+                           const int32_t width)
+{
+    for (int32_t s = 0; s < digits; s += width) {
+        square_tile(columns + 2 * s * LANES, x + s * LANES, twice + s * LANES, width);
+    }
+    for (int32_t s = 0; s < digits; s += width) {
+        for (int32_t t = s + width; t < digits; t += width) {
+            add_product(columns + (s + t) * LANES, x + s * LANES, twice + t * LANES, width);
+        }
     }
 }
 
@@ -247,8 +281,8 @@ INLINE void settle(mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b, int32_t
         vector db = _mm512_add_epi64(load(b, i), carry_b);
         store(r, i, _mm512_and_si512(da, mask));
         store(r, digits + i, _mm512_and_si512(db, mask));
-        carry_a = _mm512_srli_epi64(da, DIGIT_BITS);
-        carry_b = _mm512_srli_epi64(db, DIGIT_BITS);
+        carry_a = _mm512_srai_epi64(da, DIGIT_BITS);
+        carry_b = _mm512_srai_epi64(db, DIGIT_BITS);
     }
 }
 
@@ -256,41 +290,38 @@ typedef struct columns {
     alignas(PC_NUMBER_ALIGNMENT) mp_limb_t words[2 * MAX_DIGITS * LANES];
 } columns;
 
-/* r = a * b, or a * a where b is null. */
+/* v = R - 1 + E - q, to which the products of the second half are added. */
+INLINE void start_second_half(mp_limb_t *v, const mp_limb_t *q, const ifma_state *state)
+{
+    for (int32_t i = 0; i < state->digits; i++) {
+        store(v, i, _mm512_sub_epi64(broadcast(state->offset[i]), load(q, i)));
+    }
+}
+
+/* r = a * b and r = a * a; r may be an operand. */
 INLINE void product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b, const int32_t width)
 {
-    int32_t digits = state->digits;
-    int32_t half = digits * LANES;
+    int32_t half = state->digits * LANES;
     columns t, v;
     pc_group quotient;
+    memset(t.words, 0, (size_t)half * 2 * sizeof *t.words);
+    reduce(t.words, (products){{a, NULL}, {b, NULL}, 1}, quotient.words, state, width, true);
+    start_second_half(v.words, quotient.words, state);
+    reduce(v.words, (products){{a, a + half}, {b + half, b}, 2}, quotient.words, state, width, true);
+    settle(r, t.words + half, v.words + half, state->digits);
+}
 
-    if (b == NULL) {
-        square_columns(t.words, a, digits, width);
-    } else {
-        memset(t.words, 0, (size_t)half * 2 * sizeof *t.words);
-        multiply_columns(t.words, a, b, digits, width);
-    }
-    reduce(t.words, quotient.words, state, width);
-
-    if (b == NULL) {
-        memset(v.words, 0, (size_t)half * 2 * sizeof *v.words);
-        multiply_columns(v.words, a, a + half, digits, width);
-        for (int32_t i = 0; i < digits; i++) {
-            vector offset = _mm512_sub_epi64(broadcast(state->offset[i]), load(quotient.words, i));
-            store(v.words, i, _mm512_add_epi64(_mm512_slli_epi64(load(v.words, i), 1), offset));
-            store(v.words, digits + i, _mm512_slli_epi64(load(v.words, digits + i), 1));
-        }
-    } else {
-        for (int32_t i = 0; i < digits; i++) {
-            store(v.words, i, _mm512_sub_epi64(broadcast(state->offset[i]), load(quotient.words, i)));
-        }
-        memset(v.words + half, 0, (size_t)half * sizeof *v.words);
-        multiply_columns(v.words, a, b + half, digits, width);
-        multiply_columns(v.words, a + half, b, digits, width);
-    }
-    reduce(v.words, quotient.words, state, width);
-
-    settle(r, t.words + half, v.words + half, digits);
+INLINE void square_of(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const int32_t width)
+{
+    int32_t half = state->digits * LANES;
+    columns t, v;
+    pc_group quotient, twice;
+    double_digits(twice.words, a, state->digits);
+    square_columns(t.words, a, twice.words, state->digits, width);
+    reduce(t.words, (products){{NULL, NULL}, {NULL, NULL}, 0}, quotient.words, state, width, false);
+    start_second_half(v.words, quotient.words, state);
+    reduce(v.words, (products){{twice.words, NULL}, {a + half, NULL}, 1}, quotient.words, state, width, true);
+    settle(r, t.words + half, v.words + half, state->digits);
 }
 
 static void multiply(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
@@ -307,9 +338,9 @@ static void square(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a)
 {
     const ifma_state *state = state_of(modulus);
     if (state->tile == 20) {
-        product(state, r, a, NULL, 20);
+        square_of(state, r, a, 20);
     } else {
-        product(state, r, a, NULL, 15);
+        square_of(state, r, a, 15);
     }
 }
 
@@ -321,11 +352,9 @@ static void multiply_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t
     pc_group quotient, settled;
     memset(&t, 0, sizeof t);
     if (state->tile == 20) {
-        multiply_columns(t.words, x, y, digits, 20);
-        reduce(t.words, quotient.words, state, 20);
+        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, state, 20, true);
     } else {
-        multiply_columns(t.words, x, y, digits, 15);
-        reduce(t.words, quotient.words, state, 15);
+        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, state, 15, true);
     }
     const mp_limb_t *high = t.words + digits * LANES;
     settle(settled.words, high, high, digits);
@@ -505,17 +534,27 @@ static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_
     }
 }
 
+/* Entry after entry, some neighbouring vectors of each: the table is longer than the nearest cache and read in order. */
 static void select_entry(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index)
 {
+    enum { STEP = PC_NUMBER_ALIGNMENT_WORDS };
     int32_t words = modulus->number_words;
     vector wanted = broadcast((uint64_t)index);
-    for (int32_t i = 0; i < words; i++) {
-        vector found = _mm512_setzero_si512();
+    for (int32_t i = 0; i < words; i += STEP) {
+        vector found[STEP];
+        for (int32_t k = 0; k < STEP; k++) {
+            found[k] = _mm512_setzero_si512();
+        }
         for (int32_t entry = 0; entry < count; entry++) {
             __mmask8 hit = _mm512_cmpeq_epi64_mask(wanted, broadcast((uint64_t)entry));
-            found = _mm512_mask_mov_epi64(found, hit, load(table, entry * words + i));
+#pragma GCC unroll 8
+            for (int32_t k = 0; k < STEP; k++) {
+                found[k] = _mm512_mask_mov_epi64(found[k], hit, load(table, entry * words + i + k));
+            }
         }
-        store(r, i, found);
+        for (int32_t k = 0; k < STEP; k++) {
+            store(r, i + k, found[k]);
+        }
     }
 }
 
@@ -612,4 +651,5 @@ const pc_kernel pc_kernel_ifma = {
     .square = square,
     .add_plain = add_plain,
     .select = select_entry,
+    .power_pair = pc_ifma_power_pair,
 };

@@ -37,6 +37,7 @@
 /* Numbers are padded to whole cache lines, so that any row of them keeps its alignment. */
 #define PC_NUMBER_ALIGNMENT 64
 #define PC_NUMBER_ALIGNMENT_WORDS 8
+#define PC_PAIR_TABLE_GROUPS 32
 
 typedef struct pc_kernel pc_kernel;
 
@@ -84,6 +85,14 @@ struct pc_kernel {
 
     /* r = table[index], one index for all lanes, of `count` consecutive groups. Reads every entry: index is secret. */
     void (*select)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index);
+
+    /*
+     * Null, or the way of least latency: *numbers[i] = (*numbers[i])^exponents[i] modulo moduli[i]^2 for two secret
+     * moduli of the same number of limbs; exponents of as many limbs, of which `bits` bits count. table: room for
+     * PC_PAIR_TABLE_GROUPS groups; whoever owns it wipes it.
+     */
+    void (*power_pair)(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
+                       const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table);
 };
 
 /* Room for a group of any kernel and key size on the stack. Who lets a secret in wipes it. */

@@ -16,7 +16,7 @@ internal sealed partial class GraphReader
     private static bool IsSupported(string op) =>
         op is "Conv" or "Gemm" or "MatMul" or "BatchNormalization" or "Relu" or "Pow" or "MaxPool" or "AveragePool"
             or "GlobalMaxPool" or "GlobalAveragePool" or "Add" or "Sub" or "Mul" or "Div" or "Flatten" or "Reshape"
-            or "Squeeze" or "Unsqueeze" or "Identity" or "Dropout" or "Softmax" or "LogSoftmax"
+            or "Squeeze" or "Unsqueeze" or "Identity" or "Dropout" or "Pad" or "Softmax" or "LogSoftmax"
         || ConstantFolding.IsSupported(op);
 
     private Signal ReadSignal(OnnxNode node, object[] inputs)
@@ -39,6 +39,7 @@ internal sealed partial class GraphReader
             "Add" or "Sub" or "Mul" or "Div" => Arithmetic(node, inputs),
             "MaxPool" => MaxPool(node, inputs),
             "AveragePool" => AveragePool(node, inputs),
+            "Pad" => Pad(node, inputs),
             "GlobalMaxPool" => Global(node, inputs, (name, x, window) => new FloatMaxPool(name, x, window, false)),
             "GlobalAveragePool" => Global(node, inputs, (name, x, window) => new FloatAveragePool(name, x, window)),
             "Softmax" or "LogSoftmax" => Softmax(node, inputs),
@@ -346,6 +347,39 @@ internal sealed partial class GraphReader
         }
 
         return x.Plane(AveragePool(node.Name, x.Node, window.Window));
+    }
+
+    /// <summary>Zeros around a plane: a pool of one tap that runs over the edges.</summary>
+    private static Signal Pad(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        long[] pads = inputs.Length > 1 && inputs[1] != Absent
+            ? ConstantAt(inputs, 1).Integers()
+            : [.. (node.Ints("pads") ?? []).Select(p => (long)p)];
+        double[] values = inputs.Length > 2 && inputs[2] != Absent
+            ? ConstantAt(inputs, 2).Values
+            : [node.Float("value", 0)];
+        bool zeros = node.Text("mode", "constant") == "constant" && Array.TrueForAll(values, v => v == 0);
+        if (Array.TrueForAll(pads, p => p == 0))
+        {
+            return x;
+        }
+
+        x = x.RequirePlane();
+        if (!zeros
+            || pads is not [0, 0, >= 0 and var top, >= 0 and var left, 0, 0, >= 0 and var bottom, >= 0 and var right])
+        {
+            throw new Refusal("it does not pad height and width with zeros; pad with zeros there");
+        }
+
+        Shape shape = x.Node.Shape;
+        long height = shape.Height + top + bottom, width = shape.Width + left + right;
+        Window window = Math.Max(height, width) <= 1 << 14
+            ? new Window(1, 1, 1, 1, 1, 1, (int)top, (int)left, (int)height, (int)width)
+            : default;
+        return window.IsValid && new Shape(shape.Channels, (int)height, (int)width).IsValid
+            ? x.Plane(AveragePool(node.Name, x.Node, window))
+            : throw new Refusal("it makes a plane larger than can be evaluated");
     }
 
     private static FloatAveragePool AveragePool(string name, FloatNode source, Window window) =>

@@ -11,8 +11,8 @@ internal sealed partial class GraphReader
 {
     private const string SupportedOperators =
         "Conv, Gemm, MatMul, BatchNormalization, Relu, Mul(x, x), Pow(x, 2), MaxPool, AveragePool, GlobalMaxPool, "
-        + "GlobalAveragePool, Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout, constants, Add, Sub, Mul and "
-        + "Div with constants, and a final Softmax or LogSoftmax";
+        + "GlobalAveragePool, Pad with zeros, Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout, constants, "
+        + "Add, Sub, Mul and Div with constants, and a final Softmax or LogSoftmax";
 
     private readonly GraphProto _graph;
     private readonly Action<string>? _report;

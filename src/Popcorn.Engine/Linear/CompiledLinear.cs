@@ -11,8 +11,10 @@ internal enum NegativeWeights
     /// <summary>All inputs are inverted in one batch; programs read x and −x.</summary>
     InvertInputs,
 
-    /// <summary>Programs gather positive and negative parts apart; the negative parts are inverted in one
-    /// batch.</summary>
+    /// <summary>
+    /// Programs gather positive and negative parts apart; the negative parts are inverted in one
+    /// batch.
+    /// </summary>
     InvertOutputs,
 }
 
@@ -31,8 +33,14 @@ internal sealed class CompiledLinear : IDisposable
     /// <summary>How negative weights are paid for.</summary>
     public required NegativeWeights Negatives { get; init; }
 
-    /// <summary>The programs, each with the tiles that it runs on.</summary>
-    public required IReadOnlyList<LinearPart> Parts { get; init; }
+    /// <summary>Values that are made before any row and follow the inputs: inverses, or tables.</summary>
+    public required int Extras { get; init; }
+
+    /// <summary>Programs that fill the tables; none where there are no tables.</summary>
+    public required IReadOnlyList<LinearPart> Tables { get; init; }
+
+    /// <summary>Programs that make the outputs.</summary>
+    public required IReadOnlyList<LinearPart> Rows { get; init; }
 
     /// <summary>Bias of each output as plaintext words; empty where all are zero.</summary>
     public required ulong[] BiasWords { get; init; }
@@ -43,14 +51,16 @@ internal sealed class CompiledLinear : IDisposable
     /// <summary>Short description for users.</summary>
     public required string Strategy { get; init; }
 
-    /// <summary>Products that one run does; an inversion counts as the three products that it costs in a
-    /// batch.</summary>
+    /// <summary>
+    /// Products that one run does; an inversion counts as the three products that it costs in a
+    /// batch.
+    /// </summary>
     public required long Products { get; init; }
 
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach (LinearPart part in Parts)
+        foreach (LinearPart part in Tables.Concat(Rows))
         {
             part.Program.Dispose();
         }

@@ -18,20 +18,19 @@ internal static class LinearExecutor
         var output = new CiphertextBatch(input.Key, layer.Outputs);
         try
         {
-            switch (layer.Negatives)
+            products = layer.Overhead;
+            using CiphertextBatch? extended =
+                layer.Extras == 0 ? null : Extend(layer, input, execution, ref products);
+            CiphertextBatch source = extended ?? input;
+            if (layer.Negatives == NegativeWeights.InvertOutputs)
             {
-                case NegativeWeights.InvertInputs:
-                    products = RunOnInverses(layer, input, output, execution);
-                    break;
-                case NegativeWeights.InvertOutputs:
-                    products = RunInParts(layer, input, output, execution);
-                    break;
-                default:
-                    products = RunPrograms(layer, input, output, execution);
-                    break;
+                RunInParts(layer, source, output, execution, ref products);
+            }
+            else
+            {
+                Run(layer.Rows, source, output, execution, ref products);
             }
 
-            products += layer.Overhead;
             if (layer.BiasWords.Length > 0)
             {
                 int words = layer.BiasWords.Length / layer.Outputs;
@@ -47,35 +46,51 @@ internal static class LinearExecutor
         }
     }
 
-    private static long RunOnInverses(
-        CompiledLinear layer, CiphertextBatch input, CiphertextBatch output, Execution execution)
+    /// <summary>The inputs, and after them their inverses or the tables made from them.</summary>
+    private static CiphertextBatch Extend(
+        CompiledLinear layer, CiphertextBatch input, Execution execution, ref long products)
     {
-        using var both = new CiphertextBatch(input.Key, 2 * layer.Inputs);
-        both.Gather(input, [.. Enumerable.Range(0, layer.Inputs)], 0);
-        Evaluator.Negate(input, 0, both, layer.Inputs, layer.Inputs, execution);
-        return RunPrograms(layer, both, output, execution);
+        var extended = new CiphertextBatch(input.Key, layer.Inputs + layer.Extras);
+        try
+        {
+            extended.Gather(input, [.. Enumerable.Range(0, layer.Inputs)], 0);
+            if (layer.Negatives == NegativeWeights.InvertInputs)
+            {
+                Evaluator.Negate(input, 0, extended, layer.Inputs, layer.Inputs, execution);
+            }
+
+            Run(layer.Tables, input, extended, execution, ref products);
+            return extended;
+        }
+        catch
+        {
+            extended.Dispose();
+            throw;
+        }
     }
 
-    private static long RunInParts(
-        CompiledLinear layer, CiphertextBatch input, CiphertextBatch output, Execution execution)
+    /// <summary>Positive and negative parts of all outputs, then the difference.</summary>
+    private static void RunInParts(
+        CompiledLinear layer, CiphertextBatch source, CiphertextBatch output, Execution execution, ref long products)
     {
-        using var parts = new CiphertextBatch(input.Key, 2 * layer.Outputs);
-        long products = RunPrograms(layer, input, parts, execution);
+        using var parts = new CiphertextBatch(source.Key, 2 * layer.Outputs);
+        Run(layer.Rows, source, parts, execution, ref products);
         Evaluator.Negate(parts, layer.Outputs, parts, layer.Outputs, layer.Outputs, execution);
         Evaluator.Add(parts, 0, parts, layer.Outputs, output, 0, layer.Outputs, execution);
-        return products;
     }
 
     /// <summary>Tiles of one program and several programs alike are spread over the cores.</summary>
-    private static long RunPrograms(
-        CompiledLinear layer, CiphertextBatch input, CiphertextBatch output, Execution execution)
+    private static void Run(
+        IReadOnlyList<LinearPart> parts, CiphertextBatch source, CiphertextBatch target, Execution execution,
+        ref long products)
     {
-        if (layer.Parts.Count == 1)
+        if (parts.Count == 1)
         {
-            return Run(layer.Parts[0], execution);
+            products += Run(parts[0], source, target, execution);
+            return;
         }
 
-        long products = 0;
+        long done = 0;
         Execution sequential = execution with { DegreeOfParallelism = 1 };
         var options = new ParallelOptions
         {
@@ -85,7 +100,8 @@ internal static class LinearExecutor
         };
         try
         {
-            Parallel.ForEach(layer.Parts, options, part => Interlocked.Add(ref products, Run(part, sequential)));
+            Parallel.ForEach(
+                parts, options, part => Interlocked.Add(ref done, Run(part, source, target, sequential)));
         }
         catch (AggregateException e)
         {
@@ -93,9 +109,10 @@ internal static class LinearExecutor
             ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
         }
 
-        return products;
-
-        long Run(LinearPart part, Execution how) => Evaluator.Run(
-            part.Program, input, part.InputIndex, output, part.OutputIndex, part.Tiles, how);
+        products += done;
     }
+
+    private static long Run(LinearPart part, CiphertextBatch source, CiphertextBatch target, Execution execution) =>
+        Evaluator.Run(
+            part.Program, source, part.InputIndex, target, part.OutputIndex, part.Tiles, execution);
 }

@@ -9,16 +9,18 @@ namespace Popcorn.Engine.Linear;
 /// </summary>
 /// <param name="inputs">Number of inputs.</param>
 /// <param name="countOnly">Count products without recording them, to compare strategies.</param>
-internal sealed class ProductBuilder(int inputs, bool countOnly)
+/// <param name="reuse">Look for equal products; slower, and only of use across rows.</param>
+internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = true)
 {
     public const int None = -1;
 
     private readonly List<(int Left, int Right)> _products = [];
+    private readonly Dictionary<(int, int), int> _known = [];
 
     /// <summary>Products written so far.</summary>
     public int Count { get; private set; }
 
-    /// <summary>left · right.</summary>
+    /// <summary>left · right; with reuse, a product that was written before costs nothing.</summary>
     public int Multiply(int left, int right)
     {
         if (left == None || right == None)
@@ -26,12 +28,24 @@ internal sealed class ProductBuilder(int inputs, bool countOnly)
             return left == None ? right : left;
         }
 
+        (int, int) factors = left < right ? (left, right) : (right, left);
+        if (reuse && _known.TryGetValue(factors, out int known))
+        {
+            return known;
+        }
+
+        int product = inputs + Count++;
+        if (reuse)
+        {
+            _known.Add(factors, product);
+        }
+
         if (!countOnly)
         {
             _products.Add((left, right));
         }
 
-        return inputs + Count++;
+        return product;
     }
 
     /// <summary>value^exponent by binary exponentiation; exponent ≥ 1.</summary>
@@ -48,6 +62,40 @@ internal sealed class ProductBuilder(int inputs, bool countOnly)
         }
 
         return result;
+    }
+
+    /// <summary>
+    /// Sorts products by depth, so that neighbours do not depend on each other and a kernel can do several at once. Costs
+    /// registers: do it where a program has few tiles to work on side by side.
+    /// </summary>
+    /// <param name="results">Values to keep; renumbered.</param>
+    public void SortByDepth(Span<int> results)
+    {
+        var depth = new int[Count];
+        for (int i = 0; i < Count; i++)
+        {
+            depth[i] = 1 + Math.Max(DepthOf(_products[i].Left), DepthOf(_products[i].Right));
+        }
+
+        int[] order = [.. Enumerable.Range(0, Count).OrderBy(i => depth[i])];
+        var place = new int[Count];
+        for (int i = 0; i < Count; i++)
+        {
+            place[order[i]] = i;
+        }
+
+        (int Left, int Right)[] sorted =
+            [.. order.Select(i => (Renumber(_products[i].Left), Renumber(_products[i].Right)))];
+        _products.Clear();
+        _products.AddRange(sorted);
+        foreach (ref int result in results)
+        {
+            result = Renumber(result);
+        }
+
+        int DepthOf(int value) => value < inputs ? 0 : depth[value - inputs];
+
+        int Renumber(int value) => value < inputs ? value : inputs + place[value - inputs];
     }
 
     /// <summary>The program that computes the given values, in registers.</summary>

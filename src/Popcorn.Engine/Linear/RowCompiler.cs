@@ -58,7 +58,7 @@ internal static class RowCompiler
             foreach (bool signed in (ReadOnlySpan<bool>)[false, true])
             {
                 var strategy = new RowStrategy(bits, signed);
-                var counter = new ProductBuilder(int.MaxValue / 2, countOnly: true);
+                var counter = new ProductBuilder(int.MaxValue / 2, countOnly: true, reuse: false);
                 foreach (RowTerm[] row in rows)
                 {
                     Compile(row, strategy, counter);

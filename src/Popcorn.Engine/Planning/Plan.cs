@@ -12,8 +12,10 @@ namespace Popcorn.Engine.Planning;
 /// </summary>
 public sealed class Plan
 {
-    /// <summary>Greatest bit length of the sign carrier's factor τ (T of the protocol); 64 keeps τ in one
-    /// word.</summary>
+    /// <summary>
+    /// Greatest bit length of the sign carrier's factor τ (T of the protocol); 64 keeps τ in one
+    /// word.
+    /// </summary>
     public const int CarrierBits = 64;
 
     /// <summary>Bits by which a mask is longer than what it hides: statistical distance 2^−40.</summary>
@@ -22,8 +24,10 @@ public sealed class Plan
     /// <summary>Largest bound that any plan may name; beyond the plaintexts of the largest key.</summary>
     public const int MaxBoundBits = 4096;
 
-    /// <summary>Packed ciphertexts in one chunk of a round: two groups of eight lanes, one for each of two
-    /// cores.</summary>
+    /// <summary>
+    /// Packed ciphertexts in one chunk of a round: two groups of eight lanes, one for each of two
+    /// cores.
+    /// </summary>
     private const int PackedPerChunk = 16;
 
     private readonly Tournament?[] _tournaments;

@@ -81,8 +81,10 @@ public sealed record StepCost(
         return round.Items * (3 + pack + answer);
     }
 
-    /// <summary>Products, squarings apart, of a random exponent of some bits: a small table and one for each
-    /// window.</summary>
+    /// <summary>
+    /// Products, squarings apart, of a random exponent of some bits: a small table and one for each
+    /// window.
+    /// </summary>
     private static double WindowedPower(double bits) => Enumerable.Range(1, 8)
         .Min(w => (1 << (w - 1)) - 1 + (w > 1 ? 1 : 0) + bits / (w + 1));
 }

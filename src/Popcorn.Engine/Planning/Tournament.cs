@@ -2,8 +2,10 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Planning;
 
-/// <summary>A comparison: the winner is the greater of two players. <see cref="Tournament.Zero"/> stands for
-/// 0.</summary>
+/// <summary>
+/// A comparison: the winner is the greater of two players. <see cref="Tournament.Zero"/> stands for
+/// 0.
+/// </summary>
 public readonly record struct Match(int Left, int Right);
 
 /// <summary>

@@ -83,7 +83,11 @@ public sealed class ClientSession : IAsyncDisposable
 
             var accept = new Accept { PlanHash = ByteString.CopyFrom(plan.Hash.Span) };
             await connection.SendAsync(new Frame { Accept = accept }, cancellationToken).ConfigureAwait(false);
-            return new ClientSession(channel, connection, key, plan, options);
+
+            // Both parties build their tables at the same time.
+            var session = new ClientSession(channel, connection, key, plan, options);
+            await receiver.ReceiveAsync(Frame.BodyOneofCase.Ready).ConfigureAwait(false);
+            return session;
         }
         catch (PopcornException e)
         {

@@ -64,6 +64,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             key,
             TableSize.For(RandomnessProfile.Statistical, key.Bits, TableSize.ServerRerandomisations(plan)));
         using var pool = new CiphertextBatchPool(key);
+        await connection.SendAsync(new Frame { Ready = new Ready() }, cancellationToken).ConfigureAwait(false);
         while (await receiver.TryReceiveAsync().ConfigureAwait(false) is Frame frame)
         {
             if (frame.BodyCase != Frame.BodyOneofCase.Query)

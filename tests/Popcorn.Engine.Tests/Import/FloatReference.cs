@@ -71,6 +71,7 @@ internal sealed class FloatReference
         "GlobalAveragePool" => Pool(node, x[0], x[0].Dims[2..], (v, _) => v.Average()),
         "GlobalMaxPool" => Pool(node, x[0], x[0].Dims[2..], (v, _) => v.Max()),
         "Identity" or "Dropout" => x[0],
+        "Pad" => PadZeros(x[0], [.. x[1].Values.Select(v => (int)v)]),
         // Logits, for comparison: Softmax only changes how they are expressed.
         "Softmax" or "LogSoftmax" => x[0],
         "Flatten" => new([x[0].Dims[0], x[0].Values.Length / x[0].Dims[0]], x[0].Values),
@@ -218,6 +219,14 @@ internal sealed class FloatReference
 
         return x with { Dims = dims };
     }
+
+    private static Tensor PadZeros(Tensor x, int[] pads) => Make(
+        [x.Dims[0], x.Dims[1], x.Dims[2] + pads[2] + pads[6], x.Dims[3] + pads[3] + pads[7]],
+        at =>
+        {
+            int y = at[2] - pads[2], column = at[3] - pads[3];
+            return y >= 0 && y < x.Dims[2] && column >= 0 && column < x.Dims[3] ? x[at[0], at[1], y, column] : 0;
+        });
 
     private static Tensor Transpose(Tensor x) => Make([x.Dims[1], x.Dims[0]], at => x[at[1], at[0]]);
 

@@ -4,6 +4,7 @@ using Google.Protobuf;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Import.Onnx;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Sessions;
 
 namespace Popcorn.Engine.Tests.Import;
 
@@ -169,6 +170,18 @@ public class OnnxImporterTests
             ("pads", new[] { 1, 0, 1, 1 }), ("count_include_pad", 1));
         IntegerNetwork network = AssertEqual(onnx, onnx.Node("GlobalAveragePool", x));
         Assert.All(network.Layers.Cast<LinearLayer>(), l => Assert.All(l.Weights, w => Assert.Equal(1, w)));
+    }
+
+    [Fact]
+    public void Padding_with_zeros_is_exact_and_free()
+    {
+        var onnx = new OnnxBuilder(0, 2, 4, 5);
+        string none = onnx.Node("Pad", [OnnxBuilder.Image, onnx.Integers(0, 0, 0, 0, 0, 0, 0, 0)]);
+        string x = onnx.Node("Pad", [none, onnx.Integers(0, 0, 2, 0, 0, 0, 1, 3), onnx.Floats([], 0)]);
+        IntegerNetwork network = AssertEqual(onnx, onnx.Node("Conv", [x, Weights(onnx, 3, 2, 2, 3)]));
+        Assert.Equal(new Shape(2, 7, 8), network.Layers[0].Output);
+        using var model = new ServedModel("padded", network);
+        Assert.Equal(0, model.LinearAt(0).Products);
     }
 
     [Fact]

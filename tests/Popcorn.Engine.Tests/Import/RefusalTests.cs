@@ -51,6 +51,11 @@ public class RefusalTests
         { "constants only", o => o.Node("Concat", [X, X], ("axis", 1)) },
         { "axis or entry 7", o => o.Node("Flatten", X, ("axis", 7)) },
         { "constants only", o => o.Node("Transpose", X) },
+        { "pad with zeros", o => o.Node("Pad", [X, o.Integers(0, 0, 1, 1, 0, 0, 1, 1), o.Floats([], 1)]) },
+        { "pad with zeros", o => o.Node("Pad", [X, o.Integers(0, 1, 1, 1, 0, 0, 1, 1)]) },
+        { "pad with zeros", o => o.Node("Pad", [X, o.Integers(0, 0, -1, 0, 0, 0, 0, 0)]) },
+        { "pad with zeros", o => o.Node("Pad", [X, o.Integers(1, 1)]) },
+        { "larger than", o => o.Node("Pad", [X, o.Integers(0, 0, 1L << 40, 0, 0, 0, 0, 0)]) },
         { "whole", o => o.Node("AveragePool", X, ("kernel_shape", new[] { 2, 2 }), ("pads", new[] { 1, 1, 0, 0 })) },
         {
             "whole",

@@ -12,36 +12,46 @@ public class LinearLayerTests
         { "dense", Net(new Shape(20, 1, 1), b => b.Dense(7)) },
         { "dense over a plane", Net(new Shape(2, 3, 4), b => b.Dense(3)) },
         { "one weight", Net(new Shape(1, 1, 1), b => b.Dense(1, limit: 1)) },
-        { "ternary", Net(new Shape(64, 1, 1), b => b.Dense(16, limit: 1)) },
+        { "ternary, tables", Net(new Shape(64, 1, 1), b => b.Dense(16, limit: 1)) },
         { "wide weights", Net(new Shape(5, 1, 1), b => b.Dense(4, limit: 2047)) },
         { "conv", Net(new Shape(2, 6, 5), b => b.Conv(3, 3, 1, 0)) },
         { "padded", Net(new Shape(2, 5, 5), b => b.Conv(3, 3, 1, 1)) },
         { "padding wider than the plane", Net(new Shape(1, 2, 2), b => b.Conv(2, 5, 1, 3)) },
         { "stride", Net(new Shape(1, 7, 7), b => b.Conv(4, 3, 2, 1)) },
         { "groups", Net(new Shape(4, 4, 4), b => b.Conv(6, 3, 1, 1, groups: 2)) },
+        { "binary, tables", Net(new Shape(40, 1, 1), b => b.Dense(40, limit: 1)) },
+        { "binary conv, tables", Net(new Shape(7, 6, 6), b => b.Conv(12, 3, 1, 1, limit: 1)) },
+        { "4 bits, groups that do not fill blocks, tables",
+            Net(new Shape(14, 5, 5), b => b.Conv(24, 3, 2, 1, groups: 2, limit: 7)) },
+        { "positive, tables", Net(new Shape(12, 3, 3), b => b.Dense(30, limit: -3)) },
         { "depthwise", Net(new Shape(5, 4, 4), b => b.Conv(5, 3, 1, 1, groups: 5)) },
         { "average pool", Net(new Shape(3, 4, 4), b => b.AveragePool(2)) },
     };
 
     [Theory]
     [MemberData(nameof(Layers))]
-    public void EncryptedResultsEqualThePlainOnes(string name, IntegerNetwork network)
+    public void EveryStrategyEqualsThePlainLayer(string name, IntegerNetwork network)
     {
-        Assert.NotEmpty(name);
         var random = new Random(11);
         int[] input = [.. Enumerable.Range(0, network.Input.Shape.Size).Select(_ => random.Next(-300, 300))];
         BigInteger[] expected = new PlainEvaluator(network).Run(input);
-
         using var encryptor = new Encryptor(TestKeys.Key, new EncryptorOptions { WindowBits = 4 });
-        using CompiledLinear compiled =
-            LinearCompiler.Compile((LinearLayer)network.Layers[0], network.Input.Shape);
         using var encrypted = new CiphertextBatch(TestKeys.Key.PublicKey, input.Length);
         encryptor.Encrypt([.. input.Select(x => (long)x)], encrypted);
 
-        using CiphertextBatch result = LinearExecutor.Run(compiled, encrypted, default, out long products);
+        LinearStrategy[] strategies =
+            [.. LinearCompiler.StrategiesFor((LinearLayer)network.Layers[0], network.Input.Shape)];
+        foreach (LinearStrategy strategy in strategies)
+        {
+            using CompiledLinear compiled = LinearCompiler.Compile(strategy);
+            using CiphertextBatch result = LinearExecutor.Run(compiled, encrypted, default, out long products);
+            Assert.Equal(expected, new Decryptor(TestKeys.Key).DecryptSigned(result));
+            Assert.Equal(compiled.Products, products);
+        }
 
-        Assert.Equal(expected, new Decryptor(TestKeys.Key).DecryptSigned(result));
-        Assert.Equal(compiled.Products, products);
+        Assert.Equal(
+            name.Contains("tables", StringComparison.Ordinal),
+            strategies.Any(s => s.Name.StartsWith("tables", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -51,6 +61,23 @@ public class LinearLayerTests
         Assert.Equal(NegativeWeights.InvertOutputs, WayOf(Net(new Shape(500, 1, 1), b => b.Dense(2, limit: 1))));
         Assert.Equal(NegativeWeights.InvertInputs, WayOf(Net(new Shape(4, 1, 1), b => b.Dense(50))));
         Assert.Equal(NegativeWeights.None, WayOf(Net(new Shape(2, 2, 2), b => b.AveragePool(2))));
+    }
+
+    [Fact]
+    public void TablesAreUsedWhereTheyPay()
+    {
+        // Binary and dense with many outputs: subset products, well under half a product for each weight.
+        var binary = new LinearLayer(
+            "binary", 0, new Shape(64, 1, 1), Window.Whole(1, 1), 1,
+            [.. Enumerable.Range(0, 64 * 256).Select(i => (i * 7919 >> 3 & 1) == 0 ? 1 : -1)], new BigInteger[64]);
+        using CompiledLinear compiled = LinearCompiler.Compile(binary, new Shape(256, 1, 1));
+        Assert.StartsWith("tables", compiled.Strategy, StringComparison.Ordinal);
+        Assert.True(compiled.Products < 0.4 * 64 * 256);
+
+        // Wide weights: buckets.
+        var wide = binary with { Weights = [.. binary.Weights.Select((w, i) => w * (1 + i % 100))] };
+        using CompiledLinear other = LinearCompiler.Compile(wide, new Shape(256, 1, 1));
+        Assert.StartsWith("buckets", other.Strategy, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -75,7 +75,13 @@ public class ProductCodeTests
             var strategy = new RowStrategy(bits, signed);
             int result = RowCompiler.Compile(terms.ToArray(), strategy, builder);
             RowCompiler.Compile(terms.ToArray(), strategy, counter);
-            ProductCode code = builder.Build([result]);
+            int[] results = [result];
+            if (round % 2 == 0)
+            {
+                builder.SortByDepth(results);
+            }
+
+            ProductCode code = builder.Build(results);
 
             BigInteger[] x = [.. Enumerable.Range(0, count).Select(_ => (BigInteger)random.Next(-1000, 1000))];
             BigInteger expected = weights.Zip(x, (w, v) => w * v).Aggregate(BigInteger.Zero, BigInteger.Add);
@@ -115,6 +121,35 @@ public class ProductCodeTests
         ProductCode code = builder.Build([value]);
         Assert.Equal(1, code.Temporaries);
         Assert.Equal(BigInteger.One << 100, Interpret(code, [1])[0]);
+    }
+
+    [Fact]
+    public void SortedByDepthNeighboursAreIndependent()
+    {
+        // Eight sums of sixteen inputs each, written one after the other: sorted, eight products in a row never wait.
+        var builder = new ProductBuilder(128, countOnly: false);
+        var results = new int[8];
+        for (int row = 0; row < 8; row++)
+        {
+            results[row] = ProductBuilder.None;
+            for (int i = 0; i < 16; i++)
+            {
+                results[row] = builder.Multiply(results[row], 16 * row + i);
+            }
+        }
+
+        builder.SortByDepth(results);
+        ProductCode code = builder.Build(results);
+
+        BigInteger[] sums = Interpret(code, [.. Enumerable.Range(0, 128).Select(i => (BigInteger)i)]);
+        Assert.Equal(Enumerable.Range(0, 8).Select(row => (BigInteger)(256 * row + 120)), sums);
+        foreach (Instruction[] eight in code.Instructions.Chunk(8))
+        {
+            var written = eight.Select(i => i.Target).ToHashSet();
+            Assert.Equal(8, written.Count);
+            Assert.All(eight, i => Assert.True(i.Left == i.Target || !written.Contains(i.Left)));
+            Assert.DoesNotContain(eight, i => written.Contains(i.Right));
+        }
     }
 
     [Fact]

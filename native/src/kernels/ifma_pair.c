@@ -1,0 +1,322 @@
+/*
+ * Powers of two single residues by AVX-512 IFMA, for low latency: the digits of a residue side by side in the lanes of
+ * its vectors, one residue modulo each of two moduli. Form, ranges and names are those of ifma.c; what differs is the
+ * order of the work.
+ *
+ * Layout. A half has V = floor(K / 8) + 1 vectors, so that at least one zero digit follows the K digits.
+ *
+ * Reduction of S = start + sum of x*y, row by row. Lane c of `sum` is the column that the next row calls c. Row i finds
+ * the quotient digit q_i that clears column 0, adds the low halves of q_i * m, and moves on by one lane. The high halves
+ * of x_i * y and q_i * m belong one column higher, so they go into the same lane after the move, and so do the low
+ * halves of x_(i+1) * y, which belong to the next row: they wait in `next`. From one quotient digit to the next leads a
+ * chain of a product, a broadcast, a product, the move and an addition; the rest, and the other modulus, hide in it.
+ *
+ * A product takes 10 K V of the vpmadd52 instructions, a square 8 K V. No branch and no address depends on a modulus, a
+ * residue or an exponent.
+ */
+#include <string.h>
+
+#include "../memory.h"
+#include "../numbers.h"
+#include "ifma.h"
+
+#define MAX_VECTORS 6
+#define HALF_WORDS (MAX_VECTORS * LANES)
+#define WINDOW_BITS 5
+#define WINDOW_ENTRIES (1 << WINDOW_BITS)
+
+_Static_assert(WINDOW_ENTRIES <= PC_PAIR_TABLE_GROUPS, "a pair is no longer than a group");
+
+/* Two halves of V vectors for each modulus: half h of residue k at words + (2*k + h) * V * LANES. */
+typedef struct pair {
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t words[4 * HALF_WORDS];
+} pair;
+
+/* One half for each modulus. */
+typedef struct halves {
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t of[2][HALF_WORDS];
+} halves;
+
+typedef struct pair_moduli {
+    halves m;
+    halves offset; /* digits of R - 1 + E, as in ifma_state */
+    mp_limb_t inverse[2];
+    int32_t digits;
+} pair_moduli;
+
+/* Up by one lane: the top lane of `below` comes in. */
+INLINE vector up(vector x, vector below)
+{
+    return _mm512_alignr_epi64(x, below, LANES - 1);
+}
+
+/* Down by one lane: the lowest lane of `above` comes in. */
+INLINE vector down(vector x, vector above)
+{
+    return _mm512_alignr_epi64(above, x, 1);
+}
+
+/* The digits of 2x < R. */
+INLINE void double_digits(mp_limb_t *r, const mp_limb_t *x, const int32_t vectors)
+{
+    vector below = _mm512_setzero_si512();
+#pragma GCC unroll 6
+    for (int32_t v = 0; v < vectors; v++) {
+        vector xv = load(x, v), top = _mm512_srli_epi64(xv, DIGIT_BITS - 1);
+        store(r, v, _mm512_or_si512(_mm512_and_si512(_mm512_slli_epi64(xv, 1), digit_mask()), up(top, below)));
+        below = top;
+    }
+}
+
+/* The digits of columns whose sum is below R. */
+INLINE void settle(mp_limb_t *r, const vector *sum, const int32_t vectors)
+{
+    /* Each column passes on what exceeds its digit once: what is left exceeds a digit by less than 2^12. */
+    vector x[MAX_VECTORS], below = _mm512_setzero_si512();
+    uint64_t carries = 0, full = 0;
+#pragma GCC unroll 6
+    for (int32_t v = 0; v < vectors; v++) {
+        vector carry = _mm512_srli_epi64(sum[v], DIGIT_BITS);
+        x[v] = _mm512_add_epi64(_mm512_and_si512(sum[v], digit_mask()), up(carry, below));
+        below = carry;
+        carries |= (uint64_t)_mm512_cmpgt_epu64_mask(x[v], digit_mask()) << (v * LANES);
+        full |= (uint64_t)_mm512_cmpeq_epu64_mask(x[v], digit_mask()) << (v * LANES);
+    }
+    /* A carry moves into the next digit and through full ones: just what an addition of bits does. */
+    uint64_t into = ((carries << 1) + full) ^ full;
+#pragma GCC unroll 6
+    for (int32_t v = 0; v < vectors; v++) {
+        x[v] = _mm512_mask_add_epi64(x[v], (__mmask8)(into >> (v * LANES)), x[v], broadcast(1));
+        store(r, v, _mm512_and_si512(x[v], digit_mask()));
+    }
+}
+
+/* x[0]*y[0] + x[1]*y[1], or only the first `count` of these. */
+typedef struct products {
+    const mp_limb_t *x[2], *y[2];
+    int32_t count;
+} products;
+
+/* The reduction of *start + p[k] for both moduli; quotient receives its digits. */
+INLINE void reduce(mp_limb_t *const r[2], const halves *start, const products p[2], halves *quotient,
+                   const pair_moduli *moduli, const int32_t vectors)
+{
+    vector zero = _mm512_setzero_si512();
+    vector sum[2][MAX_VECTORS];
+#pragma GCC unroll 2
+    for (int32_t k = 0; k < 2; k++) {
+#pragma GCC unroll 6
+        for (int32_t v = 0; v < vectors; v++) {
+            sum[k][v] = load(start->of[k], v);
+#pragma GCC unroll 2
+            for (int32_t t = 0; t < p[k].count; t++) {
+                sum[k][v] = add_low(sum[k][v], broadcast(p[k].x[t][0]), load(p[k].y[t], v));
+            }
+        }
+    }
+    for (int32_t block = 0; block < moduli->digits; block += LANES) {
+        vector digits[2] = {zero, zero};
+        for (int32_t i = block; i < moduli->digits && i < block + LANES; i++) {
+#pragma GCC unroll 2
+            for (int32_t k = 0; k < 2; k++) {
+                vector q = add_low(zero, sum[k][0], broadcast(moduli->inverse[k]));
+                q = _mm512_broadcastq_epi64(_mm512_castsi512_si128(q));
+                digits[k] = _mm512_mask_mov_epi64(digits[k], (__mmask8)(1U << (i - block)), q);
+                vector next[MAX_VECTORS];
+#pragma GCC unroll 6
+                for (int32_t v = 0; v < vectors; v++) {
+                    next[v] = zero;
+#pragma GCC unroll 2
+                    for (int32_t t = 0; t < p[k].count; t++) {
+                        next[v] = add_high(next[v], broadcast(p[k].x[t][i]), load(p[k].y[t], v));
+                        next[v] = add_low(next[v], broadcast(p[k].x[t][i + 1]), load(p[k].y[t], v));
+                    }
+                    sum[k][v] = add_low(sum[k][v], q, load(moduli->m.of[k], v));
+                    next[v] = add_high(next[v], q, load(moduli->m.of[k], v));
+                }
+                vector carry = _mm512_srli_epi64(sum[k][0], DIGIT_BITS);
+                next[0] = _mm512_mask_add_epi64(next[0], 1, next[0], carry);
+#pragma GCC unroll 6
+                for (int32_t v = 0; v < vectors; v++) {
+                    vector above = v + 1 < vectors ? sum[k][v + 1] : zero;
+                    sum[k][v] = _mm512_add_epi64(down(sum[k][v], above), next[v]);
+                }
+            }
+        }
+        store(quotient->of[0], block / LANES, digits[0]);
+        store(quotient->of[1], block / LANES, digits[1]);
+    }
+    settle(r[0], sum[0], vectors);
+    settle(r[1], sum[1], vectors);
+}
+
+INLINE mp_limb_t *half(mp_limb_t *words, int32_t k, int32_t h, const int32_t vectors)
+{
+    return words + (2 * k + h) * vectors * LANES;
+}
+
+INLINE const mp_limb_t *half_of(const mp_limb_t *words, int32_t k, int32_t h, const int32_t vectors)
+{
+    return words + (2 * k + h) * vectors * LANES;
+}
+
+/* start = R - 1 + E - q, digit by digit. */
+INLINE void start_second_halves(halves *start, const halves *quotient, const pair_moduli *moduli,
+                                const int32_t vectors)
+{
+    for (int32_t k = 0; k < 2; k++) {
+#pragma GCC unroll 6
+        for (int32_t v = 0; v < vectors; v++) {
+            store(start->of[k], v, _mm512_sub_epi64(load(moduli->offset.of[k], v), load(quotient->of[k], v)));
+        }
+    }
+}
+
+INLINE void multiply(const pair_moduli *moduli, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b,
+                     const int32_t vectors)
+{
+    halves start = {0}, first, quotient = {0};
+    products p[2];
+    for (int32_t k = 0; k < 2; k++) {
+        p[k] = (products){{half_of(a, k, 0, vectors)}, {half_of(b, k, 0, vectors)}, 1};
+    }
+    reduce((mp_limb_t *[2]){first.of[0], first.of[1]}, &start, p, &quotient, moduli, vectors);
+    start_second_halves(&start, &quotient, moduli, vectors);
+    for (int32_t k = 0; k < 2; k++) {
+        p[k] = (products){{half_of(a, k, 0, vectors), half_of(a, k, 1, vectors)},
+                          {half_of(b, k, 1, vectors), half_of(b, k, 0, vectors)}, 2};
+    }
+    reduce((mp_limb_t *[2]){half(r, 0, 1, vectors), half(r, 1, 1, vectors)}, &start, p, &quotient, moduli, vectors);
+    for (int32_t k = 0; k < 2; k++) {
+        for (int32_t v = 0; v < vectors; v++) {
+            store(half(r, k, 0, vectors), v, load(first.of[k], v));
+        }
+    }
+}
+
+INLINE void square(const pair_moduli *moduli, mp_limb_t *r, const mp_limb_t *a, const int32_t vectors)
+{
+    halves start = {0}, first, quotient = {0}, twice;
+    products p[2];
+    for (int32_t k = 0; k < 2; k++) {
+        p[k] = (products){{half_of(a, k, 0, vectors)}, {half_of(a, k, 0, vectors)}, 1};
+        double_digits(twice.of[k], half_of(a, k, 1, vectors), vectors);
+    }
+    reduce((mp_limb_t *[2]){first.of[0], first.of[1]}, &start, p, &quotient, moduli, vectors);
+    start_second_halves(&start, &quotient, moduli, vectors);
+    for (int32_t k = 0; k < 2; k++) {
+        p[k] = (products){{half_of(a, k, 0, vectors)}, {twice.of[k]}, 1};
+    }
+    reduce((mp_limb_t *[2]){half(r, 0, 1, vectors), half(r, 1, 1, vectors)}, &start, p, &quotient, moduli, vectors);
+    for (int32_t k = 0; k < 2; k++) {
+        for (int32_t v = 0; v < vectors; v++) {
+            store(half(r, k, 0, vectors), v, load(first.of[k], v));
+        }
+    }
+}
+
+/* r = for each modulus its own entry of a table of pairs; reads them all. */
+INLINE void select_pair(mp_limb_t *r, const mp_limb_t *table, const int32_t index[2], const int32_t vectors)
+{
+    for (int32_t k = 0; k < 2; k++) {
+        vector found[2 * MAX_VECTORS];
+        for (int32_t v = 0; v < 2 * vectors; v++) {
+            found[v] = _mm512_setzero_si512();
+        }
+        for (int32_t entry = 0; entry < WINDOW_ENTRIES; entry++) {
+            __mmask8 hit = _mm512_cmpeq_epi64_mask(broadcast((uint64_t)index[k]), broadcast((uint64_t)entry));
+            const mp_limb_t *residue = half_of(table + entry * 4 * vectors * LANES, k, 0, vectors);
+            for (int32_t v = 0; v < 2 * vectors; v++) {
+                found[v] = _mm512_mask_mov_epi64(found[v], hit, load(residue, v));
+            }
+        }
+        for (int32_t v = 0; v < 2 * vectors; v++) {
+            store(half(r, k, 0, vectors), v, found[v]);
+        }
+    }
+}
+
+/* Between numbers at rest, whose halves follow each other without padding, and pairs. */
+INLINE void read_numbers(mp_limb_t *r, const mp_limb_t *const numbers[2], int32_t digits, const int32_t vectors)
+{
+    memset(r, 0, (size_t)(4 * vectors * LANES) * sizeof *r);
+    for (int32_t k = 0; k < 2; k++) {
+        memcpy(half(r, k, 0, vectors), numbers[k], (size_t)digits * sizeof *r);
+        memcpy(half(r, k, 1, vectors), numbers[k] + digits, (size_t)digits * sizeof *r);
+    }
+}
+
+INLINE void write_numbers(mp_limb_t *const numbers[2], const mp_limb_t *a, int32_t digits, const int32_t vectors)
+{
+    for (int32_t k = 0; k < 2; k++) {
+        memcpy(numbers[k], half_of(a, k, 0, vectors), (size_t)digits * sizeof *a);
+        memcpy(numbers[k] + digits, half_of(a, k, 1, vectors), (size_t)digits * sizeof *a);
+    }
+}
+
+/* By fixed windows from the top: the same squarings, products and table reads for every exponent of `bits` bits. */
+INLINE void power(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2], const mp_limb_t *const exponents[2],
+                  int32_t bits, mp_limb_t *table, const int32_t vectors)
+{
+    pair_moduli constants;
+    const mp_limb_t *ones[2], *bases[2];
+    memset(&constants, 0, sizeof constants);
+    constants.digits = state_of(moduli[0])->digits;
+    for (int32_t k = 0; k < 2; k++) {
+        const ifma_state *state = state_of(moduli[k]);
+        size_t bytes = (size_t)state->digits * sizeof(mp_limb_t);
+        memcpy(constants.m.of[k], state->m, bytes);
+        memcpy(constants.offset.of[k], state->offset, bytes);
+        constants.inverse[k] = state->inverse;
+        ones[k] = moduli[k]->one;
+        bases[k] = numbers[k];
+    }
+
+    ptrdiff_t words = 4 * vectors * LANES;
+    read_numbers(table, ones, constants.digits, vectors);
+    read_numbers(table + words, bases, constants.digits, vectors);
+    for (ptrdiff_t i = 2; i < WINDOW_ENTRIES; i++) {
+        multiply(&constants, table + i * words, table + (i - 1) * words, table + words, vectors);
+    }
+
+    pair result, factor;
+    int32_t limbs = moduli[0]->limbs;
+    int32_t bit = (bits - 1) / WINDOW_BITS * WINDOW_BITS;
+    for (bool first = true; bit >= 0; bit -= WINDOW_BITS, first = false) {
+        const int32_t index[2] = {pc_window_at(exponents[0], limbs, bit, WINDOW_BITS),
+                                  pc_window_at(exponents[1], limbs, bit, WINDOW_BITS)};
+        select_pair(factor.words, table, index, vectors);
+        if (first) {
+            result = factor;
+            continue;
+        }
+        for (int32_t i = 0; i < WINDOW_BITS; i++) {
+            square(&constants, result.words, result.words, vectors);
+        }
+        multiply(&constants, result.words, result.words, factor.words, vectors);
+    }
+    write_numbers(numbers, result.words, constants.digits, vectors);
+    pc_wipe(&constants, sizeof constants);
+    pc_wipe(&result, sizeof result);
+    pc_wipe(&factor, sizeof factor);
+}
+
+void pc_ifma_power_pair(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
+                        const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table)
+{
+    /* K is 15, 20, 30 or 40 for moduli of half the largest key. */
+    switch (state_of(moduli[0])->digits / LANES + 1) {
+    case 2:
+        power(moduli, numbers, exponents, bits, table, 2);
+        break;
+    case 3:
+        power(moduli, numbers, exponents, bits, table, 3);
+        break;
+    case 4:
+        power(moduli, numbers, exponents, bits, table, 4);
+        break;
+    default:
+        power(moduli, numbers, exponents, bits, table, MAX_VECTORS);
+        break;
+    }
+}
