@@ -36,7 +36,7 @@ public sealed class WelchTestTests
     public void Times_without_spread_are_no_evidence() =>
         Assert.Equal(0, WelchTest.Strongest([7, 7, 7], [7, 7, 7]).Statistic);
 
-    /// <summary>Times of about 1; one in twenty is interrupted for as long as it takes itself, or much longer.</summary>
+    /// <summary>Times of about 1; one in twenty is interrupted, for up to a hundred times as long.</summary>
     private static (double[] First, double[] Second) Noisy(double shift)
     {
         var random = new Random(5);

@@ -28,6 +28,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("infer --server http://127.0.0.1:1 --image a.png")]
     [InlineData("demo --count 0")]
     [InlineData("demo --count 101")]
+    [InlineData("bench kernels --threads 0")]
+    [InlineData("bench kernels --bits 1024")]
     public async Task Wrong_usage_ends_with_status_2(string arguments)
     {
         CommandRun run = await CommandRun.Of(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -234,8 +236,7 @@ public sealed class CommandLineTests : IDisposable
             precision: 9));
         await CommandRun.Fails(1, "abacus", "bench", "kernels", "--isa", "abacus");
         string tooMany = (Environment.ProcessorCount + 1).ToString(CultureInfo.InvariantCulture);
-        await CommandRun.Fails(2, "--threads", "bench", "kernels", "--threads", tooMany);
-        await CommandRun.Fails(2, "--threads", "bench", "kernels", "--threads", "0");
+        Assert.Equal(2, (await CommandRun.Of("bench", "kernels", "--threads", tooMany)).ExitCode);
     }
 
     private static void AssertKeys(JsonElement element, params string[] keys) =>

@@ -72,8 +72,8 @@ internal static class ReportCommand
 
         double powm = columns.Min(column => column.One.ReferenceMicroseconds);
         var text = new StringBuilder();
-        Line($"{Machine.Name} ({Machine.Key}), {Environment.ProcessorCount} cores at {clock / 1000:0.00} GHz as measured,");
-        Line($"GMP {PaillierLibrary.GmpVersion} of the distribution, {DateTime.UtcNow:yyyy-MM-dd}. Load average {load}.");
+        Line($"{Machine.Name} ({Machine.Key}), {Environment.ProcessorCount} cores at {clock / 1000:0.00} GHz as");
+        Line($"measured, {DateTime.UtcNow:yyyy-MM-dd}; load average before the measurement {load}.");
         Line($"`mpz_powm`: {powm:N0} µs.");
         Line($"");
         Line($"| | {string.Join(" | ", setups.Select(setup => $"{setup.Kernel} {setup.Bits}, µs | ratio | ×"))} |");
@@ -84,7 +84,8 @@ internal static class ReportCommand
         }
 
         Line($"");
-        Line($"Per number, value or non-zero weight, on one thread; ratio to `mpz_powm`; ×: as fast on {Threads} threads.");
+        Line($"Per number, value or non-zero weight, on one thread; ratio to `mpz_powm`; ×: so many times faster");
+        Line($"on {Threads} threads.");
         foreach (string share in shares)
         {
             Line($"");
@@ -127,9 +128,9 @@ internal static class ReportCommand
         double time = new InterleavedTimer(Slice).Measure([share.Create()], Rounds).Operations[0].Microseconds;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"A product modulo n² of {bits} bits takes {time:0.000} µs = {time * clock:N0} cycles, in which one 512-bit\n"
-            + $"`vpmadd52` per cycle would make {share.MultipliesPerProduct:N0} necessary: "
-            + $"{share.MultipliesPerProduct / (time * clock):P0} of that peak.");
+            $"A product modulo n², n of {bits} bits, takes {time:0.000} µs = {time * clock:N0} cycles; its "
+            + $"{share.MultipliesPerProduct:N0}\n512-bit `vpmadd52` at one per cycle are "
+            + $"{share.MultipliesPerProduct / (time * clock):P0} of that.");
     }
 
     private static string Load() => File.Exists(LoadFile) ? File.ReadAllText(LoadFile).Split(' ')[0] : "unknown";
