@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -27,6 +28,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("infer --server http://127.0.0.1:1 --image a.png")]
     [InlineData("demo --count 0")]
     [InlineData("demo --count 101")]
+    [InlineData("bench kernels --threads 0")]
+    [InlineData("bench kernels --bits 1024")]
     public async Task Wrong_usage_ends_with_status_2(string arguments)
     {
         CommandRun run = await CommandRun.Of(arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries));
@@ -217,6 +220,7 @@ public sealed class CommandLineTests : IDisposable
         JsonElement report = await CommandRun.Json("bench", "kernels");
         AssertKeys(report, "isa", "keyBits", "threads", "referencePowmMicroseconds", "operations");
         Assert.Equal(2048, report.GetProperty("keyBits").GetInt32());
+        Assert.Equal(1, report.GetProperty("threads").GetInt32());
         double powm = report.GetProperty("referencePowmMicroseconds").GetDouble();
         JsonElement[] operations = [.. report.GetProperty("operations").EnumerateArray()];
         Assert.Equal(
@@ -231,6 +235,8 @@ public sealed class CommandLineTests : IDisposable
             operation.GetProperty("ratioToPowm").GetDouble(),
             precision: 9));
         await CommandRun.Fails(1, "abacus", "bench", "kernels", "--isa", "abacus");
+        string tooMany = (Environment.ProcessorCount + 1).ToString(CultureInfo.InvariantCulture);
+        Assert.Equal(2, (await CommandRun.Of("bench", "kernels", "--threads", tooMany)).ExitCode);
     }
 
     private static void AssertKeys(JsonElement element, params string[] keys) =>

@@ -34,16 +34,18 @@ internal static class DudectCommand
     {
         using var experiments = new SecretExperiments(kernel);
         Console.WriteLine($"kernel {experiments.Kernel}, 2048-bit key; {length.TotalSeconds} s for each secret");
-        Console.WriteLine($"{"operation, secret",-28}{"samples",9}{"mean µs",11}{"difference",13}{"t",9}{"kept",7}  verdict");
+        Console.WriteLine(
+            $"{"operation, secret",-28}{"samples",9}{"mean µs",11}{"difference",13}{"t",9}{"kept",7}  verdict");
         bool failed = false;
         foreach (Experiment experiment in experiments.Create())
         {
             (WelchTest test, int samples) = experiment.Run(length);
             (string verdict, bool acceptable) = Judge(experiment.Expectation, Math.Abs(test.Statistic));
             failed |= !acceptable;
+            double percent = 100 * test.Difference / test.Mean;
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{experiment.Name,-28}{samples,9}{test.Mean / 1000,11:N2}{100 * test.Difference / test.Mean,11:+0.000;-0.000} %"
+                $"{experiment.Name,-28}{samples,9}{test.Mean / 1000,11:N2}{percent,11:+0.000;-0.000} %"
                 + $"{test.Statistic,9:+0.0;-0.0}{test.KeptFraction,7:P0}  {verdict}"));
         }
 

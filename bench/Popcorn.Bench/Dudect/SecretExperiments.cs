@@ -4,7 +4,7 @@ using Popcorn.Interop.Native;
 
 namespace Popcorn.Bench.Dudect;
 
-/// <summary>The experiments: every secret of decryption and of the owner's encryption, and one that must show.</summary>
+/// <summary>The experiments: the secrets of decryption and of the owner's encryption, and one that must show.</summary>
 internal sealed unsafe class SecretExperiments : IDisposable
 {
     private const int Bits = 2048;

@@ -20,7 +20,10 @@ internal static class GateCommand
             HelpName = "FILE",
         };
         var update = new Option<bool>("--update") { Description = "Take this machine's figures as its baseline." };
-        var json = new Option<bool>("--json") { Description = "Print one JSON object on stdout and nothing else there." };
+        var json = new Option<bool>("--json")
+        {
+            Description = "Print one JSON object on stdout and nothing else there.",
+        };
         var slowDown = new Option<double>("--slow-down")
         {
             Description = "Make every operation slower by so much on purpose: the gate must then fail.",
@@ -77,7 +80,8 @@ internal static class GateCommand
     {
         Console.WriteLine($"{Machine.Name} ({report.Machine ?? "model unknown"}), one thread, 2048-bit key");
         Console.WriteLine(
-            $"{"kernel",-7}{"operation",-20}{"µs",12}{"ratio",12}{"baseline",12}{"change",9}{"bytes",8}{"was",8}  verdict");
+            $"{"kernel",-7}{"operation",-20}{"µs",12}{"ratio",12}{"baseline",12}{"change",9}{"bytes",8}{"was",8}"
+            + "  verdict");
         foreach (Verdict verdict in report.Operations)
         {
             Measurement measured = verdict.Measured;
@@ -91,7 +95,8 @@ internal static class GateCommand
 
         if (!report.TimesCompared)
         {
-            Console.WriteLine("The baseline does not know this machine: only allocations were compared (--update adds it).");
+            Console.WriteLine(
+                "The baseline does not know this machine: only allocations were compared. --update adds it.");
         }
 
         int failed = report.Operations.Count(verdict => !verdict.Passed);

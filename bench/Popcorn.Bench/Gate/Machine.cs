@@ -5,7 +5,7 @@ using Popcorn.Interop;
 
 namespace Popcorn.Bench.Gate;
 
-/// <summary>What ratios to the reference depend on: the processor's model, and GMP, which computes the reference.</summary>
+/// <summary>What ratios to the reference depend on: the processor's model, and GMP, which is the reference.</summary>
 internal static class Machine
 {
     private const int VendorLeaf = 0;

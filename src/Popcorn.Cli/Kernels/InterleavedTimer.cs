@@ -6,8 +6,8 @@ namespace Popcorn.Cli.Kernels;
 /// <summary>
 /// Times operations beside GMP's modular power, the reference. In every round each operation gets a slice of some
 /// milliseconds, in which it runs again and again, and before each slice the reference is timed; of each, the best run
-/// of all counts (of a search the mean). Whatever else a machine does only ever adds time, and over many short runs, spread over the same
-/// stretch of time, all of them meet quiet moments and the same clock.
+/// of all counts (of a search the mean). Whatever else a machine does only ever adds time, and over many short runs,
+/// spread over the same stretch of time, all of them meet quiet moments and the same clock.
 /// </summary>
 /// <param name="slice">Least length of a slice; every operation runs at least twice in it.</param>
 /// <param name="cancellationToken">Looked at between runs.</param>

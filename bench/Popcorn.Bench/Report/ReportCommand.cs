@@ -1,0 +1,137 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using Popcorn.Bench.Gate;
+using Popcorn.Cli.Kernels;
+using Popcorn.Interop;
+
+namespace Popcorn.Bench.Report;
+
+/// <summary><c>--report</c>: writes this machine's figures into docs/PERFORMANCE.md.</summary>
+internal static class ReportCommand
+{
+    private const string Begin = "<!-- figures: ./build.sh bench --report -->";
+    private const string End = "<!-- end of figures -->";
+    private const string LoadFile = "/proc/loadavg";
+    private const int Rounds = 10;
+    private const int Bits = 2048;
+    private const int LargerBits = 3072;
+    private const int Threads = 2;
+    private static readonly TimeSpan Slice = TimeSpan.FromSeconds(0.03);
+
+    public static Command Create()
+    {
+        var path = new Option<string>("--into")
+        {
+            Description = $"Document with the lines '{Begin}' and '{End}'; what is between them is replaced.",
+            DefaultValueFactory = _ => Path.Combine("docs", "PERFORMANCE.md"),
+            HelpName = "FILE",
+        };
+        var command = new Command("--report", "Measure all kernels and write the figures into a document.") { path };
+        command.SetAction(parsed => Run(parsed.GetRequiredValue(path)));
+        return command;
+    }
+
+    private static int Run(string path)
+    {
+        string document = File.ReadAllText(path);
+        int begin = document.IndexOf(Begin, StringComparison.Ordinal);
+        int end = document.IndexOf(End, StringComparison.Ordinal);
+        if (begin < 0 || end < begin)
+        {
+            Console.Error.WriteLine($"{path} lacks the lines '{Begin}' and '{End}'.");
+            return 1;
+        }
+
+        string load = Load();
+        string figures = Describe(load);
+        File.WriteAllText(path, $"{document[..begin]}{Begin}\n{figures}{document[end..]}");
+        Console.Write(figures);
+        return 0;
+    }
+
+    private static string Describe(string load)
+    {
+        (string Kernel, int Bits)[] setups =
+        [
+            .. PaillierLibrary.Kernels.Select(kernel => (kernel, Bits)),
+            (PaillierLibrary.DefaultKernel, LargerBits),
+        ];
+        double clock = ClockRate.Measure();
+        var columns = new List<(Timings One, Timings Several)>();
+        var shares = new List<string>();
+        foreach ((string kernel, int bits) in setups)
+        {
+            Console.Error.WriteLine($"kernel {kernel}, {bits} bits");
+            columns.Add((Measure(kernel, bits, 1), Measure(kernel, bits, Threads)));
+            if (kernel == "ifma")
+            {
+                shares.Add(Share(bits, clock));
+            }
+        }
+
+        double powm = columns.Min(column => column.One.ReferenceMicroseconds);
+        var text = new StringBuilder();
+        Line($"{Machine.Name} ({Machine.Key}), {Environment.ProcessorCount} cores at {clock / 1000:0.00} GHz as");
+        Line($"measured, {DateTime.UtcNow:yyyy-MM-dd}; load average before the measurement {load}.");
+        Line($"`mpz_powm`: {powm:N0} µs.");
+        Line($"");
+        Line($"| | {string.Join(" | ", setups.Select(setup => $"{setup.Kernel} {setup.Bits}, µs | ratio | ×"))} |");
+        Line($"| --- |{string.Concat(Enumerable.Repeat(" ---: |", 3 * setups.Length))}");
+        for (int i = 0; i < KernelWorkload.Names.Count; i++)
+        {
+            Line($"| {KernelWorkload.Names[i]} | {string.Join(" | ", columns.Select(column => Cells(column, i)))} |");
+        }
+
+        Line($"");
+        Line($"Per number, value or non-zero weight, on one thread; ratio to `mpz_powm`; ×: so many times faster");
+        Line($"on {Threads} threads.");
+        foreach (string share in shares)
+        {
+            Line($"");
+            text.Append(share).Append('\n');
+        }
+
+        return text.ToString();
+
+        void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+    }
+
+    private static Timings Measure(string kernel, int bits, int threads)
+    {
+        using var workload = new KernelWorkload(bits, kernel, WorkloadSize.Full(threads), new Execution(threads));
+        return new InterleavedTimer(Slice).Measure([.. KernelWorkload.Names.Select(workload.Create)], Rounds);
+    }
+
+    private static string Cells((Timings One, Timings Several) column, int operation)
+    {
+        Timing one = column.One.Operations[operation];
+        string speedUp = one.Operation.IsSearch
+            ? ""
+            : Text(one.Microseconds / column.Several.Operations[operation].Microseconds, "0.00");
+        string time = Text(one.Microseconds, one.Microseconds < 100 ? "0.00" : "#,0");
+        return $"{time} | {TwoDigits(one.RatioToReference)} | {speedUp}";
+    }
+
+    /// <summary>Two significant digits, never as a power of ten.</summary>
+    private static string TwoDigits(double value)
+    {
+        int decimals = Math.Max(0, 1 - (int)Math.Floor(Math.Log10(value)));
+        return Text(value, $"F{decimals}");
+    }
+
+    private static string Text(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+
+    private static string Share(int bits, double clock)
+    {
+        using var share = new VectorShare("ifma", bits);
+        double time = new InterleavedTimer(Slice).Measure([share.Create()], Rounds).Operations[0].Microseconds;
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"A product modulo n², n of {bits} bits, takes {time:0.000} µs = {time * clock:N0} cycles; its "
+            + $"{share.MultipliesPerProduct:N0}\n512-bit `vpmadd52` at one per cycle are "
+            + $"{share.MultipliesPerProduct / (time * clock):P0} of that.");
+    }
+
+    private static string Load() => File.Exists(LoadFile) ? File.ReadAllText(LoadFile).Split(' ')[0] : "unknown";
+}

@@ -1,0 +1,69 @@
+using Popcorn.Bench.Gate;
+
+namespace Popcorn.Bench.Tests;
+
+public sealed class VerdictTests
+{
+    private const string Machine = "a machine";
+
+    private static Baseline Known { get; } = new(
+        new() { ["add"] = 8 }, new() { [Machine] = new() { ["gmp"] = new() { ["add"] = 2, ["keygen"] = 2 } } });
+
+    [Theory]
+    [InlineData(2, nameof(Outcome.Ok))]
+    [InlineData(2.2, nameof(Outcome.Ok))]
+    [InlineData(1.8, nameof(Outcome.Ok))]
+    [InlineData(2.25, nameof(Outcome.Slower))]
+    [InlineData(2.4, nameof(Outcome.Slower))]
+    [InlineData(1.7, nameof(Outcome.Faster))]
+    public void Times_are_compared_within_the_tolerance(double ratio, string expected)
+    {
+        var verdict = Verdict.Of(Measured("add", ratio), Known, Machine);
+        Assert.Equal(expected, verdict.Outcome.ToString());
+        Assert.Equal(verdict.Outcome != Outcome.Slower, verdict.Passed);
+        Assert.Equal((ratio / 2) - 1, verdict.Change!.Value, precision: 12);
+    }
+
+    [Theory]
+    [InlineData(0L)]
+    [InlineData(7L)]
+    [InlineData(9L)]
+    [InlineData(null)]
+    public void Allocations_must_match_exactly_on_any_machine(long? bytes)
+    {
+        foreach (string? machine in new[] { Machine, "another machine", null })
+        {
+            var verdict = Verdict.Of(Measured("add", 2, bytes), Known, machine);
+            Assert.Equal(Outcome.Allocations, verdict.Outcome);
+            Assert.False(verdict.Passed);
+        }
+    }
+
+    [Fact]
+    public void An_operation_without_known_allocations_does_not_pass() =>
+        Assert.Equal(Outcome.Allocations, Verdict.Of(Measured("new", 2), Known, Machine).Outcome);
+
+    [Theory]
+    [InlineData("another machine", "gmp")]
+    [InlineData(null, "gmp")]
+    [InlineData(Machine, "another kernel")]
+    public void Times_of_what_the_baseline_does_not_know_are_not_compared(string? machine, string kernel)
+    {
+        var verdict = Verdict.Of(Measured("add", 1000) with { Kernel = kernel }, Known, machine);
+        Assert.Equal(Outcome.Unknown, verdict.Outcome);
+        Assert.True(verdict.Passed);
+        Assert.Null(verdict.Change);
+    }
+
+    [Fact]
+    public void A_search_has_the_margin_of_its_error()
+    {
+        Measurement search = Measured("keygen", 2.6, null) with { RelativeError = 0.1 };
+        Assert.Equal(Outcome.Ok, Verdict.Of(search, Known, Machine).Outcome);
+        Assert.Equal(Outcome.Slower, Verdict.Of(search with { Ratio = 3.1 }, Known, Machine).Outcome);
+        Assert.Equal(Outcome.Slower, Verdict.Of(search with { RelativeError = 0.01 }, Known, Machine).Outcome);
+    }
+
+    internal static Measurement Measured(string operation, double ratio, long? bytes = 8) =>
+        new("gmp", operation, 100 * ratio, ratio, RelativeError: 0, bytes);
+}
