@@ -22,7 +22,8 @@ typedef struct base {
     size_t end_term;
     int32_t window_bits;
     int32_t largest_digit;
-    size_t first_power; /* index of number^3, number^5, ... up to the largest digit */
+    bool aligned;       /* digits stand at multiples of window_bits, and may be even */
+    size_t first_power; /* index of number^3, number^5, ... up to the largest digit; aligned: number^2, number^3, ... */
 } base;
 
 /* One product of an output: a power of a base at a bit position. Those of one position form a list. */
@@ -149,15 +150,64 @@ static int32_t trailing_zeros(uint64_t value)
     return __builtin_ctzll(value);
 }
 
-/* Takes the lowest odd digit off a magnitude that is not zero; *position moves to where the digit stands. */
-static int32_t next_digit(uint64_t *magnitude, int32_t *position, int32_t window_bits)
+/*
+ * Takes the lowest digit that is not zero off a magnitude that is not zero; *position moves with the lowest bit left.
+ * *at becomes the position where the digit stands: an odd digit, or one at a multiple of window_bits.
+ */
+static int32_t next_digit(uint64_t *magnitude, int32_t *position, int32_t window_bits, bool aligned, int32_t *at)
 {
     int32_t zeros = trailing_zeros(*magnitude);
     *magnitude >>= zeros;
     *position += zeros;
-    int32_t digit = (int32_t)(*magnitude & ((1U << window_bits) - 1));
+    int32_t above = aligned ? *position % window_bits : 0;
+    int32_t digit = (int32_t)(*magnitude & ((1U << (window_bits - above)) - 1));
     *magnitude -= (uint64_t)digit; /* its bits are zeros for the next call to skip */
-    return digit;
+    *at = *position - above;
+    return digit << above;
+}
+
+/*
+ * One multiple of one number by itself. The lanes of a kernel share their steps, so digits that stand at the same
+ * positions in all outputs cost less than fewer digits that do not: 11 steps for any 8 bits, with digits of 2.
+ */
+static bool wants_aligned_digits(const term *t, bool alone)
+{
+    bool power_of_two = (t->magnitude & (t->magnitude - 1)) == 0;
+    return alone && t->magnitude >= 8 && !power_of_two;
+}
+
+/* The aligned window for magnitudes as long as this one: counted for the worst of them, to be the same for all. */
+static void align_window(base *b, const term *t)
+{
+    int32_t bits = 64 - __builtin_clzll(t->magnitude), least = INT32_MAX;
+    for (int32_t window_bits = 2; window_bits <= MAX_WINDOW_BITS; window_bits++) {
+        int32_t windows = (bits + window_bits - 1) / window_bits;
+        int32_t cost = (1 << window_bits) - 2 + (windows - 1) * (window_bits + 1);
+        if (cost < least) {
+            least = cost;
+            b->window_bits = window_bits;
+        }
+    }
+    b->aligned = true;
+    b->largest_digit = 1;
+    uint64_t magnitude = t->magnitude;
+    int32_t position = t->shift, at;
+    while (magnitude != 0) {
+        int32_t digit = next_digit(&magnitude, &position, b->window_bits, true, &at);
+        b->largest_digit = digit > b->largest_digit ? digit : b->largest_digit;
+    }
+}
+
+/* Powers to be prepared, beside the number itself. */
+static size_t power_count(const base *b)
+{
+    return (size_t)(b->aligned ? b->largest_digit - 1 : b->largest_digit / 2);
+}
+
+/* Index of the power for a digit above 1. */
+static size_t power_index(const base *b, int32_t digit)
+{
+    return b->first_power + (size_t)(b->aligned ? digit - 2 : digit / 2 - 1);
 }
 
 /* The window that makes a base cheapest. `alone`: no other base shares the squarings of the output. */
@@ -169,9 +219,9 @@ static void choose_window(base *b, const term *terms, bool alone)
         int32_t largest = 1, top = 0;
         for (size_t i = b->first_term; i < b->end_term; i++) {
             uint64_t magnitude = terms[i].magnitude;
-            int32_t position = terms[i].shift;
+            int32_t position = terms[i].shift, at;
             while (magnitude != 0) {
-                int32_t digit = next_digit(&magnitude, &position, window_bits);
+                int32_t digit = next_digit(&magnitude, &position, window_bits, false, &at);
                 largest = digit > largest ? digit : largest;
                 cost++;
             }
@@ -199,9 +249,14 @@ static size_t plan_bases(base *bases, const term *terms, size_t count, size_t *p
         b->end_term = end;
         bool alone = (first == 0 || terms[first - 1].lane != terms[first].lane) &&
                      (end == count || terms[end].lane != terms[first].lane);
-        choose_window(b, terms, alone);
+        b->aligned = false;
+        if (end == first + 1 && wants_aligned_digits(&terms[first], alone)) {
+            align_window(b, &terms[first]);
+        } else {
+            choose_window(b, terms, alone);
+        }
         b->first_power = *powers;
-        *powers += (size_t)b->largest_digit / 2;
+        *powers += power_count(b);
     }
     return base_count;
 }
@@ -211,8 +266,11 @@ static mp_limb_t *power_at(const pc_straus *straus, size_t index)
     return (mp_limb_t *)straus->powers.items + index * (size_t)straus->modulus->number_words;
 }
 
-/* Odd powers of the bases that want them, as many bases at once as there are lanes. */
-static void prepare_powers(pc_straus *straus, size_t base_count)
+/*
+ * The powers of those bases whose digits are aligned or of those whose are odd, as many bases at once as there are
+ * lanes: from one power to the next by the number itself or by its square.
+ */
+static void prepare_powers(pc_straus *straus, size_t base_count, bool aligned)
 {
     const pc_modulus *modulus = straus->modulus;
     const pc_kernel *kernel = modulus->kernel;
@@ -225,7 +283,7 @@ static void prepare_powers(pc_straus *straus, size_t base_count)
         mp_limb_t *targets[PC_MAX_LANES];
         int32_t used = 0, largest = 1;
         for (; next < base_count && used < kernel->lanes; next++) {
-            if (bases[next].largest_digit > 1) {
+            if (bases[next].largest_digit > 1 && bases[next].aligned == aligned) {
                 chosen[used] = &bases[next];
                 sources[used++] = terms[bases[next].first_term].number;
                 largest = bases[next].largest_digit > largest ? bases[next].largest_digit : largest;
@@ -237,15 +295,25 @@ static void prepare_powers(pc_straus *straus, size_t base_count)
         for (int32_t i = used; i < kernel->lanes; i++) {
             sources[i] = modulus->one;
         }
-        pc_group power, squared;
-        kernel->gather(modulus, power.words, sources);
-        kernel->square(modulus, squared.words, power.words);
+        pc_group power, step;
+        kernel->gather(modulus, step.words, sources);
+        kernel->square(modulus, power.words, step.words);
         straus->products += used;
-        for (int32_t digit = 3; digit <= largest; digit += 2) {
-            kernel->multiply(modulus, power.words, power.words, squared.words);
+        if (aligned) {
+            for (int32_t i = 0; i < kernel->lanes; i++) {
+                targets[i] = i < used ? power_at(straus, power_index(chosen[i], 2)) : NULL;
+            }
+            kernel->scatter(modulus, targets, power.words);
+        } else {
+            pc_group first = step;
+            step = power;
+            power = first;
+        }
+        for (int32_t digit = 3; digit <= largest; digit += aligned ? 1 : 2) {
+            kernel->multiply(modulus, power.words, power.words, step.words);
             for (int32_t i = 0; i < kernel->lanes; i++) {
                 bool wanted = i < used && digit <= chosen[i]->largest_digit;
-                targets[i] = wanted ? power_at(straus, chosen[i]->first_power + (size_t)digit / 2 - 1) : NULL;
+                targets[i] = wanted ? power_at(straus, power_index(chosen[i], digit)) : NULL;
                 straus->products += wanted;
             }
             kernel->scatter(modulus, targets, power.words);
@@ -263,18 +331,17 @@ static int32_t place_events(pc_straus *straus, size_t base_count)
         for (size_t i = bases[k].first_term; i < bases[k].end_term; i++) {
             const term *t = &terms[i];
             uint64_t magnitude = t->magnitude;
-            int32_t position = t->shift;
+            int32_t position = t->shift, at;
             while (magnitude != 0) {
-                int32_t digit = next_digit(&magnitude, &position, bases[k].window_bits);
+                int32_t digit = next_digit(&magnitude, &position, bases[k].window_bits, bases[k].aligned, &at);
                 if (!reserve(&straus->events, count, count + 1, sizeof(event))) {
                     return PC_ERR_MEMORY;
                 }
                 event *events = straus->events.items;
-                size_t power = bases[k].first_power + (size_t)digit / 2 - 1;
-                events[count].factor = digit == 1 ? t->number : power_at(straus, power);
-                events[count].next = straus->head[t->lane][position];
-                straus->head[t->lane][position] = (int64_t)count++;
-                straus->top[t->lane] = position > straus->top[t->lane] ? position : straus->top[t->lane];
+                events[count].factor = digit == 1 ? t->number : power_at(straus, power_index(&bases[k], digit));
+                events[count].next = straus->head[t->lane][at];
+                straus->head[t->lane][at] = (int64_t)count++;
+                straus->top[t->lane] = at > straus->top[t->lane] ? at : straus->top[t->lane];
             }
         }
     }
@@ -338,7 +405,8 @@ int32_t pc_straus_run(pc_straus *straus, mp_limb_t *const *targets)
         sort_terms(straus->terms.items, straus->term_count);
         size_t base_count = plan_bases(straus->bases.items, straus->terms.items, straus->term_count, &powers);
         if (reserve(&straus->powers, 0, powers, (size_t)modulus->number_words * sizeof(mp_limb_t))) {
-            prepare_powers(straus, base_count);
+            prepare_powers(straus, base_count, false);
+            prepare_powers(straus, base_count, true);
             status = place_events(straus, base_count);
         }
     }

@@ -4,7 +4,8 @@
  * Each magnitude is cut into odd digits of at most w bits; a digit is one product at its bit position, and the
  * squarings from position to position are shared by all terms of an output. w is chosen for each base of each output by
  * counting: a magnitude of 1 costs its one product, and odd powers of a base are prepared only where they save more
- * than they cost.
+ * than they cost. An output that is one multiple of one number takes digits at fixed positions instead, because the
+ * lanes share their steps.
  */
 #ifndef PC_STRAUS_H
 #define PC_STRAUS_H

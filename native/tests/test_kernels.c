@@ -276,6 +276,33 @@ static void test_modulus(const pc_kernel *kernel, const mpz_t m, int repeats)
     }
 }
 
+/* Primes pass the kernel's test, random composites without small factors do not. */
+static void test_primes(const pc_kernel *kernel, mp_bitcnt_t bits)
+{
+    mp_limb_t candidates[PC_MAX_LANES * PC_MAX_LIMBS];
+    int32_t limbs = (int32_t)(bits + 63) / 64;
+    mpz_t p, half;
+    mpz_init_set_ui(p, 0);
+    mpz_init_set_ui(half, 0);
+    mpz_setbit(half, bits - 2);
+    for (int32_t lane = 0; lane < kernel->lanes; lane++) {
+        do {
+            random_integer(p, half);
+            mpz_setbit(p, bits - 1);
+            mpz_nextprime(p, p);
+            if (lane % 3 == 0) {
+                mpz_add_ui(p, p, 2);
+            }
+        } while (lane % 3 == 0 && mpz_probab_prime_p(p, 30) != 0);
+        export_limbs(candidates + lane * limbs, limbs, p);
+    }
+    uint32_t maybe = kernel->may_be_prime(candidates, limbs);
+    for (int32_t lane = 0; lane < kernel->lanes; lane++) {
+        CHECK((maybe >> lane & 1) == (lane % 3 != 0));
+    }
+    mpz_clears(p, half, NULL);
+}
+
 /* Every product modulo 3^2, 5^2, ... 15^2. */
 static void test_tiny_moduli(const pc_kernel *kernel)
 {
@@ -317,6 +344,9 @@ int main(void)
     for (int32_t i = 0; i < pc_kernel_count(); i++) {
         const pc_kernel *kernel = pc_kernel_at(i);
         test_tiny_moduli(kernel);
+        for (mp_bitcnt_t bits = 60; bits <= 1100 && kernel->may_be_prime != NULL; bits += 130) {
+            test_primes(kernel, bits);
+        }
         for (size_t j = 0; j < sizeof limb_counts / sizeof limb_counts[0]; j++) {
             mp_bitcnt_t bits = (mp_bitcnt_t)limb_counts[j] * 64;
             mpz_set_ui(m, 0); /* all ones: the largest modulus */

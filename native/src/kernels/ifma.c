@@ -6,12 +6,13 @@
  *
  * Form. R = 2^(52 K). K is the least multiple of the tile width with R >= 2^8 m; the residue x modulo m^2 is held as
  * (A, B) with x * R = A + B*m (mod m^2), as in gmp.c, but with slack instead of final subtractions:
- *     A <= m,  B <= m + 2,  all digits below 2^52.
+ *     A < 2m,  B < 2m,  all digits below 2^52.
  *
- * Product of (A, B) and (C, D), each within these ranges, hence below 2m (m >= 3):
- *   T = A*C < 4m^2.  Montgomery reduction: q = -T/m mod R, u = (T + q*m)/R < 4m^2/R + m, so A' = u <= m.
+ * Product of (A, B) and (C, D):
+ *   T = A*C < 4m^2.  Montgomery reduction: q = -T/m mod R, A' = (T + q*m)/R < 4m^2/R + m <= (1 + 1/64) m.
  *   V = A*D + B*C - q + (R - 1 + E) with E = (1 - R) mod m, so that a multiple of m was added and V >= 0.
- *   V < 8m^2 + R + m, so B' = redc(V) < (8m^2 + m)/R + 1 + m, so B' <= m + 1.
+ *   V < 8m^2 + R + m, so B' = redc(V) < (8m^2 + m)/R + 1 + m, below (1 + 1/32) m + 2. For m < 96, where that may be 2m
+ *   or more, R > 2^700 makes it at most m + 1. So both are below 2m again.
  * As digits, R - 1 + E is 2^52 - 1 + e_i, from which q_i is subtracted without a borrow.
  *
  * Square: T = A*A takes each product of two different digits once, with the digits of 2A; V = A*2B - q + (R - 1 + E).
@@ -32,10 +33,35 @@
 #include <string.h>
 
 #include "../memory.h"
+#include "../numbers.h"
 
 #define MAX_TILE 20
 
-/* sum += xi * y and sum += qi * m, for the digits y of eight lanes and m of one number for all. */
+/* A modulus to reduce by: one for all lanes, or a group of digits and an inverse for each. */
+typedef struct divisor {
+    const mp_limb_t *m;
+    vector inverse; /* -m^-1 mod 2^52 */
+    bool shared;
+} divisor;
+
+INLINE divisor divisor_of(const ifma_state *state)
+{
+    return (divisor){state->m, broadcast(state->inverse), true};
+}
+
+INLINE vector digit_of(divisor m, int32_t i)
+{
+    return m.shared ? broadcast(m.m[i]) : load(m.m, i);
+}
+
+/* The digits from t on. */
+INLINE divisor divisor_from(divisor m, int32_t t)
+{
+    m.m += m.shared ? t : t * LANES;
+    return m;
+}
+
+/* sum += xi * y and sum += qi * m. */
 INLINE void add_row(vector *sum, vector xi, const mp_limb_t *y, const int32_t from, const int32_t width)
 {
 #pragma GCC unroll 20
@@ -46,11 +72,11 @@ INLINE void add_row(vector *sum, vector xi, const mp_limb_t *y, const int32_t fr
     }
 }
 
-INLINE void add_shared_row(vector *sum, vector qi, const mp_limb_t *m, const int32_t from, const int32_t width)
+INLINE void add_quotient_row(vector *sum, vector qi, divisor m, const int32_t from, const int32_t width)
 {
 #pragma GCC unroll 20
     for (int32_t j = from; j < width; j++) {
-        vector mj = broadcast(m[j]);
+        vector mj = digit_of(m, j);
         sum[j] = add_low(sum[j], qi, mj);
         sum[j + 1] = add_high(sum[j + 1], qi, mj);
     }
@@ -99,8 +125,7 @@ INLINE products tile_of(products p, int32_t s, int32_t t)
 }
 
 /* columns += p + q*m: 2 * width columns, of which `fresh` ones from width on are zero and not read. */
-INLINE void add_tile(mp_limb_t *columns, products p, const mp_limb_t *q, const mp_limb_t *m, const int32_t width,
-                     bool fresh)
+INLINE void add_tile(mp_limb_t *columns, products p, const mp_limb_t *q, divisor m, const int32_t width, bool fresh)
 {
     vector sum[MAX_TILE + 1];
     load_columns(sum, columns, width);
@@ -110,7 +135,7 @@ INLINE void add_tile(mp_limb_t *columns, products p, const mp_limb_t *q, const m
         for (int32_t k = 0; k < p.count; k++) {
             add_row(sum, load(p.x[k], i), p.y[k], 0, width);
         }
-        add_shared_row(sum, load(q, i), m, 0, width);
+        add_quotient_row(sum, load(q, i), m, 0, width);
         store(columns, i, sum[0]);
         roll(sum, width);
     }
@@ -121,12 +146,10 @@ INLINE void add_tile(mp_limb_t *columns, products p, const mp_limb_t *q, const m
  * The diagonal tile of a reduction: columns += p + q*m as above, with the quotient digits q[0 .. width) that clear the
  * lower half of the columns. Nothing is written there: all it held is carried on.
  */
-INLINE void add_diagonal_tile(mp_limb_t *columns, products p, mp_limb_t *q, const ifma_state *state,
-                              const int32_t width, bool fresh)
+INLINE void add_diagonal_tile(mp_limb_t *columns, products p, mp_limb_t *q, divisor m, const int32_t width,
+                              bool fresh)
 {
-    const mp_limb_t *m = state->m;
     vector zero = _mm512_setzero_si512();
-    vector inverse = broadcast(state->inverse);
     vector sum[MAX_TILE + 1];
     load_columns(sum, columns, width);
     for (int32_t i = 0; i < width; i++) {
@@ -137,17 +160,17 @@ INLINE void add_diagonal_tile(mp_limb_t *columns, products p, mp_limb_t *q, cons
             x[k] = load(p.x[k], i);
             sum[0] = add_low(sum[0], x[k], load(p.y[k], 0));
         }
-        vector qi = add_low(zero, sum[0], inverse); /* on its way while the row of p is added */
+        vector qi = add_low(zero, sum[0], m.inverse); /* on its way while the row of p is added */
         store(q, i, qi);
 #pragma GCC unroll 2
         for (int32_t k = 0; k < p.count; k++) {
             sum[1] = add_high(sum[1], x[k], load(p.y[k], 0));
             add_row(sum, x[k], p.y[k], 1, width);
         }
-        sum[0] = add_low(sum[0], qi, broadcast(m[0]));
-        sum[1] = add_high(sum[1], qi, broadcast(m[0]));
+        sum[0] = add_low(sum[0], qi, digit_of(m, 0));
+        sum[1] = add_high(sum[1], qi, digit_of(m, 0));
         sum[1] = _mm512_add_epi64(sum[1], _mm512_srai_epi64(sum[0], DIGIT_BITS));
-        add_shared_row(sum, qi, m, 1, width);
+        add_quotient_row(sum, qi, m, 1, width);
         roll(sum, width);
     }
     store_columns(columns + width * LANES, sum, width);
@@ -157,24 +180,22 @@ INLINE void add_diagonal_tile(mp_limb_t *columns, products p, mp_limb_t *q, cons
  * The same without products. Nothing hides the way to the next quotient digit, so it is computed as soon as its column
  * is complete, ahead of the rest of the row.
  */
-INLINE void reduce_tile(mp_limb_t *columns, mp_limb_t *q, const ifma_state *state, const int32_t width)
+INLINE void reduce_tile(mp_limb_t *columns, mp_limb_t *q, divisor m, const int32_t width)
 {
-    const mp_limb_t *m = state->m;
     vector zero = _mm512_setzero_si512();
-    vector inverse = broadcast(state->inverse);
     vector sum[MAX_TILE + 1];
     load_columns(sum, columns, width);
-    vector qi = add_low(zero, sum[0], inverse);
+    vector qi = add_low(zero, sum[0], m.inverse);
     for (int32_t i = 0; i < width; i++) {
         store(q, i, qi);
         sum[width] = load(columns, width + i);
-        sum[0] = add_low(sum[0], qi, broadcast(m[0]));
-        sum[1] = add_low(sum[1], qi, broadcast(m[1]));
-        sum[1] = add_high(sum[1], qi, broadcast(m[0]));
+        sum[0] = add_low(sum[0], qi, digit_of(m, 0));
+        sum[1] = add_low(sum[1], qi, digit_of(m, 1));
+        sum[1] = add_high(sum[1], qi, digit_of(m, 0));
         sum[1] = _mm512_add_epi64(sum[1], _mm512_srai_epi64(sum[0], DIGIT_BITS));
-        vector next = add_low(zero, sum[1], inverse);
-        sum[2] = add_high(sum[2], qi, broadcast(m[1]));
-        add_shared_row(sum, qi, m, 2, width);
+        vector next = add_low(zero, sum[1], m.inverse);
+        sum[2] = add_high(sum[2], qi, digit_of(m, 1));
+        add_quotient_row(sum, qi, m, 2, width);
         qi = next;
         roll(sum, width);
     }
@@ -186,22 +207,24 @@ INLINE void reduce_tile(mp_limb_t *columns, mp_limb_t *q, const ifma_state *stat
  * by strip of rows, each tile takes the products and the reduction in one go. `fresh`: columns from K on are zero and
  * not read.
  */
-INLINE void reduce(mp_limb_t *columns, products p, mp_limb_t *q, const ifma_state *state, const int32_t width,
+INLINE void reduce(mp_limb_t *columns, products p, mp_limb_t *q, divisor m, int32_t digits, const int32_t width,
                    bool fresh)
 {
-    for (int32_t s = 0; s < state->digits; s += width) {
-        mp_limb_t *strip = columns + s * LANES, *digits = q + s * LANES;
-        int32_t last = state->digits - width;
+    int32_t last = digits - width;
+    for (int32_t s = 0; s < digits; s += width) {
+        mp_limb_t *strip = columns + s * LANES, *strip_q = q + s * LANES;
         if (p.count == 0) {
-            reduce_tile(strip, digits, state, width);
+            reduce_tile(strip, strip_q, m, width);
         } else {
-            add_diagonal_tile(strip, tile_of(p, s, 0), digits, state, width, fresh && last == 0);
+            add_diagonal_tile(strip, tile_of(p, s, 0), strip_q, m, width, fresh && last == 0);
         }
         for (int32_t t = width; t <= last; t += width) {
-            add_tile(strip + t * LANES, tile_of(p, s, t), digits, state->m + t, width, fresh && t == last);
+            add_tile(strip + t * LANES, tile_of(p, s, t), strip_q, divisor_from(m, t), width, fresh && t == last);
         }
     }
 }
+
+#define NO_PRODUCTS ((products){{NULL, NULL}, {NULL, NULL}, 0})
 
 /* The digits of 2x < R. */
 INLINE void double_digits(mp_limb_t *r, const mp_limb_t *x, int32_t digits)
@@ -302,25 +325,27 @@ INLINE void start_second_half(mp_limb_t *v, const mp_limb_t *q, const ifma_state
 INLINE void product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b, const int32_t width)
 {
     int32_t half = state->digits * LANES;
+    divisor m = divisor_of(state);
     columns t, v;
     pc_group quotient;
-    memset(t.words, 0, (size_t)half * 2 * sizeof *t.words);
-    reduce(t.words, (products){{a, NULL}, {b, NULL}, 1}, quotient.words, state, width, true);
+    memset(t.words, 0, (size_t)half * sizeof *t.words);
+    reduce(t.words, (products){{a, NULL}, {b, NULL}, 1}, quotient.words, m, state->digits, width, true);
     start_second_half(v.words, quotient.words, state);
-    reduce(v.words, (products){{a, a + half}, {b + half, b}, 2}, quotient.words, state, width, true);
+    reduce(v.words, (products){{a, a + half}, {b + half, b}, 2}, quotient.words, m, state->digits, width, true);
     settle(r, t.words + half, v.words + half, state->digits);
 }
 
 INLINE void square_of(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const int32_t width)
 {
     int32_t half = state->digits * LANES;
+    divisor m = divisor_of(state);
     columns t, v;
     pc_group quotient, twice;
     double_digits(twice.words, a, state->digits);
     square_columns(t.words, a, twice.words, state->digits, width);
-    reduce(t.words, (products){{NULL, NULL}, {NULL, NULL}, 0}, quotient.words, state, width, false);
+    reduce(t.words, NO_PRODUCTS, quotient.words, m, state->digits, width, false);
     start_second_half(v.words, quotient.words, state);
-    reduce(v.words, (products){{twice.words, NULL}, {a + half, NULL}, 1}, quotient.words, state, width, true);
+    reduce(v.words, (products){{twice.words, NULL}, {a + half, NULL}, 1}, quotient.words, m, state->digits, width, true);
     settle(r, t.words + half, v.words + half, state->digits);
 }
 
@@ -344,43 +369,52 @@ static void square(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a)
     }
 }
 
-/* r = redc(x * y) <= m for x, y of K digits with x * y < R * m; two halves of which only the first is wanted. */
+/* r = redc(x * y) < m + x*y/R for x, y of K digits; two halves of which only the first is wanted. */
 static void multiply_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
 {
     int32_t digits = state->digits;
+    divisor m = divisor_of(state);
     columns t;
     pc_group quotient, settled;
-    memset(&t, 0, sizeof t);
+    memset(t.words, 0, (size_t)digits * LANES * sizeof *t.words);
     if (state->tile == 20) {
-        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, state, 20, true);
+        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, m, state->digits, 20, true);
     } else {
-        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, state, 15, true);
+        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, m, state->digits, 15, true);
     }
     const mp_limb_t *high = t.words + digits * LANES;
     settle(settled.words, high, high, digits);
     memcpy(r, settled.words, (size_t)digits * LANES * sizeof *r);
 }
 
-/* r = x + y - m, or x + y where that is less than m. With x <= m + 2 and y <= m, r <= m + 2. */
-static void add_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
+/* r = x - m where that is not negative, else x. */
+static void reduce_once(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x)
 {
-    vector mask = digit_mask();
-    vector carry = _mm512_setzero_si512(), borrow = carry;
-    pc_group sum;
-    mp_limb_t *less = sum.words + state->digits * LANES;
+    vector borrow = _mm512_setzero_si512();
+    pc_group less;
     for (int32_t i = 0; i < state->digits; i++) {
-        vector s = _mm512_add_epi64(_mm512_add_epi64(load(x, i), load(y, i)), carry);
-        carry = _mm512_srli_epi64(s, DIGIT_BITS);
-        s = _mm512_and_si512(s, mask);
-        vector d = _mm512_add_epi64(_mm512_sub_epi64(s, broadcast(state->m[i])), borrow);
+        vector d = _mm512_add_epi64(_mm512_sub_epi64(load(x, i), broadcast(state->m[i])), borrow);
         borrow = _mm512_srai_epi64(d, DIGIT_BITS);
-        store(sum.words, i, s);
-        store(less, i, _mm512_and_si512(d, mask));
+        store(less.words, i, _mm512_and_si512(d, digit_mask()));
     }
     __mmask8 negative = _mm512_movepi64_mask(borrow);
     for (int32_t i = 0; i < state->digits; i++) {
-        store(r, i, _mm512_mask_blend_epi64(negative, load(less, i), load(sum.words, i)));
+        store(r, i, _mm512_mask_blend_epi64(negative, load(less.words, i), load(x, i)));
     }
+}
+
+/* r = x + y modulo m, for x < 2m and y below (1 + 1/64) m: two subtractions at most bring it below 2m, even 1.1m. */
+static void add_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
+{
+    vector carry = _mm512_setzero_si512();
+    pc_group sum;
+    for (int32_t i = 0; i < state->digits; i++) {
+        vector s = _mm512_add_epi64(_mm512_add_epi64(load(x, i), load(y, i)), carry);
+        carry = _mm512_srli_epi64(s, DIGIT_BITS);
+        store(sum.words, i, _mm512_and_si512(s, digit_mask()));
+    }
+    reduce_once(state, sum.words, sum.words);
+    reduce_once(state, r, sum.words);
 }
 
 /* The digits of limbs, into one lane. */
@@ -524,13 +558,36 @@ static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_
         mp_limb_t a[PC_MAX_LIMBS + 1], b[PC_MAX_LIMBS + 1], one[PC_MAX_LIMBS + 1] = {0};
         collect(a, limbs + 1, plain.words, lane, state->digits);
         collect(b, limbs + 1, plain.words + half, lane, state->digits);
-        /* (A, B) and (A - m, B + 1) are the same number; A <= m, then B <= m + 2. */
+        /* (A, B) and (A - m, B + 1) are the same number; after a product with 1, A <= m and B <= m + 1. */
         one[0] = subtract_modulus(modulus, a);
         mpn_add_n(b, b, one, limbs + 1);
         subtract_modulus(modulus, b);
         subtract_modulus(modulus, b);
         memcpy(standard + (ptrdiff_t)lane * 2 * limbs, a, (size_t)limbs * sizeof *a);
         memcpy(standard + (ptrdiff_t)lane * 2 * limbs + limbs, b, (size_t)limbs * sizeof *b);
+    }
+}
+
+/* x = x * x, modulo m; one half of each lane. */
+INLINE void square_half(mp_limb_t *x, divisor m, int32_t digits, const int32_t width)
+{
+    columns t;
+    pc_group quotient, twice, settled;
+    double_digits(twice.words, x, digits);
+    square_columns(t.words, x, twice.words, digits, width);
+    reduce(t.words, NO_PRODUCTS, quotient.words, m, digits, width, false);
+    const mp_limb_t *high = t.words + digits * LANES;
+    settle(settled.words, high, high, digits);
+    memcpy(x, settled.words, (size_t)digits * LANES * sizeof *x);
+}
+
+/* x = 2x in the lanes of the mask. */
+INLINE void double_lanes(mp_limb_t *x, __mmask8 lanes, int32_t digits)
+{
+    pc_group twice;
+    double_digits(twice.words, x, digits);
+    for (int32_t i = 0; i < digits; i++) {
+        store(x, i, _mm512_mask_mov_epi64(load(x, i), lanes, load(twice.words, i)));
     }
 }
 
@@ -596,6 +653,16 @@ static void export_digits(mp_limb_t *digits, int32_t count, const mpz_t x)
     pc_mpz_clear_secret(rest);
 }
 
+/* -m^-1 mod 2^52 */
+static mp_limb_t negative_inverse(mp_limb_t m)
+{
+    mp_limb_t inverse = 1; /* Newton: each step doubles the number of right bits */
+    for (int i = 0; i < 6; i++) {
+        inverse *= 2 - m * inverse;
+    }
+    return (0 - inverse) & ((UINT64_C(1) << DIGIT_BITS) - 1);
+}
+
 static void setup(pc_modulus *modulus)
 {
     ifma_state *state = (ifma_state *)(void *)modulus->state;
@@ -603,11 +670,7 @@ static void setup(pc_modulus *modulus)
     state->tile = tile_for(modulus->limbs);
     mp_bitcnt_t bits = (mp_bitcnt_t)state->digits * DIGIT_BITS;
 
-    mp_limb_t inverse = 1; /* Newton: each step doubles the number of right bits */
-    for (int i = 0; i < 6; i++) {
-        inverse *= 2 - modulus->m[0] * inverse;
-    }
-    state->inverse = (0 - inverse) & ((UINT64_C(1) << DIGIT_BITS) - 1);
+    state->inverse = negative_inverse(modulus->m[0]);
 
     mpz_t m, value, quotient;
     mpz_init2(m, bits);
@@ -636,6 +699,69 @@ static void setup(pc_modulus *modulus)
     pc_mpz_clear_secret(quotient);
 }
 
+/*
+ * 2^((p-1)/2) modulo eight candidates p, each in its lane, is 1 or -1 for each of them that is prime. The power takes
+ * one squaring for each bit, and a doubling where the bit is set: x is below (1 + 1/16) p before that, (2x)^2 below
+ * R*p/32 behind it.
+ */
+static uint32_t may_be_prime(const mp_limb_t *candidates, int32_t limbs)
+{
+    int32_t digits = digits_for(limbs), tile = tile_for(limbs);
+    mp_bitcnt_t bits = (mp_bitcnt_t)digits * DIGIT_BITS;
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t inverses[LANES];
+    pc_group m, x;
+    mpz_t p, value, r;
+    mpz_init2(p, bits);
+    mpz_init2(value, bits + 128);
+    mpz_init2(r, bits + 128);
+    memset(&m, 0, sizeof m);
+    memset(&x, 0, sizeof x);
+    mpz_setbit(r, bits);
+    for (int32_t lane = 0; lane < LANES; lane++) {
+        const mp_limb_t *candidate = candidates + (ptrdiff_t)lane * limbs;
+        mp_limb_t start[PC_MAX_LIMBS];
+        inverses[lane] = negative_inverse(candidate[0]);
+        spread(m.words, lane, candidate, limbs, digits);
+        pc_mpz_from_limbs(p, candidate, limbs);
+        mpz_mul_2exp(value, r, 1); /* the top bit of the exponent */
+        mpz_mod(value, value, p);
+        pc_limbs_from_mpz(start, limbs, value);
+        spread(x.words, lane, start, limbs, digits);
+    }
+
+    divisor modulus = {m.words, load(inverses, 0), false};
+    for (int32_t bit = 64 * limbs - 2 - __builtin_clzll(candidates[limbs - 1]); bit > 0; bit--) {
+        __mmask8 set = 0;
+        for (int32_t lane = 0; lane < LANES; lane++) {
+            mp_limb_t limb = candidates[(ptrdiff_t)lane * limbs + bit / 64];
+            set = (__mmask8)(set | ((limb >> (bit % 64)) & 1) << lane);
+        }
+        if (tile == 20) {
+            square_half(x.words, modulus, digits, 20);
+        } else {
+            square_half(x.words, modulus, digits, 15);
+        }
+        double_lanes(x.words, set, digits);
+    }
+
+    uint32_t passed = 0;
+    for (int32_t lane = 0; lane < LANES; lane++) {
+        mp_limb_t power[PC_MAX_LIMBS + 1];
+        collect(power, limbs + 1, x.words, lane, digits);
+        pc_mpz_from_limbs(p, candidates + (ptrdiff_t)lane * limbs, limbs);
+        pc_mpz_from_limbs(value, power, limbs + 1);
+        bool one = mpz_congruent_p(value, r, p) != 0;
+        mpz_add(value, value, r);
+        passed |= (uint32_t)(one || mpz_divisible_p(value, p)) << lane;
+    }
+    pc_mpz_clear_secret(p);
+    pc_mpz_clear_secret(value);
+    pc_mpz_clear_secret(r);
+    pc_wipe(&m, sizeof m);
+    pc_wipe(&x, sizeof x);
+    return passed;
+}
+
 const pc_kernel pc_kernel_ifma = {
     .name = "ifma",
     .lanes = LANES,
@@ -652,4 +778,5 @@ const pc_kernel pc_kernel_ifma = {
     .add_plain = add_plain,
     .select = select_entry,
     .power_pair = pc_ifma_power_pair,
+    .may_be_prime = may_be_prime,
 };

@@ -97,7 +97,7 @@ typedef struct products {
     int32_t count;
 } products;
 
-/* The reduction of *start + p[k] for both moduli; quotient receives its digits. */
+/* The reduction of *start (null: zero) + p[k] for both moduli; quotient (may be null) receives its digits. */
 INLINE void reduce(mp_limb_t *const r[2], const halves *start, const products p[2], halves *quotient,
                    const pair_moduli *moduli, const int32_t vectors)
 {
@@ -107,12 +107,15 @@ INLINE void reduce(mp_limb_t *const r[2], const halves *start, const products p[
     for (int32_t k = 0; k < 2; k++) {
 #pragma GCC unroll 6
         for (int32_t v = 0; v < vectors; v++) {
-            sum[k][v] = load(start->of[k], v);
+            sum[k][v] = start != NULL ? load(start->of[k], v) : zero;
 #pragma GCC unroll 2
             for (int32_t t = 0; t < p[k].count; t++) {
                 sum[k][v] = add_low(sum[k][v], broadcast(p[k].x[t][0]), load(p[k].y[t], v));
             }
         }
+    }
+    for (int32_t k = 0; k < 2 && quotient != NULL; k++) {
+        store(quotient->of[k], vectors - 1, zero); /* there may be no block of digits for it */
     }
     for (int32_t block = 0; block < moduli->digits; block += LANES) {
         vector digits[2] = {zero, zero};
@@ -143,8 +146,9 @@ INLINE void reduce(mp_limb_t *const r[2], const halves *start, const products p[
                 }
             }
         }
-        store(quotient->of[0], block / LANES, digits[0]);
-        store(quotient->of[1], block / LANES, digits[1]);
+        for (int32_t k = 0; k < 2 && quotient != NULL; k++) {
+            store(quotient->of[k], block / LANES, digits[k]);
+        }
     }
     settle(r[0], sum[0], vectors);
     settle(r[1], sum[1], vectors);
@@ -175,18 +179,18 @@ INLINE void start_second_halves(halves *start, const halves *quotient, const pai
 INLINE void multiply(const pair_moduli *moduli, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b,
                      const int32_t vectors)
 {
-    halves start = {0}, first, quotient = {0};
+    halves start, first, quotient;
     products p[2];
     for (int32_t k = 0; k < 2; k++) {
         p[k] = (products){{half_of(a, k, 0, vectors)}, {half_of(b, k, 0, vectors)}, 1};
     }
-    reduce((mp_limb_t *[2]){first.of[0], first.of[1]}, &start, p, &quotient, moduli, vectors);
+    reduce((mp_limb_t *[2]){first.of[0], first.of[1]}, NULL, p, &quotient, moduli, vectors);
     start_second_halves(&start, &quotient, moduli, vectors);
     for (int32_t k = 0; k < 2; k++) {
         p[k] = (products){{half_of(a, k, 0, vectors), half_of(a, k, 1, vectors)},
                           {half_of(b, k, 1, vectors), half_of(b, k, 0, vectors)}, 2};
     }
-    reduce((mp_limb_t *[2]){half(r, 0, 1, vectors), half(r, 1, 1, vectors)}, &start, p, &quotient, moduli, vectors);
+    reduce((mp_limb_t *[2]){half(r, 0, 1, vectors), half(r, 1, 1, vectors)}, &start, p, NULL, moduli, vectors);
     for (int32_t k = 0; k < 2; k++) {
         for (int32_t v = 0; v < vectors; v++) {
             store(half(r, k, 0, vectors), v, load(first.of[k], v));
@@ -196,18 +200,18 @@ INLINE void multiply(const pair_moduli *moduli, mp_limb_t *r, const mp_limb_t *a
 
 INLINE void square(const pair_moduli *moduli, mp_limb_t *r, const mp_limb_t *a, const int32_t vectors)
 {
-    halves start = {0}, first, quotient = {0}, twice;
+    halves start, first, quotient, twice;
     products p[2];
     for (int32_t k = 0; k < 2; k++) {
         p[k] = (products){{half_of(a, k, 0, vectors)}, {half_of(a, k, 0, vectors)}, 1};
         double_digits(twice.of[k], half_of(a, k, 1, vectors), vectors);
     }
-    reduce((mp_limb_t *[2]){first.of[0], first.of[1]}, &start, p, &quotient, moduli, vectors);
+    reduce((mp_limb_t *[2]){first.of[0], first.of[1]}, NULL, p, &quotient, moduli, vectors);
     start_second_halves(&start, &quotient, moduli, vectors);
     for (int32_t k = 0; k < 2; k++) {
         p[k] = (products){{half_of(a, k, 0, vectors)}, {twice.of[k]}, 1};
     }
-    reduce((mp_limb_t *[2]){half(r, 0, 1, vectors), half(r, 1, 1, vectors)}, &start, p, &quotient, moduli, vectors);
+    reduce((mp_limb_t *[2]){half(r, 0, 1, vectors), half(r, 1, 1, vectors)}, &start, p, NULL, moduli, vectors);
     for (int32_t k = 0; k < 2; k++) {
         for (int32_t v = 0; v < vectors; v++) {
             store(half(r, k, 0, vectors), v, load(first.of[k], v));

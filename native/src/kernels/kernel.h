@@ -93,6 +93,12 @@ struct pc_kernel {
      */
     void (*power_pair)(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
                        const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table);
+
+    /*
+     * Null, or a test of `lanes` odd candidates of the same bit length, one after the other, `limbs` limbs each, the
+     * top one not zero: bit i is clear only if candidate i is not prime. Variable time.
+     */
+    uint32_t (*may_be_prime)(const mp_limb_t *candidates, int32_t limbs);
 };
 
 /* Room for a group of any kernel and key size on the stack. Who lets a secret in wipes it. */
