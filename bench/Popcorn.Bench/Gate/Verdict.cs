@@ -33,7 +33,7 @@ internal enum Outcome
 internal sealed record Verdict(
     Measurement Measured, double? BaselineRatio, long? BaselineBytes, Outcome Outcome, int Attempts)
 {
-    /// <summary>Regressions begin here: above what a busy machine does to best times, below 20 %.</summary>
+    /// <summary>Regressions begin here: above what a busy machine does to best times (8 %), below 20 %.</summary>
     public const double Tolerance = 0.12;
 
     // A search that is no slower exceeds its baseline by so many standard errors once in hundreds of attempts.
