@@ -1,3 +1,7 @@
+#if defined(__linux__)
+#  define _DEFAULT_SOURCE /* madvise */
+#endif
+
 #include "memory.h"
 
 #include <stdint.h>
@@ -6,23 +10,35 @@
 
 #if defined(_WIN32)
 #  include <malloc.h>
+#elif defined(__linux__)
+#  include <sys/mman.h>
 #endif
 
 #define ALIGNMENT 64
+#define HUGE_PAGE ((size_t)2 << 20)
+/* From here on whole huge pages are asked for: tables that are read at random places miss the TLB otherwise. */
+#define LARGE (2 * HUGE_PAGE)
 
 void *pc_allocate(size_t bytes)
 {
-    if (bytes > SIZE_MAX - ALIGNMENT) {
+    if (bytes > SIZE_MAX - HUGE_PAGE) {
         return NULL;
     }
-    size_t rounded = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    size_t alignment = bytes < LARGE ? ALIGNMENT : HUGE_PAGE;
+    size_t rounded = (bytes + alignment - 1) / alignment * alignment;
     if (rounded == 0) {
-        rounded = ALIGNMENT;
+        rounded = alignment;
     }
 #if defined(_WIN32)
-    return _aligned_malloc(rounded, ALIGNMENT);
+    return _aligned_malloc(rounded, alignment);
 #else
-    return aligned_alloc(ALIGNMENT, rounded);
+    void *memory = aligned_alloc(alignment, rounded);
+#  if defined(__linux__)
+    if (memory != NULL && alignment == HUGE_PAGE) {
+        (void)madvise(memory, rounded, MADV_HUGEPAGE); /* a wish: where it is refused, small pages serve as well */
+    }
+#  endif
+    return memory;
 #endif
 }
 
