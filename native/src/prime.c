@@ -5,8 +5,8 @@
 #include "objects.h"
 
 /*
- * mpz_probab_prime_p counts its Baillie-PSW test as 24 of these; the rest are Miller-Rabin rounds. FIPS 186-5 (appendix
- * B.3) asks for five of them for primes of 1024 bits and for fewer for longer ones, without the Baillie-PSW test.
+ * mpz_probab_prime_p counts its Baillie-PSW test as 24 of these; the rest are Miller-Rabin rounds. FIPS 186-5 (table
+ * B.1) asks for five of them for random primes of 1024 bits, an error below 2^-112, and for fewer for longer ones.
  */
 #define PRIMALITY_ROUNDS (24 + 5)
 
