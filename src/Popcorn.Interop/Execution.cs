@@ -1,3 +1,5 @@
+using System.Runtime.ExceptionServices;
+
 namespace Popcorn.Interop;
 
 /// <summary>How a batch operation runs. The default uses every core and cannot be cancelled.</summary>
@@ -9,6 +11,25 @@ public readonly record struct Execution(int DegreeOfParallelism = 0, Cancellatio
 {
     /// <summary>On the calling thread alone.</summary>
     public static Execution Sequential => new(1);
+
+    /// <summary>
+    /// Does independent pieces of work on up to this many threads. The first failure is thrown as it would be on one
+    /// thread.
+    /// </summary>
+    /// <param name="count">Pieces.</param>
+    /// <param name="work">Called with 0 … count−1, in any order.</param>
+    public void ForEach(int count, Action<int> work)
+    {
+        var options = new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = CancellationToken };
+        try
+        {
+            Parallel.For(0, count, options, work);
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+    }
 
     internal int Workers => DegreeOfParallelism == 0 ? Environment.ProcessorCount : DegreeOfParallelism;
 }

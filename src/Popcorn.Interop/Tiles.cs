@@ -1,5 +1,3 @@
-using System.Runtime.ExceptionServices;
-
 namespace Popcorn.Interop;
 
 /// <summary>Splits the range of a batch operation into tiles and runs them.</summary>
@@ -30,7 +28,7 @@ internal static class Tiles
         }
         else
         {
-            RunParallel(work, count, size, workers, execution.CancellationToken);
+            RunParallel(work, count, size, execution);
         }
     }
 
@@ -42,23 +40,14 @@ internal static class Tiles
         return (size + lanes - 1) / lanes * lanes;
     }
 
-    private static void RunParallel<TTile>(TTile work, int count, int size, int workers, CancellationToken token)
+    private static void RunParallel<TTile>(TTile work, int count, int size, Execution execution)
         where TTile : struct, ITile
     {
-        var options = new ParallelOptions { MaxDegreeOfParallelism = workers, CancellationToken = token };
         int tiles = (int)(((long)count + size - 1) / size);
-        try
+        execution.ForEach(tiles, tile =>
         {
-            Parallel.For(0, tiles, options, tile =>
-            {
-                int start = tile * size;
-                work.Run(start, Math.Min(size, count - start));
-            });
-        }
-        catch (AggregateException exception)
-        {
-            // One tile's failure is the operation's failure, as it would be on one thread.
-            ExceptionDispatchInfo.Throw(exception.InnerExceptions[0]);
-        }
+            int start = tile * size;
+            work.Run(start, Math.Min(size, count - start));
+        });
     }
 }

@@ -28,7 +28,9 @@ internal static class InspectCommand
             progress.Dispose();
             if (output.IsJson)
             {
-                Output.WriteJson(Report(inspection, keyBits), ReportJson.Default.InspectReport);
+                Output.WriteJson(
+                    new InspectReport(inspection.Layers, inspection.Predicted, keyBits),
+                    ReportJson.Default.InspectReport);
             }
             else
             {
@@ -39,24 +41,6 @@ internal static class InspectCommand
         });
         return command;
     }
-
-    private static InspectReport Report(Inspection inspection, int keyBits) => new(
-        [.. inspection.Layers.Select(layer => new InspectedLayer(
-            layer.Name,
-            layer.Kind,
-            layer.Outputs,
-            layer.Macs,
-            layer.Nnz,
-            layer.Strategy,
-            layer.Products,
-            layer.BoundBits))],
-        new PredictedCost(
-            inspection.Predicted.Seconds,
-            inspection.Predicted.BytesUp,
-            inspection.Predicted.BytesDown,
-            inspection.Predicted.Rounds,
-            inspection.Predicted.Products),
-        keyBits);
 
     private static void Show(Inspection inspection, int keyBits, Output output)
     {

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Popcorn.Engine.Planning;
 
 namespace Popcorn.Cli.Commands;
 
@@ -21,12 +22,7 @@ internal sealed record ImportReport(
 internal sealed record ImportedLayer(
     string Name, string Kind, IReadOnlyList<int> Output, long? Weights, long? Nnz, double? Sparsity, int? WeightBits);
 
-internal sealed record InspectReport(IReadOnlyList<InspectedLayer> Layers, PredictedCost Predicted, int KeyBits);
-
-internal sealed record InspectedLayer(
-    string Name, string Kind, int Outputs, long Macs, long Nnz, string Strategy, long Products, int BoundBits);
-
-internal sealed record PredictedCost(double Seconds, long BytesUp, long BytesDown, int Rounds, long Products);
+internal sealed record InspectReport(IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits);
 
 internal sealed record EvalReport(
     double? Accuracy, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>>? Logits);

@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Linear;
@@ -92,23 +91,8 @@ internal static class LinearExecutor
 
         long done = 0;
         Execution sequential = execution with { DegreeOfParallelism = 1 };
-        var options = new ParallelOptions
-        {
-            MaxDegreeOfParallelism =
-                execution.DegreeOfParallelism == 0 ? Environment.ProcessorCount : execution.DegreeOfParallelism,
-            CancellationToken = execution.CancellationToken,
-        };
-        try
-        {
-            Parallel.ForEach(
-                parts, options, part => Interlocked.Add(ref done, Run(part, source, target, sequential)));
-        }
-        catch (AggregateException e)
-        {
-            // One part's failure is the layer's failure, as it would be on one thread.
-            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
-        }
-
+        execution.ForEach(
+            parts.Count, i => Interlocked.Add(ref done, Run(parts[i], source, target, sequential)));
         products += done;
     }
 

@@ -53,13 +53,11 @@ internal sealed class ProgramInputs
     {
         int channelsPerGroup = input.Channels / layer.Groups;
         int firstChannel = row / (layer.Output.Channels / layer.Groups) * channelsPerGroup;
-        (int y, int x) = Math.DivRem(position, layer.Output.Width);
         for (int i = 0; i < _inputs.Count; i++)
         {
             (int slot, bool inverse) = _inputs[i];
             (int channel, int tap) = Math.DivRem(slot, layer.Window.Taps);
-            (int tapY, int tapX) = Math.DivRem(tap, layer.Window.KernelWidth);
-            int at = layer.Window.Position(y, x, tapY, tapX, input.Height, input.Width);
+            int at = layer.Window.Position(position, tap, input);
             index[i] = at < 0 ? -1 : (inverse ? input.Size : 0) + (firstChannel + channel) * input.Area + at;
         }
     }

@@ -4,7 +4,7 @@ using Popcorn.Engine.Model;
 namespace Popcorn.Engine.Linear;
 
 /// <summary>
-/// Shared subset products ("four Russians"): weights in two's complement, plane by plane. The channels of a position are
+/// Shared subset products ("four Russians"): weights in two's complement, plane by plane. Channels of a position are
 /// cut into blocks; the products of those subsets of a block that any plane of any row asks for are made once for each
 /// position of the input, and serve all output channels and all windows that see the position. A plane of a row is then
 /// one product for each block; planes are joined by squarings, the sign plane goes to the negative part. Pays for few
@@ -38,7 +38,7 @@ internal sealed record TableStrategy : LinearStrategy
     }
 
     /// <inheritdoc/>
-    public override int Extras => _table.Count * Input.Area + SharedSums * Layer.Output.Area;
+    public override int Extras => FirstSharedSum(Layer.Groups) - Input.Size;
 
     /// <inheritdoc/>
     public override bool RowsAreTiles => Layer.Output.Area < CompiledPart.SideBySide;
@@ -50,7 +50,6 @@ internal sealed record TableStrategy : LinearStrategy
 
     private int RowsPerGroup => Layer.Output.Channels / Layer.Groups;
 
-    private int SharedSums => _sharedPlanes.Sum(planes => planes.Length);
 
     /// <summary>The strategies that may pay: one for each size of a block.</summary>
     public static IEnumerable<TableStrategy> For(LinearLayer layer, Shape input)
@@ -150,8 +149,7 @@ internal sealed record TableStrategy : LinearStrategy
 
         int area = Layer.Output.Area;
         int inputs = _planes * factors + shared.Length;
-        int firstShared = Input.Size + _table.Count * Input.Area
-            + _sharedPlanes.Take(group).Sum(planes => planes.Length) * area;
+        int firstShared = FirstSharedSum(group);
         var inputIndex = new int[rows * area * inputs];
         var outputIndex = new int[rows * area * results.Count];
         Array.Fill(inputIndex, -1);
@@ -193,8 +191,7 @@ internal sealed record TableStrategy : LinearStrategy
         }
 
         int area = Layer.Output.Area;
-        int firstSum = Input.Size + _table.Count * Input.Area
-            + _sharedPlanes.Take(group).Sum(planes => planes.Length) * area;
+        int firstShared = FirstSharedSum(group);
         var inputIndex = new int[area * ChannelsPerGroup * taps];
         var outputIndex = new int[area * results.Count];
         for (int position = 0; position < area; position++)
@@ -208,7 +205,7 @@ internal sealed record TableStrategy : LinearStrategy
 
             for (int i = 0; i < results.Count; i++)
             {
-                outputIndex[position * results.Count + i] = firstSum + i * area + position;
+                outputIndex[position * results.Count + i] = firstShared + i * area + position;
             }
         }
 
@@ -240,12 +237,15 @@ internal sealed record TableStrategy : LinearStrategy
         })];
     }
 
-    /// <summary>The value that a table entry has for a tap at an output position, −1 where the tap sees padding.</summary>
+    /// <summary>Where a group's shared sums begin: after inputs, tables and the sums of earlier groups.</summary>
+    private int FirstSharedSum(int group) =>
+        Input.Size + _table.Count * Input.Area
+        + _sharedPlanes.Take(group).Sum(planes => planes.Length) * Layer.Output.Area;
+
+    /// <summary>The value of a table entry for a tap at an output position, −1 where the tap sees padding.</summary>
     private int ValueAt(int entry, int tap, int position)
     {
-        (int y, int x) = Math.DivRem(position, Layer.Output.Width);
-        (int tapY, int tapX) = Math.DivRem(tap, Layer.Window.KernelWidth);
-        int at = Layer.Window.Position(y, x, tapY, tapX, Input.Height, Input.Width);
+        int at = Layer.Window.Position(position, tap, Input);
         return at < 0 ? -1 : entry * Input.Area + at;
     }
 

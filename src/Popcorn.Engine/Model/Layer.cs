@@ -33,7 +33,11 @@ public sealed record LinearLayer(
     : Layer(Name, Input, Output)
 {
     /// <inheritdoc/>
-    public override string Kind => Window is { OutputHeight: 1, OutputWidth: 1 } && Groups == 1 ? "dense" : "conv";
+    public override string Kind => KindOf(Window, Groups);
+
+    /// <summary>What a linear layer of this geometry is called.</summary>
+    public static string KindOf(Window window, int groups) =>
+        window is { OutputHeight: 1, OutputWidth: 1 } && groups == 1 ? "dense" : "conv";
 
     /// <summary>Weights of one output channel: input channels of its group × taps.</summary>
     public int Fan => Weights.Length / Output.Channels;

@@ -37,6 +37,10 @@ public readonly record struct Window(
         return (uint)y < (uint)height && (uint)x < (uint)width ? y * width + x : -1;
     }
 
+    /// <summary>The same by flat numbers: output position y·width + x, tap y·kernel width + x.</summary>
+    public int Position(int output, int tap, Shape plane) => Position(
+        output / OutputWidth, output % OutputWidth, tap / KernelWidth, tap % KernelWidth, plane.Height, plane.Width);
+
     /// <summary>Whether every window covers at least one position of a plane of the given size.</summary>
     public bool AlwaysSees(int height, int width) =>
         AlwaysSees(KernelHeight, StrideY, DilationY, PadTop, OutputHeight, height)

@@ -13,12 +13,7 @@ namespace Popcorn.Engine.Nonlinear;
 /// </remarks>
 internal sealed class CompareRound : ServerRound
 {
-    private const int Difference = 0;
-    private const int Inverse = 1;
-
     private readonly CiphertextBatch? _right;
-    private readonly CiphertextBatch _difference;
-    private readonly CiphertextBatch _inverse;
     private readonly SignCarrier[] _carriers;
     private readonly Masks _masks;
 
@@ -30,11 +25,9 @@ internal sealed class CompareRound : ServerRound
     /// <param name="random">Draws the blinding.</param>
     public CompareRound(
         RoundStep step, ServerContext context, CiphertextBatch left, CiphertextBatch? right, SecretRandom random)
-        : base(step, context)
+        : base(step, context, left)
     {
         _right = right;
-        _difference = left;
-        _inverse = new CiphertextBatch(context.Key, step.Items);
         _carriers = SignCarrier.Draw(random, step.Items);
         _masks = Masks.Draw(random, step.Items, step.BoundBits);
     }
@@ -44,38 +37,27 @@ internal sealed class CompareRound : ServerRound
     {
         if (_right is not null)
         {
-            Context.Negate(_right, _inverse);
-            Evaluator.Add(_difference, 0, _inverse, 0, _difference, 0, Step.Items, Context.Execution);
+            Context.Negate(_right, Inverse);
+            Evaluator.Add(Values, 0, Inverse, 0, Values, 0, Step.Items, Context.Execution);
             Context.Counter.Add(Step.Items);
         }
 
-        Context.Negate(_difference, _inverse);
-    }
-
-    /// <inheritdoc/>
-    public override byte[] Challenge(int chunk)
-    {
-        int first = Step.FirstOf(chunk);
-        var packer = new SlotPacker(Step.Layout, Step.ItemsIn(chunk));
-        for (int i = first; i < first + Step.ItemsIn(chunk); i++)
-        {
-            SignCarrier carrier = _carriers[i];
-            packer.Next();
-            packer.Signed(
-                carrier.Flip ? Inverse : Difference, i, carrier.Tau, 1, carrier.Sigma, negated: carrier.Flip);
-            packer.Masked(Difference, i, _masks[i]);
-        }
-
-        return Seal(packer, [_difference, _inverse]);
+        base.Prepare();
     }
 
     /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
-        _inverse.Dispose();
         Array.Clear(_carriers);
         _masks.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Blind(SlotPacker packer, int item)
+    {
+        Carry(packer, item, _carriers[item]);
+        packer.Masked(ValuesSource, item, _masks[item]);
     }
 
     /// <inheritdoc/>
@@ -103,7 +85,7 @@ internal sealed class CompareRound : ServerRound
             }
         }
 
-        Combine([replies, inverted, _difference], terms, first);
+        Combine([replies, inverted, Values], terms, first);
         if (_right is not null)
         {
             Evaluator.Add(Results, first, _right, first, Results, first, count, Context.Execution);

@@ -7,8 +7,17 @@ namespace Popcorn.Engine.Nonlinear;
 /// The server's side of one round: blinded challenges out, answers in, chunk by chunk and in order; answers of early
 /// chunks may come before later challenges are made. Items are already in the random order in which they travel.
 /// </summary>
-internal abstract class ServerRound(RoundStep step, ServerContext context) : IDisposable
+/// <param name="step">The plan's step.</param>
+/// <param name="context">Key, tables, threads.</param>
+/// <param name="values">x of each item, in the order of travel; the caller's, and alive as long as the round.</param>
+internal abstract class ServerRound(RoundStep step, ServerContext context, CiphertextBatch values) : IDisposable
 {
+    /// <summary>Where <see cref="Values"/> and <see cref="Inverse"/> stand among a packer's sources.</summary>
+    protected const int ValuesSource = 0;
+
+    /// <summary>See <see cref="ValuesSource"/>.</summary>
+    protected const int InverseSource = 1;
+
     /// <summary>The plan's step.</summary>
     public RoundStep Step { get; } = step;
 
@@ -17,11 +26,28 @@ internal abstract class ServerRound(RoundStep step, ServerContext context) : IDi
 
     protected ServerContext Context { get; } = context;
 
+    /// <summary>x of each item.</summary>
+    protected CiphertextBatch Values { get; } = values;
+
+    /// <summary>−x of each item, once prepared.</summary>
+    protected CiphertextBatch Inverse { get; } = new(context.Key, step.Items);
+
     /// <summary>What all chunks need; once, before the first challenge.</summary>
-    public abstract void Prepare();
+    public virtual void Prepare() => Context.Negate(Values, Inverse);
 
     /// <summary>Makes the packed ciphertexts of a chunk.</summary>
-    public abstract byte[] Challenge(int chunk);
+    public byte[] Challenge(int chunk)
+    {
+        int first = Step.FirstOf(chunk);
+        var packer = new SlotPacker(Step.Layout, Step.ItemsIn(chunk));
+        for (int item = first; item < first + Step.ItemsIn(chunk); item++)
+        {
+            packer.Next();
+            Blind(packer, item);
+        }
+
+        return packer.Seal([Values, Inverse], Context);
+    }
 
     /// <summary>Takes the client's answer to a chunk.</summary>
     /// <exception cref="PopcornException">The answer has the wrong length.</exception>
@@ -41,7 +67,14 @@ internal abstract class ServerRound(RoundStep step, ServerContext context) : IDi
     }
 
     /// <summary>Releases the results and wipes the blinding.</summary>
-    public virtual void Dispose() => Results.Dispose();
+    public virtual void Dispose()
+    {
+        Results.Dispose();
+        Inverse.Dispose();
+    }
+
+    /// <summary>Writes an item's fields.</summary>
+    protected abstract void Blind(SlotPacker packer, int item);
 
     protected abstract void Absorb(int first, int count, CiphertextBatch replies);
 
@@ -49,7 +82,9 @@ internal abstract class ServerRound(RoundStep step, ServerContext context) : IDi
         Context.Counter.Add(
             Evaluator.Combine(sources, terms.Terms, terms.First, Results, first, Context.Execution));
 
-    protected byte[] Seal(SlotPacker packer, ReadOnlySpan<CiphertextBatch> sources) => packer.Seal(sources, Context);
+    /// <summary>Writes an item's sign carrier.</summary>
+    protected static void Carry(SlotPacker packer, int item, SignCarrier carrier) => packer.Signed(
+        carrier.Flip ? InverseSource : ValuesSource, item, carrier.Tau, 1, carrier.Sigma, negated: carrier.Flip);
 
     /// <summary>A rented batch that holds −source[index[i]].</summary>
     protected CiphertextBatch NegatedGather(CiphertextBatch source, ReadOnlySpan<int> index)

@@ -9,8 +9,6 @@ namespace Popcorn.Engine.Nonlinear;
 /// </summary>
 internal sealed class SignRound : ServerRound
 {
-    private readonly CiphertextBatch _values;
-    private readonly CiphertextBatch _inverse;
     private readonly SignCarrier[] _carriers;
 
     /// <summary>Draws the blinding of a round.</summary>
@@ -19,39 +17,17 @@ internal sealed class SignRound : ServerRound
     /// <param name="values">x in the order of travel.</param>
     /// <param name="random">Draws the blinding.</param>
     public SignRound(RoundStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
-        : base(step, context)
-    {
-        _values = values;
-        _inverse = new CiphertextBatch(context.Key, step.Items);
-        _carriers = SignCarrier.Draw(random, step.Items);
-    }
-
-    /// <inheritdoc/>
-    public override void Prepare() => Context.Negate(_values, _inverse);
-
-    /// <inheritdoc/>
-    public override byte[] Challenge(int chunk)
-    {
-        int first = Step.FirstOf(chunk);
-        const int Values = 0, Inverse = 1;
-        var packer = new SlotPacker(Step.Layout, Step.ItemsIn(chunk));
-        for (int i = first; i < first + Step.ItemsIn(chunk); i++)
-        {
-            SignCarrier carrier = _carriers[i];
-            packer.Next();
-            packer.Signed(carrier.Flip ? Inverse : Values, i, carrier.Tau, 1, carrier.Sigma, negated: carrier.Flip);
-        }
-
-        return Seal(packer, [_values, _inverse]);
-    }
+        : base(step, context, values) => _carriers = SignCarrier.Draw(random, step.Items);
 
     /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
-        _inverse.Dispose();
         Array.Clear(_carriers);
     }
+
+    /// <inheritdoc/>
+    protected override void Blind(SlotPacker packer, int item) => Carry(packer, item, _carriers[item]);
 
     /// <inheritdoc/>
     protected override void Absorb(int first, int count, CiphertextBatch replies)

@@ -36,16 +36,14 @@ internal sealed class SlotPacker
 
     private Span<ulong> Constant => _constants.AsSpan(_item / _layout.ItemsPerCiphertext * _wordsEach, _wordsEach);
 
-    /// <summary>Moves on to the next item, and returns its number.</summary>
-    public int Next()
+    /// <summary>Moves on to the next item.</summary>
+    public void Next()
     {
         _item++;
         if (Slot == 0)
         {
             _first[_item / _layout.ItemsPerCiphertext] = _terms.Count;
         }
-
-        return _item;
     }
 
     /// <summary>

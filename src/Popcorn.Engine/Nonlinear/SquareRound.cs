@@ -9,8 +9,6 @@ namespace Popcorn.Engine.Nonlinear;
 /// </summary>
 internal sealed class SquareRound : ServerRound
 {
-    private readonly CiphertextBatch _values;
-    private readonly CiphertextBatch _inverse;
     private readonly Masks _masks;
 
     /// <summary>Draws the blinding of a round.</summary>
@@ -19,54 +17,34 @@ internal sealed class SquareRound : ServerRound
     /// <param name="values">x in the order of travel.</param>
     /// <param name="random">Draws the blinding.</param>
     public SquareRound(RoundStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
-        : base(step, context)
-    {
-        _values = values;
-        _inverse = new CiphertextBatch(context.Key, step.Items);
-        _masks = Masks.Draw(random, step.Items, step.BoundBits);
-    }
-
-    /// <inheritdoc/>
-    public override void Prepare() => Context.Negate(_values, _inverse);
-
-    /// <inheritdoc/>
-    public override byte[] Challenge(int chunk)
-    {
-        int first = Step.FirstOf(chunk);
-        var packer = new SlotPacker(Step.Layout, Step.ItemsIn(chunk));
-        for (int i = first; i < first + Step.ItemsIn(chunk); i++)
-        {
-            packer.Next();
-            packer.Masked(0, i, _masks[i]);
-        }
-
-        return Seal(packer, [_values]);
-    }
+        : base(step, context, values) => _masks = Masks.Draw(random, step.Items, step.BoundBits);
 
     /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
-        _inverse.Dispose();
         _masks.Dispose();
     }
 
     /// <inheritdoc/>
+    protected override void Blind(SlotPacker packer, int item) => packer.Masked(ValuesSource, item, _masks[item]);
+
+    /// <inheritdoc/>
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
-        const int Replies = 0, Inverse = 1;
+        const int Replies = 0, Inverses = 1;
         var terms = new TermList();
         int words = 2 * _masks.WordsEach + 1;
         var minusSquares = new ulong[count * words];
         for (int i = 0; i < count; i++)
         {
             ReadOnlySpan<ulong> mask = _masks[first + i];
-            terms.Add(Replies, i).Add(Inverse, first + i, mask, 1).End();
+            terms.Add(Replies, i).Add(Inverses, first + i, mask, 1).End();
             BigInteger r = Words.Read(mask);
             Words.Write(-r * r, minusSquares.AsSpan(i * words, words));
         }
 
-        Combine([replies, _inverse], terms, first);
+        Combine([replies, Inverse], terms, first);
         Evaluator.AddPlain(minusSquares, words, Results, first, count, Context.Execution);
     }
 }

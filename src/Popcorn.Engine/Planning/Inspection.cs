@@ -33,7 +33,7 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
     /// <param name="cores">Cores that the two parties share.</param>
     public static Inspection Of(ServedModel model, int keyBits, KernelTimes times, int cores)
     {
-        Plan plan = Plan.Create(model.Public, keyBits);
+        Plan plan = model.PlanFor(keyBits);
         IntegerNetwork network = model.Network;
         var layers = new LayerReport[network.Layers.Count];
         StepCost total = StepCost.None;
@@ -81,20 +81,15 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
 
     private static long MacsOf(LinearLayer layer, Shape input)
     {
-        long positions = 0;
-        Window window = layer.Window;
-        for (int y = 0; y < window.OutputHeight; y++)
+        long seen = 0;
+        for (int position = 0; position < layer.Output.Area; position++)
         {
-            for (int x = 0; x < window.OutputWidth; x++)
+            for (int tap = 0; tap < layer.Window.Taps; tap++)
             {
-                for (int tap = 0; tap < window.Taps; tap++)
-                {
-                    (int tapY, int tapX) = Math.DivRem(tap, window.KernelWidth);
-                    positions += window.Position(y, x, tapY, tapX, input.Height, input.Width) >= 0 ? 1 : 0;
-                }
+                seen += layer.Window.Position(position, tap, input) >= 0 ? 1 : 0;
             }
         }
 
-        return positions * (layer.Fan / window.Taps) * layer.Output.Channels;
+        return seen * (layer.Fan / layer.Window.Taps) * layer.Output.Channels;
     }
 }

@@ -21,7 +21,8 @@ public sealed record KernelTimes(double Product, double Rerandomise, double Encr
         Execution one = Execution.Sequential;
         using var batch = new CiphertextBatch(key.PublicKey, Count);
         using var other = new CiphertextBatch(key.PublicKey, Count);
-        using var publicEncryptor = new Encryptor(key.PublicKey, new EncryptorOptions { WindowBits = 5 });
+        var asServersDo = new EncryptorOptions { Profile = RandomnessProfile.Statistical, WindowBits = 5 };
+        using var publicEncryptor = new Encryptor(key.PublicKey, asServersDo);
         using var ownerEncryptor = new Encryptor(key, new EncryptorOptions { WindowBits = 6 });
         var decryptor = new Decryptor(key);
         var words = new ulong[Count * key.PublicKey.PlaintextWords];

@@ -36,7 +36,7 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
     /// <summary>The kind as shown to users.</summary>
     public string Name => Kind switch
     {
-        LayerKind.Linear => Window is { OutputHeight: 1, OutputWidth: 1 } && Groups == 1 ? "dense" : "conv",
+        LayerKind.Linear when Window is Window window => LinearLayer.KindOf(window, Groups),
         LayerKind.Relu => "relu",
         LayerKind.MaxPool => "maxpool",
         LayerKind.MaxPoolRelu => "maxpool+relu",

@@ -94,18 +94,13 @@ public sealed class Tournament
     {
         Window window = layer.Window!.Value;
         int channel = output / layer.Output.Area;
-        int y = output % layer.Output.Area / layer.Output.Width;
-        int x = output % layer.Output.Width;
         var players = new List<int>(window.Taps + 1);
-        for (int tapY = 0; tapY < window.KernelHeight; tapY++)
+        for (int tap = 0; tap < window.Taps; tap++)
         {
-            for (int tapX = 0; tapX < window.KernelWidth; tapX++)
+            int position = window.Position(output % layer.Output.Area, tap, input);
+            if (position >= 0)
             {
-                int position = window.Position(y, x, tapY, tapX, input.Height, input.Width);
-                if (position >= 0)
-                {
-                    players.Add(channel * input.Area + position);
-                }
+                players.Add(channel * input.Area + position);
             }
         }
 

@@ -15,20 +15,12 @@ internal static class TableSize
     private const int WidestWindow = 8;
 
     /// <summary>Encryptions that the client makes in one query.</summary>
-    public static long ClientEncryptions(Plan plan) => plan.Steps.Sum(step => step switch
-    {
-        InputStep s => s.Items,
-        RoundStep s => (long)s.Items * s.RepliesPerItem,
-        _ => 0,
-    });
+    public static long ClientEncryptions(Plan plan) =>
+        plan.Steps.Sum(step => StepCost.Of(step, plan.KeyBits).Encryptions);
 
     /// <summary>Ciphertexts that the server re-randomises in one query.</summary>
-    public static long ServerRerandomisations(Plan plan) => plan.Steps.Sum(step => step switch
-    {
-        RoundStep s => s.Layout.Ciphertexts(s.Items),
-        OutputStep s => s.Layout.Ciphertexts(s.Items),
-        _ => 0L,
-    });
+    public static long ServerRerandomisations(Plan plan) =>
+        plan.Steps.Sum(step => StepCost.Of(step, plan.KeyBits).Rerandomisations);
 
     /// <summary>Options for an encryptor that is to do a number of encryptions for each query.</summary>
     public static EncryptorOptions For(RandomnessProfile profile, int keyBits, long encryptions)

@@ -1,3 +1,5 @@
+using Popcorn.Engine.Model;
+
 namespace Popcorn.Engine.Wire;
 
 /// <summary>Constants of the wire that both parties share.</summary>
@@ -22,5 +24,5 @@ public static class WireLimits
     public const int BufferedMessages = 16;
 
     /// <summary>Layers that a public network may have.</summary>
-    public const int MaxLayers = 4096;
+    public const int MaxLayers = NetworkValidator.MaxLayers;
 }
