@@ -240,13 +240,15 @@ INLINE void select_pair(mp_limb_t *r, const mp_limb_t *table, const int32_t inde
     }
 }
 
-/* Between numbers at rest, whose halves follow each other without padding, and pairs. */
+/* Between numbers at rest, whose halves follow each other without padding, and pairs, whose digits are whole words. */
 INLINE void read_numbers(mp_limb_t *r, const mp_limb_t *const numbers[2], int32_t digits, const int32_t vectors)
 {
     memset(r, 0, (size_t)(4 * vectors * LANES) * sizeof *r);
     for (int32_t k = 0; k < 2; k++) {
-        memcpy(half(r, k, 0, vectors), numbers[k], (size_t)digits * sizeof *r);
-        memcpy(half(r, k, 1, vectors), numbers[k] + digits, (size_t)digits * sizeof *r);
+        for (int32_t i = 0; i < digits; i++) {
+            half(r, k, 0, vectors)[i] = numbers[k][i] & DIGIT_MASK;
+            half(r, k, 1, vectors)[i] = numbers[k][digits + i] & DIGIT_MASK;
+        }
     }
 }
 
