@@ -70,52 +70,15 @@ static void power_sides(const pc_private *private_key, pc_group groups[2], int32
 }
 
 /*
- * The step from c^(p-1) = 1 + b*p to the plaintext modulo p: the decryption factor f turns it into f + (b*f mod p)*p,
- * whose second half in standard form is m mod p.
+ * m from the standard form of X, where X = c^(p-1) modulo p^2 and c^(q-1) modulo q^2. Both are 1 - m*n there, and
+ * 1 - m*n = 1 + ((n - m) mod n) * n modulo n^2: the second half is -m.
  */
-static void finish_side(const pc_prime_side *side, pc_standard *standard, pc_group *group)
+static void plaintext_of(const pc_modulus *n, mp_limb_t *m, const mp_limb_t *standard)
 {
-    const pc_modulus *modulus = side->modulus;
-    const pc_kernel *kernel = modulus->kernel;
-    const mp_limb_t *factors[PC_MAX_LANES];
-    pc_group factor;
-    for (int32_t i = 0; i < kernel->lanes; i++) {
-        factors[i] = side->decryption_factor;
-    }
-    kernel->gather(modulus, factor.words, factors);
-    kernel->multiply(modulus, group->words, group->words, factor.words);
-    kernel->leave(modulus, standard->limbs, group->words);
-    pc_wipe(&factor, sizeof factor);
-}
-
-/* From standard forms modulo p^2 and q^2 to plaintexts in the second halves of standard forms. */
-static void decrypt_sides(const pc_private *private_key, pc_standard sides[2], int32_t used, mp_limb_t *table)
-{
-    pc_group groups[2];
-    for (int k = 0; k < 2; k++) {
-        const pc_modulus *modulus = private_key->side[k].modulus;
-        modulus->kernel->enter(modulus, groups[k].words, sides[k].limbs);
-    }
-    power_sides(private_key, groups, used, table);
-    for (int k = 0; k < 2; k++) {
-        finish_side(&private_key->side[k], &sides[k], &groups[k]);
-    }
-    pc_wipe(groups, sizeof groups);
-}
-
-/* The standard forms modulo p^2 and q^2 of the ciphertexts in the lanes in use; 0 in the others. */
-static void reduce_ciphertexts(const pc_private *private_key, const mp_limb_t *group, int32_t used,
-                               pc_standard sides[2], mp_limb_t *scratch)
-{
-    const pc_modulus *n = private_key->key->modulus;
-    pc_standard standard;
-    n->kernel->leave(n, standard.limbs, group);
-    memset(sides, 0, 2 * sizeof *sides);
-    for (int32_t i = 0; i < used; i++) {
-        ptrdiff_t at = (ptrdiff_t)i * 2 * private_key->prime_limbs;
-        pc_crt_reduce(private_key, sides[0].limbs + at, sides[1].limbs + at,
-                      standard.limbs + (ptrdiff_t)i * 2 * n->limbs, scratch);
-    }
+    int32_t limbs = n->limbs;
+    mpn_sub_n(m, n->m, standard + limbs, limbs); /* n instead of 0 if the half is 0 */
+    mp_limb_t below = mpn_sub_n(m, m, n->m, limbs);
+    mpn_cnd_add_n(below, m, m, n->m, limbs);
 }
 
 int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t offset, int32_t count,
@@ -128,30 +91,27 @@ int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t
     const pc_kernel *kernel = n->kernel;
     PC_REQUIRE(words >= (int64_t)count * n->limbs, PC_ERR_LENGTH);
 
-    int32_t prime_limbs = private_key->prime_limbs;
-    size_t table_limbs = PC_PAIR_TABLE_GROUPS * pc_group_words(private_key->side[0].modulus);
-    size_t workspace_bytes = (table_limbs + (size_t)private_key->scratch_limbs) * sizeof(mp_limb_t);
-    mp_limb_t *table = pc_allocate(workspace_bytes);
+    size_t table_bytes = PC_PAIR_TABLE_GROUPS * pc_group_words(private_key->side[0].modulus) * sizeof(mp_limb_t);
+    mp_limb_t *table = pc_allocate(table_bytes);
     PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
-    mp_limb_t *scratch = table + table_limbs;
 
-    pc_group group;
-    pc_standard sides[2];
-    mp_limb_t m[PC_MAX_LIMBS];
+    pc_group group, sides[2];
+    pc_standard standard;
     for (int32_t done = 0; done < count; done += kernel->lanes) {
         int32_t used = pc_min(kernel->lanes, count - done);
         pc_gather_row(n, group.words, pc_batch_at(batch, offset + done), used);
-        reduce_ciphertexts(private_key, group.words, used, sides, scratch);
-        decrypt_sides(private_key, sides, used, table);
+        pc_crt_split(private_key, sides, group.words);
+        power_sides(private_key, sides, used, table);
+        pc_crt_join(private_key, group.words, sides);
+        kernel->leave(n, standard.limbs, group.words);
         for (int32_t i = 0; i < used; i++) {
-            ptrdiff_t second_half = (ptrdiff_t)i * 2 * prime_limbs + prime_limbs;
-            pc_crt_join_plaintext(private_key, m, sides[0].limbs + second_half, sides[1].limbs + second_half, scratch);
-            memcpy(plaintexts + (int64_t)(done + i) * n->limbs, m, (size_t)n->limbs * sizeof *m);
+            plaintext_of(n, plaintexts + (int64_t)(done + i) * n->limbs, standard.limbs + (ptrdiff_t)i * 2 * n->limbs);
         }
     }
+    pc_wipe(&group, sizeof group);
     pc_wipe(sides, sizeof sides);
-    pc_wipe(m, sizeof m);
-    pc_release_secret(table, workspace_bytes);
+    pc_wipe(&standard, sizeof standard);
+    pc_release_secret(table, table_bytes);
     pc_wipe_stack();
     return PC_OK;
 }

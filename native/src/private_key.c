@@ -3,29 +3,6 @@
 
 #include <string.h>
 
-/* c^(p-1) = 1 + b*p with b = -m * other (mod p): the factor that turns b into m. */
-static void set_decryption_factor(pc_prime_side *side, const mpz_t p, const mpz_t other)
-{
-    const pc_modulus *modulus = side->modulus;
-    mp_bitcnt_t bits = (mp_bitcnt_t)modulus->limbs * 64;
-    mpz_t factor;
-    mpz_init2(factor, bits + 64);
-    mpz_neg(factor, other);
-    mpz_invert(factor, factor, p);
-
-    pc_standard standard;
-    pc_group group;
-    memset(&standard, 0, sizeof standard);
-    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
-        pc_limbs_from_mpz(standard.limbs + (ptrdiff_t)i * 2 * modulus->limbs, modulus->limbs, factor);
-    }
-    modulus->kernel->enter(modulus, group.words, standard.limbs);
-    pc_scatter_row(modulus, side->decryption_factor, group.words, 1);
-    pc_mpz_clear_secret(factor);
-    pc_wipe(&standard, sizeof standard);
-    pc_wipe(&group, sizeof group);
-}
-
 static bool primes_fit(const mpz_t p, const mpz_t q, const pc_public *key)
 {
     if (mpz_sizeinbase(p, 2) != mpz_sizeinbase(q, 2) || mpz_cmp(p, q) == 0 || mpz_tstbit(p, 0) == 0 ||
@@ -56,10 +33,8 @@ static int32_t fill(pc_private *private_key, const mpz_t p, const mpz_t q)
         memcpy(side->exponent, limbs, sizeof side->exponent);
         pc_wipe(limbs, sizeof limbs);
         PC_REQUIRE(side->modulus != NULL, PC_ERR_MEMORY);
-        set_decryption_factor(side, primes[i], primes[1 - i]);
     }
-    pc_crt_setup(private_key, p, q);
-    return PC_OK;
+    return pc_crt_init(private_key, p, q);
 }
 
 int32_t pc_private_create(const pc_public *key, const uint8_t *p, const uint8_t *q, int32_t prime_bytes,
@@ -107,6 +82,7 @@ pc_private *pc_private_retain(const pc_private *private_key)
 int32_t pc_private_free(pc_private *private_key)
 {
     if (private_key != NULL && atomic_fetch_sub(&private_key->references, 1) == 1) {
+        pc_crt_clear(private_key);
         pc_modulus_free(private_key->side[0].modulus);
         pc_modulus_free(private_key->side[1].modulus);
         pc_public_free(private_key->key);

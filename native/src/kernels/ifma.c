@@ -7,13 +7,13 @@
  *
  * Form. R = 2^(52 K). K is the least multiple of the tile width with R >= 2^8 m; the residue x modulo m^2 is held as
  * (A, B) with x * R = A + B*m (mod m^2), as in gmp.c, but with slack instead of final subtractions:
- *     A < 2m,  B < 2m.
+ *     A < 4m,  B < 4m.
  *
  * Product of (A, B) and (C, D):
- *   T = A*C < 4m^2.  Montgomery reduction: q = -T/m mod R, A' = (T + q*m)/R < 4m^2/R + m <= (1 + 1/64) m.
+ *   T = A*C < 16m^2.  Montgomery reduction: q = -T/m mod R, A' = (T + q*m)/R < 16m^2/R + m <= (1 + 1/16) m.
  *   V = A*D + B*C - q + (R - 1 + E) with E = (1 - R) mod m, so that a multiple of m was added and V >= 0.
- *   V < 8m^2 + R + m, so B' = redc(V) < (8m^2 + m)/R + 1 + m, below (1 + 1/32) m + 2. For m < 96, where that may be 2m
- *   or more, R > 2^700 makes it at most m + 1. So both are below 2m again.
+ *   V < 32m^2 + R + m, so B' = redc(V) < (32m^2 + m)/R + 1 + m, below (1 + 1/8) m + 2; for the smallest m, R > 2^700
+ *   makes it at most m + 1. So both are below 4m again.
  * As digits, R - 1 + E is 2^52 - 1 + e_i, from which q_i is subtracted without a borrow.
  *
  * Square: T = A*A takes each product of two different digits once, with the digits of 2A; V = A*2B - q + (R - 1 + E).
@@ -153,7 +153,7 @@ static void reduce_once(const ifma_state *state, mp_limb_t *r, const mp_limb_t *
     }
 }
 
-/* r = x + y modulo m, for x < 2m and y below (1 + 1/64) m: two subtractions at most bring it below 2m, even 1.1m. */
+/* r = x + y modulo m, for x < 4m and y below (1 + 1/16) m: two subtractions bring it below 4m. */
 static void add_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
 {
     vector carry = _mm512_setzero_si512();
@@ -215,6 +215,74 @@ static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *
     add_half(state, r + half, a + half, plain.words);
     if (r != a) {
         memcpy(r, a, (size_t)half * sizeof *r);
+    }
+}
+
+/* t += piece * the first half of a factor, v += piece * its second half; `count` digits of the piece are not zero. */
+INLINE void add_piece(mp_limb_t *t, mp_limb_t *v, const mp_limb_t *piece, int32_t count, const mp_limb_t *factor,
+                      int32_t digits, const int32_t width)
+{
+    for (int32_t s = 0; s < count; s += width) {
+        for (int32_t d = 0; d < digits; d += width) {
+            ptrdiff_t at = (s + d) * LANES;
+            add_product(t + at, piece + s * LANES, factor + d * LANES, width);
+            add_product(v + at, piece + s * LANES, factor + (digits + d) * LANES, width);
+        }
+    }
+}
+
+/* r = the reduction of t + v*m, as in a product. */
+INLINE void reduce_sums(const ifma_state *state, mp_limb_t *r, mp_limb_t *t, mp_limb_t *v, const int32_t width)
+{
+    int32_t digits = state->digits;
+    divisor m = divisor_of(state);
+    pc_group quotient;
+    start_reduction(t, quotient.words, m, width);
+    reduce(t, NO_PRODUCTS, quotient.words, m, digits, width, false);
+    for (int32_t i = 0; i < digits; i++) {
+        vector start = _mm512_sub_epi64(broadcast(state->offset[i]), load(quotient.words, i));
+        store(v, i, _mm512_add_epi64(load(v, i), start));
+    }
+    start_reduction(v, quotient.words, m, width);
+    reduce(v, NO_PRODUCTS, quotient.words, m, digits, width, false);
+    settle(r, t + digits * LANES, digits);
+    settle(r + digits * LANES, v + digits * LANES, digits);
+}
+
+/*
+ * T = the sum of pieces * first halves, V of pieces * second halves, then as in a product. Pieces are below R and factors
+ * results of a product. With two pieces to a half the upper one is below m, since 4 n < R p for the primes p of n; hence
+ * T < 2 * R * (1 + 1/16) m + 2m * (1 + 1/16) m, A' < 4m, and B' likewise with (1 + 1/8) m. A single piece to a half is a
+ * half itself, for which that holds all the more.
+ */
+static void recombine(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus *const *from,
+                      const mp_limb_t *const *groups, int32_t count, const mp_limb_t *factors)
+{
+    const ifma_state *state = state_of(modulus);
+    int32_t digits = state->digits;
+    columns t, v;
+    pc_group piece;
+    memset(&t, 0, sizeof t);
+    memset(&v, 0, sizeof v);
+    for (int32_t half = 0; half < 2 * count; half++) {
+        int32_t length = state_of(from[half / 2])->digits;
+        const mp_limb_t *words = groups[half / 2] + half % 2 * length * LANES;
+        for (int32_t cut = 0; cut < length; cut += digits) {
+            int32_t used = length - cut < digits ? length - cut : digits;
+            memset(piece.words, 0, (size_t)digits * LANES * sizeof *piece.words);
+            memcpy(piece.words, words + cut * LANES, (size_t)used * LANES * sizeof *piece.words);
+            if (state->tile == 20) {
+                add_piece(t.words, v.words, piece.words, used, factors, digits, 20);
+            } else {
+                add_piece(t.words, v.words, piece.words, used, factors, digits, 15);
+            }
+            factors += pc_group_words(modulus);
+        }
+    }
+    if (state->tile == 20) {
+        reduce_sums(state, r, t.words, v.words, 20);
+    } else {
+        reduce_sums(state, r, t.words, v.words, 15);
     }
 }
 
@@ -389,6 +457,11 @@ static int32_t number_words(int32_t limbs)
     return 2 * digits_for(limbs);
 }
 
+static int32_t radix_bits(int32_t limbs)
+{
+    return DIGIT_BITS * digits_for(limbs);
+}
+
 /* The digits of a number that is not negative and below R. */
 static void export_digits(mp_limb_t *digits, int32_t count, const mpz_t x)
 {
@@ -516,6 +589,7 @@ const pc_kernel pc_kernel_ifma = {
     .state_bytes = sizeof(ifma_state),
     .available = available,
     .number_words = number_words,
+    .radix_bits = radix_bits,
     .setup = setup,
     .gather = gather,
     .scatter = scatter,
@@ -524,6 +598,7 @@ const pc_kernel pc_kernel_ifma = {
     .multiply = multiply,
     .square = square,
     .add_plain = add_plain,
+    .recombine = recombine,
     .select = select_entry,
     .power_pair = pc_ifma_power_pair,
     .may_be_prime = may_be_prime,

@@ -63,6 +63,9 @@ struct pc_kernel {
     /* Words that one number takes for a modulus of `limbs` limbs, before padding; at most PC_MAX_NUMBER_WORDS. */
     int32_t (*number_words)(int32_t limbs);
 
+    /* log2 of R, by which the form multiplies: a group's halves A, B stand for (A + B*m) / R modulo m^2. */
+    int32_t (*radix_bits)(int32_t limbs);
+
     /* Fills modulus->state; kernel, limbs, number_words, secret and m are set. */
     void (*setup)(pc_modulus *modulus);
 
@@ -82,6 +85,14 @@ struct pc_kernel {
 
     /* r = a * (1 + m * k), k in [0, m) as plain limbs, lane i at k + i * limbs. r may be a. */
     void (*add_plain)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *k);
+
+    /*
+     * r = the sum of pieces * factors: from residues modulo other moduli to one modulo m^2. The halves of `count` groups
+     * of residues modulo from[k]^2 are taken as plain integers and cut from below into pieces of as many bits as this
+     * modulus's R has, one or two for each half; pieces come in the order group, half, cut. factors: as many groups.
+     */
+    void (*recombine)(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus *const *from,
+                      const mp_limb_t *const *groups, int32_t count, const mp_limb_t *factors);
 
     /* r = table[index], one index for all lanes, of `count` consecutive groups. Reads every entry: index is secret. */
     void (*select)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index);
