@@ -2,39 +2,36 @@
 
 #include <string.h>
 
-#define WINDOW_BITS 5
-#define WINDOW_ENTRIES (1 << WINDOW_BITS)
-
-_Static_assert(WINDOW_ENTRIES <= PC_PAIR_TABLE_GROUPS, "one table serves both ways");
-
 /*
  * group = group^exponent by fixed windows from the top: the same squarings, products and table reads for every exponent
- * of `bits` bits. table: room for WINDOW_ENTRIES groups.
+ * of `bits` bits. table: room for PC_SECRET_TABLE_GROUPS groups.
  */
 static void power_secret(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *exponent, int32_t bits,
                          mp_limb_t *table)
 {
     const pc_kernel *kernel = modulus->kernel;
     size_t words = pc_group_words(modulus);
+    int32_t window_bits = kernel->window_bits, entries = 1 << window_bits;
     pc_gather_ones(modulus, table);
     memcpy(table + words, group, words * sizeof *group);
-    for (size_t i = 2; i < WINDOW_ENTRIES; i++) {
+    for (int32_t i = 2; i < entries; i++) {
+        mp_limb_t *entry = table + (size_t)i * words;
         if (i % 2 == 0) {
-            kernel->square(modulus, table + i * words, table + i / 2 * words);
+            kernel->square(modulus, entry, table + (size_t)i / 2 * words);
         } else {
-            kernel->multiply(modulus, table + i * words, table + (i - 1) * words, group);
+            kernel->multiply(modulus, entry, entry - words, group);
         }
     }
 
     pc_group factor;
-    int32_t bit = (bits - 1) / WINDOW_BITS * WINDOW_BITS;
-    kernel->select(modulus, group, table, WINDOW_ENTRIES, pc_window_at(exponent, modulus->limbs, bit, WINDOW_BITS));
+    int32_t bit = (bits - 1) / window_bits * window_bits;
+    kernel->select(modulus, group, table, entries, pc_window_at(exponent, modulus->limbs, bit, window_bits));
     while (bit > 0) {
-        bit -= WINDOW_BITS;
-        for (int i = 0; i < WINDOW_BITS; i++) {
+        bit -= window_bits;
+        for (int i = 0; i < window_bits; i++) {
             kernel->square(modulus, group, group);
         }
-        kernel->select(modulus, factor.words, table, WINDOW_ENTRIES, pc_window_at(exponent, modulus->limbs, bit, WINDOW_BITS));
+        kernel->select(modulus, factor.words, table, entries, pc_window_at(exponent, modulus->limbs, bit, window_bits));
         kernel->multiply(modulus, group, group, factor.words);
     }
     pc_wipe(&factor, words * sizeof(mp_limb_t));
@@ -91,7 +88,7 @@ int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t
     const pc_kernel *kernel = n->kernel;
     PC_REQUIRE(words >= (int64_t)count * n->limbs, PC_ERR_LENGTH);
 
-    size_t table_bytes = PC_PAIR_TABLE_GROUPS * pc_group_words(private_key->side[0].modulus) * sizeof(mp_limb_t);
+    size_t table_bytes = PC_SECRET_TABLE_GROUPS * pc_group_words(private_key->side[0].modulus) * sizeof(mp_limb_t);
     mp_limb_t *table = pc_allocate(table_bytes);
     PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
 

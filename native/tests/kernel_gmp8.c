@@ -158,6 +158,7 @@ const pc_kernel pc_kernel_gmp8 = {
     .name = "gmp8",
     .lanes = LANES,
     .state_bytes = sizeof(pc_modulus) + SCALAR_STATE_BYTES,
+    .window_bits = 3,
     .available = available,
     .number_words = number_words,
     .radix_bits = radix_bits,

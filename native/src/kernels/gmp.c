@@ -260,6 +260,7 @@ const pc_kernel pc_kernel_gmp = {
     .name = "gmp",
     .lanes = 1,
     .state_bytes = sizeof(gmp_state),
+    .window_bits = 5,
     .available = available,
     .number_words = number_words,
     .radix_bits = radix_bits,

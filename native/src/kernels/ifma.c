@@ -587,6 +587,7 @@ const pc_kernel pc_kernel_ifma = {
     .name = "ifma",
     .lanes = LANES,
     .state_bytes = sizeof(ifma_state),
+    .window_bits = 4,
     .available = available,
     .number_words = number_words,
     .radix_bits = radix_bits,

@@ -25,7 +25,7 @@
 #define WINDOW_BITS 5
 #define WINDOW_ENTRIES (1 << WINDOW_BITS)
 
-_Static_assert(WINDOW_ENTRIES <= PC_PAIR_TABLE_GROUPS, "a pair is no longer than a group");
+_Static_assert(WINDOW_ENTRIES <= PC_SECRET_TABLE_GROUPS, "a pair is no longer than a group");
 
 /* Two halves of V vectors for each modulus: half h of residue k at words + (2*k + h) * V * LANES. */
 typedef struct pair {

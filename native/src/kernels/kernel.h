@@ -37,7 +37,8 @@
 /* Numbers are padded to whole cache lines, so that any row of them keeps its alignment. */
 #define PC_NUMBER_ALIGNMENT 64
 #define PC_NUMBER_ALIGNMENT_WORDS 8
-#define PC_PAIR_TABLE_GROUPS 32
+#define PC_MAX_SECRET_WINDOW_BITS 5
+#define PC_SECRET_TABLE_GROUPS (1 << PC_MAX_SECRET_WINDOW_BITS)
 
 typedef struct pc_kernel pc_kernel;
 
@@ -56,6 +57,8 @@ struct pc_kernel {
     const char *name;
     int32_t lanes;      /* 1 .. PC_MAX_LANES */
     size_t state_bytes; /* size of pc_modulus.state */
+    /* Of exponentiation by a secret: longer windows take fewer products, and longer scans of a longer table. */
+    int32_t window_bits; /* 1 .. PC_MAX_SECRET_WINDOW_BITS */
 
     /* Can this processor run the kernel? */
     bool (*available)(void);
@@ -100,7 +103,7 @@ struct pc_kernel {
     /*
      * Null, or the way of least latency: *numbers[i] = (*numbers[i])^exponents[i] modulo moduli[i]^2 for two secret
      * moduli of the same number of limbs; exponents of as many limbs, of which `bits` bits count. table: room for
-     * PC_PAIR_TABLE_GROUPS groups; whoever owns it wipes it.
+     * PC_SECRET_TABLE_GROUPS groups; whoever owns it wipes it.
      */
     void (*power_pair)(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
                        const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table);
