@@ -37,8 +37,8 @@ static void power_secret(const pc_modulus *modulus, mp_limb_t *group, const mp_l
     pc_wipe(&factor, words * sizeof(mp_limb_t));
 }
 
-/* A power of one pair costs about a seventh of those of a whole group: below this, numbers go one by one. */
-#define FEW 6
+/* A power of one pair costs about a quarter of those of a whole group: up to this many, numbers go one by one. */
+#define FEW 4
 
 /* c^(p-1) and c^(q-1) for the `used` ciphertexts in the lanes of two groups; the other lanes may be lost. */
 static void power_sides(const pc_private *private_key, pc_group groups[2], int32_t used, mp_limb_t *table)

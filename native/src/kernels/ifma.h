@@ -67,6 +67,12 @@ INLINE vector digit_at(const mp_limb_t *group, int32_t i)
     return _mm512_and_si512(load(group, i), digit_mask());
 }
 
+/* Vectors stay in memory from here on: the compiler would carry more of them along than there are registers. */
+INLINE void start_block(void)
+{
+    __asm__ volatile("" ::: "memory");
+}
+
 /* pc_kernel.power_pair */
 void pc_ifma_power_pair(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
                         const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table);

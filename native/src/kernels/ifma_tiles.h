@@ -24,12 +24,6 @@ INLINE int32_t rows_of(const int32_t width)
     return width == 20 ? 4 : 5;
 }
 
-/* Columns stay in memory from here on: the compiler would keep those of the last block, and run out of registers. */
-INLINE void start_block(void)
-{
-    __asm__ volatile("" ::: "memory");
-}
-
 /* A modulus to reduce by: one for all lanes, or a group of digits and an inverse for each. */
 typedef struct divisor {
     const mp_limb_t *m;
