@@ -1,5 +1,6 @@
 #include "crt.h"
 #include "fixed_base.h"
+#include "power.h"
 
 #include <string.h>
 
@@ -29,6 +30,33 @@ static pc_encryptor *new_encryptor(const pc_public *key, const pc_private *owner
     return created;
 }
 
+/* h as a group modulo n^2, in all lanes. */
+static void enter_base(const pc_public *key, mp_limb_t *group)
+{
+    const pc_modulus *n = key->modulus;
+    pc_standard standard;
+    memset(&standard, 0, sizeof standard);
+    for (int32_t i = 0; i < n->kernel->lanes; i++) {
+        memcpy(standard.limbs + (ptrdiff_t)i * 2 * n->limbs, key->h, (size_t)n->limbs * sizeof(mp_limb_t));
+    }
+    n->kernel->enter(n, group, standard.limbs);
+}
+
+/* The table of h_s = h^n modulo n^2. */
+static int32_t fill_public_table(pc_encryptor *encryptor, int32_t exponent_bits, int32_t window_bits)
+{
+    const pc_modulus *n = encryptor->key->modulus;
+    mp_limb_t *table = pc_allocate(pc_power_table_words(n) * sizeof(mp_limb_t));
+    PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
+    pc_group base;
+    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    enter_base(encryptor->key, base.words);
+    pc_power(n, base.words, n->m, encryptor->key->key_bits, table);
+    pc_release(table);
+    pc_scatter_row(n, number, base.words, 1);
+    return pc_fixed_base_init(&encryptor->tables[0], n, number, exponent_bits, window_bits);
+}
+
 int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, int32_t window_bits,
                                    pc_encryptor **encryptor)
 {
@@ -38,7 +66,7 @@ int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, 
 
     pc_encryptor *created = new_encryptor(key, NULL, exponent_bits);
     PC_REQUIRE(created != NULL, PC_ERR_MEMORY);
-    status = pc_fixed_base_init(&created->tables[0], key->modulus, key->h_s, exponent_bits, window_bits);
+    status = fill_public_table(created, exponent_bits, window_bits);
     if (status == PC_OK) {
         *encryptor = created;
     } else {
@@ -47,15 +75,22 @@ int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, 
     return status;
 }
 
-/* h_s modulo p^2 and q^2 as numbers, and their tables. */
+/* The tables of h_s = (h^q)^p modulo p^2 and, the same the other way round, modulo q^2. */
 static int32_t fill_owner_tables(pc_encryptor *encryptor, int32_t exponent_bits, int32_t window_bits)
 {
     const pc_private *owner = encryptor->owner;
-    const pc_modulus *n = encryptor->key->modulus;
+    size_t table_bytes = pc_power_table_words(owner->side[0].modulus) * sizeof(mp_limb_t);
+    mp_limb_t *table = pc_allocate(table_bytes);
+    PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
+
+    const mp_limb_t *p = owner->side[0].modulus->m, *q = owner->side[1].modulus->m;
     pc_group base, sides[2];
     mp_limb_t number[PC_MAX_NUMBER_WORDS];
-    pc_gather_row(n, base.words, encryptor->key->h_s, 1);
+    enter_base(encryptor->key, base.words);
     pc_crt_split(owner, sides, base.words);
+    pc_power_sides(owner, sides, (const mp_limb_t *const[2]){q, p}, 1, table);
+    pc_power_sides(owner, sides, (const mp_limb_t *const[2]){p, q}, 1, table);
+    pc_release_secret(table, table_bytes);
     int32_t status = PC_OK;
     for (int i = 0; i < 2 && status == PC_OK; i++) {
         const pc_modulus *prime = owner->side[i].modulus;

@@ -23,8 +23,7 @@ struct pc_public {
     int32_t modulus_bytes;
     pc_modulus *modulus;          /* n */
     mp_limb_t n_squared[2 * PC_MAX_LIMBS];
-    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t h_s[PC_MAX_NUMBER_WORDS]; /* a number modulo n^2 */
-    mp_limb_t h_s_standard[2 * PC_MAX_LIMBS];                        /* the same in standard form */
+    mp_limb_t h[PC_MAX_LIMBS];    /* the base of the randomness is h_s = h^n mod n^2 */
 };
 
 pc_public *pc_public_retain(const pc_public *key);

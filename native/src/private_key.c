@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static bool primes_fit(const mpz_t p, const mpz_t q, const pc_public *key)
+static bool primes_fit(const mpz_t p, const mpz_t q, const pc_public *key, bool fresh)
 {
     if (mpz_sizeinbase(p, 2) != mpz_sizeinbase(q, 2) || mpz_cmp(p, q) == 0 || mpz_tstbit(p, 0) == 0 ||
         mpz_tstbit(p, 1) == 0 || mpz_tstbit(q, 0) == 0 || mpz_tstbit(q, 1) == 0) {
@@ -16,7 +16,7 @@ static bool primes_fit(const mpz_t p, const mpz_t q, const pc_public *key)
     bool fits = mpz_size(product) == (size_t)key->modulus->limbs &&
                 mpn_cmp(mpz_limbs_read(product), key->modulus->m, key->modulus->limbs) == 0;
     pc_mpz_clear_secret(product);
-    return fits && pc_orders_fit_var(p, q) && pc_is_prime_var(p) && pc_is_prime_var(q);
+    return fits && pc_orders_fit_var(p, q) && (fresh || (pc_is_prime_var(p) && pc_is_prime_var(q)));
 }
 
 static int32_t fill(pc_private *private_key, const mpz_t p, const mpz_t q)
@@ -38,10 +38,11 @@ static int32_t fill(pc_private *private_key, const mpz_t p, const mpz_t q)
 }
 
 int32_t pc_private_create(const pc_public *key, const uint8_t *p, const uint8_t *q, int32_t prime_bytes,
-                          pc_private **private_key)
+                          int32_t flags, pc_private **private_key)
 {
     PC_REQUIRE(key != NULL && p != NULL && q != NULL && private_key != NULL, PC_ERR_NULL);
     PC_REQUIRE(prime_bytes > 0 && prime_bytes <= PC_MAX_KEY_BITS / 16, PC_ERR_LENGTH);
+    PC_REQUIRE((flags & ~PC_FLAG_FRESH_PRIMES) == 0, PC_ERR_RANGE);
 
     mp_bitcnt_t bits = (mp_bitcnt_t)prime_bytes * 8;
     mpz_t p_value, q_value;
@@ -50,7 +51,7 @@ int32_t pc_private_create(const pc_public *key, const uint8_t *p, const uint8_t 
     pc_mpz_from_bytes(p_value, p, prime_bytes);
     pc_mpz_from_bytes(q_value, q, prime_bytes);
 
-    int32_t status = primes_fit(p_value, q_value, key) ? PC_OK : PC_ERR_KEY;
+    int32_t status = primes_fit(p_value, q_value, key, (flags & PC_FLAG_FRESH_PRIMES) != 0) ? PC_OK : PC_ERR_KEY;
     pc_private *created = NULL;
     if (status == PC_OK) {
         created = pc_allocate_zeroed(sizeof *created);
