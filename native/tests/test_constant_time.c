@@ -58,7 +58,7 @@ static void test_key(int32_t bits, int32_t kernel)
     for_each_secret(k.private_key, hide);
     int32_t decrypt_status = pc_decrypt(k.private_key, batch, 0, COUNT, decrypted, (int64_t)words);
     /* The tables are made from hidden numbers and are hidden with them. */
-    int32_t create_status = pc_encryptor_create_owner(k.private_key, EXPONENT_BITS, 4, &encryptor);
+    int32_t create_status = pc_encryptor_create_owner(k.private_key, EXPONENT_BITS, 4, 0, &encryptor);
     int32_t encrypt_status =
         pc_encrypt(encryptor, plaintexts, 1, random, (int64_t)sizeof random, batch, 0, COUNT);
     for_each_secret(k.private_key, reveal);
