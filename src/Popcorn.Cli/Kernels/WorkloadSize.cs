@@ -22,6 +22,6 @@ internal readonly record struct WorkloadSize(int Heavy, int Light, int Inputs)
     public static WorkloadSize Short { get; } = new(16, FullLight, 64);
 
     /// <summary>What figures are quoted for.</summary>
-    public static WorkloadSize Full(int threads) => 
+    public static WorkloadSize Full(int threads) =>
         new(threads == 1 ? FullHeavy : SharedHeavy * threads, FullLight * threads, FullInputs);
 }
