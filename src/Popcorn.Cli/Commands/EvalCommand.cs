@@ -4,6 +4,7 @@ using System.Numerics;
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 
 namespace Popcorn.Cli.Commands;

@@ -1,4 +1,5 @@
 using System.Numerics;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Tests.Model;

@@ -1,0 +1,75 @@
+using System.Buffers;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+
+namespace Popcorn.Engine.Evaluation;
+
+/// <summary>
+/// A value of the network for a tile of images: integers in two's complement, each cut into 32-bit limbs. All lowest
+/// limbs come first, then all second ones, …; within a limb image by image, each channel by channel, row by row. So a
+/// value of one limb is an array of <see cref="int"/>, and wide values are computed limb by limb with the same code.
+/// </summary>
+internal readonly struct LimbTensor
+{
+    /// <summary>Bits of a limb.</summary>
+    public const int LimbBits = 32;
+
+    private readonly int[] _data;
+
+    private LimbTensor(int[] data, Shape shape, int limbs, int images)
+    {
+        _data = data;
+        Shape = shape;
+        Limbs = limbs;
+        Images = images;
+    }
+
+    /// <summary>Shape of one image's value.</summary>
+    public Shape Shape { get; }
+
+    /// <summary>Limbs of an element.</summary>
+    public int Limbs { get; }
+
+    /// <summary>Images of the tile.</summary>
+    public int Images { get; }
+
+    /// <summary>Elements of all images.</summary>
+    public int Count => Images * Shape.Size;
+
+    /// <summary>Takes memory from the shared pool; its contents are undefined.</summary>
+    public static LimbTensor Rent(Shape shape, int limbs, int images) =>
+        new(ArrayPool<int>.Shared.Rent(checked(images * shape.Size * limbs)), shape, limbs, images);
+
+    /// <summary>Gives the memory back; the tensor must not be used any more.</summary>
+    public void Return() => ArrayPool<int>.Shared.Return(_data);
+
+    /// <summary>Limbs that hold every integer of the intervals.</summary>
+    public static int LimbsFor(IEnumerable<Interval> intervals)
+    {
+        long bits = intervals.Max(x => Math.Max(x.Low.GetBitLength(), x.High.GetBitLength()));
+        return checked((int)(bits / LimbBits) + 1);
+    }
+
+    /// <summary>One limb of every element; the highest one is signed, the others are bits of a <see cref="uint"/>.</summary>
+    public Span<int> Limb(int index) => _data.AsSpan(index * Count, Count);
+
+    /// <summary>The highest limb of every element: its sign is the element's.</summary>
+    public Span<int> Top => Limb(Limbs - 1);
+
+    /// <summary>One element.</summary>
+    public BigInteger this[int image, int index]
+    {
+        get
+        {
+            Span<int> limbs = stackalloc int[Limbs];
+            for (int i = 0; i < limbs.Length; i++)
+            {
+                limbs[i] = Limb(i)[image * Shape.Size + index];
+            }
+
+            return new BigInteger(MemoryMarshal.AsBytes(limbs));
+        }
+    }
+}

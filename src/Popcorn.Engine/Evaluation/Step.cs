@@ -1,0 +1,28 @@
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+
+namespace Popcorn.Engine.Evaluation;
+
+/// <summary>One layer, compiled for the widths that its bounds allow. Immutable, so threads share it.</summary>
+internal abstract class Step
+{
+    /// <summary>Compiles a layer.</summary>
+    /// <param name="layer">The layer, of a valid network.</param>
+    /// <param name="shape">Shape of what it reads.</param>
+    /// <param name="source">Bounds of what it reads, by channel.</param>
+    /// <param name="targetLimbs">Limbs of its output.</param>
+    public static Step For(Layer layer, Shape shape, IReadOnlyList<Interval> source, int targetLimbs) => layer switch
+    {
+        LinearLayer linear => LinearStep.For(linear, shape, source, targetLimbs),
+        MaxPoolLayer pool => new MaxPoolStep(pool, shape),
+        ReluLayer => new ReluStep(),
+        SquareLayer => new SquareStep(),
+        SignLayer => new SignStep(),
+        _ => throw new NotSupportedException($"A layer of kind {layer.Kind} cannot be evaluated."),
+    };
+
+    /// <summary>Computes the layer for all images of a tile.</summary>
+    /// <param name="source">What it reads.</param>
+    /// <param name="target">Where its output goes; every element is written.</param>
+    public abstract void Run(LimbTensor source, LimbTensor target);
+}
