@@ -33,9 +33,13 @@ public sealed class PlainEvaluator
         for (int i = 0; i < _steps.Length; i++)
         {
             Layer layer = network.Layers[i];
-            int bits = Math.Max(bounds.Hull(layer.Input).MagnitudeBits, bounds.Hull(i + 1).MagnitudeBits);
+            int bits = layer.Inputs.Append(i + 1).Max(value => bounds.Hull(value).MagnitudeBits);
             _steps[i] = Step.For(layer, network.ShapeOf(layer.Input), bits);
-            _lastUse[layer.Input] = i;
+            foreach (int input in layer.Inputs)
+            {
+                _lastUse[input] = i;
+            }
+
             largest = Math.Max(largest, layer.Output.Size);
         }
 
@@ -163,11 +167,14 @@ public sealed class PlainEvaluator
         values[0] = input;
         for (int i = 0; i < _steps.Length; i++)
         {
-            int source = Network.Layers[i].Input;
-            values[i + 1] = _steps[i].Run(values[source]!, images);
-            if (_lastUse[source] == i)
+            int[] sources = [.. Network.Layers[i].Inputs];
+            values[i + 1] = _steps[i].Run(Array.ConvertAll(sources, s => values[s]!), images);
+            foreach (int source in sources)
             {
-                values[source] = null;
+                if (_lastUse[source] == i)
+                {
+                    values[source] = null;
+                }
             }
         }
 
@@ -211,15 +218,15 @@ public sealed class PlainEvaluator
         /// <remarks>Sums may wrap on the way: two's complement brings them back.</remarks>
         public static Step For(Layer layer, Shape source, int bits) => bits switch
         {
-            < 32 => For<int>(layer, source),
-            < 64 => For<long>(layer, source),
-            < 128 => For<Int128>(layer, source),
-            _ => For<BigInteger>(layer, source),
+            < 32 => For<int>(layer, source, bits),
+            < 64 => For<long>(layer, source, bits),
+            < 128 => For<Int128>(layer, source, bits),
+            _ => For<BigInteger>(layer, source, bits),
         };
 
-        public abstract Array Run(Array input, int images);
+        public abstract Array Run(Array[] inputs, int images);
 
-        private static Step For<T>(Layer layer, Shape source)
+        private static Step For<T>(Layer layer, Shape source, int bits)
             where T : struct, IBinaryInteger<T> => layer switch
             {
                 LinearLayer linear => new LinearStep<T>(linear, source),
@@ -227,6 +234,13 @@ public sealed class PlainEvaluator
                 ReluLayer => new PointwiseStep<T>(x => T.Max(x, T.Zero)),
                 SquareLayer => new PointwiseStep<T>(x => x * x),
                 SignLayer => new PointwiseStep<T>(x => T.IsNegative(x) ? T.Zero : T.One),
+                AddLayer add => new AddStep<T>(add),
+                ConcatLayer => new ConcatStep<T>(),
+                ClipLayer clip => new ClipStep<T>(clip),
+                // Less than a half in magnitude; machines take shifts modulo the width.
+                RescaleLayer { Shift: int shift } when shift > bits => new PointwiseStep<T>(_ => T.Zero),
+                RescaleLayer { Shift: int shift } =>
+                    new PointwiseStep<T>(x => (x >> shift) + ((x >> (shift - 1)) & T.One)),
                 _ => throw new NotSupportedException($"A layer of kind {layer.Kind} cannot be evaluated."),
             };
     }
@@ -234,8 +248,56 @@ public sealed class PlainEvaluator
     private sealed class PointwiseStep<T>(Func<T, T> function) : Step
         where T : struct, IBinaryInteger<T>
     {
-        public override Array Run(Array input, int images) =>
-            Array.ConvertAll(Widths.Convert<T>(input), x => function(x));
+        public override Array Run(Array[] inputs, int images) =>
+            Array.ConvertAll(Widths.Convert<T>(inputs[0]), x => function(x));
+    }
+
+    private sealed class AddStep<T>(AddLayer layer) : Step
+        where T : struct, IBinaryInteger<T>
+    {
+        private readonly T[] _factors = Array.ConvertAll(layer.Factors, T.CreateTruncating);
+        private readonly T[] _secondFactors = Array.ConvertAll(layer.SecondFactors, T.CreateTruncating);
+
+        public override Array Run(Array[] inputs, int images)
+        {
+            T[] first = Widths.Convert<T>(inputs[0]);
+            T[] second = Widths.Convert<T>(inputs[1]);
+            int plane = layer.Output.Area * images;
+            var result = new T[first.Length];
+            for (int i = 0; i < result.Length; i++)
+            {
+                result[i] = _factors[i / plane] * first[i] + _secondFactors[i / plane] * second[i];
+            }
+
+            return result;
+        }
+    }
+
+    private sealed class ConcatStep<T> : Step
+        where T : struct, IBinaryInteger<T>
+    {
+        public override Array Run(Array[] inputs, int images) => inputs.SelectMany(Widths.Convert<T>).ToArray();
+    }
+
+    private sealed class ClipStep<T>(ClipLayer layer) : Step
+        where T : struct, IBinaryInteger<T>
+    {
+        public override Array Run(Array[] inputs, int images)
+        {
+            T[] values = Widths.Convert<T>(inputs[0]);
+            int plane = layer.Output.Area * images;
+            // A cap that the integers of this step do not hold is never reached.
+            bool[] isReached = Array.ConvertAll(layer.Caps, c => c == BigInteger.CreateTruncating(T.CreateTruncating(c)));
+            T[] caps = Array.ConvertAll(layer.Caps, T.CreateTruncating);
+            var result = new T[values.Length];
+            for (int i = 0; i < result.Length; i++)
+            {
+                T positive = T.Max(values[i], T.Zero);
+                result[i] = isReached[i / plane] ? T.Min(positive, caps[i / plane]) : positive;
+            }
+
+            return result;
+        }
     }
 
     private sealed class LinearStep<T> : Step
@@ -253,7 +315,8 @@ public sealed class PlainEvaluator
         /// <summary>Where each output channel's weights begin; one more entry for the end.</summary>
         private readonly int[] _begins;
 
-        private readonly T[] _bias;
+        /// <summary>One for each output channel, or for each output element.</summary>
+        private readonly T[] _constants;
 
         public LinearStep(LinearLayer layer, Shape source)
         {
@@ -262,7 +325,7 @@ public sealed class PlainEvaluator
             _weights = new T[layer.NonZero];
             _places = new (int, int)[layer.NonZero];
             _begins = new int[layer.Output.Channels + 1];
-            _bias = Array.ConvertAll(layer.Bias, T.CreateTruncating);
+            _constants = Array.ConvertAll(layer.Constants(source), T.CreateTruncating);
             int taps = layer.Window.Taps;
             int inputs = source.Channels / layer.Groups;
             int outputs = layer.Output.Channels / layer.Groups;
@@ -284,9 +347,9 @@ public sealed class PlainEvaluator
             }
         }
 
-        public override Array Run(Array input, int images)
+        public override Array Run(Array[] inputs, int images)
         {
-            T[] source = Widths.Convert<T>(input);
+            T[] source = Widths.Convert<T>(inputs[0]);
             var result = new T[_layer.Output.Size * images];
             Window window = _layer.Window;
             var positions = new int[window.Taps];
@@ -302,8 +365,9 @@ public sealed class PlainEvaluator
 
                     for (int output = 0; output < _layer.Output.Channels; output++)
                     {
-                        Span<T> sums = result.AsSpan(_layer.Output.Index(output, y, x) * images, images);
-                        sums.Fill(_bias[output]);
+                        int element = _layer.Output.Index(output, y, x);
+                        Span<T> sums = result.AsSpan(element * images, images);
+                        sums.Fill(_constants[_constants.Length == _layer.Output.Channels ? output : element]);
                         Accumulate(output, positions, source, sums);
                     }
                 }
@@ -388,9 +452,9 @@ public sealed class PlainEvaluator
     private sealed class MaxPoolStep<T>(MaxPoolLayer layer, Shape source) : Step
         where T : struct, IBinaryInteger<T>
     {
-        public override Array Run(Array input, int images)
+        public override Array Run(Array[] inputs, int images)
         {
-            T[] values = Widths.Convert<T>(input);
+            T[] values = Widths.Convert<T>(inputs[0]);
             var result = new T[layer.Output.Size * images];
             Window window = layer.Window;
             for (int channel = 0; channel < layer.Output.Channels; channel++)
