@@ -46,17 +46,20 @@ internal readonly struct LimbTensor
     public void Return() => ArrayPool<int>.Shared.Return(_data);
 
     /// <summary>Limbs that hold every integer of the intervals.</summary>
-    public static int LimbsFor(IEnumerable<Interval> intervals)
-    {
-        long bits = intervals.Max(x => Math.Max(x.Low.GetBitLength(), x.High.GetBitLength()));
-        return checked((int)(bits / LimbBits) + 1);
-    }
+    public static int LimbsFor(IEnumerable<Interval> intervals) =>
+        intervals.Max(x => Math.Max(LimbsFor(x.Low), LimbsFor(x.High)));
+
+    /// <summary>Limbs that hold a number and its sign.</summary>
+    public static int LimbsFor(BigInteger value) => checked((int)(value.GetBitLength() / LimbBits) + 1);
 
     /// <summary>One limb of every element; the highest one is signed, the others are bits of a <see cref="uint"/>.</summary>
     public Span<int> Limb(int index) => _data.AsSpan(index * Count, Count);
 
     /// <summary>The highest limb of every element: its sign is the element's.</summary>
     public Span<int> Top => Limb(Limbs - 1);
+
+    /// <summary>A limb of an element, also of those above the highest, which repeat its sign.</summary>
+    public int ExtendedLimb(int limb, int index) => limb < Limbs ? Limb(limb)[index] : Top[index] >> 31;
 
     /// <summary>One element.</summary>
     public BigInteger this[int image, int index]

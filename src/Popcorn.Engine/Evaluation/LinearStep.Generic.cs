@@ -35,9 +35,12 @@ internal sealed class LinearStep<T> : Step
     private readonly int[] _offsets;
     private readonly int[] _begins;
 
-    /// <summary>Digits of the biases, as many for each output as the output has digits.</summary>
-    private readonly uint[] _bias;
-    private readonly int _targetDigits;
+    /// <summary>
+    /// By digit of the output: what is added to the products of each channel, or of each element where taps outside the
+    /// plane add something.
+    /// </summary>
+    private readonly uint[][] _constants;
+    private readonly bool _isPadded;
 
     public LinearStep(LinearLayer layer, Shape shape, Digits digits, int targetLimbs)
     {
@@ -47,8 +50,8 @@ internal sealed class LinearStep<T> : Step
         _inputs = shape.Channels / layer.Groups;
         _outputs = layer.Output.Channels / layer.Groups;
         _digits = digits;
-        _targetDigits = LimbTensor.LimbBits / digits.Bits * targetLimbs;
-        _bias = [.. layer.Bias.SelectMany(bias => DigitsOf(bias, digits.Bits, _targetDigits))];
+        _isPadded = layer.Padding.Length > 0;
+        _constants = DigitsOf(layer.Constants(shape), digits.Bits, LimbTensor.LimbBits / digits.Bits * targetLimbs);
 
         int count = layer.NonZero;
         _weights = new T[count];
@@ -87,7 +90,7 @@ internal sealed class LinearStep<T> : Step
 
     private (int Begin, int End) RowsOf(int block) => (block * BlockRows, Math.Min((block + 1) * BlockRows, Rows));
 
-    public override void Run(LimbTensor source, LimbTensor target)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target)
     {
         T[] panel = ArrayPool<T>.Shared.Rent(Math.Min(BlockRows, Rows) * MostLanes);
         T[] sums = ArrayPool<T>.Shared.Rent(_outputs * MostLanes);
@@ -96,14 +99,14 @@ internal sealed class LinearStep<T> : Step
         Array.Clear(panel);
         var pass = new Pass
         {
-            Source = source,
+            Source = sources[0],
             Target = target,
             Panel = panel,
             Sums = sums,
             Carries = carries,
             Patches = new Patches(_window, _shape, stackalloc (int, int, int)[MostLanes]),
             Seen = stackalloc Segment[MostLanes],
-            Places = stackalloc Segment[MostLanes],
+            Places = stackalloc Place[MostLanes],
         };
         int positions = target.Images * target.Shape.Area;
         for (int first = 0; first < positions; first += MostLanes)
@@ -140,8 +143,8 @@ internal sealed class LinearStep<T> : Step
         /// <summary>What a tap sees.</summary>
         public Span<Segment> Seen;
 
-        /// <summary>Where the lanes go in the output's first channel.</summary>
-        public Span<Segment> Places;
+        /// <summary>Where the lanes go.</summary>
+        public Span<Place> Places;
         public int PlaceCount;
 
         /// <summary>Lanes in use, in whole vectors.</summary>
@@ -155,15 +158,22 @@ internal sealed class LinearStep<T> : Step
             {
                 (int image, int position) = Math.DivRem(first + lane, Target.Shape.Area);
                 int length = Math.Min(Target.Shape.Area - position, lanes - lane);
-                Places[PlaceCount] = new Segment(lane, image * Target.Shape.Size + position, length);
+                Places[PlaceCount] = new Place(lane, image * Target.Shape.Size, position, length);
             }
         }
     }
 
+    /// <summary>Neighbouring lanes of one image.</summary>
+    /// <param name="Lane">The first lane.</param>
+    /// <param name="Image">Where the image begins in the output.</param>
+    /// <param name="Position">The first lane's position in a channel of it.</param>
+    /// <param name="Length">Number of lanes.</param>
+    private readonly record struct Place(int Lane, int Image, int Position, int Length);
+
     private void RunGroup(int group, ref Pass pass)
     {
         pass.Carries[..(_outputs * MostLanes)].Clear();
-        for (int digit = 0; digit < _targetDigits; digit++)
+        for (int digit = 0; digit < _constants.Length; digit++)
         {
             pass.Sums[..(_outputs * MostLanes)].Clear();
             for (int block = 0; digit < _digits.Count && block < Blocks; block++)
@@ -264,31 +274,36 @@ internal sealed class LinearStep<T> : Step
     private void Store(int group, int output, int digit, ref Pass pass)
     {
         int channel = group * _outputs + output;
+        int plane = channel * pass.Target.Shape.Area;
         (int limb, int shift) = Math.DivRem(digit * _digits.Bits, LimbTensor.LimbBits);
         uint mask = uint.MaxValue >> (LimbTensor.LimbBits - _digits.Bits);
-        uint bias = _bias[channel * _targetDigits + digit];
-        Span<int> target = pass.Target.Limb(limb)[(channel * pass.Target.Shape.Area)..];
-        Span<T> sums = pass.Sums.Slice(output * MostLanes, MostLanes);
-        Span<long> carries = pass.Carries.Slice(output * MostLanes, MostLanes);
-        foreach (Segment place in pass.Places[..pass.PlaceCount])
+        Span<int> target = pass.Target.Limb(limb);
+        foreach (Place place in pass.Places[..pass.PlaceCount])
         {
-            Span<int> elements = target.Slice(place.Start, place.Length);
+            Span<int> elements = target.Slice(place.Image + plane + place.Position, place.Length);
+            Span<T> sums = pass.Sums.Slice(output * MostLanes + place.Lane, place.Length);
+            Span<long> carries = pass.Carries.Slice(output * MostLanes + place.Lane, place.Length);
             for (int i = 0; i < elements.Length; i++)
             {
-                long sum = long.CreateTruncating(sums[place.Lane + i]) + bias + carries[place.Lane + i];
+                uint constant = _constants[digit][_isPadded ? plane + place.Position + i : channel];
+                long sum = long.CreateTruncating(sums[i]) + constant + carries[i];
                 int own = (int)((uint)sum & mask) << shift;
                 elements[i] = shift == 0 ? own : elements[i] | own;
-                carries[place.Lane + i] = sum >> _digits.Bits;
+                carries[i] = sum >> _digits.Bits;
             }
         }
     }
 
-    /// <summary>The lowest digits of a number in two's complement.</summary>
-    private static IEnumerable<uint> DigitsOf(BigInteger value, int bits, int count)
+    /// <summary>The lowest digits of numbers in two's complement, digit by digit.</summary>
+    private static uint[][] DigitsOf(BigInteger[] values, int bits, int count)
     {
+        var digits = new uint[count][];
         for (int i = 0; i < count; i++)
         {
-            yield return (uint)(ulong)(value >> (i * bits) & uint.MaxValue >> (LimbTensor.LimbBits - bits));
+            digits[i] = Array.ConvertAll(
+                values, v => (uint)(ulong)(v >> (i * bits) & uint.MaxValue >> (LimbTensor.LimbBits - bits)));
         }
+
+        return digits;
     }
 }

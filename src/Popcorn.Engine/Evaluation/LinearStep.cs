@@ -35,7 +35,7 @@ internal static class LinearStep
             // Elements become channels, so that the images of a tile are what is computed side by side.
             source = [.. source.SelectMany(x => Enumerable.Repeat(x, shape.Area))];
             shape = new Shape(shape.Size, 1, 1);
-            layer = layer with { Window = Window.Pointwise(1, 1) };
+            layer = layer with { Window = Window.Pointwise(1, 1), Padding = [] };
         }
 
         (BigInteger products, long weights) = LargestSums(layer, shape, source);

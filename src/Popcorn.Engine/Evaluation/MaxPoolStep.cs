@@ -43,8 +43,9 @@ internal sealed class MaxPoolStep : Step
         }
     }
 
-    public override void Run(LimbTensor source, LimbTensor target)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target)
     {
+        LimbTensor source = sources[0];
         int result = 0;
         for (int plane = 0; plane < source.Count; plane += _shape.Area)
         {

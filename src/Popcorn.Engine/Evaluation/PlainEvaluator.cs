@@ -21,8 +21,14 @@ public sealed class PlainEvaluator
     private const int TilesPerCore = 8;
 
     private readonly Step[] _steps;
+
+    /// <summary>By value: limbs of an element.</summary>
     private readonly int[] _limbs;
-    private readonly int[] _lastUse;
+
+    /// <summary>By layer: the values that it reads, and those that nothing reads after it.</summary>
+    private readonly int[][] _inputs;
+    private readonly int[][] _expiring;
+
     private readonly int _tile;
 
     /// <summary>Compiles a network.</summary>
@@ -33,19 +39,25 @@ public sealed class PlainEvaluator
         Network = network;
         Bounds bounds = Bounds.Of(network);
         int values = network.Layers.Count + 1;
-        _steps = new Step[network.Layers.Count];
         _limbs = [.. Enumerable.Range(0, values).Select(value => LimbTensor.LimbsFor(bounds[value]))];
-        _lastUse = new int[values];
+        _steps = new Step[values - 1];
+        _inputs = new int[values - 1][];
+        int[] lastUse = [.. Enumerable.Range(-1, values)];
         long limbs = (long)_limbs[0] * network.Input.Shape.Size;
         for (int i = 0; i < _steps.Length; i++)
         {
             Layer layer = network.Layers[i];
             _steps[i] = Step.For(layer, network.ShapeOf(layer.Input), bounds[layer.Input], _limbs[i + 1]);
-            _lastUse[layer.Input] = i;
+            _inputs[i] = [.. layer.Inputs];
+            foreach (int input in _inputs[i])
+            {
+                lastUse[input] = i;
+            }
+
             limbs += (long)_limbs[i + 1] * layer.Output.Size;
         }
 
-        _lastUse[^1] = _steps.Length;
+        _expiring = [.. _steps.Select((_, i) => Enumerable.Range(0, values - 1).Where(v => lastUse[v] == i).ToArray())];
         _tile = (int)Math.Clamp(TileLimbs / limbs, 1, MaxTile);
     }
 
@@ -140,16 +152,22 @@ public sealed class PlainEvaluator
     private BigInteger[][] RunTile(LimbTensor input, CancellationToken cancellation)
     {
         var values = new LimbTensor[_steps.Length + 1];
+        var sources = new LimbTensor[NetworkValidator.MaxJoined];
         values[0] = input;
         for (int i = 0; i < _steps.Length; i++)
         {
             cancellation.ThrowIfCancellationRequested();
-            Layer layer = Network.Layers[i];
-            values[i + 1] = LimbTensor.Rent(layer.Output, _limbs[i + 1], input.Images);
-            _steps[i].Run(values[layer.Input], values[i + 1]);
-            if (_lastUse[layer.Input] == i)
+            int count = 0;
+            foreach (int value in _inputs[i])
             {
-                values[layer.Input].Return();
+                sources[count++] = values[value];
+            }
+
+            values[i + 1] = LimbTensor.Rent(Network.Layers[i].Output, _limbs[i + 1], input.Images);
+            _steps[i].Run(sources.AsSpan(0, count), values[i + 1]);
+            foreach (int value in _expiring[i])
+            {
+                values[value].Return();
             }
         }
 

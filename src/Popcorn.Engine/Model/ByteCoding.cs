@@ -50,6 +50,14 @@ internal sealed class ByteWriter
         Bytes(bytes);
     }
 
+    public void Integers(BigInteger[] values)
+    {
+        foreach (BigInteger value in values)
+        {
+            Integer(value);
+        }
+    }
+
     public void Shape(Shape value)
     {
         Unsigned(value.Channels);
@@ -130,7 +138,19 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
         }
     }
 
-    public BigInteger Integer(int mostBytes) => new(Bytes(Unsigned(mostBytes)));
+    /// <summary>A number of integers of at most some bits each.</summary>
+    public BigInteger[] Integers(long count, int mostBits)
+    {
+        // Each takes at least one byte, so that a lying count cannot make us allocate much more than the file holds.
+        Expect(count);
+        var values = new BigInteger[count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = new BigInteger(Bytes(Unsigned(mostBits / 8 + 1)));
+        }
+
+        return values;
+    }
 
     public Shape Shape()
     {

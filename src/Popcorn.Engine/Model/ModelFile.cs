@@ -28,6 +28,11 @@ public static class ModelFile
         Sign = 4,
         MaxPool = 5,
         MaxPoolWithZero = 6,
+        LinearWithPadding = 7,
+        Add = 8,
+        Concat = 9,
+        Clip = 10,
+        Rescale = 11,
     }
 
     /// <summary>Writes a network.</summary>
@@ -94,7 +99,12 @@ public static class ModelFile
     {
         writer.Byte((byte)(layer switch
         {
+            LinearLayer { Padding.Length: > 0 } => Kind.LinearWithPadding,
             LinearLayer => Kind.Linear,
+            AddLayer => Kind.Add,
+            ConcatLayer => Kind.Concat,
+            ClipLayer => Kind.Clip,
+            RescaleLayer => Kind.Rescale,
             ReluLayer => Kind.Relu,
             SquareLayer => Kind.Square,
             SignLayer => Kind.Sign,
@@ -111,11 +121,30 @@ public static class ModelFile
                 writer.Window(linear.Window);
                 writer.Unsigned(linear.Groups);
                 WeightCoding.Write(writer, linear.Weights);
-                foreach (BigInteger bias in linear.Bias)
+                writer.Integers(linear.Bias);
+                writer.Integers(linear.Padding);
+                break;
+            case AddLayer add:
+                writer.Unsigned(add.Second);
+                foreach (int factor in add.Factors.Concat(add.SecondFactors))
                 {
-                    writer.Integer(bias);
+                    writer.Signed(factor);
                 }
 
+                break;
+            case ConcatLayer concat:
+                writer.Unsigned(concat.Further.Count);
+                foreach (int value in concat.Further)
+                {
+                    writer.Unsigned(value);
+                }
+
+                break;
+            case ClipLayer clip:
+                writer.Integers(clip.Caps);
+                break;
+            case RescaleLayer rescale:
+                writer.Unsigned(rescale.Shift);
                 break;
             case MaxPoolLayer pool:
                 writer.Window(pool.Window);
@@ -154,8 +183,18 @@ public static class ModelFile
         Shape shape = network.ShapeOf(source);
         switch (kind)
         {
-            case Kind.Linear:
-                return ReadLinear(ref reader, name, source, shape);
+            case Kind.Linear or Kind.LinearWithPadding:
+                return ReadLinear(ref reader, name, source, shape, kind == Kind.LinearWithPadding);
+            case Kind.Add:
+                int second = reader.Unsigned(network.Layers.Count);
+                return new AddLayer(
+                    name, source, second, shape, ReadFactors(ref reader, shape), ReadFactors(ref reader, shape));
+            case Kind.Concat:
+                return ReadConcat(ref reader, name, source, network);
+            case Kind.Clip:
+                return new ClipLayer(name, source, shape, reader.Integers(shape.Channels, NetworkValidator.MaxBiasBits));
+            case Kind.Rescale:
+                return new RescaleLayer(name, source, shape, reader.Unsigned(NetworkValidator.MaxShift));
             case Kind.Relu:
                 return new ReluLayer(name, source, shape);
             case Kind.Square:
@@ -171,7 +210,36 @@ public static class ModelFile
         }
     }
 
-    private static LinearLayer ReadLinear(ref ByteReader reader, string name, int source, Shape shape)
+    private static int[] ReadFactors(ref ByteReader reader, Shape shape)
+    {
+        reader.Expect(shape.Channels);
+        var factors = new int[shape.Channels];
+        for (int i = 0; i < factors.Length; i++)
+        {
+            factors[i] = reader.Signed();
+        }
+
+        return factors;
+    }
+
+    private static ConcatLayer ReadConcat(ref ByteReader reader, string name, int source, IntegerNetwork network)
+    {
+        var further = new int[reader.Unsigned(NetworkValidator.MaxJoined)];
+        long channels = network.ShapeOf(source).Channels;
+        for (int i = 0; i < further.Length; i++)
+        {
+            further[i] = reader.Unsigned(network.Layers.Count);
+            channels += network.ShapeOf(further[i]).Channels;
+        }
+
+        Shape shape = network.ShapeOf(source) with { Channels = (int)Math.Min(channels, int.MaxValue) };
+        return shape.IsValid
+            ? new ConcatLayer(name, source, further, shape)
+            : throw new PopcornException($"layer '{name}' joins values to one that is too large");
+    }
+
+    private static LinearLayer ReadLinear(
+        ref ByteReader reader, string name, int source, Shape shape, bool hasPadding)
     {
         int channels = reader.Unsigned(Shape.MaxSize);
         Window window = reader.Window();
@@ -189,14 +257,11 @@ public static class ModelFile
         }
 
         int[] weights = WeightCoding.Read(ref reader, (int)count);
-        // A bias takes at least one byte, so that a lying count cannot make us allocate much more than the file holds.
-        reader.Expect(channels);
-        var bias = new BigInteger[channels];
-        for (int i = 0; i < bias.Length; i++)
+        BigInteger[] bias = reader.Integers(channels, NetworkValidator.MaxBiasBits);
+        long padding = hasPadding ? (long)channels * window.Taps : 0;
+        return new LinearLayer(name, source, output, window, groups, weights, bias)
         {
-            bias[i] = reader.Integer(NetworkValidator.MaxBiasBits / 8 + 1);
-        }
-
-        return new LinearLayer(name, source, output, window, groups, weights, bias);
+            Padding = reader.Integers(padding, NetworkValidator.MaxBiasBits),
+        };
     }
 }

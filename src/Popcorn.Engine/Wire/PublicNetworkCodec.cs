@@ -23,11 +23,12 @@ internal static class PublicNetworkCodec
             message.Layers.Add(new Messages.PublicLayer
             {
                 Kind = (Messages.PublicLayer.Types.Kind)layer.Kind,
-                Input = (uint)layer.Input,
+                Inputs = { layer.Inputs.Select(value => (uint)value) },
                 Output = Encode(layer.Output),
                 Window = layer.Window is Window window ? Encode(window) : null,
                 Groups = (uint)layer.Groups,
                 BoundBits = (uint)layer.BoundBits,
+                Shift = (uint)layer.Shift,
             });
         }
 
@@ -54,13 +55,18 @@ internal static class PublicNetworkCodec
             for (int i = 0; i < layers.Length; i++)
             {
                 Messages.PublicLayer layer = message.Layers[i];
+                int[] inputs = [.. layer.Inputs.Select(value => checked((int)value))];
                 layers[i] = new PublicLayer(
                     (LayerKind)layer.Kind,
-                    checked((int)layer.Input),
+                    inputs.Length > 0 ? inputs[0] : throw new PopcornException("The server described a layer that reads nothing; refused."),
                     Decode(layer.Output),
                     layer.Window is null ? null : Decode(layer.Window),
                     checked((int)layer.Groups),
-                    checked((int)layer.BoundBits));
+                    checked((int)layer.BoundBits))
+                {
+                    Further = inputs[1..],
+                    Shift = checked((int)layer.Shift),
+                };
             }
 
             var network = new PublicNetwork(input, layers);

@@ -134,7 +134,28 @@ public class ModelFileTests
             LinearLayer other = Assert.IsType<LinearLayer>(actual);
             Assert.Equal(linear.Weights, other.Weights);
             Assert.Equal(linear.Bias, other.Bias);
-            actual = other with { Weights = linear.Weights, Bias = linear.Bias };
+            Assert.Equal(linear.Padding, other.Padding);
+            actual = other with { Weights = linear.Weights, Bias = linear.Bias, Padding = linear.Padding };
+        }
+        else if (expected is AddLayer add)
+        {
+            AddLayer other = Assert.IsType<AddLayer>(actual);
+            Assert.Equal(add.Factors, other.Factors);
+            Assert.Equal(add.SecondFactors, other.SecondFactors);
+            actual = other with { Factors = add.Factors, SecondFactors = add.SecondFactors };
+        }
+        else if (expected is ClipLayer clip)
+        {
+            ClipLayer other = Assert.IsType<ClipLayer>(actual);
+            Assert.Equal(clip.Caps, other.Caps);
+            actual = other with { Caps = clip.Caps };
+        }
+        else if (expected is ConcatLayer concat)
+        {
+            ConcatLayer other = Assert.IsType<ConcatLayer>(actual);
+            Assert.Equal(concat.Further, other.Further);
+            Assert.Equal((concat.Name, concat.Input, concat.Output), (other.Name, other.Input, other.Output));
+            return;
         }
 
         Assert.Equal(expected, actual);
