@@ -5,7 +5,7 @@ namespace Popcorn.Engine.Evaluation;
 /// <summary>The sum of two values, each times a factor for each channel.</summary>
 internal sealed class AddStep(AddLayer layer) : Step
 {
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
     {
         for (int limb = 0; limb < target.Limbs; limb++)
         {
@@ -45,7 +45,7 @@ internal sealed class AddStep(AddLayer layer) : Step
 /// <summary>The channels of several values, one value after the other.</summary>
 internal sealed class ConcatStep : Step
 {
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
     {
         for (int limb = 0; limb < target.Limbs; limb++)
         {
@@ -55,14 +55,26 @@ internal sealed class ConcatStep : Step
                 foreach (LimbTensor source in sources)
                 {
                     int size = source.Shape.Size;
-                    for (int i = 0; i < size; i++)
+                    if (limb < source.Limbs)
                     {
-                        result[i] = source.ExtendedLimb(limb, image * size + i);
+                        source.Limb(limb).Slice(image * size, size).CopyTo(result);
+                    }
+                    else
+                    {
+                        ExtendSigns(source.Top.Slice(image * size, size), result);
                     }
 
                     result = result[size..];
                 }
             }
+        }
+    }
+
+    private static void ExtendSigns(ReadOnlySpan<int> top, Span<int> result)
+    {
+        for (int i = 0; i < top.Length; i++)
+        {
+            result[i] = top[i] >> 31;
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
@@ -14,10 +13,10 @@ namespace Popcorn.Engine.Evaluation;
 internal sealed class LinearStep<T> : Step
     where T : unmanaged, INumber<T>
 {
-    /// <summary>Rows of a panel: as many as a core's second cache holds beside the weights.</summary>
+    /// <summary>Rows of a panel, at most: with the sums they stay in a core's second cache.</summary>
     private const int BlockRows = 512;
 
-    /// <summary>Positions of a panel.</summary>
+    /// <summary>Positions of a panel, at most: the lanes of its rows.</summary>
     private static readonly int MostLanes = DotProduct.Vectors * Vector512<T>.Count;
 
     private readonly Window _window;
@@ -30,7 +29,10 @@ internal sealed class LinearStep<T> : Step
 
     private readonly Digits _digits;
 
-    /// <summary>Weights that are not zero, group by group, block by block, output by output; where each list begins.</summary>
+    /// <summary>
+    /// Group by group, block by block, pair by pair of outputs: the rows for which the pair has a weight that is not
+    /// zero, with both weights, and where each pair's list begins.
+    /// </summary>
     private readonly T[] _weights;
     private readonly int[] _offsets;
     private readonly int[] _begins;
@@ -39,7 +41,7 @@ internal sealed class LinearStep<T> : Step
     /// By digit of the output: what is added to the products of each channel, or of each element where taps outside the
     /// plane add something.
     /// </summary>
-    private readonly uint[][] _constants;
+    private readonly int[][] _constants;
     private readonly bool _isPadded;
 
     public LinearStep(LinearLayer layer, Shape shape, Digits digits, int targetLimbs)
@@ -53,61 +55,81 @@ internal sealed class LinearStep<T> : Step
         _isPadded = layer.Padding.Length > 0;
         _constants = DigitsOf(layer.Constants(shape), digits.Bits, LimbTensor.LimbBits / digits.Bits * targetLimbs);
 
-        int count = layer.NonZero;
-        _weights = new T[count];
-        _offsets = new int[count];
-        _begins = new int[_groups * Blocks * _outputs + 1];
-        int next = 0;
-        int list = 0;
+        var weights = new List<T>(layer.Weights.Length);
+        var offsets = new List<int>(layer.Weights.Length / DotProduct.Outputs);
+        var begins = new List<int> { 0 };
         for (int group = 0; group < _groups; group++)
         {
             for (int block = 0; block < Blocks; block++)
             {
                 (int begin, int end) = RowsOf(block);
-                for (int output = group * _outputs; output < (group + 1) * _outputs; output++)
+                for (int pair = 0; pair < Pairs; pair++)
                 {
+                    int first = group * _outputs + pair * DotProduct.Outputs;
+                    bool isAlone = (pair + 1) * DotProduct.Outputs > _outputs;
                     for (int row = begin; row < end; row++)
                     {
-                        (int tap, int channel) = Math.DivRem(row, _inputs);
-                        int weight = layer.Weights[(output * _inputs + channel) * _window.Taps + tap];
-                        if (weight != 0)
+                        int weight = WeightOf(layer, first, row);
+                        int other = isAlone ? 0 : WeightOf(layer, first + 1, row);
+                        if ((weight | other) != 0)
                         {
-                            _weights[next] = T.CreateTruncating(weight);
-                            _offsets[next++] = (row - begin) * MostLanes;
+                            weights.Add(T.CreateTruncating(weight));
+                            weights.Add(T.CreateTruncating(other));
+                            offsets.Add((row - begin) * MostLanes);
                         }
                     }
 
-                    _begins[++list] = next;
+                    begins.Add(offsets.Count);
                 }
             }
         }
+
+        _weights = [.. weights];
+        _offsets = [.. offsets];
+        _begins = [.. begins];
     }
+
+    public override int ScratchBytes =>
+        Scratch.BytesOf<T>(PanelSize) + Scratch.BytesOf<T>(SumsSize) + Scratch.BytesOf<long>(SumsSize)
+        + 2 * Scratch.BytesOf<long>(MostLanes);
 
     /// <summary>Rows of all blocks of a group, tap by tap and channel by channel within.</summary>
     private int Rows => _inputs * _window.Taps;
 
     private int Blocks => (Rows + BlockRows - 1) / BlockRows;
 
+    /// <summary>Pairs of outputs of a group; the last may be one output alone.</summary>
+    private int Pairs => (_outputs + DotProduct.Outputs - 1) / DotProduct.Outputs;
+
+    private int PanelSize => Math.Min(BlockRows, Rows) * MostLanes;
+
+    private int SumsSize => Pairs * DotProduct.Outputs * MostLanes;
+
     private (int Begin, int End) RowsOf(int block) => (block * BlockRows, Math.Min((block + 1) * BlockRows, Rows));
 
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target)
+    private int WeightOf(LinearLayer layer, int output, int row)
     {
-        T[] panel = ArrayPool<T>.Shared.Rent(Math.Min(BlockRows, Rows) * MostLanes);
-        T[] sums = ArrayPool<T>.Shared.Rent(_outputs * MostLanes);
-        long[] carries = ArrayPool<long>.Shared.Rent(_outputs * MostLanes);
-        // Unused lanes are computed too; what they hold is never read, but odd bits would be slow as numbers.
-        Array.Clear(panel);
+        (int tap, int channel) = Math.DivRem(row, _inputs);
+        return layer.Weights[(output * _inputs + channel) * _window.Taps + tap];
+    }
+
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    {
         var pass = new Pass
         {
             Source = sources[0],
             Target = target,
-            Panel = panel,
-            Sums = sums,
-            Carries = carries,
+            Panel = scratch.Take<T>(PanelSize),
+            Sums = scratch.Take<T>(SumsSize),
+            Carries = scratch.Take<long>(SumsSize),
+            Results = scratch.Take<long>(MostLanes),
+            Constants = scratch.Take<long>(MostLanes),
             Patches = new Patches(_window, _shape, stackalloc (int, int, int)[MostLanes]),
             Seen = stackalloc Segment[MostLanes],
             Places = stackalloc Place[MostLanes],
         };
+        // Unused lanes are computed too; what they hold is never read, but odd bits would be slow as numbers.
+        pass.Panel.Clear();
         int positions = target.Images * target.Shape.Area;
         for (int first = 0; first < positions; first += MostLanes)
         {
@@ -119,10 +141,6 @@ internal sealed class LinearStep<T> : Step
                 RunGroup(group, ref pass);
             }
         }
-
-        ArrayPool<T>.Shared.Return(panel);
-        ArrayPool<T>.Shared.Return(sums);
-        ArrayPool<long>.Shared.Return(carries);
     }
 
     /// <summary>All that a run needs besides the layer.</summary>
@@ -137,6 +155,10 @@ internal sealed class LinearStep<T> : Step
         /// <summary>By output of a group: the sums of a digit, and what is carried into the next.</summary>
         public Span<T> Sums;
         public Span<long> Carries;
+
+        /// <summary>Of one output: sums with all that is added to them.</summary>
+        public Span<long> Results;
+        public Span<long> Constants;
 
         public Patches Patches;
 
@@ -172,10 +194,10 @@ internal sealed class LinearStep<T> : Step
 
     private void RunGroup(int group, ref Pass pass)
     {
-        pass.Carries[..(_outputs * MostLanes)].Clear();
+        pass.Carries.Clear();
         for (int digit = 0; digit < _constants.Length; digit++)
         {
-            pass.Sums[..(_outputs * MostLanes)].Clear();
+            pass.Sums.Clear();
             for (int block = 0; digit < _digits.Count && block < Blocks; block++)
             {
                 FillPanel(group, block, digit, ref pass);
@@ -191,12 +213,15 @@ internal sealed class LinearStep<T> : Step
 
     private void AddProducts(int group, int block, ref Pass pass)
     {
-        int list = (group * Blocks + block) * _outputs;
-        for (int output = 0; output < _outputs; output++, list++)
+        int list = (group * Blocks + block) * Pairs;
+        for (int pair = 0; pair < Pairs; pair++, list++)
         {
-            Range range = _begins[list].._begins[list + 1];
+            int begin = _begins[list];
+            int count = _begins[list + 1] - begin;
+            Span<T> sums = pass.Sums[(pair * DotProduct.Outputs * MostLanes)..];
             DotProduct.Accumulate(
-                _weights.AsSpan(range), _offsets.AsSpan(range), pass.Panel, pass.Sums.Slice(output * MostLanes, pass.Width));
+                _weights.AsSpan(DotProduct.Outputs * begin, DotProduct.Outputs * count), _offsets.AsSpan(begin, count),
+                pass.Panel, sums[..pass.Width], sums.Slice(MostLanes, pass.Width));
         }
     }
 
@@ -256,52 +281,73 @@ internal sealed class LinearStep<T> : Step
         }
         else if (isTop)
         {
-            for (int i = 0; i < result.Length; i++)
-            {
-                result[i] = T.CreateTruncating(limb[i]);
-            }
+            Lanes.FromSigned(limb, result);
         }
         else
         {
-            for (int i = 0; i < result.Length; i++)
-            {
-                result[i] = T.CreateTruncating((uint)limb[i]);
-            }
+            Lanes.FromUnsigned(limb, result);
         }
     }
 
-    /// <summary>Adds bias and carry to the sums of a digit, stores what belongs to it and carries the rest.</summary>
+    /// <summary>Adds constants and carries to an output's sums of a digit, stores the digit and carries the rest.</summary>
     private void Store(int group, int output, int digit, ref Pass pass)
     {
         int channel = group * _outputs + output;
         int plane = channel * pass.Target.Shape.Area;
-        (int limb, int shift) = Math.DivRem(digit * _digits.Bits, LimbTensor.LimbBits);
-        uint mask = uint.MaxValue >> (LimbTensor.LimbBits - _digits.Bits);
-        Span<int> target = pass.Target.Limb(limb);
-        foreach (Place place in pass.Places[..pass.PlaceCount])
+        Span<Place> places = pass.Places[..pass.PlaceCount];
+        if (_isPadded)
         {
-            Span<int> elements = target.Slice(place.Image + plane + place.Position, place.Length);
-            Span<T> sums = pass.Sums.Slice(output * MostLanes + place.Lane, place.Length);
-            Span<long> carries = pass.Carries.Slice(output * MostLanes + place.Lane, place.Length);
-            for (int i = 0; i < elements.Length; i++)
+            foreach (Place place in places)
             {
-                uint constant = _constants[digit][_isPadded ? plane + place.Position + i : channel];
-                long sum = long.CreateTruncating(sums[i]) + constant + carries[i];
-                int own = (int)((uint)sum & mask) << shift;
-                elements[i] = shift == 0 ? own : elements[i] | own;
-                carries[i] = sum >> _digits.Bits;
+                Lanes.FromUnsigned(
+                    _constants[digit].AsSpan(plane + place.Position, place.Length), pass.Constants[place.Lane..]);
+            }
+        }
+        else
+        {
+            pass.Constants.Fill((uint)_constants[digit][channel]);
+        }
+
+        Lanes.ToLong<T>(pass.Sums.Slice(output * MostLanes, pass.Width), pass.Results);
+        Span<Vector512<long>> results = MemoryMarshal.Cast<long, Vector512<long>>(pass.Results[..pass.Width]);
+        Span<Vector512<long>> constants = MemoryMarshal.Cast<long, Vector512<long>>(pass.Constants);
+        Span<Vector512<long>> carries =
+            MemoryMarshal.Cast<long, Vector512<long>>(pass.Carries.Slice(output * MostLanes, pass.Width));
+        for (int i = 0; i < results.Length; i++)
+        {
+            results[i] += constants[i] + carries[i];
+            carries[i] = results[i] >> _digits.Bits;
+        }
+
+        (int limb, int shift) = Math.DivRem(digit * _digits.Bits, LimbTensor.LimbBits);
+        foreach (Place place in places)
+        {
+            Span<int> elements = pass.Target.Limb(limb).Slice(place.Image + plane + place.Position, place.Length);
+            Span<long> numbers = pass.Results.Slice(place.Lane, place.Length);
+            if (_digits.Bits == LimbTensor.LimbBits)
+            {
+                Lanes.ToLimbs(numbers, elements);
+            }
+            else
+            {
+                for (int i = 0; i < elements.Length; i++)
+                {
+                    int own = (int)DigitOf(numbers[i], _digits.Bits) << shift;
+                    elements[i] = shift == 0 ? own : elements[i] | own;
+                }
             }
         }
     }
 
+    private static uint DigitOf(long value, int bits) => (uint)value & uint.MaxValue >> (LimbTensor.LimbBits - bits);
+
     /// <summary>The lowest digits of numbers in two's complement, digit by digit.</summary>
-    private static uint[][] DigitsOf(BigInteger[] values, int bits, int count)
+    private static int[][] DigitsOf(BigInteger[] values, int bits, int count)
     {
-        var digits = new uint[count][];
+        var digits = new int[count][];
         for (int i = 0; i < count; i++)
         {
-            digits[i] = Array.ConvertAll(
-                values, v => (uint)(ulong)(v >> (i * bits) & uint.MaxValue >> (LimbTensor.LimbBits - bits)));
+            digits[i] = Array.ConvertAll(values, v => (int)DigitOf((long)(v >> (i * bits) & uint.MaxValue), bits));
         }
 
         return digits;

@@ -90,16 +90,22 @@ internal static class LinearStep
         {
             BigInteger products = 0;
             long weights = 0;
+            long sum = 0;
             for (int channel = 0; channel < channels; channel++)
             {
-                long sum = 0;
                 foreach (int weight in layer.Weights.AsSpan((output * channels + channel) * taps, taps))
                 {
                     sum += Math.Abs((long)weight);
                 }
 
-                weights += sum;
-                products += sum * magnitudes[output / outputs * channels + channel];
+                // Neighbours of one magnitude share a product of wide integers.
+                int input = output / outputs * channels + channel;
+                if (channel == channels - 1 || magnitudes[input] != magnitudes[input + 1])
+                {
+                    weights += sum;
+                    products += sum * magnitudes[input];
+                    sum = 0;
+                }
             }
 
             mostProducts = BigInteger.Max(mostProducts, products);

@@ -43,7 +43,7 @@ internal sealed class MaxPoolStep : Step
         }
     }
 
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
     {
         LimbTensor source = sources[0];
         int result = 0;
@@ -100,13 +100,15 @@ internal sealed class MaxPoolStep : Step
 
     private static bool IsGreater(LimbTensor source, int left, int right)
     {
-        int l = source.Top[left];
-        int r = right == Zero ? 0 : source.Top[right];
-        for (int limb = source.Limbs - 2; l == r && limb >= 0; limb--)
+        ReadOnlySpan<int> limb = source.Top;
+        int l = limb[left];
+        int r = right == Zero ? 0 : limb[right];
+        for (int i = source.Limbs - 2; l == r && i >= 0; i--)
         {
             // Lower limbs are unsigned: flipping their highest bits makes signed comparison right.
-            l = source.Limb(limb)[left] ^ int.MinValue;
-            r = (right == Zero ? 0 : source.Limb(limb)[right]) ^ int.MinValue;
+            limb = source.Limb(i);
+            l = limb[left] ^ int.MinValue;
+            r = (right == Zero ? 0 : limb[right]) ^ int.MinValue;
         }
 
         return l > r;

@@ -86,7 +86,7 @@ public sealed class PlainEvaluator
     {
         LimbTensor tile = LimbTensor.Rent(Network.Input.Shape, _limbs[0], 1);
         SetInput(tile, 0, input);
-        return RunTile(tile, CancellationToken.None)[0];
+        return RunTile(tile, NewScratch(), CancellationToken.None)[0];
     }
 
     /// <summary>The logits of many inputs, on all cores.</summary>
@@ -127,6 +127,7 @@ public sealed class PlainEvaluator
         // Each thread takes the next tile, rather than a share of its own from the start.
         new Execution(0, cancellation).ForEach(Math.Min(tiles, Environment.ProcessorCount), _ =>
         {
+            Scratch scratch = NewScratch();
             int first;
             while ((first = (Interlocked.Increment(ref next) - 1) * tile) < count)
             {
@@ -137,7 +138,7 @@ public sealed class PlainEvaluator
                     SetInput(input, image, read(first + image));
                 }
 
-                BigInteger[][] logits = RunTile(input, cancellation);
+                BigInteger[][] logits = RunTile(input, scratch, cancellation);
                 lock (gate)
                 {
                     for (int image = 0; image < images; image++)
@@ -149,7 +150,9 @@ public sealed class PlainEvaluator
         });
     }
 
-    private BigInteger[][] RunTile(LimbTensor input, CancellationToken cancellation)
+    private Scratch NewScratch() => new(_steps.Max(step => step.ScratchBytes));
+
+    private BigInteger[][] RunTile(LimbTensor input, Scratch scratch, CancellationToken cancellation)
     {
         var values = new LimbTensor[_steps.Length + 1];
         var sources = new LimbTensor[NetworkValidator.MaxJoined];
@@ -164,7 +167,8 @@ public sealed class PlainEvaluator
             }
 
             values[i + 1] = LimbTensor.Rent(Network.Layers[i].Output, _limbs[i + 1], input.Images);
-            _steps[i].Run(sources.AsSpan(0, count), values[i + 1]);
+            scratch.Reset();
+            _steps[i].Run(sources.AsSpan(0, count), values[i + 1], scratch);
             foreach (int value in _expiring[i])
             {
                 values[value].Return();

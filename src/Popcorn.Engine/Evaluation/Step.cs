@@ -25,8 +25,12 @@ internal abstract class Step
         _ => throw new NotSupportedException($"A layer of kind {layer.Kind} cannot be evaluated."),
     };
 
+    /// <summary>What it takes of the scratch memory.</summary>
+    public virtual int ScratchBytes => 0;
+
     /// <summary>Computes the layer for all images of a tile.</summary>
     /// <param name="sources">What it reads.</param>
     /// <param name="target">Where its output goes; every element is written.</param>
-    public abstract void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target);
+    /// <param name="scratch">Memory to compute in.</param>
+    public abstract void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch);
 }
