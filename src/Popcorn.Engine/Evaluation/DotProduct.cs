@@ -25,6 +25,7 @@ internal static class DotProduct
     /// <param name="panel">All rows.</param>
     /// <param name="first">Whole vectors of sums of one output.</param>
     /// <param name="second">Those of the other.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Accumulate<T>(
         ReadOnlySpan<T> weights, ReadOnlySpan<int> offsets, ReadOnlySpan<T> panel, Span<T> first, Span<T> second)
         where T : unmanaged

@@ -7,7 +7,7 @@ namespace Popcorn.Engine.Evaluation;
 /// <summary>max(x, 0): where the highest limb is negative, all limbs become 0.</summary>
 internal sealed class ReluStep : Step
 {
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {
         LimbTensor source = sources[0];
         ReadOnlySpan<int> top = source.Top;
@@ -37,7 +37,7 @@ internal sealed class ReluStep : Step
 /// <summary>1 where x ≥ 0, else 0.</summary>
 internal sealed class SignStep : Step
 {
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {
         LimbTensor source = sources[0];
         ReadOnlySpan<int> top = source.Top;
@@ -57,7 +57,7 @@ internal sealed class SignStep : Step
 /// <summary>x².</summary>
 internal sealed class SquareStep : Step
 {
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {
         LimbTensor source = sources[0];
         Span<uint> magnitude = stackalloc uint[source.Limbs];
@@ -112,7 +112,7 @@ internal sealed class ClipStep : Step
     public ClipStep(ClipLayer layer, int sourceLimbs) =>
         _caps = Array.ConvertAll(layer.Caps, cap => LimbTensor.LimbsFor(cap) > sourceLimbs ? null : LimbsOf(cap, sourceLimbs));
 
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {
         LimbTensor source = sources[0];
         int area = source.Shape.Area;
@@ -150,7 +150,7 @@ internal sealed class ClipStep : Step
 /// <summary>x / 2^shift, rounded to the nearest integer, halves up.</summary>
 internal sealed class RescaleStep(int shift) : Step
 {
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {
         LimbTensor source = sources[0];
         (int whole, int bits) = Math.DivRem(shift, LimbTensor.LimbBits);

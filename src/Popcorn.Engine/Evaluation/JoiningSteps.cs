@@ -5,7 +5,7 @@ namespace Popcorn.Engine.Evaluation;
 /// <summary>The sum of two values, each times a factor for each channel.</summary>
 internal sealed class AddStep(AddLayer layer) : Step
 {
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {
         for (int limb = 0; limb < target.Limbs; limb++)
         {
@@ -45,7 +45,7 @@ internal sealed class AddStep(AddLayer layer) : Step
 /// <summary>The channels of several values, one value after the other.</summary>
 internal sealed class ConcatStep : Step
 {
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {
         for (int limb = 0; limb < target.Limbs; limb++)
         {

@@ -13,30 +13,24 @@ internal static class Lanes
         where T : unmanaged, INumber<T>
     {
         int i = 0;
-        if (typeof(T) == typeof(double) && Avx512F.IsSupported)
+        for (; i + Vector256<int>.Count <= limbs.Length; i += Vector256<int>.Count)
         {
-            Span<double> result = MemoryMarshal.Cast<T, double>(numbers);
-            for (; i + Vector512<double>.Count <= limbs.Length; i += Vector512<double>.Count)
+            Vector256<int> next = Vector256.Create(limbs[i..]);
+            if (typeof(T) == typeof(double) && Avx512F.IsSupported)
             {
-                Avx512F.ConvertToVector512Double(Vector256.Create(limbs[i..])).CopyTo(result[i..]);
+                Avx512F.ConvertToVector512Double(next).As<double, T>().CopyTo(numbers[i..]);
             }
-        }
-        else if (typeof(T) == typeof(float))
-        {
-            Span<float> result = MemoryMarshal.Cast<T, float>(numbers);
-            for (; i + Vector512<float>.Count <= limbs.Length; i += Vector512<float>.Count)
+            else if (typeof(T) == typeof(float))
             {
-                Vector512.ConvertToSingle(Vector512.Create(limbs[i..])).CopyTo(result[i..]);
+                Vector256.ConvertToSingle(next).As<float, T>().CopyTo(numbers[i..]);
             }
-        }
-        else if (typeof(T) == typeof(short))
-        {
-            Span<short> result = MemoryMarshal.Cast<T, short>(numbers);
-            for (; i + Vector256<short>.Count <= limbs.Length; i += Vector256<short>.Count)
+            else if (typeof(T) == typeof(short))
             {
-                ReadOnlySpan<int> next = limbs[i..];
-                Vector256.Narrow(Vector256.Create(next), Vector256.Create(next[Vector256<int>.Count..]))
-                    .CopyTo(result[i..]);
+                Vector128.Narrow(next.GetLower(), next.GetUpper()).As<short, T>().CopyTo(numbers[i..]);
+            }
+            else
+            {
+                break;
             }
         }
 
@@ -53,10 +47,10 @@ internal static class Lanes
         int i = 0;
         if (typeof(T) == typeof(double) && Avx512F.IsSupported)
         {
-            Span<double> result = MemoryMarshal.Cast<T, double>(numbers);
-            for (; i + Vector512<double>.Count <= limbs.Length; i += Vector512<double>.Count)
+            for (; i + Vector256<int>.Count <= limbs.Length; i += Vector256<int>.Count)
             {
-                Avx512F.ConvertToVector512Double(Vector256.Create(limbs[i..]).AsUInt32()).CopyTo(result[i..]);
+                Vector256<uint> next = Vector256.Create(limbs[i..]).AsUInt32();
+                Avx512F.ConvertToVector512Double(next).As<double, T>().CopyTo(numbers[i..]);
             }
         }
 
@@ -70,16 +64,14 @@ internal static class Lanes
     public static void ToLong<T>(ReadOnlySpan<T> numbers, Span<long> result)
         where T : unmanaged
     {
-        if (typeof(T) == typeof(long))
-        {
-            MemoryMarshal.Cast<T, long>(numbers).CopyTo(result);
-            return;
-        }
-
         for (int i = 0; i < numbers.Length; i += Vector512<T>.Count)
         {
             Vector512<T> next = Vector512.Create(numbers[i..]);
-            if (typeof(T) == typeof(double))
+            if (typeof(T) == typeof(long))
+            {
+                next.AsInt64().CopyTo(result[i..]);
+            }
+            else if (typeof(T) == typeof(double))
             {
                 Vector512.ConvertToInt64Native(next.AsDouble()).CopyTo(result[i..]);
             }
@@ -100,10 +92,10 @@ internal static class Lanes
     public static void ToLimbs(ReadOnlySpan<long> numbers, Span<int> limbs)
     {
         int i = 0;
-        for (; i + Vector512<int>.Count <= limbs.Length; i += Vector512<int>.Count)
+        for (; i + Vector256<int>.Count <= limbs.Length; i += Vector256<int>.Count)
         {
-            ReadOnlySpan<long> next = numbers[i..];
-            Vector512.Narrow(Vector512.Create(next), Vector512.Create(next[Vector512<long>.Count..])).CopyTo(limbs[i..]);
+            Vector512<long> next = Vector512.Create(numbers[i..]);
+            Vector256.Narrow(next.GetLower(), next.GetUpper()).CopyTo(limbs[i..]);
         }
 
         for (; i < limbs.Length; i++)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Popcorn.Engine.Model;
@@ -11,39 +10,26 @@ namespace Popcorn.Engine.Evaluation;
 /// limbs come first, then all second ones, …; within a limb image by image, each channel by channel, row by row. So a
 /// value of one limb is an array of <see cref="int"/>, and wide values are computed limb by limb with the same code.
 /// </summary>
-internal readonly struct LimbTensor
+/// <param name="data">Room for all limbs.</param>
+/// <param name="shape">Shape of one image's value.</param>
+/// <param name="limbs">Limbs of an element.</param>
+/// <param name="images">Images of the tile.</param>
+internal readonly struct LimbTensor(int[] data, Shape shape, int limbs, int images)
 {
     /// <summary>Bits of a limb.</summary>
     public const int LimbBits = 32;
 
-    private readonly int[] _data;
-
-    private LimbTensor(int[] data, Shape shape, int limbs, int images)
-    {
-        _data = data;
-        Shape = shape;
-        Limbs = limbs;
-        Images = images;
-    }
-
     /// <summary>Shape of one image's value.</summary>
-    public Shape Shape { get; }
+    public Shape Shape => shape;
 
     /// <summary>Limbs of an element.</summary>
-    public int Limbs { get; }
+    public int Limbs => limbs;
 
     /// <summary>Images of the tile.</summary>
-    public int Images { get; }
+    public int Images => images;
 
     /// <summary>Elements of all images.</summary>
-    public int Count => Images * Shape.Size;
-
-    /// <summary>Takes memory from the shared pool; its contents are undefined.</summary>
-    public static LimbTensor Rent(Shape shape, int limbs, int images) =>
-        new(ArrayPool<int>.Shared.Rent(checked(images * shape.Size * limbs)), shape, limbs, images);
-
-    /// <summary>Gives the memory back; the tensor must not be used any more.</summary>
-    public void Return() => ArrayPool<int>.Shared.Return(_data);
+    public int Count { get; } = images * shape.Size;
 
     /// <summary>Limbs that hold every integer of the intervals.</summary>
     public static int LimbsFor(IEnumerable<Interval> intervals) =>
@@ -53,7 +39,7 @@ internal readonly struct LimbTensor
     public static int LimbsFor(BigInteger value) => checked((int)(value.GetBitLength() / LimbBits) + 1);
 
     /// <summary>One limb of every element; the highest one is signed, the others are bits of a <see cref="uint"/>.</summary>
-    public Span<int> Limb(int index) => _data.AsSpan(index * Count, Count);
+    public Span<int> Limb(int index) => data.AsSpan(index * Count, Count);
 
     /// <summary>The highest limb of every element: its sign is the element's.</summary>
     public Span<int> Top => Limb(Limbs - 1);

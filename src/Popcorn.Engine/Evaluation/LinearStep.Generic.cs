@@ -90,8 +90,8 @@ internal sealed class LinearStep<T> : Step
     }
 
     public override int ScratchBytes =>
-        Scratch.BytesOf<T>(PanelSize) + Scratch.BytesOf<T>(SumsSize) + Scratch.BytesOf<long>(SumsSize)
-        + 2 * Scratch.BytesOf<long>(MostLanes);
+        Workspace.BytesOf<T>(PanelSize) + Workspace.BytesOf<T>(SumsSize) + Workspace.BytesOf<long>(SumsSize)
+        + 2 * Workspace.BytesOf<long>(MostLanes) + 2 * Workspace.BytesOf<int>(MostLanes);
 
     /// <summary>Rows of all blocks of a group, tap by tap and channel by channel within.</summary>
     private int Rows => _inputs * _window.Taps;
@@ -113,23 +113,26 @@ internal sealed class LinearStep<T> : Step
         return layer.Weights[(output * _inputs + channel) * _window.Taps + tap];
     }
 
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {
         var pass = new Pass
         {
             Source = sources[0],
             Target = target,
-            Panel = scratch.Take<T>(PanelSize),
-            Sums = scratch.Take<T>(SumsSize),
-            Carries = scratch.Take<long>(SumsSize),
-            Results = scratch.Take<long>(MostLanes),
-            Constants = scratch.Take<long>(MostLanes),
+            Panel = workspace.Take<T>(PanelSize),
+            Sums = workspace.Take<T>(SumsSize),
+            Carries = workspace.Take<long>(SumsSize),
+            Results = workspace.Take<long>(MostLanes),
+            Constants = workspace.Take<long>(MostLanes),
+            Gathered = workspace.Take<int>(MostLanes),
+            GatheredHigh = workspace.Take<int>(MostLanes),
             Patches = new Patches(_window, _shape, stackalloc (int, int, int)[MostLanes]),
             Seen = stackalloc Segment[MostLanes],
             Places = stackalloc Place[MostLanes],
         };
-        // Unused lanes are computed too; what they hold is never read, but odd bits would be slow as numbers.
-        pass.Panel.Clear();
+        // Unused lanes are computed too; what they hold is never read.
+        pass.Gathered.Clear();
+        pass.GatheredHigh.Clear();
         int positions = target.Images * target.Shape.Area;
         for (int first = 0; first < positions; first += MostLanes)
         {
@@ -159,6 +162,10 @@ internal sealed class LinearStep<T> : Step
         /// <summary>Of one output: sums with all that is added to them.</summary>
         public Span<long> Results;
         public Span<long> Constants;
+
+        /// <summary>Of one row: the limbs that make its digits.</summary>
+        public Span<int> Gathered;
+        public Span<int> GatheredHigh;
 
         public Patches Patches;
 
@@ -240,52 +247,64 @@ internal sealed class LinearStep<T> : Step
             }
 
             int plane = (group * _inputs + channel) * _shape.Area;
-            Span<T> target = pass.Panel.Slice((row - begin) * MostLanes, MostLanes);
-            foreach (Segment segment in pass.Seen[..seen])
-            {
-                Span<T> lanes = target.Slice(segment.Lane, segment.Length);
-                if (segment.Start == Segment.Outside)
-                {
-                    lanes.Clear();
-                }
-                else
-                {
-                    Read(pass.Source, digit, plane + segment.Start, lanes);
-                }
-            }
+            Read(digit, plane, seen, ref pass, pass.Panel.Slice((row - begin) * MostLanes, pass.Width));
         }
     }
 
-    /// <summary>Reads a digit of neighbouring elements.</summary>
-    private void Read(LimbTensor source, int digit, int start, Span<T> result)
+    /// <summary>Reads a digit of what a tap sees in a channel.</summary>
+    private void Read(int digit, int plane, int seen, ref Pass pass, Span<T> row)
     {
-        (int index, int shift) = Math.DivRem(digit * _digits.Bits, LimbTensor.LimbBits);
+        (int limb, int shift) = Math.DivRem(digit * _digits.Bits, LimbTensor.LimbBits);
         bool isTop = digit == _digits.Count - 1;
-        ReadOnlySpan<int> limb = source.Limb(index).Slice(start, result.Length);
-        if (_digits == Digits.Whole && source.Limbs > 1)
+        Span<int> gathered = pass.Gathered[..row.Length];
+        Gather(pass.Source.Limb(limb)[plane..], pass.Seen[..seen], gathered);
+        if (_digits == Digits.Whole && pass.Source.Limbs > 1)
         {
-            ReadOnlySpan<int> high = source.Limb(1).Slice(start, result.Length);
-            for (int i = 0; i < result.Length; i++)
+            Gather(pass.Source.Limb(1)[plane..], pass.Seen[..seen], pass.GatheredHigh);
+            for (int i = 0; i < row.Length; i++)
             {
-                result[i] = T.CreateTruncating((long)high[i] << LimbTensor.LimbBits | (uint)limb[i]);
+                row[i] = T.CreateTruncating((long)pass.GatheredHigh[i] << LimbTensor.LimbBits | (uint)gathered[i]);
             }
+
+            return;
         }
-        else if (_digits.Bits < LimbTensor.LimbBits)
+
+        if (_digits.Bits < LimbTensor.LimbBits)
         {
             int above = LimbTensor.LimbBits - _digits.Bits;
-            for (int i = 0; i < result.Length; i++)
+            for (int i = 0; i < gathered.Length; i++)
             {
-                int aligned = limb[i] << (above - shift);
-                result[i] = T.CreateTruncating(isTop ? aligned >> above : aligned >>> above);
+                int aligned = gathered[i] << (above - shift);
+                gathered[i] = isTop ? aligned >> above : aligned >>> above;
             }
         }
-        else if (isTop)
+
+        if (isTop)
         {
-            Lanes.FromSigned(limb, result);
+            Lanes.FromSigned(gathered, row);
         }
         else
         {
-            Lanes.FromUnsigned(limb, result);
+            Lanes.FromUnsigned(gathered, row);
+        }
+    }
+
+    private static void Gather(ReadOnlySpan<int> elements, ReadOnlySpan<Segment> segments, Span<int> result)
+    {
+        foreach (Segment segment in segments)
+        {
+            if (segment.Start == Segment.Outside)
+            {
+                result.Slice(segment.Lane, segment.Length).Clear();
+            }
+            else if (segment.Length == 1)
+            {
+                result[segment.Lane] = elements[segment.Start];
+            }
+            else
+            {
+                elements.Slice(segment.Start, segment.Length).CopyTo(result[segment.Lane..]);
+            }
         }
     }
 

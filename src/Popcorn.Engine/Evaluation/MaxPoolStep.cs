@@ -43,7 +43,7 @@ internal sealed class MaxPoolStep : Step
         }
     }
 
-    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch)
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {
         LimbTensor source = sources[0];
         int result = 0;
@@ -73,10 +73,10 @@ internal sealed class MaxPoolStep : Step
         int best = _layer.WithZero ? 0 : int.MinValue;
         for (int y = rows.First; y <= rows.Last; y += _layer.Window.DilationY)
         {
-            ReadOnlySpan<int> row = plane.Slice(y * _shape.Width, _shape.Width);
+            int row = y * _shape.Width;
             for (int x = columns.First; x <= columns.Last; x += _layer.Window.DilationX)
             {
-                best = Math.Max(best, row[x]);
+                best = Math.Max(best, plane[row + x]);
             }
         }
 

@@ -14,7 +14,7 @@ public sealed class PlainEvaluator
     /// <summary>Most images that share one pass.</summary>
     private const int MaxTile = 64;
 
-    /// <summary>Limbs of all values of a tile, at most, but for a single image.</summary>
+    /// <summary>Limbs of all values that a tile needs at once, at most, but for a single image.</summary>
     private const long TileLimbs = 1 << 24;
 
     /// <summary>Tiles for each core, so that a slow one does not hold up the others.</summary>
@@ -25,10 +25,7 @@ public sealed class PlainEvaluator
     /// <summary>By value: limbs of an element.</summary>
     private readonly int[] _limbs;
 
-    /// <summary>By layer: the values that it reads, and those that nothing reads after it.</summary>
-    private readonly int[][] _inputs;
-    private readonly int[][] _expiring;
-
+    private readonly Slots _slots;
     private readonly int _tile;
 
     /// <summary>Compiles a network.</summary>
@@ -41,24 +38,14 @@ public sealed class PlainEvaluator
         int values = network.Layers.Count + 1;
         _limbs = [.. Enumerable.Range(0, values).Select(value => LimbTensor.LimbsFor(bounds[value]))];
         _steps = new Step[values - 1];
-        _inputs = new int[values - 1][];
-        int[] lastUse = [.. Enumerable.Range(-1, values)];
-        long limbs = (long)_limbs[0] * network.Input.Shape.Size;
         for (int i = 0; i < _steps.Length; i++)
         {
             Layer layer = network.Layers[i];
             _steps[i] = Step.For(layer, network.ShapeOf(layer.Input), bounds[layer.Input], _limbs[i + 1]);
-            _inputs[i] = [.. layer.Inputs];
-            foreach (int input in _inputs[i])
-            {
-                lastUse[input] = i;
-            }
-
-            limbs += (long)_limbs[i + 1] * layer.Output.Size;
         }
 
-        _expiring = [.. _steps.Select((_, i) => Enumerable.Range(0, values - 1).Where(v => lastUse[v] == i).ToArray())];
-        _tile = (int)Math.Clamp(TileLimbs / limbs, 1, MaxTile);
+        _slots = new Slots(network, _limbs);
+        _tile = (int)Math.Clamp(TileLimbs / _slots.Lengths.Sum(), 1, MaxTile);
     }
 
     /// <summary>The network.</summary>
@@ -84,9 +71,9 @@ public sealed class PlainEvaluator
     /// <exception cref="PopcornException">The input has the wrong length or a value outside the range.</exception>
     public BigInteger[] Run(ReadOnlySpan<int> input)
     {
-        LimbTensor tile = LimbTensor.Rent(Network.Input.Shape, _limbs[0], 1);
-        SetInput(tile, 0, input);
-        return RunTile(tile, NewScratch(), CancellationToken.None)[0];
+        Workspace workspace = NewWorkspace(1);
+        SetInput(Place(0, 1, workspace), 0, input);
+        return RunTile(1, workspace, CancellationToken.None)[0];
     }
 
     /// <summary>The logits of many inputs, on all cores.</summary>
@@ -127,18 +114,18 @@ public sealed class PlainEvaluator
         // Each thread takes the next tile, rather than a share of its own from the start.
         new Execution(0, cancellation).ForEach(Math.Min(tiles, Environment.ProcessorCount), _ =>
         {
-            Scratch scratch = NewScratch();
+            Workspace workspace = NewWorkspace(tile);
             int first;
             while ((first = (Interlocked.Increment(ref next) - 1) * tile) < count)
             {
                 int images = Math.Min(tile, count - first);
-                LimbTensor input = LimbTensor.Rent(Network.Input.Shape, _limbs[0], images);
+                LimbTensor input = Place(0, images, workspace);
                 for (int image = 0; image < images; image++)
                 {
                     SetInput(input, image, read(first + image));
                 }
 
-                BigInteger[][] logits = RunTile(input, scratch, cancellation);
+                BigInteger[][] logits = RunTile(images, workspace, cancellation);
                 lock (gate)
                 {
                     for (int image = 0; image < images; image++)
@@ -150,34 +137,32 @@ public sealed class PlainEvaluator
         });
     }
 
-    private Scratch NewScratch() => new(_steps.Max(step => step.ScratchBytes));
+    private Workspace NewWorkspace(int images) => new(
+        _limbs.Length, _slots.Lengths.Select(length => length * images), _steps.Max(step => step.ScratchBytes));
 
-    private BigInteger[][] RunTile(LimbTensor input, Scratch scratch, CancellationToken cancellation)
+    private LimbTensor Place(int value, int images, Workspace workspace) =>
+        workspace.Place(value, _slots[value], Network.ShapeOf(value), _limbs[value], images);
+
+    /// <summary>Computes the layers of a tile whose input is in place.</summary>
+    private BigInteger[][] RunTile(int images, Workspace workspace, CancellationToken cancellation)
     {
-        var values = new LimbTensor[_steps.Length + 1];
         var sources = new LimbTensor[NetworkValidator.MaxJoined];
-        values[0] = input;
         for (int i = 0; i < _steps.Length; i++)
         {
             cancellation.ThrowIfCancellationRequested();
             int count = 0;
-            foreach (int value in _inputs[i])
+            foreach (int value in Network.Layers[i].Inputs)
             {
-                sources[count++] = values[value];
+                sources[count++] = workspace[value];
             }
 
-            values[i + 1] = LimbTensor.Rent(Network.Layers[i].Output, _limbs[i + 1], input.Images);
-            scratch.Reset();
-            _steps[i].Run(sources.AsSpan(0, count), values[i + 1], scratch);
-            foreach (int value in _expiring[i])
-            {
-                values[value].Return();
-            }
+            workspace.ClearScratch();
+            _steps[i].Run(sources.AsSpan(0, count), Place(i + 1, images, workspace), workspace);
         }
 
-        LimbTensor output = values[^1];
-        var result = new BigInteger[output.Images][];
-        for (int image = 0; image < result.Length; image++)
+        LimbTensor output = workspace[_steps.Length];
+        var result = new BigInteger[images][];
+        for (int image = 0; image < images; image++)
         {
             result[image] = new BigInteger[Network.Outputs];
             for (int i = 0; i < result[image].Length; i++)
@@ -186,7 +171,6 @@ public sealed class PlainEvaluator
             }
         }
 
-        output.Return();
         return result;
     }
 

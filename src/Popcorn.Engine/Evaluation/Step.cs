@@ -31,6 +31,6 @@ internal abstract class Step
     /// <summary>Computes the layer for all images of a tile.</summary>
     /// <param name="sources">What it reads.</param>
     /// <param name="target">Where its output goes; every element is written.</param>
-    /// <param name="scratch">Memory to compute in.</param>
-    public abstract void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Scratch scratch);
+    /// <param name="workspace">Scratch memory to compute in.</param>
+    public abstract void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace);
 }
