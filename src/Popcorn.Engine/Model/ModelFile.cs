@@ -14,7 +14,7 @@ public static class ModelFile
     /// <summary>Largest file that is read, in bytes.</summary>
     public const int MaxBytes = 1 << 30;
 
-    private const byte Version = 1;
+    private const byte Version = 2;
     private const string Advice = "Import the network again.";
 
     private static ReadOnlySpan<byte> Magic => "POPCORN"u8;
@@ -47,6 +47,7 @@ public static class ModelFile
         writer.Signed(network.Input.Minimum);
         writer.Signed(network.Input.Maximum);
         writer.Double(network.Input.Scale);
+        writer.Byte((byte)network.Input.Order);
         writer.Double(network.LogitScale);
         writer.Unsigned(network.Layers.Count);
         foreach (Layer layer in network.Layers)
@@ -157,7 +158,8 @@ public static class ModelFile
     private static IntegerNetwork ReadNetwork(ref ByteReader reader)
     {
         Shape shape = reader.Shape();
-        var input = new InputDescription(shape, reader.Signed(), reader.Signed(), reader.Double());
+        var input = new InputDescription(
+            shape, reader.Signed(), reader.Signed(), reader.Double(), (ChannelOrder)reader.Byte());
         double logitScale = reader.Double();
         int count = reader.Unsigned(NetworkValidator.MaxLayers);
         var layers = new List<Layer>();

@@ -35,6 +35,7 @@ public static class NetworkValidator
         Require(
             input.Minimum < input.Maximum, $"the input's range {input.Minimum}…{input.Maximum} is empty");
         Require(double.IsFinite(input.Scale) && input.Scale > 0, "the input's scale is not a positive number");
+        Require(Enum.IsDefined(input.Order), "the order of the input's channels is not known");
         Require(
             double.IsFinite(network.LogitScale) && network.LogitScale > 0,
             "the scale of the logits is not a positive number");

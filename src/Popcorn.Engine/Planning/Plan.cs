@@ -181,7 +181,7 @@ public sealed class Plan
         var text = new StringBuilder();
         InputDescription input = Network.Input;
         Line($"popcorn plan {WireLimits.Version} key {KeyBits} carrier {CarrierBits} mask {MaskBits}");
-        Line($"input {input.Shape} from {input.Minimum} to {input.Maximum} scale {input.Scale:R}");
+        Line($"input {input.Shape} from {input.Minimum} to {input.Maximum} scale {input.Scale:R} {input.Order}");
         foreach (PublicLayer layer in Network.Layers)
         {
             string inputs = string.Join(' ', layer.Inputs);

@@ -128,6 +128,7 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
     {
         Require(Input.Shape.IsValid, "its input shape is out of range");
         Require(Input.Minimum <= Input.Maximum && double.IsFinite(Input.Scale), "its input range is empty");
+        Require(Enum.IsDefined(Input.Order), "its channels are in an unknown order");
         Require(Layers.Count > 0, "it has no layers");
         long elements = Input.Shape.Size;
         for (int i = 0; i < Layers.Count; i++)

@@ -17,6 +17,7 @@ internal static class PublicNetworkCodec
             InputMinimum = network.Input.Minimum,
             InputMaximum = network.Input.Maximum,
             InputScale = network.Input.Scale,
+            InputOrder = (uint)network.Input.Order,
         };
         foreach (PublicLayer layer in network.Layers)
         {
@@ -50,7 +51,8 @@ internal static class PublicNetworkCodec
         try
         {
             var input = new InputDescription(
-                Decode(message.Input), message.InputMinimum, message.InputMaximum, message.InputScale);
+                Decode(message.Input), message.InputMinimum, message.InputMaximum, message.InputScale,
+                (ChannelOrder)checked((int)message.InputOrder));
             var layers = new PublicLayer[message.Layers.Count];
             for (int i = 0; i < layers.Length; i++)
             {
@@ -58,7 +60,9 @@ internal static class PublicNetworkCodec
                 int[] inputs = [.. layer.Inputs.Select(value => checked((int)value))];
                 layers[i] = new PublicLayer(
                     (LayerKind)layer.Kind,
-                    inputs.Length > 0 ? inputs[0] : throw new PopcornException("The server described a layer that reads nothing; refused."),
+                    inputs.Length > 0
+                        ? inputs[0]
+                        : throw new PopcornException("The server described a layer that reads nothing; refused."),
                     Decode(layer.Output),
                     layer.Window is null ? null : Decode(layer.Window),
                     checked((int)layer.Groups),

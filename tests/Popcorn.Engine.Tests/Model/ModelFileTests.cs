@@ -12,6 +12,10 @@ public class ModelFileTests
         Seeds.Check(seed =>
         {
             IntegerNetwork network = RandomNetworks.Create(seed);
+            network = network with
+            {
+                Input = network.Input with { Order = seed % 2 == 0 ? ChannelOrder.Rgb : ChannelOrder.Bgr },
+            };
             byte[] file = Save(network);
             IntegerNetwork loaded = Load(file);
             Assert.Equal(network.Input, loaded.Input);
@@ -43,12 +47,39 @@ public class ModelFileTests
         var weights = new int[10_000];
         for (int i = 0; i < 1000; i++)
         {
-            weights[i * 10] = i % 2 == 0 ? 127 : -127;
+            weights[i * 10] = i % 251 - 125;
         }
 
         LinearLayer layer = new("l", 0, new Shape(1, 1, 1), Window.Whole(1, 1), 1, weights, [0]);
         var network = new IntegerNetwork(new InputDescription(shape, 0, 255, 1), [layer], 1);
         Assert.InRange(Save(network).Length, 0, 10_000 / 8 + 1000 + 128);
+    }
+
+    /// <summary>A few distinct weights: an index each, whatever the weights are; binary ones a bit each.</summary>
+    [Theory]
+    [InlineData(1, 1)]
+    [InlineData(2, 1)]
+    [InlineData(3, 2)]
+    [InlineData(16, 4)]
+    [InlineData(256, 8)]
+    [InlineData(257, 20)]
+    public void Shared_weights_are_stored_by_their_place(int distinct, int bitsEach)
+    {
+        foreach (bool pruned in new[] { false, true })
+        {
+            var weights = new int[20_000];
+            for (int i = 0; i < weights.Length; i++)
+            {
+                weights[i] = pruned && i % 4 != 0 ? 0 : (i / 4 % distinct - distinct / 2) * 1999 + 1;
+            }
+
+            LinearLayer layer = new("l", 0, new Shape(1, 1, 1), Window.Whole(1, 1), 1, weights, [0]);
+            var network = new IntegerNetwork(new InputDescription(new Shape(20_000, 1, 1), 0, 255, 1), [layer], 1);
+            byte[] file = Save(network);
+            Assert.Equal(weights, ((LinearLayer)Load(file).Layers[0]).Weights);
+            int bits = pruned ? Math.Min(20_000 + 5_000 * bitsEach, 20_000 * (bitsEach + 1)) : 20_000 * bitsEach;
+            Assert.InRange(file.Length, 0, bits / 8 + 3 * Math.Min(distinct, 256) + 100);
+        }
     }
 
     [Fact]
