@@ -6,6 +6,7 @@ using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
 
 namespace Popcorn.Cli.Commands;
 
@@ -59,6 +60,14 @@ internal static class EvalCommand
             EvalReport report = Evaluate(
                 network, source, count, parsed.GetValue(labelOffset), keepLogits, cancellationToken);
             Show(report, output);
+            double error = RoundingError.Of(network);
+            if (error > 0)
+            {
+                Output.Note(
+                    "This network rescales: obliviously a logit may differ by "
+                    + (double.IsFinite(error) ? $"up to {error:0} in the worst case." : "any number, in the worst case."));
+            }
+
             return Task.CompletedTask;
         });
         return command;

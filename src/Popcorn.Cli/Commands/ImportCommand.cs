@@ -52,9 +52,17 @@ internal static class ImportCommand
             Description = "Steps of the staircase that stands for tanh, sigmoid and the like: 1 to 255.",
             DefaultValueFactory = _ => new ImportOptions().ActivationSteps,
         }.InRange(1, 255);
+        Option<int> rescale = new Option<int>("--rescale")
+        {
+            Description = "Round values to N bits (8 to 64) of their typical size where they have twice as many: faster in "
+                + "deep networks, no longer exact. 0: never.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 0,
+        }.InRange(0, 64);
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
             source, target, weightBits, sparsity, inputScale, means, deviations, bgr, activationSteps,
+            rescale,
         };
         command.SetWork((parsed, output, _) =>
         {
@@ -75,6 +83,7 @@ internal static class ImportCommand
                         InputDeviations = parsed.GetValue(deviations) ?? [],
                         InputOrder = parsed.GetValue(bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
                         ActivationSteps = parsed.GetValue(activationSteps),
+                        RescaleBits = parsed.GetValue(rescale),
                         Report = Output.Note,
                     });
                 }

@@ -35,6 +35,12 @@ public sealed record ImportOptions
     /// </summary>
     public int ActivationSteps { get; init; } = 15;
 
+    /// <summary>
+    /// Bits that values of typical size keep, 8…64: where they have grown to twice as many, they are rescaled and rounded,
+    /// and the network is no longer exact (<see cref="RescaleLayer"/>). 0, the default: never.
+    /// </summary>
+    public int RescaleBits { get; init; }
+
     /// <summary>Takes one line for each liberty the import took, such as a final Softmax that it dropped.</summary>
     public Action<string>? Report { get; init; }
 
@@ -48,6 +54,11 @@ public sealed record ImportOptions
         if (!(Sparsity is >= 0 and < 1))
         {
             throw new PopcornException($"A sparsity of {Sparsity} cannot be reached; choose 0 or more, less than 1.");
+        }
+
+        if (RescaleBits is not (0 or (>= 8 and <= 64)))
+        {
+            throw new PopcornException($"Values cannot be rescaled to {RescaleBits} bits; choose 8 to 64, or 0 for never.");
         }
 
         if (ActivationSteps is < 1 or > 255)

@@ -31,6 +31,7 @@ internal sealed class Quantizer
     private readonly List<Value> _numbered = [];
 
     private readonly Dictionary<FloatNode, Value> _values = [];
+    private readonly Dictionary<FloatNode, Moments> _moments = [];
     private readonly ILookup<FloatNode, FloatNode> _readers;
 
     private Quantizer(ImportOptions options, IEnumerable<FloatNode> order)
@@ -70,7 +71,8 @@ internal sealed class Quantizer
 
         foreach (FloatNode node in order)
         {
-            quantizer._values[node] = quantizer.Convert(node, uniform.Contains(node));
+            Value value = quantizer.Convert(node, uniform.Contains(node));
+            quantizer._values[node] = options.RescaleBits == 0 ? value : quantizer.Rescaled(node, value);
         }
 
         Value logits = quantizer.Comparable(output);
@@ -108,6 +110,41 @@ internal sealed class Quantizer
         bool isComparable = Array.TrueForAll(value.Scales, s => s == value.Scales[0])
             && Array.TrueForAll(value.Offsets, o => o == value.Offsets[0]);
         return isComparable ? value : Aligned(output.Name, value, uniform: true);
+    }
+
+    /// <summary>
+    /// The value of a non-linear node without the bits that carry nothing, once it has twice as many as are wanted: a
+    /// rescaling is a round of its own, and pays where many bits go.
+    /// </summary>
+    private Value Rescaled(FloatNode node, Value value)
+    {
+        Moments moments = node is FloatInput
+            ? UniformInput(value)
+            : Moments.Through(node, [.. node.Sources.Select(s => _moments[s])]);
+        _moments[node] = moments;
+        if (node is not (FloatRelu or FloatClip or FloatSquare or FloatMaxPool { WithZero: true }))
+        {
+            return value;
+        }
+
+        double size = moments.TypicalSize(value.Scales);
+        int shift = size > 0 ? (int)Math.Floor(Math.Log2(size)) + 1 - _options.RescaleBits : 0;
+        if (shift < _options.RescaleBits || shift > NetworkValidator.MaxShift)
+        {
+            return value;
+        }
+
+        var layer = new RescaleLayer($"{node.Name}/rescale", value.Index, value.Shape, shift);
+        double[] scales = Array.ConvertAll(value.Scales, s => s * Math.Pow(2, shift));
+        return Append(layer, scales, value.Offsets, value);
+    }
+
+    private static Moments UniformInput(Value input)
+    {
+        double[] low = [.. input.Bounds.Select((b, c) => (double)b.Low * input.Scales[c] + input.Offsets[c])];
+        double[] high = [.. input.Bounds.Select((b, c) => (double)b.High * input.Scales[c] + input.Offsets[c])];
+        return new Moments(
+            [.. low.Zip(high, (l, h) => (l + h) / 2)], [.. low.Zip(high, (l, h) => (h - l) * (h - l) / 12)]);
     }
 
     private Value Convert(FloatNode node, bool uniform)

@@ -91,6 +91,13 @@ internal sealed class WeightQuantizer(int bits)
     /// <summary>How far from a multiple a weight may be, in steps: what single precision leaves.</summary>
     private const double LatticeError = 1e-4;
 
+    /// <summary>
+    /// Bits of real weights that only comparisons read, at least. A comparison makes a whole error of the smallest one,
+    /// and layer by layer it spreads: with 8 bits in its first layer a deep binarised network loses a point or two. Such
+    /// layers are few and small, for the others' weights are binary.
+    /// </summary>
+    private const int ComparedBits = 16;
+
     /// <summary>Parts of a lattice that are worth their price where they make biases exact.</summary>
     private const int MostExactParts = 4;
 
@@ -135,6 +142,7 @@ internal sealed class WeightQuantizer(int bits)
                 double lattice = Lattice(weights);
                 steps[o] = lattice > 0
                     ? Refine(layer, lattice, o, o + 1, feedsSteps)
+                    : feedsSteps && bits > 1 ? largest / LargestOf(Math.Max(bits, ComparedBits))
                     : demand.Above(bits == 1 ? MeanMagnitude(weights) : largest / _largest, o);
                 room = Math.Max(room, layer.RangeOf(o) / steps[o]);
             }
@@ -224,14 +232,12 @@ internal sealed class WeightQuantizer(int bits)
 
     private QuantizedLinear Round(FoldedLinear layer, double[] steps)
     {
-        int most = Math.Max(_largest, _largestBrought);
         var weights = new int[layer.Weights.Length];
         for (int i = 0; i < weights.Length; i++)
         {
             double multiple = layer.Weights[i] / steps[i / layer.Fan];
-            weights[i] = bits == 1 && multiple != 0 && Math.Abs(multiple) < 1
-                ? Math.Sign(multiple)
-                : (int)Math.Clamp(Math.Round(multiple), -most, most);
+            // A single bit says the sign, however far a weight is from the mean magnitude.
+            weights[i] = bits == 1 && Math.Abs(multiple) > LatticeError ? Math.Sign(multiple) : (int)Math.Round(multiple);
         }
 
         return new QuantizedLinear(weights, steps);

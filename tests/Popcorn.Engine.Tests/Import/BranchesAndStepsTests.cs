@@ -1,8 +1,11 @@
 using System.Numerics;
 using Google.Protobuf;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Import.Onnx;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Tests.Sessions;
 
 namespace Popcorn.Engine.Tests.Import;
 
@@ -161,6 +164,49 @@ public class BranchesAndStepsTests
         }
     }
 
+    public static TheoryData<string, Func<BranchesAndStepsTests, OnnxBuilder, string>> ObliviousNetworks => new()
+    {
+        { "residual", (t, o) => t.Residual(o, t.Residual(o, X)) },
+        {
+            "joined and pooled",
+            (t, o) =>
+            {
+                string x = o.Node("Relu", t.Conv(o, X, 2, 3, 1));
+                string y = o.Node(
+                    "Concat", [o.Node("Relu", t.Conv(o, x, 2, 2, 1)), o.Node("Relu", t.Conv(o, x, 3, 2, 3))], ("axis", 1));
+                return t.Conv(o, t.MaxPool(o, y), 2, 5, 1);
+            }
+        },
+        { "relu6", (t, o) => t.Conv(o, o.Node("Clip", t.Conv(o, X, 3, 3, 3, scale: 3), ("min", 0.0), ("max", 1.5)), 2, 3, 1) },
+        { "hard tanh", (t, o) => t.Conv(o, o.Node("Clip", t.Conv(o, X, 3, 3, 3, scale: 3), ("min", -1.0), ("max", 1.0)), 2, 3, 3) },
+        { "a staircase", (t, o) => t.Conv(o, o.Node("Tanh", t.Conv(o, X, 2, 3, 3)), 2, 2, 3) },
+        {
+            "binary with padding and a residual",
+            (t, o) =>
+            {
+                string x = t.Binary(o, t.PadWith(o, 1, t.Select(o, t.Conv(o, X, 3, 3, 3))), 3, 3);
+                string bits = t.Select(o, t.Norm(o, x, 3));
+                x = o.Node("Add", [t.Binary(o, bits, 3, 3, pad: 1), x]);
+                return t.Binary(o, t.Select(o, t.Norm(o, x, 3)), 2, 3);
+            }
+        },
+        {
+            "max-pool before the sign",
+            (t, o) => t.Binary(o, t.Select(o, t.Norm(o, t.MaxPool(o, t.Binary(o, X, 3, 3)), 3)), 2, 3, pad: 1)
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(ObliviousNetworks), DisableDiscoveryEnumeration = true)]
+    public async Task Oblivious_logits_equal_the_plain_ones(
+        string what, Func<BranchesAndStepsTests, OnnxBuilder, string> build)
+    {
+        Assert.NotEmpty(what);
+        var onnx = new OnnxBuilder(0, 3, 6, 5);
+        IntegerNetwork network = onnx.Import(build(this, onnx), new ImportOptions { WeightBits = 4, ActivationSteps = 3 });
+        await SessionTests.AssertAgreesAsync(network, _random);
+    }
+
     [Fact]
     public void Max_pool_and_sign_are_a_count_of_bits()
     {
@@ -215,6 +261,38 @@ public class BranchesAndStepsTests
         TensorProto tensor = onnx.Model.Graph.Initializer.First(t => t.DataType == 3);
         Assert.Equal(
             tensor.RawData.ToByteArray().Select(b => (sbyte)b - 3), Assert.IsType<LinearLayer>(network.Layers[0]).Weights);
+    }
+
+    /// <summary>Deep enough for two rescalings: close in plaintext, and obliviously within the stated error.</summary>
+    [Fact]
+    public async Task Rescaled_networks_stay_close_and_within_their_stated_error()
+    {
+        var onnx = new OnnxBuilder(0, 3, 6, 5);
+        string x = X;
+        foreach (int inputs in (int[])[3, 4, 4, 4, 4])
+        {
+            x = onnx.Node("Relu", Conv(onnx, x, 4, inputs, 3, scale: 2));
+        }
+
+        string logits = Conv(onnx, x, 2, 4, 1);
+        IntegerNetwork exact = onnx.Import(logits);
+        IntegerNetwork network = AssertClose(onnx, logits, 0.03, new ImportOptions { RescaleBits = 12 });
+        Assert.InRange(network.Layers.OfType<RescaleLayer>().Count(), 1, 3);
+        Assert.True(Bounds.Of(network).Hull(network.Layers.Count).MagnitudeBits + 12
+            < Bounds.Of(exact).Hull(exact.Layers.Count).MagnitudeBits);
+        Assert.Equal(0, RoundingError.Of(exact));
+        await SessionTests.AssertAgreesAsync(network, _random, RoundingError.Of(network));
+    }
+
+    /// <summary>A sign makes whole errors of small ones: what it reads keeps more bits than were asked for.</summary>
+    [Fact]
+    public void Real_weights_before_a_sign_are_rounded_finely()
+    {
+        var onnx = new OnnxBuilder(0, 3, 6, 5);
+        string x = Select(onnx, Conv(onnx, X, 4, 3, 3));
+        IntegerNetwork network = onnx.Import(Conv(onnx, x, 2, 4, 1), new ImportOptions { WeightBits = 4 });
+        Assert.Equal((1 << 15) - 1, ((LinearLayer)network.Layers[0]).Weights.Max(Math.Abs));
+        Assert.Equal(7, ((LinearLayer)network.Layers[^1]).Weights.Max(Math.Abs));
     }
 
     [Fact]

@@ -236,6 +236,22 @@ public class RefusalTests
     }
 
     [Fact]
+    public void Further_options_out_of_range_are_refused()
+    {
+        var onnx = new OnnxBuilder(0, 2);
+        string output = onnx.Node("Relu", X);
+        foreach (ImportOptions options in (ImportOptions[])
+            [
+                new() { ActivationSteps = 0 }, new() { ActivationSteps = 256 }, new() { RescaleBits = 7 },
+                new() { RescaleBits = 65 }, new() { InputMeans = [double.NaN] }, new() { InputMeans = [1, 2, 3] },
+                new() { InputDeviations = [0] }, new() { InputDeviations = [1, 1, 1] },
+            ])
+        {
+            Assert.DoesNotContain('\n', Assert.Throws<PopcornException>(() => onnx.Import(output, options)).Message);
+        }
+    }
+
+    [Fact]
     public void Files_that_are_no_networks_are_refused()
     {
         foreach (byte[] file in new[] { [], "not a network at all"u8.ToArray(), new byte[1000] })

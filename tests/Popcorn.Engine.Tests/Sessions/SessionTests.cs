@@ -72,6 +72,22 @@ public class SessionTests
         AssertPredicted(model, reports);
     }
 
+    /// <summary>
+    /// One oblivious inference on a random input gives the plain network's logits, bit for bit unless an error is stated.
+    /// </summary>
+    internal static async Task AssertAgreesAsync(IntegerNetwork network, Random random, double error = 0)
+    {
+        using var model = new ServedModel("net", network);
+        int[] input = RandomNetworks.Input(network, random);
+        await WithSession(model, Options, async client =>
+        {
+            InferenceResult result = await client.InferAsync(input, null, default);
+            Assert.All(
+                new PlainEvaluator(network).Run(input).Zip(result.Logits),
+                pair => Assert.InRange((double)BigInteger.Abs(pair.First - pair.Second), 0, error));
+        });
+    }
+
     [Fact]
     public async Task RandomNetworksAgree()
     {
