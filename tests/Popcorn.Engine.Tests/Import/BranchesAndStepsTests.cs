@@ -2,6 +2,7 @@ using System.Numerics;
 using Google.Protobuf;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Import.Onnx;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Tests.Import;
