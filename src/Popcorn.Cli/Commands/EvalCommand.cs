@@ -77,6 +77,7 @@ internal static class EvalCommand
         long start = Stopwatch.GetTimestamp();
         using (var progress = new ProgressLine("eval"))
         {
+            progress.Report(0, count, $"0 of {Units.Count(count)} images");
             evaluator.Evaluate(
                 count,
                 source.Read,
@@ -94,7 +95,8 @@ internal static class EvalCommand
                         amongFive += IsAmongGreatest(values, expected, 5) ? 1 : 0;
                     }
 
-                    progress.Report(++done, count, $"{done} of {count} images");
+                    done++;
+                    progress.Report(done, count, Pace(done, count, Stopwatch.GetElapsedTime(start).TotalSeconds));
                 },
                 cancellationToken);
         }
@@ -103,6 +105,11 @@ internal static class EvalCommand
         double? top5 = labelled == 0 || network.Outputs < ManyClasses ? null : (double)amongFive / labelled;
         return new EvalReport(accuracy, top5, count, Stopwatch.GetElapsedTime(start).TotalSeconds, logits);
     }
+
+    /// <summary>How far, how fast, and how long still.</summary>
+    private static string Pace(int done, int count, double seconds) =>
+        $"{Units.Count(done)} of {Units.Count(count)} images, {Units.Rate(done / seconds)} images/s, "
+        + $"{Units.Seconds(seconds / done * (count - done))} left";
 
     private static bool IsAmongGreatest(BigInteger[] logits, int label, int places) =>
         label >= 0 && label < logits.Length && logits.Count(logit => logit > logits[label]) < places;
@@ -124,6 +131,6 @@ internal static class EvalCommand
         accuracy += report.Top5 is double top5 ? $" ({Units.Percent(top5)} among the first five)" : "";
         output.Line(
             $"{accuracy}, {Units.Count(report.Count)} images in {Units.Seconds(report.Seconds)} "
-            + $"({report.Count / report.Seconds:0} images/s)");
+            + $"({Units.Rate(report.Count / report.Seconds)} images/s)");
     }
 }
