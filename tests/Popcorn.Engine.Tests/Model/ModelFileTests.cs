@@ -1,9 +1,11 @@
 using System.Diagnostics;
 using System.Numerics;
 using Google.Protobuf;
+using Popcorn.Engine.Import;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Wire;
+using Popcorn.Tests;
 
 namespace Popcorn.Engine.Tests.Model;
 
@@ -179,6 +181,14 @@ public class ModelFileTests
         byte[] file = Save(network);
         AssertSame(layer, Load(file).Layers[0]);
         Assert.InRange(file.Length, (1 << 20) / 8 / 64, 10_000);
+    }
+
+    /// <summary>Deep Compression's SqueezeNet: 0.42 MB is the entropy of its weights, each by itself.</summary>
+    [SharedFact]
+    public void A_pruned_network_takes_little_more_than_the_entropy_of_its_weights()
+    {
+        using FileStream onnx = File.OpenRead(SharedData.PathOf("models/squeezenet1.0-deepcompression.onnx"));
+        Assert.InRange(Save(OnnxImporter.Import(onnx)).Length, 100_000, 600_000);
     }
 
     [Fact]
