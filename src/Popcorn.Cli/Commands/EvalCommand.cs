@@ -86,6 +86,7 @@ internal static class EvalCommand
         long start = Stopwatch.GetTimestamp();
         using (var progress = new ProgressLine("eval"))
         {
+            progress.Report(0, count, $"0 of {Units.Count(count)} images");
             evaluator.Evaluate(
                 count,
                 source.Read,
@@ -103,7 +104,8 @@ internal static class EvalCommand
                         amongFive += IsAmongGreatest(values, expected, 5) ? 1 : 0;
                     }
 
-                    progress.Report(++done, count, $"{done} of {count} images");
+                    done++;
+                    progress.Report(done, count, Pace(done, count, Stopwatch.GetElapsedTime(start).TotalSeconds));
                 },
                 cancellationToken);
         }
@@ -112,6 +114,11 @@ internal static class EvalCommand
         double? top5 = labelled == 0 || network.Outputs < ManyClasses ? null : (double)amongFive / labelled;
         return new EvalReport(accuracy, top5, count, Stopwatch.GetElapsedTime(start).TotalSeconds, logits);
     }
+
+    /// <summary>How long still, how fast, how far: what a narrow terminal cuts off matters least.</summary>
+    private static string Pace(int done, int count, double seconds) =>
+        $"{Units.Seconds(seconds / done * (count - done))} left, {Units.Rate(done / seconds)} images/s "
+        + $"({Units.Count(done)} of {Units.Count(count)})";
 
     private static bool IsAmongGreatest(BigInteger[] logits, int label, int places) =>
         label >= 0 && label < logits.Length && logits.Count(logit => logit > logits[label]) < places;
@@ -133,6 +140,6 @@ internal static class EvalCommand
         accuracy += report.Top5 is double top5 ? $" ({Units.Percent(top5)} among the first five)" : "";
         output.Line(
             $"{accuracy}, {Units.Count(report.Count)} images in {Units.Seconds(report.Seconds)} "
-            + $"({report.Count / report.Seconds:0} images/s)");
+            + $"({Units.Rate(report.Count / report.Seconds)} images/s)");
     }
 }

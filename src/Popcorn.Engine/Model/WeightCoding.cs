@@ -3,119 +3,112 @@ using System.Numerics;
 namespace Popcorn.Engine.Model;
 
 /// <summary>
-/// How the weights of a layer stand in a model file: one byte names the coding, so that further codings join without a
-/// new file version. The writer takes the smallest.
+/// How the weights of a layer stand in a model file before the whole is compressed: what the compressor can make the
+/// most of. First a mask, one bit a weight, set where it is not zero, and then the weights that are not zero:
 /// <list type="bullet">
-/// <item>Packed: the width in bits, then every weight in two's complement.</item>
-/// <item>Masked: the width in bits, one bit a weight (set where it is not zero), then the non-zero weights.</item>
-/// <item>Palette: the number of distinct weights less one, these in ascending order, then for every weight its place
-/// among them, in as few bits as hold it; binary weights take one bit.</item>
-/// <item>Masked palette: the same for the non-zero weights, behind one bit a weight.</item>
+/// <item>up to 256 different ones by their place, one byte each, behind a palette in ascending order;</item>
+/// <item>others in two's complement of 1…4 bytes: first the lowest byte of each, then the second of each, ….</item>
 /// </list>
+/// One byte tells the two apart: 0, or the number of bytes.
 /// </summary>
 internal static class WeightCoding
 {
-    private const byte Packed = 0;
-    private const byte Masked = 1;
-    private const byte Palette = 2;
-    private const byte MaskedPalette = 3;
-
+    private const byte Palette = 0;
     private const int MostColours = 256;
 
     public static void Write(ByteWriter writer, int[] weights)
     {
-        int width = Width(weights);
-        int[] nonZero = Array.FindAll(weights, w => w != 0);
-        int[]? colours = ColoursOf(weights);
-        int[]? nonZeroColours = ColoursOf(nonZero);
-        long[] bits =
-        [
-            (long)width * weights.Length,
-            weights.Length + (long)width * nonZero.Length,
-            BitsOf(colours, weights.Length),
-            weights.Length + BitsOf(nonZeroColours, nonZero.Length),
-        ];
-        byte coding = (byte)Array.IndexOf(bits, bits.Min());
-        writer.Byte(coding);
-        bool isMasked = coding is Masked or MaskedPalette;
-        int[]? palette = coding == Palette ? colours : coding == MaskedPalette ? nonZeroColours : null;
-        if (palette is null)
+        var mask = new byte[(weights.Length + 7) / 8];
+        for (int i = 0; i < weights.Length; i++)
         {
-            writer.Byte((byte)width);
-        }
-        else
-        {
-            WritePalette(writer, palette);
+            mask[i / 8] |= (byte)((weights[i] == 0 ? 0 : 1) << (i % 8));
         }
 
-        var fields = new BitWriter(writer);
-        foreach (int weight in isMasked ? weights : [])
+        writer.Bytes(mask);
+        int[] present = Array.FindAll(weights, w => w != 0);
+        if (ColoursOf(present) is int[] palette)
         {
-            fields.Write(weight == 0 ? 0u : 1u, 1);
-        }
-
-        foreach (int weight in isMasked ? nonZero : weights)
-        {
-            if (palette is null)
+            writer.Byte(Palette);
+            writer.Byte((byte)(palette.Length - 1));
+            foreach (int weight in palette)
             {
-                fields.Write((uint)weight, width);
+                writer.Signed(weight);
             }
-            else
-            {
-                fields.Write((uint)Array.BinarySearch(palette, weight), IndexBits(palette));
-            }
+
+            writer.Bytes(Array.ConvertAll(present, w => (byte)Array.BinarySearch(palette, w)));
+            return;
         }
 
-        fields.Flush();
+        int bytes = BytesOf(present);
+        writer.Byte((byte)bytes);
+        for (int shift = 0; shift < 8 * bytes; shift += 8)
+        {
+            writer.Bytes(Array.ConvertAll(present, w => (byte)(w >> shift)));
+        }
     }
 
     public static int[] Read(ref ByteReader reader, int count)
     {
-        byte coding = reader.Byte();
-        if (coding > MaskedPalette)
-        {
-            throw new PopcornException($"weight coding {coding} is not known");
-        }
-
-        int[]? palette = coding >= Palette ? ReadPalette(ref reader) : null;
-        int width = palette is null ? reader.Byte() : IndexBits(palette);
-        if (width is < 1 or > 32)
-        {
-            throw new PopcornException($"weights of {width} bits are not known");
-        }
-
-        bool isMasked = coding is Masked or MaskedPalette;
-        var bits = new BitReader();
-        reader.Expect((((isMasked ? 1L : width) * count) + 7) / 8);
+        ReadOnlySpan<byte> mask = reader.Bytes((int)(((long)count + 7) / 8));
         var weights = new int[count];
-        for (int i = 0; isMasked && i < count; i++)
+        int present = 0;
+        for (int i = 0; i < 8 * mask.Length; i++)
         {
-            weights[i] = (int)bits.Read(ref reader, 1);
+            int bit = mask[i / 8] >> (i % 8) & 1;
+            if (i < count)
+            {
+                weights[i] = bit;
+                present += bit;
+            }
+            else if (bit != 0)
+            {
+                throw new PopcornException("a mask marks more weights than there are");
+            }
         }
 
+        int[] values = ReadPresent(ref reader, present);
+        int next = 0;
         for (int i = 0; i < count; i++)
         {
-            if (!isMasked || weights[i] != 0)
+            weights[i] = weights[i] == 0 ? 0 : values[next++];
+        }
+
+        return weights;
+    }
+
+    private static int[] ReadPresent(ref ByteReader reader, int count)
+    {
+        int bytes = reader.Byte();
+        if (bytes > sizeof(int))
+        {
+            throw new PopcornException($"weights of {bytes} bytes are not known");
+        }
+
+        int[] palette = bytes == Palette ? ReadPalette(ref reader) : [];
+        reader.Expect((long)count * Math.Max(1, bytes));
+        var values = new int[count];
+        if (bytes == Palette)
+        {
+            ReadOnlySpan<byte> places = reader.Bytes(count);
+            for (int i = 0; i < count; i++)
             {
-                uint field = bits.Read(ref reader, width);
-                int shift = 32 - width;
-                weights[i] = palette is null ? (int)(field << shift) >> shift
-                    : field < palette.Length ? palette[field]
+                values[i] = places[i] < palette.Length
+                    ? palette[places[i]]
                     : throw new PopcornException("a weight is beyond its layer's palette");
             }
         }
 
-        bits.RequireZeroPadding();
-        return weights;
-    }
-
-    private static void WritePalette(ByteWriter writer, int[] palette)
-    {
-        writer.Byte((byte)(palette.Length - 1));
-        foreach (int weight in palette)
+        for (int shift = 0; shift < 8 * bytes; shift += 8)
         {
-            writer.Signed(weight);
+            ReadOnlySpan<byte> plane = reader.Bytes(count);
+            bool isTop = shift == 8 * (bytes - 1);
+            for (int i = 0; i < count; i++)
+            {
+                values[i] |= (isTop ? (sbyte)plane[i] : plane[i]) << shift;
+            }
         }
+
+        return values.AsSpan().Contains(0) ? throw new PopcornException("a weight that is marked is 0") : values;
     }
 
     private static int[] ReadPalette(ref ByteReader reader)
@@ -133,7 +126,7 @@ internal static class WeightCoding
         return palette;
     }
 
-    /// <summary>The distinct weights in ascending order; null where they are too many, or none.</summary>
+    /// <summary>The different weights in ascending order; null where they are too many, or none.</summary>
     private static int[]? ColoursOf(int[] weights)
     {
         var colours = new SortedSet<int>();
@@ -148,15 +141,8 @@ internal static class WeightCoding
         return colours.Count > 0 ? [.. colours] : null;
     }
 
-    private static long BitsOf(int[]? colours, int count) => colours is null
-        ? long.MaxValue / 2
-        : (long)IndexBits(colours) * count + colours.Length * 16L;
-
-    private static int IndexBits(int[] palette) =>
-        Math.Max(1, 32 - BitOperations.LeadingZeroCount((uint)palette.Length - 1));
-
-    /// <summary>Bits of the widest weight in two's complement.</summary>
-    private static int Width(ReadOnlySpan<int> weights)
+    /// <summary>Bytes of the widest weight in two's complement, at least one.</summary>
+    private static int BytesOf(ReadOnlySpan<int> weights)
     {
         int union = 0;
         foreach (int weight in weights)
@@ -164,6 +150,6 @@ internal static class WeightCoding
             union |= weight ^ (weight >> 31);
         }
 
-        return 33 - BitOperations.LeadingZeroCount((uint)union);
+        return (33 - BitOperations.LeadingZeroCount((uint)union) + 7) / 8;
     }
 }
