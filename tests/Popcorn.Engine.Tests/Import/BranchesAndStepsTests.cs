@@ -3,7 +3,6 @@ using Google.Protobuf;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Import.Onnx;
-using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Tests.Sessions;
