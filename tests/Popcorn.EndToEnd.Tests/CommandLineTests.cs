@@ -20,7 +20,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("keygen --out x --bits many")]
     [InlineData("keygen --out x --colour red")]
     [InlineData("import m.onnx")]
-    [InlineData("import m.onnx --out m.popcorn --weight-bits 1")]
+    [InlineData("import m.onnx --out m.popcorn --weight-bits 0")]
     [InlineData("import m.onnx --out m.popcorn --sparsity 1.5")]
     [InlineData("eval m.popcorn")]
     [InlineData("eval m.popcorn --data d --limit 0")]

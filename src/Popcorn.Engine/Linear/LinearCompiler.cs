@@ -1,3 +1,4 @@
+using System.Numerics;
 using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Linear;
@@ -36,7 +37,7 @@ internal static class LinearCompiler
             Negatives = strategy.Negatives,
             Tables = [.. tables.Select(t => t.Part)],
             Rows = [.. rows.Select(r => r.Part)],
-            BiasWords = BiasWordsOf(layer),
+            BiasWords = BiasWordsOf(layer, strategy.Input),
             Strategy = strategy.Name,
             Overhead = strategy.Overhead,
             Products = strategy.Overhead + tables.Concat(rows).Sum(p => p.Products),
@@ -58,18 +59,20 @@ internal static class LinearCompiler
         }
     }
 
-    private static ulong[] BiasWordsOf(LinearLayer layer)
+    private static ulong[] BiasWordsOf(LinearLayer layer, Shape input)
     {
-        if (Array.TrueForAll(layer.Bias, b => b.IsZero))
+        BigInteger[] constants = layer.Constants(input);
+        if (Array.TrueForAll(constants, c => c.IsZero))
         {
             return [];
         }
 
-        int words = Words.CountFor(layer.Bias);
+        int words = Words.CountFor(constants);
+        int elementsEach = layer.Output.Size / constants.Length;
         var all = new ulong[layer.Output.Size * words];
         for (int output = 0; output < layer.Output.Size; output++)
         {
-            Words.Write(layer.Bias[output / layer.Output.Area], all.AsSpan(output * words, words));
+            Words.Write(constants[output / elementsEach], all.AsSpan(output * words, words));
         }
 
         return all;

@@ -1,5 +1,6 @@
 using System.Numerics;
 using Popcorn.Engine.Linear;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Interop;
 
