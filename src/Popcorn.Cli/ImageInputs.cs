@@ -25,11 +25,14 @@ internal static class ImageInputs
     public static IImageSource Open(string path, string? labels, InputDescription input)
     {
         IImageSource source = ImageSources.Open(path, labels ?? LabelsBeside(path), input.Shape.Channels);
-        if (source.Shape.Channels != input.Shape.Channels)
+        // Pictures come in any size; a data set of another size is another data set.
+        bool isPicture = Directory.Exists(path) || path.EndsWith(".png", StringComparison.OrdinalIgnoreCase);
+        bool fits = isPicture ? source.Shape.Channels == input.Shape.Channels : source.Shape == input.Shape;
+        if (!fits)
         {
             throw new PopcornException(
                 $"'{path}' holds images of {source.Shape} and the network takes {input.Shape} "
-                + "(channels x height x width).");
+                + "(channels x height x width). Only PNGs are resized.");
         }
 
         if (source.Shape != input.Shape)
