@@ -6,7 +6,7 @@ namespace Popcorn.Cli.Kernels;
 /// <summary>Times every operation on ciphertexts on this machine, beside GMP's modular power in the same run.</summary>
 internal static class KernelBenchmark
 {
-    private const int Rounds = 10;
+    private const int Rounds = 20;
     private static readonly TimeSpan Slice = TimeSpan.FromSeconds(0.03);
 
     /// <summary>Slices in all, for a progress bar.</summary>

@@ -6,8 +6,8 @@ namespace Popcorn.Cli.Kernels;
 /// <param name="Inputs">Inputs of the linear layers.</param>
 internal readonly record struct WorkloadSize(int Heavy, int Light, int Inputs)
 {
-    /// <summary><see cref="Heavy"/> for one thread: 8 lanes, twice over. Short runs more often go undisturbed.</summary>
-    public const int FullHeavy = 16;
+    /// <summary><see cref="Heavy"/> for one thread: 8 lanes. Short runs more often go undisturbed.</summary>
+    public const int FullHeavy = 8;
 
     /// <summary><see cref="Heavy"/> for each of several threads: enough to share.</summary>
     private const int SharedHeavy = 64;
