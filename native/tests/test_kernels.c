@@ -267,7 +267,7 @@ static void test_modulus(const pc_kernel *kernel, const mpz_t m, int repeats)
         for (int i = 0; i < repeats; i++) {
             test_operations(modulus, m);
         }
-        for (int i = 0; i < 32 && strcmp(kernel->name, "ifma") == 0; i++) {
+        for (int i = 0; i < 32 && strncmp(kernel->name, "ifma", 4) == 0; i++) {
             test_digit_patterns(modulus, m);
         }
         test_chain(modulus, m);

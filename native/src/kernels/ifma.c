@@ -763,7 +763,7 @@ static uint32_t may_be_prime(const mp_limb_t *candidates, int32_t limbs)
 }
 
 const pc_kernel pc_kernel_ifma = {
-    .name = "ifma",
+    .name = PC_IFMA_NAME,
     .lanes = LANES,
     .state_bytes = sizeof(ifma_state),
     .available = available,

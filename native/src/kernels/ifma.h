@@ -10,6 +10,10 @@
 #define DIGIT_BITS 52
 #define MAX_DIGITS 80
 
+#ifndef PC_IFMA_NAME /* native/tests/emulated builds this kernel a second time, with intrinsics in plain C */
+#  define PC_IFMA_NAME "ifma"
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 typedef __m512i vector;
