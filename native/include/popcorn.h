@@ -43,6 +43,7 @@ extern "C" {
 #define PC_MIN_KEY_BITS 2048
 #define PC_MAX_KEY_BITS 4096
 #define PC_FLAG_INSECURE_SIZE 1
+#define PC_FLAG_FRESH_PRIMES 2
 
 /* Upper limits that keep a single call's memory bounded. */
 #define PC_MAX_BATCH (1 << 24)     /* ciphertexts in a batch                        */
@@ -97,8 +98,8 @@ PC_API int32_t pc_self_test(int32_t kernel);
 /* ---- keys ------------------------------------------------------------------------------------------------- */
 
 /*
- * Public key from n (odd, its top byte not zero) and h in (1, n) coprime to n. h_s = h^n mod n^2 is computed here (one
- * full exponentiation). `kernel`: an index, or -1 for the default. Objects belong together if they were made from the
+ * Public key from n (odd, its top byte not zero) and h in (1, n) coprime to n. The base of the randomness is
+ * h_s = h^n mod n^2. `kernel`: an index, or -1 for the default. Objects belong together if they were made from the
  * same pc_public, not from two with the same n.
  */
 PC_API int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, int32_t h_bytes, int32_t flags,
@@ -131,11 +132,12 @@ PC_API int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, 
                                    int32_t other_bytes, uint8_t *prime, int32_t prime_bytes);
 
 /*
- * Private key from its primes, checked: odd, equal bit lengths, = 3 (mod 4), p != q, probably prime,
- * gcd(p-1, q-1) = 2, and p*q equal to the n of `key`. Holds a reference to `key`.
+ * Private key from its primes, checked: odd, equal bit lengths, = 3 (mod 4), p != q, probably prime (taken on trust with
+ * PC_FLAG_FRESH_PRIMES, for those that pc_prime_search_var has just found), gcd(p-1, q-1) = 2, and p*q equal to the n of
+ * `key`. Holds a reference to `key`.
  */
 PC_API int32_t pc_private_create(const pc_public *key, const uint8_t *p, const uint8_t *q, int32_t prime_bytes,
-                                 pc_private **private_key);
+                                 int32_t flags, pc_private **private_key);
 /* Wipes and frees. */
 PC_API int32_t pc_private_free(pc_private *private_key);
 

@@ -1,120 +1,148 @@
+/*
+ * The Chinese remainder theorem as sums of products in the kernel's form.
+ *
+ * A residue x modulo n^2 is held as (A, B), x * R_n = A + B*n. Its halves are plain integers; cut into pieces at R_p,
+ * A = A_0 + A_1 * R_p and likewise B, they give
+ *     x * R_p = (A_0 + A_1 * R_p + B_0 * n + B_1 * n * R_p) * R_p / R_n   (mod p^2):
+ * a sum of four pieces times known factors. The other way round, x_p * R_p = A_p + B_p*p and the same for q give
+ *     x * R_n = (A_p + B_p * p) * e_p * R_n / R_p + (A_q + B_q * q) * e_q * R_n / R_q   (mod n^2),
+ * where e_p is 1 modulo p^2 and 0 modulo q^2, e_q the reverse. No division, nothing that depends on a value.
+ */
 #include "crt.h"
 
 #include <string.h>
 
-/*
- * Sizes. A prime has P limbs and n has N, 2P - 1 <= N <= 2P unless both are 1; n^2 and residues modulo it take 2N
- * limbs, at most 4P. Squares of primes have 2P limbs or 2P - 1.
- */
+/* Factors of one recombination, at most: two halves of two groups in one piece, or of one group in two. */
+#define MAX_FACTORS 4
 
-#define MAX_PRIME_LIMBS (PC_MAX_LIMBS / 2)
-
-static int64_t max64(int64_t a, int64_t b)
+/* The factor as a group modulo m^2: the same residue in all lanes. */
+static void set_factor(const pc_modulus *modulus, mp_limb_t *group, const mpz_t factor, const mpz_t m)
 {
-    return a > b ? a : b;
-}
-
-void pc_crt_setup(pc_private *private_key, const mpz_t p, const mpz_t q)
-{
-    int32_t limbs = private_key->prime_limbs;
-    mp_bitcnt_t bits = (mp_bitcnt_t)limbs * 64;
-    mpz_t p_squared, q_squared, inverse;
-    mpz_init2(p_squared, 2 * bits + 64);
-    mpz_init2(q_squared, 2 * bits + 64);
-    mpz_init2(inverse, 2 * bits + 64);
-    mpz_mul(p_squared, p, p);
-    mpz_mul(q_squared, q, q);
-    pc_limbs_from_mpz(private_key->p_squared, 2 * limbs, p_squared);
-    pc_limbs_from_mpz(private_key->q_squared, 2 * limbs, q_squared);
-    private_key->q_squared_limbs = (int32_t)mpz_size(q_squared);
-    mpz_invert(inverse, p, q);
-    pc_limbs_from_mpz(private_key->inverse_p, limbs, inverse);
-    mpz_invert(inverse, p_squared, q_squared);
-    pc_limbs_from_mpz(private_key->inverse_p_squared, 2 * limbs, inverse);
-    pc_mpz_clear_secret(p_squared);
-    pc_mpz_clear_secret(q_squared);
-    pc_mpz_clear_secret(inverse);
-
-    int32_t n_limbs = private_key->key->modulus->limbs;
-    int64_t scratch = pc_division_scratch_limbs(4 * limbs, limbs);
-    scratch = max64(scratch, pc_division_scratch_limbs(2 * n_limbs + 2, limbs));
-    scratch = max64(scratch, pc_division_scratch_limbs(4 * limbs, private_key->q_squared_limbs));
-    scratch = max64(scratch, pc_division_scratch_limbs(4 * limbs, n_limbs));
-    scratch = max64(scratch, mpn_sec_mul_itch(2 * limbs, 2 * limbs));
-    private_key->scratch_limbs = scratch;
-}
-
-void pc_crt_reduce(const pc_private *private_key, mp_limb_t *standard_p, mp_limb_t *standard_q,
-                   const mp_limb_t *standard, mp_limb_t *scratch)
-{
-    const pc_modulus *n = private_key->key->modulus;
-    mp_limb_t *const standards[2] = {standard_p, standard_q};
-    mp_limb_t value[2 * PC_MAX_LIMBS + 2] = {0};
-    mp_limb_t copy[2 * PC_MAX_LIMBS + 2];
-    pc_join_secret(value, standard, n->m, n->limbs);
-    for (int i = 0; i < 2; i++) {
-        const pc_modulus *prime = private_key->side[i].modulus;
-        memcpy(copy, value, sizeof copy);
-        pc_split_secret(standards[i], copy, 2 * n->limbs, prime->m, prime->limbs, scratch);
+    int32_t limbs = modulus->limbs;
+    pc_standard standard;
+    mpz_t a, b;
+    mpz_init2(a, (mp_bitcnt_t)limbs * 128 + 128);
+    mpz_init2(b, (mp_bitcnt_t)limbs * 128 + 128);
+    mpz_fdiv_qr(b, a, factor, m);
+    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
+        pc_limbs_from_mpz(standard.limbs + (ptrdiff_t)i * 2 * limbs, limbs, a);
+        pc_limbs_from_mpz(standard.limbs + (ptrdiff_t)i * 2 * limbs + limbs, limbs, b);
     }
-    pc_wipe(value, sizeof value);
-    pc_wipe(copy, sizeof copy);
+    modulus->kernel->enter(modulus, group, standard.limbs);
+    pc_mpz_clear_secret(a);
+    pc_mpz_clear_secret(b);
+    pc_wipe(&standard, sizeof standard);
+}
+
+static mp_bitcnt_t radix_bits(const pc_modulus *modulus)
+{
+    return (mp_bitcnt_t)modulus->kernel->radix_bits(modulus->limbs);
 }
 
 /*
- * r = x_p + p * ((x_q - x_p) * inverse mod q), `limbs` limbs of x_p and p, `q_limbs` of q and inverse; r gets twice
- * `limbs`.
- * p < 2^k <= 2q for primes of k bits, and p^2 < 4q^2 for their squares.
+ * The factors for the two halves of a group modulo from^2, in the order of pc_kernel.recombine: weight * R_to / R_from
+ * times 1, from, and if halves have two pieces R_to times these. Returns where the next ones go.
  */
-static void join(mp_limb_t *r, const mp_limb_t *x_p, const mp_limb_t *x_q, const mp_limb_t *p, const mp_limb_t *q,
-                 const mp_limb_t *inverse, int32_t limbs, int32_t q_limbs, mp_limb_t *scratch)
+static mp_limb_t *set_factors(const pc_modulus *to, mp_limb_t *groups, const mpz_t to_value, const pc_modulus *from,
+                              const mpz_t from_value, const mpz_t weight)
 {
-    mp_limb_t difference[2 * PC_MAX_LIMBS];
-    mp_limb_t factor[2 * MAX_PRIME_LIMBS];
-
-    /* x_q - x_p mod q: reduce x_p, subtract, add q back on borrow. */
-    memcpy(difference, x_p, (size_t)limbs * sizeof *difference);
-    pc_remainder_secret(factor, difference, limbs, q, q_limbs, scratch);
-    mp_limb_t borrow = mpn_sub_n(factor, x_q, factor, q_limbs);
-    mpn_cnd_add_n(borrow, factor, factor, q, q_limbs);
-
-    mpn_sec_mul(difference, factor, q_limbs, inverse, q_limbs, scratch);
-    memset(factor, 0, sizeof factor);
-    pc_remainder_secret(factor, difference, 2 * q_limbs, q, q_limbs, scratch);
-
-    /* r = x_p + p * factor; the sum is below p * q, so no carry leaves it. */
-    mpn_sec_mul(r, p, limbs, factor, limbs, scratch);
-    memcpy(difference, x_p, (size_t)limbs * sizeof *difference);
-    memset(difference + limbs, 0, (size_t)limbs * sizeof *difference);
-    mpn_add_n(r, r, difference, 2 * limbs);
-    pc_wipe(difference, sizeof difference);
-    pc_wipe(factor, sizeof factor);
+    mp_bitcnt_t bits = 4 * (mp_bitcnt_t)PC_MAX_KEY_BITS; /* room for a product of two residues */
+    mpz_t square, factor, radix;
+    mpz_init2(square, bits);
+    mpz_init2(factor, bits);
+    mpz_init2(radix, bits);
+    mpz_mul(square, to_value, to_value);
+    mpz_setbit(radix, radix_bits(from));
+    mpz_invert(radix, radix, square);
+    mpz_mul_2exp(factor, radix, radix_bits(to));
+    mpz_mod(factor, factor, square);
+    mpz_mul(factor, factor, weight);
+    mpz_mod(factor, factor, square);
+    for (int half = 0; half < 2; half++) {
+        mpz_set(radix, factor);
+        for (mp_bitcnt_t cut = 0; cut < radix_bits(from); cut += radix_bits(to)) {
+            set_factor(to, groups, radix, to_value);
+            groups += pc_group_words(to);
+            mpz_mul_2exp(radix, radix, radix_bits(to));
+            mpz_mod(radix, radix, square);
+        }
+        mpz_mul(factor, factor, from_value);
+        mpz_mod(factor, factor, square);
+    }
+    pc_mpz_clear_secret(square);
+    pc_mpz_clear_secret(factor);
+    pc_mpz_clear_secret(radix);
+    return groups;
 }
 
-void pc_crt_join_plaintext(const pc_private *private_key, mp_limb_t *m, const mp_limb_t *m_p, const mp_limb_t *m_q,
-                           mp_limb_t *scratch)
+static size_t factor_bytes(const pc_modulus *modulus)
 {
-    int32_t limbs = private_key->prime_limbs;
-    mp_limb_t joined[2 * MAX_PRIME_LIMBS];
-    join(joined, m_p, m_q, private_key->side[0].modulus->m, private_key->side[1].modulus->m, private_key->inverse_p,
-         limbs, limbs, scratch);
-    memcpy(m, joined, (size_t)private_key->key->modulus->limbs * sizeof *m);
-    pc_wipe(joined, sizeof joined);
+    return MAX_FACTORS * pc_group_words(modulus) * sizeof(mp_limb_t);
 }
 
-void pc_crt_join(const pc_private *private_key, mp_limb_t *standard, const mp_limb_t *standard_p,
-                 const mp_limb_t *standard_q, mp_limb_t *scratch)
+int32_t pc_crt_init(pc_private *private_key, const mpz_t p, const mpz_t q)
 {
-    int32_t limbs = private_key->prime_limbs;
     const pc_modulus *n = private_key->key->modulus;
-    mp_limb_t x_p[2 * MAX_PRIME_LIMBS], x_q[2 * MAX_PRIME_LIMBS];
-    mp_limb_t joined[4 * MAX_PRIME_LIMBS];
-    pc_join_secret(x_p, standard_p, private_key->side[0].modulus->m, limbs);
-    pc_join_secret(x_q, standard_q, private_key->side[1].modulus->m, limbs);
-    join(joined, x_p, x_q, private_key->p_squared, private_key->q_squared, private_key->inverse_p_squared, 2 * limbs,
-         private_key->q_squared_limbs, scratch);
-    pc_split_secret(standard, joined, 4 * limbs, n->m, n->limbs, scratch);
-    pc_wipe(x_p, sizeof x_p);
-    pc_wipe(x_q, sizeof x_q);
-    pc_wipe(joined, sizeof joined);
+    const mpz_srcptr primes[2] = {p, q};
+    mp_bitcnt_t bits = 4 * (mp_bitcnt_t)PC_MAX_KEY_BITS;
+    mpz_t n_value, weight, other;
+    mpz_init2(n_value, bits);
+    mpz_init2(weight, bits);
+    mpz_init2(other, bits);
+    mpz_mul(n_value, p, q);
+
+    mp_limb_t *join = private_key->join_factors = pc_allocate(factor_bytes(n));
+    int32_t status = join != NULL ? PC_OK : PC_ERR_MEMORY;
+    for (int i = 0; i < 2 && status == PC_OK; i++) {
+        pc_prime_side *side = &private_key->side[i];
+        side->split_factors = pc_allocate(factor_bytes(side->modulus));
+        if (side->split_factors == NULL) {
+            status = PC_ERR_MEMORY;
+            break;
+        }
+        mpz_set_ui(weight, 1);
+        set_factors(side->modulus, side->split_factors, primes[i], n, n_value, weight);
+
+        /* e_p = q^2 * (q^-2 mod p^2) */
+        mpz_mul(weight, primes[i], primes[i]);
+        mpz_mul(other, primes[1 - i], primes[1 - i]);
+        mpz_invert(weight, other, weight);
+        mpz_mul(weight, weight, other);
+        join = set_factors(n, join, n_value, side->modulus, primes[i], weight);
+    }
+    pc_mpz_clear_secret(n_value);
+    pc_mpz_clear_secret(weight);
+    pc_mpz_clear_secret(other);
+    return status;
+}
+
+static void release_factors(const pc_modulus *modulus, mp_limb_t *factors)
+{
+    if (factors != NULL) {
+        pc_release_secret(factors, factor_bytes(modulus));
+    }
+}
+
+void pc_crt_clear(pc_private *private_key)
+{
+    release_factors(private_key->key->modulus, private_key->join_factors);
+    release_factors(private_key->side[0].modulus, private_key->side[0].split_factors);
+    release_factors(private_key->side[1].modulus, private_key->side[1].split_factors);
+}
+
+void pc_crt_split(const pc_private *private_key, pc_group groups[2], const mp_limb_t *group)
+{
+    const pc_modulus *n = private_key->key->modulus;
+    for (int i = 0; i < 2; i++) {
+        const pc_prime_side *side = &private_key->side[i];
+        side->modulus->kernel->recombine(side->modulus, groups[i].words, &n, &group, 1, side->split_factors);
+    }
+}
+
+void pc_crt_join(const pc_private *private_key, mp_limb_t *group, const pc_group groups[2])
+{
+    const pc_modulus *n = private_key->key->modulus;
+    const pc_modulus *const primes[2] = {private_key->side[0].modulus, private_key->side[1].modulus};
+    const mp_limb_t *const words[2] = {groups[0].words, groups[1].words};
+    n->kernel->recombine(n, group, primes, words, 2, private_key->join_factors);
 }

@@ -1,22 +1,17 @@
-/* From residues modulo p and q to one modulo n, and back: constant time in all of them. */
+/* From residues modulo n^2 to residues modulo p^2 and q^2 and back, group by group: constant time in all of them. */
 #ifndef PC_CRT_H
 #define PC_CRT_H
 
 #include "objects.h"
 
-/* Fills the constants of a private key whose sides hold their moduli; p and q are its primes. */
-void pc_crt_setup(pc_private *private_key, const mpz_t p, const mpz_t q);
+/* Fills the factors of a private key whose sides hold their moduli p and q. PC_OK or PC_ERR_MEMORY. */
+int32_t pc_crt_init(pc_private *private_key, const mpz_t p, const mpz_t q);
+void pc_crt_clear(pc_private *private_key);
 
-/* The standard forms modulo p^2 and q^2 of a residue modulo n^2 given in standard form. */
-void pc_crt_reduce(const pc_private *private_key, mp_limb_t *standard_p, mp_limb_t *standard_q,
-                   const mp_limb_t *standard, mp_limb_t *scratch);
+/* groups[0] modulo p^2 and groups[1] modulo q^2 from a group modulo n^2. */
+void pc_crt_split(const pc_private *private_key, pc_group groups[2], const mp_limb_t *group);
 
-/* m in [0, n), plaintext of m_p modulo p and m_q modulo q. */
-void pc_crt_join_plaintext(const pc_private *private_key, mp_limb_t *m, const mp_limb_t *m_p, const mp_limb_t *m_q,
-                           mp_limb_t *scratch);
-
-/* The standard form modulo n^2 of what has these standard forms modulo p^2 and q^2. */
-void pc_crt_join(const pc_private *private_key, mp_limb_t *standard, const mp_limb_t *standard_p,
-                 const mp_limb_t *standard_q, mp_limb_t *scratch);
+/* And back; group may be one of the two. */
+void pc_crt_join(const pc_private *private_key, mp_limb_t *group, const pc_group groups[2]);
 
 #endif

@@ -1,121 +1,16 @@
 #include "crt.h"
-
-#include <string.h>
-
-#define WINDOW_BITS 5
-#define WINDOW_ENTRIES (1 << WINDOW_BITS)
-
-_Static_assert(WINDOW_ENTRIES <= PC_PAIR_TABLE_GROUPS, "one table serves both ways");
+#include "power.h"
 
 /*
- * group = group^exponent by fixed windows from the top: the same squarings, products and table reads for every exponent
- * of `bits` bits. table: room for WINDOW_ENTRIES groups.
+ * m from the standard form of X, where X = c^(p-1) modulo p^2 and c^(q-1) modulo q^2. Both are 1 - m*n there, and
+ * 1 - m*n = 1 + ((n - m) mod n) * n modulo n^2: the second half is -m.
  */
-static void power_secret(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *exponent, int32_t bits,
-                         mp_limb_t *table)
+static void plaintext_of(const pc_modulus *n, mp_limb_t *m, const mp_limb_t *standard)
 {
-    const pc_kernel *kernel = modulus->kernel;
-    size_t words = pc_group_words(modulus);
-    pc_gather_ones(modulus, table);
-    memcpy(table + words, group, words * sizeof *group);
-    for (size_t i = 2; i < WINDOW_ENTRIES; i++) {
-        if (i % 2 == 0) {
-            kernel->square(modulus, table + i * words, table + i / 2 * words);
-        } else {
-            kernel->multiply(modulus, table + i * words, table + (i - 1) * words, group);
-        }
-    }
-
-    pc_group factor;
-    int32_t bit = (bits - 1) / WINDOW_BITS * WINDOW_BITS;
-    kernel->select(modulus, group, table, WINDOW_ENTRIES, pc_window_at(exponent, modulus->limbs, bit, WINDOW_BITS));
-    while (bit > 0) {
-        bit -= WINDOW_BITS;
-        for (int i = 0; i < WINDOW_BITS; i++) {
-            kernel->square(modulus, group, group);
-        }
-        kernel->select(modulus, factor.words, table, WINDOW_ENTRIES, pc_window_at(exponent, modulus->limbs, bit, WINDOW_BITS));
-        kernel->multiply(modulus, group, group, factor.words);
-    }
-    pc_wipe(&factor, words * sizeof(mp_limb_t));
-}
-
-/* A power of one pair costs about a seventh of those of a whole group: below this, numbers go one by one. */
-#define FEW 6
-
-/* c^(p-1) and c^(q-1) for the `used` ciphertexts in the lanes of two groups; the other lanes may be lost. */
-static void power_sides(const pc_private *private_key, pc_group groups[2], int32_t used, mp_limb_t *table)
-{
-    const pc_modulus *const moduli[2] = {private_key->side[0].modulus, private_key->side[1].modulus};
-    const mp_limb_t *const exponents[2] = {private_key->side[0].exponent, private_key->side[1].exponent};
-    const pc_kernel *kernel = moduli[0]->kernel;
-    if (kernel->power_pair == NULL || used > FEW) {
-        power_secret(moduli[0], groups[0].words, exponents[0], private_key->prime_bits, table);
-        power_secret(moduli[1], groups[1].words, exponents[1], private_key->prime_bits, table);
-        return;
-    }
-    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t rows[2][FEW * PC_MAX_NUMBER_WORDS];
-    for (int k = 0; k < 2; k++) {
-        pc_scatter_row(moduli[k], rows[k], groups[k].words, used);
-    }
-    for (int32_t i = 0; i < used; i++) {
-        mp_limb_t *const numbers[2] = {rows[0] + (ptrdiff_t)i * moduli[0]->number_words,
-                                       rows[1] + (ptrdiff_t)i * moduli[1]->number_words};
-        kernel->power_pair(moduli, numbers, exponents, private_key->prime_bits, table);
-    }
-    for (int k = 0; k < 2; k++) {
-        pc_gather_row(moduli[k], groups[k].words, rows[k], used);
-    }
-    pc_wipe(rows, sizeof rows);
-}
-
-/*
- * The step from c^(p-1) = 1 + b*p to the plaintext modulo p: the decryption factor f turns it into f + (b*f mod p)*p,
- * whose second half in standard form is m mod p.
- */
-static void finish_side(const pc_prime_side *side, pc_standard *standard, pc_group *group)
-{
-    const pc_modulus *modulus = side->modulus;
-    const pc_kernel *kernel = modulus->kernel;
-    const mp_limb_t *factors[PC_MAX_LANES];
-    pc_group factor;
-    for (int32_t i = 0; i < kernel->lanes; i++) {
-        factors[i] = side->decryption_factor;
-    }
-    kernel->gather(modulus, factor.words, factors);
-    kernel->multiply(modulus, group->words, group->words, factor.words);
-    kernel->leave(modulus, standard->limbs, group->words);
-    pc_wipe(&factor, sizeof factor);
-}
-
-/* From standard forms modulo p^2 and q^2 to plaintexts in the second halves of standard forms. */
-static void decrypt_sides(const pc_private *private_key, pc_standard sides[2], int32_t used, mp_limb_t *table)
-{
-    pc_group groups[2];
-    for (int k = 0; k < 2; k++) {
-        const pc_modulus *modulus = private_key->side[k].modulus;
-        modulus->kernel->enter(modulus, groups[k].words, sides[k].limbs);
-    }
-    power_sides(private_key, groups, used, table);
-    for (int k = 0; k < 2; k++) {
-        finish_side(&private_key->side[k], &sides[k], &groups[k]);
-    }
-    pc_wipe(groups, sizeof groups);
-}
-
-/* The standard forms modulo p^2 and q^2 of the ciphertexts in the lanes in use; 0 in the others. */
-static void reduce_ciphertexts(const pc_private *private_key, const mp_limb_t *group, int32_t used,
-                               pc_standard sides[2], mp_limb_t *scratch)
-{
-    const pc_modulus *n = private_key->key->modulus;
-    pc_standard standard;
-    n->kernel->leave(n, standard.limbs, group);
-    memset(sides, 0, 2 * sizeof *sides);
-    for (int32_t i = 0; i < used; i++) {
-        ptrdiff_t at = (ptrdiff_t)i * 2 * private_key->prime_limbs;
-        pc_crt_reduce(private_key, sides[0].limbs + at, sides[1].limbs + at,
-                      standard.limbs + (ptrdiff_t)i * 2 * n->limbs, scratch);
-    }
+    int32_t limbs = n->limbs;
+    mpn_sub_n(m, n->m, standard + limbs, limbs); /* n instead of 0 if the half is 0 */
+    mp_limb_t below = mpn_sub_n(m, m, n->m, limbs);
+    mpn_cnd_add_n(below, m, m, n->m, limbs);
 }
 
 int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t offset, int32_t count,
@@ -128,30 +23,28 @@ int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t
     const pc_kernel *kernel = n->kernel;
     PC_REQUIRE(words >= (int64_t)count * n->limbs, PC_ERR_LENGTH);
 
-    int32_t prime_limbs = private_key->prime_limbs;
-    size_t table_limbs = PC_PAIR_TABLE_GROUPS * pc_group_words(private_key->side[0].modulus);
-    size_t workspace_bytes = (table_limbs + (size_t)private_key->scratch_limbs) * sizeof(mp_limb_t);
-    mp_limb_t *table = pc_allocate(workspace_bytes);
+    size_t table_bytes = pc_power_table_words(private_key->side[0].modulus) * sizeof(mp_limb_t);
+    mp_limb_t *table = pc_allocate(table_bytes);
     PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
-    mp_limb_t *scratch = table + table_limbs;
 
-    pc_group group;
-    pc_standard sides[2];
-    mp_limb_t m[PC_MAX_LIMBS];
+    const mp_limb_t *const exponents[2] = {private_key->side[0].exponent, private_key->side[1].exponent};
+    pc_group group, sides[2];
+    pc_standard standard;
     for (int32_t done = 0; done < count; done += kernel->lanes) {
         int32_t used = pc_min(kernel->lanes, count - done);
         pc_gather_row(n, group.words, pc_batch_at(batch, offset + done), used);
-        reduce_ciphertexts(private_key, group.words, used, sides, scratch);
-        decrypt_sides(private_key, sides, used, table);
+        pc_crt_split(private_key, sides, group.words);
+        pc_power_sides(private_key, sides, exponents, used, table);
+        pc_crt_join(private_key, group.words, sides);
+        kernel->leave(n, standard.limbs, group.words);
         for (int32_t i = 0; i < used; i++) {
-            ptrdiff_t second_half = (ptrdiff_t)i * 2 * prime_limbs + prime_limbs;
-            pc_crt_join_plaintext(private_key, m, sides[0].limbs + second_half, sides[1].limbs + second_half, scratch);
-            memcpy(plaintexts + (int64_t)(done + i) * n->limbs, m, (size_t)n->limbs * sizeof *m);
+            plaintext_of(n, plaintexts + (int64_t)(done + i) * n->limbs, standard.limbs + (ptrdiff_t)i * 2 * n->limbs);
         }
     }
+    pc_wipe(&group, sizeof group);
     pc_wipe(sides, sizeof sides);
-    pc_wipe(m, sizeof m);
-    pc_release_secret(table, workspace_bytes);
+    pc_wipe(&standard, sizeof standard);
+    pc_release_secret(table, table_bytes);
     pc_wipe_stack();
     return PC_OK;
 }

@@ -1,5 +1,6 @@
 #include "crt.h"
 #include "fixed_base.h"
+#include "power.h"
 
 #include <string.h>
 
@@ -29,6 +30,33 @@ static pc_encryptor *new_encryptor(const pc_public *key, const pc_private *owner
     return created;
 }
 
+/* h as a group modulo n^2, in all lanes. */
+static void enter_base(const pc_public *key, mp_limb_t *group)
+{
+    const pc_modulus *n = key->modulus;
+    pc_standard standard;
+    memset(&standard, 0, sizeof standard);
+    for (int32_t i = 0; i < n->kernel->lanes; i++) {
+        memcpy(standard.limbs + (ptrdiff_t)i * 2 * n->limbs, key->h, (size_t)n->limbs * sizeof(mp_limb_t));
+    }
+    n->kernel->enter(n, group, standard.limbs);
+}
+
+/* The table of h_s = h^n modulo n^2. */
+static int32_t fill_public_table(pc_encryptor *encryptor, int32_t exponent_bits, int32_t window_bits)
+{
+    const pc_modulus *n = encryptor->key->modulus;
+    mp_limb_t *table = pc_allocate(pc_power_table_words(n) * sizeof(mp_limb_t));
+    PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
+    pc_group base;
+    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    enter_base(encryptor->key, base.words);
+    pc_power(n, base.words, n->m, encryptor->key->key_bits, table);
+    pc_release(table);
+    pc_scatter_row(n, number, base.words, 1);
+    return pc_fixed_base_init(&encryptor->tables[0], n, number, exponent_bits, window_bits);
+}
+
 int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, int32_t window_bits,
                                    pc_encryptor **encryptor)
 {
@@ -38,7 +66,7 @@ int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, 
 
     pc_encryptor *created = new_encryptor(key, NULL, exponent_bits);
     PC_REQUIRE(created != NULL, PC_ERR_MEMORY);
-    status = pc_fixed_base_init(&created->tables[0], key->modulus, key->h_s, exponent_bits, window_bits);
+    status = fill_public_table(created, exponent_bits, window_bits);
     if (status == PC_OK) {
         *encryptor = created;
     } else {
@@ -47,30 +75,30 @@ int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, 
     return status;
 }
 
-/* h_s modulo p^2 and q^2 as numbers, and their tables. */
+/* The tables of h_s = (h^q)^p modulo p^2 and, the same the other way round, modulo q^2. */
 static int32_t fill_owner_tables(pc_encryptor *encryptor, int32_t exponent_bits, int32_t window_bits)
 {
     const pc_private *owner = encryptor->owner;
-    size_t scratch_bytes = (size_t)owner->scratch_limbs * sizeof(mp_limb_t);
-    mp_limb_t *scratch = pc_allocate(scratch_bytes);
-    PC_REQUIRE(scratch != NULL, PC_ERR_MEMORY);
+    size_t table_bytes = pc_power_table_words(owner->side[0].modulus) * sizeof(mp_limb_t);
+    mp_limb_t *table = pc_allocate(table_bytes);
+    PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
 
-    pc_standard standard[2];
-    pc_group group;
+    const mp_limb_t *p = owner->side[0].modulus->m, *q = owner->side[1].modulus->m;
+    pc_group base, sides[2];
     mp_limb_t number[PC_MAX_NUMBER_WORDS];
-    memset(standard, 0, sizeof standard);
-    pc_crt_reduce(owner, standard[0].limbs, standard[1].limbs, encryptor->key->h_s_standard, scratch);
+    enter_base(encryptor->key, base.words);
+    pc_crt_split(owner, sides, base.words);
+    pc_power_sides(owner, sides, (const mp_limb_t *const[2]){q, p}, 1, table);
+    pc_power_sides(owner, sides, (const mp_limb_t *const[2]){p, q}, 1, table);
+    pc_release_secret(table, table_bytes);
     int32_t status = PC_OK;
     for (int i = 0; i < 2 && status == PC_OK; i++) {
         const pc_modulus *prime = owner->side[i].modulus;
-        prime->kernel->enter(prime, group.words, standard[i].limbs);
-        pc_scatter_row(prime, number, group.words, 1);
+        pc_scatter_row(prime, number, sides[i].words, 1);
         status = pc_fixed_base_init(&encryptor->tables[i], prime, number, exponent_bits, window_bits);
     }
-    pc_wipe(standard, sizeof standard);
-    pc_wipe(&group, sizeof group);
+    pc_wipe(sides, sizeof sides);
     pc_wipe(number, sizeof number);
-    pc_release_secret(scratch, scratch_bytes);
     pc_wipe_stack();
     return status;
 }
@@ -121,44 +149,29 @@ int32_t pc_encryptor_table_bytes(const pc_encryptor *encryptor, int64_t *bytes)
 }
 
 /* group = h_s^alpha modulo n^2, lane by lane, joined from the two primes. */
-static void owner_power(const pc_encryptor *encryptor, mp_limb_t *group, const uint8_t *random, int32_t used,
-                        mp_limb_t *scratch)
+static void owner_power(const pc_encryptor *encryptor, mp_limb_t *group, const uint8_t *random, int32_t used)
 {
-    const pc_modulus *n = encryptor->key->modulus;
-    pc_standard side[2], joined;
+    pc_group sides[2];
     for (int i = 0; i < 2; i++) {
-        const pc_modulus *prime = encryptor->tables[i].modulus;
-        pc_fixed_base_power(&encryptor->tables[i], group, random, encryptor->random_bytes, used);
-        prime->kernel->leave(prime, side[i].limbs, group);
+        pc_fixed_base_power(&encryptor->tables[i], sides[i].words, random, encryptor->random_bytes, used);
     }
-    int32_t prime_limbs = encryptor->owner->prime_limbs;
-    for (int32_t i = 0; i < n->kernel->lanes; i++) {
-        pc_crt_join(encryptor->owner, joined.limbs + (ptrdiff_t)i * 2 * n->limbs,
-                    side[0].limbs + (ptrdiff_t)i * 2 * prime_limbs, side[1].limbs + (ptrdiff_t)i * 2 * prime_limbs,
-                    scratch);
-    }
-    n->kernel->enter(n, group, joined.limbs);
-    pc_wipe(side, sizeof side);
-    pc_wipe(&joined, sizeof joined);
+    pc_crt_join(encryptor->owner, group, sides);
+    pc_wipe(sides, sizeof sides);
 }
 
 /* batch[offset + i] = old * (1 + n*k_i) * h_s^alpha_i; without `keep` the old value counts as 1. */
-static int32_t randomize(const pc_encryptor *encryptor, const uint64_t *plaintexts, int32_t words_each,
+static void randomize(const pc_encryptor *encryptor, const uint64_t *plaintexts, int32_t words_each,
                          const uint8_t *random, pc_batch *batch, int32_t offset, int32_t count, bool keep)
 {
     const pc_modulus *modulus = batch->key->modulus;
     const pc_kernel *kernel = modulus->kernel;
-    int64_t scratch_limbs = encryptor->owner != NULL ? encryptor->owner->scratch_limbs : 0;
-    mp_limb_t *scratch = pc_allocate((size_t)scratch_limbs * sizeof(mp_limb_t));
-    PC_REQUIRE(scratch != NULL, PC_ERR_MEMORY);
-
     pc_group group, old;
     mp_limb_t k[PC_MAX_LANES * PC_MAX_LIMBS] = {0};
     for (int32_t done = 0; done < count; done += kernel->lanes) {
         int32_t used = pc_min(kernel->lanes, count - done);
         const uint8_t *alphas = random + (int64_t)done * encryptor->random_bytes;
         if (encryptor->owner != NULL) {
-            owner_power(encryptor, group.words, alphas, used, scratch);
+            owner_power(encryptor, group.words, alphas, used);
         } else {
             pc_fixed_base_power(&encryptor->tables[0], group.words, alphas, encryptor->random_bytes, used);
         }
@@ -176,9 +189,7 @@ static int32_t randomize(const pc_encryptor *encryptor, const uint64_t *plaintex
         pc_scatter_row(modulus, pc_batch_at(batch, offset + done), group.words, used);
     }
     pc_wipe(k, sizeof k);
-    pc_release_secret(scratch, (size_t)scratch_limbs * sizeof(mp_limb_t));
     pc_wipe_stack();
-    return PC_OK;
 }
 
 int32_t pc_encrypt(const pc_encryptor *encryptor, const uint64_t *plaintexts, int32_t words_each,
@@ -190,7 +201,8 @@ int32_t pc_encrypt(const pc_encryptor *encryptor, const uint64_t *plaintexts, in
     PC_REQUIRE(random_bytes == (int64_t)count * encryptor->random_bytes, PC_ERR_LENGTH);
     PC_REQUIRE(plaintexts == NULL || pc_words_fit(words_each), PC_ERR_LENGTH);
     PC_REQUIRE(plaintexts == NULL || pc_plaintexts_fit(batch->key, plaintexts, words_each, count), PC_ERR_RANGE);
-    return randomize(encryptor, plaintexts, words_each, random, batch, offset, count, false);
+    randomize(encryptor, plaintexts, words_each, random, batch, offset, count, false);
+    return PC_OK;
 }
 
 int32_t pc_rerandomize(const pc_encryptor *encryptor, const uint8_t *random, int64_t random_bytes, pc_batch *batch,
@@ -200,7 +212,8 @@ int32_t pc_rerandomize(const pc_encryptor *encryptor, const uint8_t *random, int
     PC_REQUIRE(encryptor->key == batch->key, PC_ERR_MISMATCH);
     PC_REQUIRE(pc_range_fits(offset, count, batch->count), PC_ERR_RANGE);
     PC_REQUIRE(random_bytes == (int64_t)count * encryptor->random_bytes, PC_ERR_LENGTH);
-    return randomize(encryptor, NULL, 0, random, batch, offset, count, true);
+    randomize(encryptor, NULL, 0, random, batch, offset, count, true);
+    return PC_OK;
 }
 
 int32_t pc_encrypt_textbook_var(const pc_public *key, const uint64_t *plaintext, int32_t words, const uint8_t *r,

@@ -93,15 +93,32 @@ static int32_t digit_of(const pc_fixed_base *fixed, const uint8_t *exponent, int
     return (int32_t)((value >> (bit % 8)) & ((1U << bits) - 1));
 }
 
-/* The entries that the lanes need at one window. They come from all over a large table: their way is long. */
+/*
+ * How the numbers of a group are spread over its lanes: `share` lanes for each, a power of two, which take turns at the
+ * windows. A single number so takes windows / lanes products and a few to join its lanes.
+ */
+static int32_t share_of(const pc_modulus *modulus, int32_t used)
+{
+    int32_t share = 1;
+    while (2 * share * used <= modulus->kernel->lanes) {
+        share *= 2;
+    }
+    return share;
+}
+
+/*
+ * The entries that the lanes need at one step, one of the windows step * share .. each. They come from all over a large
+ * table: their way is long.
+ */
 static void find_factors(const pc_fixed_base *fixed, const mp_limb_t **factors, const uint8_t *exponents,
-                         int32_t exponent_bytes, int32_t used, int32_t window)
+                         int32_t exponent_bytes, int32_t used, int32_t share, int32_t step)
 {
     const pc_modulus *modulus = fixed->modulus;
     for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
-        const uint8_t *exponent = exponents + (int64_t)i * exponent_bytes;
+        int32_t number = i / share, window = step * share + i % share;
         factors[i] = modulus->one;
-        if (i < used) {
+        if (number < used && window < fixed->windows) {
+            const uint8_t *exponent = exponents + (int64_t)number * exponent_bytes;
             factors[i] = entry(fixed, window, digit_of(fixed, exponent, exponent_bytes, window));
             for (int32_t word = 0; word < modulus->number_words; word += PC_NUMBER_ALIGNMENT_WORDS) {
                 __builtin_prefetch(factors[i] + word);
@@ -110,24 +127,59 @@ static void find_factors(const pc_fixed_base *fixed, const mp_limb_t **factors, 
     }
 }
 
+/* Moves lane from[i] of a group to lane i. */
+static void move_lanes(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *group, const int32_t *from)
+{
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t rows[PC_MAX_LANES * PC_MAX_NUMBER_WORDS];
+    const mp_limb_t *sources[PC_MAX_LANES];
+    int32_t lanes = modulus->kernel->lanes;
+    pc_scatter_row(modulus, rows, group, lanes);
+    for (int32_t i = 0; i < lanes; i++) {
+        sources[i] = rows + (ptrdiff_t)from[i] * modulus->number_words;
+    }
+    modulus->kernel->gather(modulus, r, sources);
+    pc_wipe(rows, (size_t)lanes * (size_t)modulus->number_words * sizeof *rows);
+}
+
+/* Lane i = the product of lanes i * share .. (i + 1) * share - 1. */
+static void join_lanes(const pc_modulus *modulus, mp_limb_t *group, mp_limb_t *other, int32_t share)
+{
+    int32_t from[PC_MAX_LANES], lanes = modulus->kernel->lanes;
+    for (int32_t half = share / 2; half > 0; half /= 2) {
+        for (int32_t i = 0; i < lanes; i++) {
+            from[i] = (i + half) % lanes;
+        }
+        move_lanes(modulus, other, group, from);
+        modulus->kernel->multiply(modulus, group, group, other);
+    }
+    for (int32_t i = 0; i < lanes; i++) {
+        from[i] = i * share % lanes;
+    }
+    move_lanes(modulus, group, group, from);
+}
+
 void pc_fixed_base_power(const pc_fixed_base *fixed, mp_limb_t *group, const uint8_t *exponents,
                          int32_t exponent_bytes, int32_t used)
 {
     const pc_modulus *modulus = fixed->modulus;
     const pc_kernel *kernel = modulus->kernel;
+    int32_t share = share_of(modulus, used), steps = (fixed->windows + share - 1) / share;
     const mp_limb_t *factors[PC_MAX_LANES];
     pc_group factor;
-    find_factors(fixed, factors, exponents, exponent_bytes, used, 0);
+    find_factors(fixed, factors, exponents, exponent_bytes, used, share, 0);
     kernel->gather(modulus, group, factors);
-    if (fixed->windows > 1) {
-        find_factors(fixed, factors, exponents, exponent_bytes, used, 1);
+    if (steps > 1) {
+        find_factors(fixed, factors, exponents, exponent_bytes, used, share, 1);
     }
-    for (int32_t j = 1; j < fixed->windows; j++) {
+    for (int32_t step = 1; step < steps; step++) {
         kernel->gather(modulus, factor.words, factors);
-        if (j + 1 < fixed->windows) {
-            find_factors(fixed, factors, exponents, exponent_bytes, used, j + 1); /* on their way during the product */
+        if (step + 1 < steps) { /* on their way during the product */
+            find_factors(fixed, factors, exponents, exponent_bytes, used, share, step + 1);
         }
         kernel->multiply(modulus, group, group, factor.words);
+    }
+    if (share > 1) {
+        join_lanes(modulus, group, factor.words, share);
     }
     pc_wipe(&factor, pc_group_words(modulus) * sizeof(mp_limb_t));
     pc_wipe(factors, sizeof factors);

@@ -98,32 +98,6 @@ bool pc_residue_from_plaintext(mp_limb_t *k, const mp_limb_t *n, int32_t limbs, 
     return in_range;
 }
 
-int64_t pc_division_scratch_limbs(int32_t limbs, int32_t modulus_limbs)
-{
-    int64_t by_quotient = mpn_sec_div_qr_itch(limbs, modulus_limbs);
-    int64_t by_remainder = mpn_sec_div_r_itch(limbs, modulus_limbs);
-    /* pc_split_secret keeps the quotient there, limbs - modulus_limbs + 1 limbs of it. */
-    return limbs + 1 + (by_quotient > by_remainder ? by_quotient : by_remainder);
-}
-
-void pc_remainder_secret(mp_limb_t *r, mp_limb_t *a, int32_t limbs, const mp_limb_t *m, int32_t modulus_limbs,
-                         mp_limb_t *scratch)
-{
-    mpn_sec_div_r(a, limbs, m, modulus_limbs, scratch);
-    memcpy(r, a, (size_t)modulus_limbs * sizeof *r);
-}
-
-void pc_split_secret(mp_limb_t *standard, mp_limb_t *x, int32_t limbs, const mp_limb_t *m, int32_t modulus_limbs,
-                     mp_limb_t *scratch)
-{
-    mp_limb_t *quotient = scratch;
-    int32_t quotient_limbs = limbs - modulus_limbs + 1;
-    scratch += limbs + 1;
-    quotient[quotient_limbs - 1] = mpn_sec_div_qr(quotient, x, limbs, m, modulus_limbs, scratch);
-    memcpy(standard, x, (size_t)modulus_limbs * sizeof *standard);
-    pc_remainder_secret(standard + modulus_limbs, quotient, quotient_limbs, m, modulus_limbs, scratch);
-}
-
 void pc_join_secret(mp_limb_t *x, const mp_limb_t *standard, const mp_limb_t *m, int32_t limbs)
 {
     /* Rows by mpn_addmul_1: as constant in time as mpn_sec_mul and without its scratch. */

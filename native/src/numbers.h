@@ -1,4 +1,4 @@
-/* Multi-limb helpers: byte strings, two's complement plaintexts, division that leaks nothing. */
+/* Multi-limb helpers: byte strings, two's complement plaintexts. */
 #ifndef PC_NUMBERS_H
 #define PC_NUMBERS_H
 
@@ -32,19 +32,6 @@ void pc_limbs_from_mpz(mp_limb_t *r, int32_t limbs, const mpz_t a);
  * it is in range.
  */
 bool pc_residue_from_plaintext(mp_limb_t *k, const mp_limb_t *n, int32_t limbs, const uint64_t *words, int32_t count);
-
-/* Scratch limbs that suffice for pc_split_secret and pc_remainder_secret on these sizes. */
-int64_t pc_division_scratch_limbs(int32_t limbs, int32_t modulus_limbs);
-
-/* r = a mod m, constant time; a (of `limbs` >= modulus_limbs limbs) is destroyed, the top limb of m not zero. */
-void pc_remainder_secret(mp_limb_t *r, mp_limb_t *a, int32_t limbs, const mp_limb_t *m, int32_t modulus_limbs,
-                         mp_limb_t *scratch);
-/*
- * The standard form (x mod m, floor(x/m) mod m) of x modulo m^2, constant time. x (of `limbs` >= 2 * modulus_limbs
- * limbs) is destroyed.
- */
-void pc_split_secret(mp_limb_t *standard, mp_limb_t *x, int32_t limbs, const mp_limb_t *m, int32_t modulus_limbs,
-                     mp_limb_t *scratch);
 
 /* x = a + b*m in 2 * limbs limbs, constant time. */
 void pc_join_secret(mp_limb_t *x, const mp_limb_t *standard, const mp_limb_t *m, int32_t limbs);

@@ -23,18 +23,16 @@ struct pc_public {
     int32_t modulus_bytes;
     pc_modulus *modulus;          /* n */
     mp_limb_t n_squared[2 * PC_MAX_LIMBS];
-    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t h_s[PC_MAX_NUMBER_WORDS]; /* a number modulo n^2 */
-    mp_limb_t h_s_standard[2 * PC_MAX_LIMBS];                        /* the same in standard form */
+    mp_limb_t h[PC_MAX_LIMBS];    /* the base of the randomness is h_s = h^n mod n^2 */
 };
 
 pc_public *pc_public_retain(const pc_public *key);
 
 /* One of the two primes, called p here. */
 typedef struct pc_prime_side {
-    pc_modulus *modulus;                  /* p */
-    mp_limb_t exponent[PC_MAX_LIMBS];     /* p - 1 */
-    /* (-other)^-1 mod p as a number modulo p^2: turns c^(p-1) into m mod p. */
-    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t decryption_factor[PC_MAX_NUMBER_WORDS];
+    pc_modulus *modulus;              /* p */
+    mp_limb_t exponent[PC_MAX_LIMBS]; /* p - 1 */
+    mp_limb_t *split_factors;         /* from residues modulo n^2 to residues modulo p^2, see crt.c */
 } pc_prime_side;
 
 struct pc_private {
@@ -42,17 +40,8 @@ struct pc_private {
     pc_public *key;
     int32_t prime_bits;
     int32_t prime_limbs;
-    pc_prime_side side[2]; /* p and q */
-
-    /* CRT modulo n: m = m_p + p * ((m_q - m_p) * inverse_p mod q). */
-    mp_limb_t inverse_p[PC_MAX_LIMBS]; /* p^-1 mod q */
-    /* CRT modulo n^2, the same with the squares. Limbs may be one less than twice prime_limbs. */
-    mp_limb_t p_squared[2 * PC_MAX_LIMBS];
-    mp_limb_t q_squared[2 * PC_MAX_LIMBS];
-    mp_limb_t inverse_p_squared[2 * PC_MAX_LIMBS]; /* p^-2 mod q^2 */
-    int32_t q_squared_limbs;
-
-    int64_t scratch_limbs; /* suffice for each function of crt.h */
+    pc_prime_side side[2];   /* p and q */
+    mp_limb_t *join_factors; /* and back */
 };
 
 pc_private *pc_private_retain(const pc_private *private_key);

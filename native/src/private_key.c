@@ -3,30 +3,7 @@
 
 #include <string.h>
 
-/* c^(p-1) = 1 + b*p with b = -m * other (mod p): the factor that turns b into m. */
-static void set_decryption_factor(pc_prime_side *side, const mpz_t p, const mpz_t other)
-{
-    const pc_modulus *modulus = side->modulus;
-    mp_bitcnt_t bits = (mp_bitcnt_t)modulus->limbs * 64;
-    mpz_t factor;
-    mpz_init2(factor, bits + 64);
-    mpz_neg(factor, other);
-    mpz_invert(factor, factor, p);
-
-    pc_standard standard;
-    pc_group group;
-    memset(&standard, 0, sizeof standard);
-    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
-        pc_limbs_from_mpz(standard.limbs + (ptrdiff_t)i * 2 * modulus->limbs, modulus->limbs, factor);
-    }
-    modulus->kernel->enter(modulus, group.words, standard.limbs);
-    pc_scatter_row(modulus, side->decryption_factor, group.words, 1);
-    pc_mpz_clear_secret(factor);
-    pc_wipe(&standard, sizeof standard);
-    pc_wipe(&group, sizeof group);
-}
-
-static bool primes_fit(const mpz_t p, const mpz_t q, const pc_public *key)
+static bool primes_fit(const mpz_t p, const mpz_t q, const pc_public *key, bool fresh)
 {
     if (mpz_sizeinbase(p, 2) != mpz_sizeinbase(q, 2) || mpz_cmp(p, q) == 0 || mpz_tstbit(p, 0) == 0 ||
         mpz_tstbit(p, 1) == 0 || mpz_tstbit(q, 0) == 0 || mpz_tstbit(q, 1) == 0) {
@@ -39,7 +16,7 @@ static bool primes_fit(const mpz_t p, const mpz_t q, const pc_public *key)
     bool fits = mpz_size(product) == (size_t)key->modulus->limbs &&
                 mpn_cmp(mpz_limbs_read(product), key->modulus->m, key->modulus->limbs) == 0;
     pc_mpz_clear_secret(product);
-    return fits && pc_orders_fit_var(p, q) && pc_is_prime_var(p) && pc_is_prime_var(q);
+    return fits && pc_orders_fit_var(p, q) && (fresh || (pc_is_prime_var(p) && pc_is_prime_var(q)));
 }
 
 static int32_t fill(pc_private *private_key, const mpz_t p, const mpz_t q)
@@ -56,17 +33,16 @@ static int32_t fill(pc_private *private_key, const mpz_t p, const mpz_t q)
         memcpy(side->exponent, limbs, sizeof side->exponent);
         pc_wipe(limbs, sizeof limbs);
         PC_REQUIRE(side->modulus != NULL, PC_ERR_MEMORY);
-        set_decryption_factor(side, primes[i], primes[1 - i]);
     }
-    pc_crt_setup(private_key, p, q);
-    return PC_OK;
+    return pc_crt_init(private_key, p, q);
 }
 
 int32_t pc_private_create(const pc_public *key, const uint8_t *p, const uint8_t *q, int32_t prime_bytes,
-                          pc_private **private_key)
+                          int32_t flags, pc_private **private_key)
 {
     PC_REQUIRE(key != NULL && p != NULL && q != NULL && private_key != NULL, PC_ERR_NULL);
     PC_REQUIRE(prime_bytes > 0 && prime_bytes <= PC_MAX_KEY_BITS / 16, PC_ERR_LENGTH);
+    PC_REQUIRE((flags & ~PC_FLAG_FRESH_PRIMES) == 0, PC_ERR_RANGE);
 
     mp_bitcnt_t bits = (mp_bitcnt_t)prime_bytes * 8;
     mpz_t p_value, q_value;
@@ -75,7 +51,7 @@ int32_t pc_private_create(const pc_public *key, const uint8_t *p, const uint8_t 
     pc_mpz_from_bytes(p_value, p, prime_bytes);
     pc_mpz_from_bytes(q_value, q, prime_bytes);
 
-    int32_t status = primes_fit(p_value, q_value, key) ? PC_OK : PC_ERR_KEY;
+    int32_t status = primes_fit(p_value, q_value, key, (flags & PC_FLAG_FRESH_PRIMES) != 0) ? PC_OK : PC_ERR_KEY;
     pc_private *created = NULL;
     if (status == PC_OK) {
         created = pc_allocate_zeroed(sizeof *created);
@@ -107,6 +83,7 @@ pc_private *pc_private_retain(const pc_private *private_key)
 int32_t pc_private_free(pc_private *private_key)
 {
     if (private_key != NULL && atomic_fetch_sub(&private_key->references, 1) == 1) {
+        pc_crt_clear(private_key);
         pc_modulus_free(private_key->side[0].modulus);
         pc_modulus_free(private_key->side[1].modulus);
         pc_public_free(private_key->key);

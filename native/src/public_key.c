@@ -21,30 +21,6 @@ static int32_t read_public(const uint8_t *n, int32_t n_bytes, const uint8_t *h, 
     return coprime ? PC_OK : PC_ERR_KEY;
 }
 
-/* h_s = h^n mod n^2, as an integer and in the kernel's form. */
-static void set_h_s(pc_public *key, const mpz_t n, const mpz_t h)
-{
-    const pc_modulus *modulus = key->modulus;
-    int32_t limbs = modulus->limbs;
-    mpz_t n_squared, power, quotient;
-    mpz_inits(n_squared, power, quotient, NULL);
-    mpz_mul(n_squared, n, n);
-    pc_limbs_from_mpz(key->n_squared, 2 * limbs, n_squared);
-    mpz_powm(power, h, n, n_squared);
-    mpz_fdiv_qr(quotient, power, power, n);
-    pc_limbs_from_mpz(key->h_s_standard, limbs, power);
-    pc_limbs_from_mpz(key->h_s_standard + limbs, limbs, quotient);
-
-    pc_standard standard;
-    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
-        memcpy(standard.limbs + (ptrdiff_t)i * 2 * limbs, key->h_s_standard, (size_t)limbs * 2 * sizeof(mp_limb_t));
-    }
-    pc_group group;
-    modulus->kernel->enter(modulus, group.words, standard.limbs);
-    pc_scatter_row(modulus, key->h_s, group.words, 1);
-    mpz_clears(n_squared, power, quotient, NULL);
-}
-
 int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, int32_t h_bytes, int32_t flags,
                          int32_t kernel, pc_public **key)
 {
@@ -60,13 +36,13 @@ int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, in
     mpz_inits(n_value, h_value, NULL);
     int32_t status = read_public(n, n_bytes, h, h_bytes, (flags & PC_FLAG_INSECURE_SIZE) != 0, n_value, h_value);
     pc_public *created = NULL;
+    int32_t limb_count = (n_bytes + 7) / 8;
     if (status == PC_OK) {
         created = pc_allocate_zeroed(sizeof *created);
         status = created != NULL ? PC_OK : PC_ERR_MEMORY;
     }
     if (status == PC_OK) {
         mp_limb_t limbs[PC_MAX_LIMBS];
-        int32_t limb_count = (n_bytes + 7) / 8;
         pc_limbs_from_bytes(limbs, limb_count, n, n_bytes);
         created->modulus = pc_modulus_create(chosen, limbs, limb_count, false);
         status = created->modulus != NULL ? PC_OK : PC_ERR_MEMORY;
@@ -76,7 +52,9 @@ int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, in
         created->kernel_index = index;
         created->key_bits = pc_bit_length(n, n_bytes);
         created->modulus_bytes = n_bytes;
-        set_h_s(created, n_value, h_value);
+        pc_limbs_from_mpz(created->h, limb_count, h_value);
+        mpz_mul(n_value, n_value, n_value);
+        pc_limbs_from_mpz(created->n_squared, 2 * limb_count, n_value);
         *key = created;
     } else {
         pc_release(created);

@@ -75,7 +75,7 @@ static int32_t set_up(fixture *f, int32_t kernel)
     const int32_t output = 3;
     int32_t status = pc_public_create(n, MODULUS_BYTES, h, MODULUS_BYTES, 0, kernel, &f->key);
     PC_REQUIRE(status == PC_OK, status);
-    status = pc_private_create(f->key, prime_p, prime_q, PRIME_BYTES, &f->private_key);
+    status = pc_private_create(f->key, prime_p, prime_q, PRIME_BYTES, 0, &f->private_key);
     PC_REQUIRE(status == PC_OK, status);
     status = pc_encryptor_create_owner(f->private_key, EXPONENT_BITS, 4, &f->owner);
     PC_REQUIRE(status == PC_OK, status);

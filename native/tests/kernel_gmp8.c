@@ -29,6 +29,11 @@ static int32_t number_words(int32_t limbs)
     return 2 * limbs + EXTRA_WORDS;
 }
 
+static int32_t radix_bits(int32_t limbs)
+{
+    return pc_kernel_gmp.radix_bits(limbs);
+}
+
 static void setup(pc_modulus *modulus)
 {
     pc_modulus *scalar = scalar_of(modulus);
@@ -119,6 +124,31 @@ static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *
     }
 }
 
+static void recombine(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus *const *from,
+                      const mp_limb_t *const *groups, int32_t count, const mp_limb_t *factors)
+{
+    mp_limb_t numbers[2][PC_MAX_NUMBER_WORDS], scalar_factors[4 * PC_MAX_NUMBER_WORDS] = {0};
+    const mp_limb_t *scalar_groups[2] = {numbers[0], numbers[1]};
+    const pc_modulus *scalar_from[2];
+    int32_t pieces = 0;
+    for (int32_t k = 0; k < count; k++) {
+        scalar_from[k] = scalar_of(from[k]);
+        pieces += 2 * ((from[k]->limbs + modulus->limbs - 1) / modulus->limbs);
+    }
+    for (int lane = 0; lane < LANES; lane++) {
+        mp_limb_t number[PC_MAX_NUMBER_WORDS];
+        for (int32_t k = 0; k < count; k++) {
+            load(from[k], numbers[k], groups[k], lane);
+        }
+        for (int32_t i = 0; i < pieces; i++) {
+            load(modulus, scalar_factors + i * modulus->number_words, factors + (size_t)i * pc_group_words(modulus),
+                 lane);
+        }
+        pc_kernel_gmp.recombine(scalar_of(modulus), number, scalar_from, scalar_groups, count, scalar_factors);
+        store(modulus, r, number, lane);
+    }
+}
+
 static void select_entry(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index)
 {
     mpn_sec_tabselect(r, table, (mp_size_t)pc_group_words(modulus), count, index);
@@ -128,8 +158,10 @@ const pc_kernel pc_kernel_gmp8 = {
     .name = "gmp8",
     .lanes = LANES,
     .state_bytes = sizeof(pc_modulus) + SCALAR_STATE_BYTES,
+    .window_bits = 3,
     .available = available,
     .number_words = number_words,
+    .radix_bits = radix_bits,
     .setup = setup,
     .gather = gather,
     .scatter = scatter,
@@ -138,5 +170,6 @@ const pc_kernel pc_kernel_gmp8 = {
     .multiply = multiply,
     .square = square,
     .add_plain = add_plain,
+    .recombine = recombine,
     .select = select_entry,
 };

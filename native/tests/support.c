@@ -180,7 +180,7 @@ void key_from_primes(key *k, const mpz_t p, const mpz_t q, int32_t kernel)
     bytes_from_integer(k->h_bytes, (size_t)k->modulus_bytes, k->h);
     OK(pc_public_create(k->n_bytes, k->modulus_bytes, k->h_bytes, k->modulus_bytes, PC_FLAG_INSECURE_SIZE, kernel,
                         &k->public));
-    OK(pc_private_create(k->public, k->p_bytes, k->q_bytes, k->prime_bytes, &k->private_key));
+    OK(pc_private_create(k->public, k->p_bytes, k->q_bytes, k->prime_bytes, 0, &k->private_key));
     if (k->public == NULL || k->private_key == NULL) {
         summary();
         exit(1);

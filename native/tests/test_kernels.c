@@ -1,8 +1,7 @@
 /* Every kernel's table against plain integers modulo m^2. The only tests that look inside the library. */
 #include "support.h"
 
-#include "../src/kernels/kernel.h"
-#include "../src/memory.h"
+#include "../src/crt.h"
 
 typedef struct lanes_of_integers {
     mpz_t lane[PC_MAX_LANES];
@@ -239,6 +238,10 @@ static void test_digit_patterns(const pc_modulus *modulus, const mpz_t m)
             mpz_add(values[which]->lane[i], a, b);
         }
     }
+    /* What stands above a digit must not matter. */
+    for (int32_t i = 0; i < 4 * digits * kernel->lanes; i++) {
+        groups[i % 2].words[i / 2] |= random_word() << DIGIT_BITS;
+    }
     for (int squared = 0; squared < 2; squared++) {
         for (int32_t i = 0; i < kernel->lanes; i++) {
             mpz_mul(z.lane[i], x.lane[i], squared ? x.lane[i] : y.lane[i]);
@@ -336,6 +339,120 @@ static void test_tiny_moduli(const pc_kernel *kernel)
     }
 }
 
+/*
+ * From modulo n^2 to modulo p^2 and q^2 and back, for coprime odd p and q that need not be prime: the same residues, also
+ * when the way is gone many times without a product in between, which would make the halves small again.
+ */
+static void test_recombination(const pc_kernel *kernel, const mpz_t p, const mpz_t q)
+{
+    const mpz_srcptr primes[2] = {p, q};
+    mp_limb_t limbs[PC_MAX_LIMBS];
+    mpz_t n, square;
+    mpz_inits(n, square, NULL);
+    mpz_mul(n, p, q);
+    pc_public public_key = {0};
+    pc_private private_key = {0};
+    export_limbs(limbs, (int32_t)mpz_size(n), n);
+    public_key.modulus = pc_modulus_create(kernel, limbs, (int32_t)mpz_size(n), false);
+    private_key.key = &public_key;
+    for (int i = 0; i < 2; i++) {
+        export_limbs(limbs, (int32_t)mpz_size(primes[i]), primes[i]);
+        private_key.side[i].modulus = pc_modulus_create(kernel, limbs, (int32_t)mpz_size(primes[i]), true);
+    }
+    OK(pc_crt_init(&private_key, p, q));
+
+    lanes_of_integers x, side;
+    init(&x), init(&side);
+    pc_group group, sides[2];
+    draw(public_key.modulus, n, group.words, &x);
+    for (int round = 0; round < 4; round++) {
+        pc_crt_split(&private_key, sides, group.words);
+        for (int i = 0; i < 2; i++) {
+            mpz_mul(square, primes[i], primes[i]);
+            for (int32_t lane = 0; lane < kernel->lanes; lane++) {
+                mpz_mod(side.lane[lane], x.lane[lane], square);
+            }
+            CHECK(holds(private_key.side[i].modulus, primes[i], sides[i].words, &side));
+        }
+        pc_crt_join(&private_key, group.words, sides);
+        CHECK(holds(public_key.modulus, n, group.words, &x));
+    }
+    clear(&x), clear(&side);
+    mpz_clears(n, square, NULL);
+    pc_crt_clear(&private_key);
+    pc_modulus_free(public_key.modulus);
+    pc_modulus_free(private_key.side[0].modulus);
+    pc_modulus_free(private_key.side[1].modulus);
+}
+
+/* Pairs of the same length: random ones, and the largest and smallest that are coprime. */
+static void test_recombinations(const pc_kernel *kernel)
+{
+    static const mp_bitcnt_t prime_bits[] = {3, 31, 32, 33, 64, 65, 255, 512, 1000, 1023, 1024, 1536, 2048};
+    mpz_t p, q, divisor, bound;
+    mpz_inits(p, q, divisor, bound, NULL);
+    for (size_t i = 0; i < sizeof prime_bits / sizeof prime_bits[0]; i++) {
+        mp_bitcnt_t bits = prime_bits[i];
+        mpz_set_ui(bound, 0);
+        mpz_setbit(bound, bits - 1);
+        for (int repeat = 0; repeat < 6; repeat++) {
+            do {
+                random_integer(p, bound);
+                random_integer(q, bound);
+                mpz_add(p, p, bound);
+                mpz_add(q, q, bound);
+                if (repeat == 0) { /* n as long as can be, and p the shorter square */
+                    mpz_mul_2exp(q, bound, 1);
+                    mpz_sub_ui(q, q, 1);
+                } else if (repeat == 1) {
+                    mpz_set(p, bound);
+                }
+                mpz_setbit(p, 0);
+                mpz_setbit(q, 0);
+                mpz_gcd(divisor, p, q);
+            } while (mpz_cmp_ui(divisor, 1) != 0);
+            test_recombination(kernel, p, q);
+        }
+    }
+    mpz_clears(p, q, divisor, bound, NULL);
+}
+
+/* Many products and squares against GMP, one after the other from random operands. */
+static void test_many(const pc_kernel *kernel, mp_bitcnt_t bits, int32_t products)
+{
+    mp_limb_t limbs[PC_MAX_LIMBS];
+    lanes_of_integers x, y;
+    mpz_t m, bound, m_squared;
+    init(&x), init(&y);
+    mpz_inits(m, bound, m_squared, NULL);
+    mpz_setbit(bound, bits - 1);
+    random_integer(m, bound);
+    mpz_add(m, m, bound);
+    mpz_setbit(m, 0);
+    mpz_mul(m_squared, m, m);
+    export_limbs(limbs, (int32_t)mpz_size(m), m);
+    pc_modulus *modulus = pc_modulus_create(kernel, limbs, (int32_t)mpz_size(m), false);
+    pc_group a, b;
+    draw(modulus, m, a.words, &x);
+    draw(modulus, m, b.words, &y);
+    bool right = true;
+    for (int32_t done = 0; done < products && right; done += 2 * kernel->lanes) {
+        kernel->multiply(modulus, b.words, a.words, b.words);
+        kernel->square(modulus, a.words, a.words);
+        for (int32_t i = 0; i < kernel->lanes; i++) {
+            mpz_mul(y.lane[i], x.lane[i], y.lane[i]);
+            mpz_mod(y.lane[i], y.lane[i], m_squared);
+            mpz_mul(x.lane[i], x.lane[i], x.lane[i]);
+            mpz_mod(x.lane[i], x.lane[i], m_squared);
+        }
+        right = holds(modulus, m, a.words, &x) && holds(modulus, m, b.words, &y);
+    }
+    CHECK(right);
+    pc_modulus_free(modulus);
+    clear(&x), clear(&y);
+    mpz_clears(m, bound, m_squared, NULL);
+}
+
 int main(void)
 {
     static const int32_t limb_counts[] = {1, 2, 3, 4, 7, 8, 16, 17, 31, 32, 48, 63, 64};
@@ -344,6 +461,11 @@ int main(void)
     for (int32_t i = 0; i < pc_kernel_count(); i++) {
         const pc_kernel *kernel = pc_kernel_at(i);
         test_tiny_moduli(kernel);
+        test_recombinations(kernel);
+        static const mp_bitcnt_t sizes[] = {1024, 1536, 2048, 3072, 4096};
+        for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
+            test_many(kernel, sizes[j], getenv("POPCORN_SLOW_TESTS") != NULL ? 500000 : 5000);
+        }
         for (mp_bitcnt_t bits = 60; bits <= 1100 && kernel->may_be_prime != NULL; bits += 130) {
             test_primes(kernel, bits);
         }

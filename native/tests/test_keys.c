@@ -65,7 +65,7 @@ static void refuse_primes(unsigned long p, unsigned long q, int32_t kernel)
     pc_public *public = NULL;
     pc_private *private_key = NULL;
     OK(pc_public_create(n_bytes, (int32_t)bytes, &h, 1, PC_FLAG_INSECURE_SIZE, kernel, &public));
-    STATUS(PC_ERR_KEY, pc_private_create(public, p_bytes, q_bytes, 4, &private_key));
+    STATUS(PC_ERR_KEY, pc_private_create(public, p_bytes, q_bytes, 4, 0, &private_key));
     CHECK(private_key == NULL);
     OK(pc_public_free(public));
     mpz_clears(n, value, NULL);
@@ -78,19 +78,20 @@ static void test_private_arguments(int32_t kernel)
     key_create(&stranger, 128, kernel);
     pc_private *made = NULL;
     const int32_t bytes = k.prime_bytes;
-    STATUS(PC_ERR_NULL, pc_private_create(NULL, k.p_bytes, k.q_bytes, bytes, &made));
-    STATUS(PC_ERR_NULL, pc_private_create(k.public, NULL, k.q_bytes, bytes, &made));
-    STATUS(PC_ERR_NULL, pc_private_create(k.public, k.p_bytes, NULL, bytes, &made));
-    STATUS(PC_ERR_NULL, pc_private_create(k.public, k.p_bytes, k.q_bytes, bytes, NULL));
-    STATUS(PC_ERR_LENGTH, pc_private_create(k.public, k.p_bytes, k.q_bytes, 0, &made));
-    STATUS(PC_ERR_LENGTH, pc_private_create(k.public, k.p_bytes, k.q_bytes, PC_MAX_KEY_BITS / 16 + 1, &made));
-    STATUS(PC_ERR_KEY, pc_private_create(k.public, stranger.p_bytes, stranger.q_bytes, bytes, &made));
-    STATUS(PC_ERR_KEY, pc_private_create(k.public, k.p_bytes, k.p_bytes, bytes, &made));
-    STATUS(PC_ERR_KEY, pc_private_create(k.public, k.p_bytes, k.q_bytes, bytes - 1, &made));
+    STATUS(PC_ERR_NULL, pc_private_create(NULL, k.p_bytes, k.q_bytes, bytes, 0, &made));
+    STATUS(PC_ERR_NULL, pc_private_create(k.public, NULL, k.q_bytes, bytes, 0, &made));
+    STATUS(PC_ERR_NULL, pc_private_create(k.public, k.p_bytes, NULL, bytes, 0, &made));
+    STATUS(PC_ERR_NULL, pc_private_create(k.public, k.p_bytes, k.q_bytes, bytes, 0, NULL));
+    STATUS(PC_ERR_LENGTH, pc_private_create(k.public, k.p_bytes, k.q_bytes, 0, 0, &made));
+    STATUS(PC_ERR_RANGE, pc_private_create(k.public, k.p_bytes, k.q_bytes, bytes, PC_FLAG_INSECURE_SIZE, &made));
+    STATUS(PC_ERR_LENGTH, pc_private_create(k.public, k.p_bytes, k.q_bytes, PC_MAX_KEY_BITS / 16 + 1, 0, &made));
+    STATUS(PC_ERR_KEY, pc_private_create(k.public, stranger.p_bytes, stranger.q_bytes, bytes, 0, &made));
+    STATUS(PC_ERR_KEY, pc_private_create(k.public, k.p_bytes, k.p_bytes, bytes, 0, &made));
+    STATUS(PC_ERR_KEY, pc_private_create(k.public, k.p_bytes, k.q_bytes, bytes - 1, 0, &made));
     uint8_t zero[PC_MAX_KEY_BITS / 16] = {0};
-    STATUS(PC_ERR_KEY, pc_private_create(k.public, zero, zero, bytes, &made));
+    STATUS(PC_ERR_KEY, pc_private_create(k.public, zero, zero, bytes, 0, &made));
     CHECK(made == NULL);
-    OK(pc_private_create(k.public, k.q_bytes, k.p_bytes, bytes, &made)); /* the order is free */
+    OK(pc_private_create(k.public, k.q_bytes, k.p_bytes, bytes, 0, &made)); /* the order is free */
     OK(pc_private_free(made));
     key_free(&k);
     key_free(&stranger);

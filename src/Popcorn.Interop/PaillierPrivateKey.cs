@@ -17,6 +17,9 @@ public sealed class PaillierPrivateKey : IDisposable
     // y is drawn this much wider than n, so that its reduction modulo n is uniform for all practical purposes.
     private const int ExtraBytes = 16;
 
+    // PC_FLAG_FRESH_PRIMES: primes that the search has just tested need not be tested again.
+    private const int FreshPrimes = 2;
+
     private readonly SecretBuffer _primes;
 
     private PaillierPrivateKey(PaillierPublicKey publicKey, PrivateKeyHandle handle, SecretBuffer primes)
@@ -53,7 +56,7 @@ public sealed class PaillierPrivateKey : IDisposable
         Span<byte> q = primes.Span[primeBytes..];
         FindPrime(primeBits, default, p);
         FindPrime(primeBits, p, q);
-        return Create(bits, p, q, default, options);
+        return Create(bits, p, q, default, options, FreshPrimes);
     }
 
     /// <summary>Reads what <see cref="Export"/> wrote and checks it: primality, sizes, base.</summary>
@@ -100,9 +103,10 @@ public sealed class PaillierPrivateKey : IDisposable
         _primes.Dispose();
     }
 
-    /// <summary>A key from its primes and, unless it is empty and to be drawn, h.</summary>
+    /// <summary>A key from its primes and, unless it is empty and to be drawn, h; checked as the flags say.</summary>
     internal static PaillierPrivateKey Create(
-        int bits, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, ReadOnlySpan<byte> h, KeyOptions? options)
+        int bits, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, ReadOnlySpan<byte> h, KeyOptions? options,
+        int flags = 0)
     {
         using var product = new SecretBuffer(p.Length + q.Length);
         LittleEndian.Multiply(p, q, product.Span);
@@ -118,7 +122,7 @@ public sealed class PaillierPrivateKey : IDisposable
         try
         {
             NativeStatus.Check(
-                NativeMethods.PrivateCreate(publicKey.Handle, p, q, p.Length, out PrivateKeyHandle handle),
+                NativeMethods.PrivateCreate(publicKey.Handle, p, q, p.Length, flags, out PrivateKeyHandle handle),
                 "private key");
             p.CopyTo(primes.Span);
             q.CopyTo(primes.Span[p.Length..]);

@@ -54,6 +54,11 @@ static int32_t number_words(int32_t limbs)
     return 2 * limbs;
 }
 
+static int32_t radix_bits(int32_t limbs)
+{
+    return 64 * limbs;
+}
+
 static void setup(pc_modulus *modulus)
 {
     int32_t limbs = modulus->limbs;
@@ -190,6 +195,37 @@ static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *
     subtract_modulus(modulus, &top, r + limbs);
 }
 
+/* r += x. (A, B) and (A - m, B + 1) are the same number. */
+static void add_residue(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *x)
+{
+    int32_t limbs = modulus->limbs;
+    mp_limb_t top = mpn_add_n(r, r, x, limbs);
+    mp_limb_t carried[PC_MAX_LIMBS] = {subtract_modulus(modulus, &top, r)};
+    top = mpn_add_n(r + limbs, r + limbs, x + limbs, limbs);
+    top += mpn_add_n(r + limbs, r + limbs, carried, limbs);
+    subtract_modulus(modulus, &top, r + limbs);
+}
+
+/* A piece is any number below R: as the first half of a factor that leaves u < 2m, and S < R*m. */
+static void recombine(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus *const *from,
+                      const mp_limb_t *const *groups, int32_t count, const mp_limb_t *factors)
+{
+    int32_t limbs = modulus->limbs;
+    memset(r, 0, (size_t)limbs * 2 * sizeof *r);
+    for (int32_t half = 0; half < 2 * count; half++) {
+        int32_t length = from[half / 2]->limbs;
+        const mp_limb_t *words = groups[half / 2] + half % 2 * length;
+        for (int32_t cut = 0; cut < length; cut += limbs) {
+            int32_t left = length - cut;
+            mp_limb_t piece[2 * PC_MAX_LIMBS] = {0};
+            memcpy(piece, words + cut, (size_t)(left < limbs ? left : limbs) * sizeof *piece);
+            multiply(modulus, piece, piece, factors);
+            add_residue(modulus, r, piece);
+            factors += modulus->number_words;
+        }
+    }
+}
+
 static void gather(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *const *numbers)
 {
     memcpy(group, numbers[0], (size_t)modulus->limbs * 2 * sizeof *group);
@@ -224,8 +260,10 @@ const pc_kernel pc_kernel_gmp = {
     .name = "gmp",
     .lanes = 1,
     .state_bytes = sizeof(gmp_state),
+    .window_bits = 5,
     .available = available,
     .number_words = number_words,
+    .radix_bits = radix_bits,
     .setup = setup,
     .gather = gather,
     .scatter = scatter,
@@ -234,5 +272,6 @@ const pc_kernel pc_kernel_gmp = {
     .multiply = multiply,
     .square = square,
     .add_plain = add_plain,
+    .recombine = recombine,
     .select = select_entry,
 };

@@ -2,17 +2,18 @@
  * The AVX-512 IFMA kernel: eight residues in eight lanes, radix 2^52, dual-number Montgomery form.
  *
  * Layout. A half (A or B) is K digits of 52 bits, one 64-bit word each; a number is A's digits, then B's. A group holds
- * the digits of its eight lanes side by side: digit i of all lanes is one vector.
+ * the digits of its eight lanes side by side: digit i of all lanes is one vector. A digit is the low 52 bits of its
+ * word: vpmadd52 reads no others, so a carry that has been passed on need not be taken off.
  *
  * Form. R = 2^(52 K). K is the least multiple of the tile width with R >= 2^8 m; the residue x modulo m^2 is held as
  * (A, B) with x * R = A + B*m (mod m^2), as in gmp.c, but with slack instead of final subtractions:
- *     A < 2m,  B < 2m,  all digits below 2^52.
+ *     A < 4m,  B < 4m.
  *
  * Product of (A, B) and (C, D):
- *   T = A*C < 4m^2.  Montgomery reduction: q = -T/m mod R, A' = (T + q*m)/R < 4m^2/R + m <= (1 + 1/64) m.
+ *   T = A*C < 16m^2.  Montgomery reduction: q = -T/m mod R, A' = (T + q*m)/R < 16m^2/R + m <= (1 + 1/16) m.
  *   V = A*D + B*C - q + (R - 1 + E) with E = (1 - R) mod m, so that a multiple of m was added and V >= 0.
- *   V < 8m^2 + R + m, so B' = redc(V) < (8m^2 + m)/R + 1 + m, below (1 + 1/32) m + 2. For m < 96, where that may be 2m
- *   or more, R > 2^700 makes it at most m + 1. So both are below 2m again.
+ *   V < 32m^2 + R + m, so B' = redc(V) < (32m^2 + m)/R + 1 + m, below (1 + 1/8) m + 2; for the smallest m, R > 2^700
+ *   makes it at most m + 1. So both are below 4m again.
  * As digits, R - 1 + E is 2^52 - 1 + e_i, from which q_i is subtracted without a borrow.
  *
  * Square: T = A*A takes each product of two different digits once, with the digits of 2A; V = A*2B - q + (R - 1 + E).
@@ -22,290 +23,38 @@
  * less than 2^61. A column may be negative, but not below -2^52. Carries are only settled column by column as the
  * reduction walks over them, and once in the result.
  *
- * Speed. vpmadd52 is the bottleneck, so everything else hides behind it: a tile of `width` columns rolls through
- * registers (width + 1 accumulators), one row of all its products after the other, those of the reduction among them;
- * only finished columns go to memory. A product takes 10 K^2 of these instructions, a square 7 K^2 and a little.
+ * Speed. vpmadd52 is the bottleneck, so everything else hides behind it, by the tiles of ifma_tiles.h. A product takes
+ * 10 K^2 of these instructions, a square 7 K^2 and a little.
  *
  * No branch and no address depends on m or on the residues.
  */
-#include "ifma.h"
+#include "ifma_tiles.h"
 
 #include <string.h>
 
 #include "../memory.h"
 #include "../numbers.h"
 
-#define MAX_TILE 20
-
-/* A modulus to reduce by: one for all lanes, or a group of digits and an inverse for each. */
-typedef struct divisor {
-    const mp_limb_t *m;
-    vector inverse; /* -m^-1 mod 2^52 */
-    bool shared;
-} divisor;
-
-INLINE divisor divisor_of(const ifma_state *state)
-{
-    return (divisor){state->m, broadcast(state->inverse), true};
-}
-
-INLINE vector digit_of(divisor m, int32_t i)
-{
-    return m.shared ? broadcast(m.m[i]) : load(m.m, i);
-}
-
-/* The digits from t on. */
-INLINE divisor divisor_from(divisor m, int32_t t)
-{
-    m.m += m.shared ? t : t * LANES;
-    return m;
-}
-
-/* sum += xi * y and sum += qi * m. */
-INLINE void add_row(vector *sum, vector xi, const mp_limb_t *y, const int32_t from, const int32_t width)
-{
-#pragma GCC unroll 20
-    for (int32_t j = from; j < width; j++) {
-        vector yj = load(y, j);
-        sum[j] = add_low(sum[j], xi, yj);
-        sum[j + 1] = add_high(sum[j + 1], xi, yj);
-    }
-}
-
-INLINE void add_quotient_row(vector *sum, vector qi, divisor m, const int32_t from, const int32_t width)
-{
-#pragma GCC unroll 20
-    for (int32_t j = from; j < width; j++) {
-        vector mj = digit_of(m, j);
-        sum[j] = add_low(sum[j], qi, mj);
-        sum[j + 1] = add_high(sum[j + 1], qi, mj);
-    }
-}
-
-INLINE void load_columns(vector *sum, const mp_limb_t *columns, const int32_t width)
-{
-#pragma GCC unroll 20
-    for (int32_t j = 0; j < width; j++) {
-        sum[j] = load(columns, j);
-    }
-}
-
-INLINE void store_columns(mp_limb_t *columns, const vector *sum, const int32_t width)
-{
-#pragma GCC unroll 20
-    for (int32_t j = 0; j < width; j++) {
-        store(columns, j, sum[j]);
-    }
-}
-
-/* On to the next row: its first column is this row's second. */
-INLINE void roll(vector *sum, const int32_t width)
-{
-#pragma GCC unroll 20
-    for (int32_t j = 0; j < width; j++) {
-        sum[j] = sum[j + 1];
-    }
-}
-
-/* x[0]*y[0] + x[1]*y[1], or only the first `count` of these. */
-typedef struct products {
-    const mp_limb_t *x[2], *y[2];
-    int32_t count;
-} products;
-
-/* The products of a strip of rows and a tile of columns. */
-INLINE products tile_of(products p, int32_t s, int32_t t)
-{
-    products tile = p;
-    for (int32_t k = 0; k < p.count; k++) {
-        tile.x[k] = p.x[k] + s * LANES;
-        tile.y[k] = p.y[k] + t * LANES;
-    }
-    return tile;
-}
-
-/* columns += p + q*m: 2 * width columns, of which `fresh` ones from width on are zero and not read. */
-INLINE void add_tile(mp_limb_t *columns, products p, const mp_limb_t *q, divisor m, const int32_t width, bool fresh)
-{
-    vector sum[MAX_TILE + 1];
-    load_columns(sum, columns, width);
-    for (int32_t i = 0; i < width; i++) {
-        sum[width] = fresh ? _mm512_setzero_si512() : load(columns, width + i);
-#pragma GCC unroll 2
-        for (int32_t k = 0; k < p.count; k++) {
-            add_row(sum, load(p.x[k], i), p.y[k], 0, width);
-        }
-        add_quotient_row(sum, load(q, i), m, 0, width);
-        store(columns, i, sum[0]);
-        roll(sum, width);
-    }
-    store_columns(columns + width * LANES, sum, width);
-}
-
-/*
- * The diagonal tile of a reduction: columns += p + q*m as above, with the quotient digits q[0 .. width) that clear the
- * lower half of the columns. Nothing is written there: all it held is carried on.
- */
-INLINE void add_diagonal_tile(mp_limb_t *columns, products p, mp_limb_t *q, divisor m, const int32_t width,
-                              bool fresh)
-{
-    vector zero = _mm512_setzero_si512();
-    vector sum[MAX_TILE + 1];
-    load_columns(sum, columns, width);
-    for (int32_t i = 0; i < width; i++) {
-        sum[width] = fresh ? zero : load(columns, width + i);
-        vector x[2];
-#pragma GCC unroll 2
-        for (int32_t k = 0; k < p.count; k++) {
-            x[k] = load(p.x[k], i);
-            sum[0] = add_low(sum[0], x[k], load(p.y[k], 0));
-        }
-        vector qi = add_low(zero, sum[0], m.inverse); /* on its way while the row of p is added */
-        store(q, i, qi);
-#pragma GCC unroll 2
-        for (int32_t k = 0; k < p.count; k++) {
-            sum[1] = add_high(sum[1], x[k], load(p.y[k], 0));
-            add_row(sum, x[k], p.y[k], 1, width);
-        }
-        sum[0] = add_low(sum[0], qi, digit_of(m, 0));
-        sum[1] = add_high(sum[1], qi, digit_of(m, 0));
-        sum[1] = _mm512_add_epi64(sum[1], _mm512_srai_epi64(sum[0], DIGIT_BITS));
-        add_quotient_row(sum, qi, m, 1, width);
-        roll(sum, width);
-    }
-    store_columns(columns + width * LANES, sum, width);
-}
-
-/*
- * The same without products. Nothing hides the way to the next quotient digit, so it is computed as soon as its column
- * is complete, ahead of the rest of the row.
- */
-INLINE void reduce_tile(mp_limb_t *columns, mp_limb_t *q, divisor m, const int32_t width)
-{
-    vector zero = _mm512_setzero_si512();
-    vector sum[MAX_TILE + 1];
-    load_columns(sum, columns, width);
-    vector qi = add_low(zero, sum[0], m.inverse);
-    for (int32_t i = 0; i < width; i++) {
-        store(q, i, qi);
-        sum[width] = load(columns, width + i);
-        sum[0] = add_low(sum[0], qi, digit_of(m, 0));
-        sum[1] = add_low(sum[1], qi, digit_of(m, 1));
-        sum[1] = add_high(sum[1], qi, digit_of(m, 0));
-        sum[1] = _mm512_add_epi64(sum[1], _mm512_srai_epi64(sum[0], DIGIT_BITS));
-        vector next = add_low(zero, sum[1], m.inverse);
-        sum[2] = add_high(sum[2], qi, digit_of(m, 1));
-        add_quotient_row(sum, qi, m, 2, width);
-        qi = next;
-        roll(sum, width);
-    }
-    store_columns(columns + width * LANES, sum, width);
-}
-
-/*
- * Montgomery reduction of columns + p: q receives the K quotient digits, columns[K .. 2K) the result, unsettled. Strip
- * by strip of rows, each tile takes the products and the reduction in one go. `fresh`: columns from K on are zero and
- * not read.
- */
-INLINE void reduce(mp_limb_t *columns, products p, mp_limb_t *q, divisor m, int32_t digits, const int32_t width,
-                   bool fresh)
-{
-    int32_t last = digits - width;
-    for (int32_t s = 0; s < digits; s += width) {
-        mp_limb_t *strip = columns + s * LANES, *strip_q = q + s * LANES;
-        if (p.count == 0) {
-            reduce_tile(strip, strip_q, m, width);
-        } else {
-            add_diagonal_tile(strip, tile_of(p, s, 0), strip_q, m, width, fresh && last == 0);
-        }
-        for (int32_t t = width; t <= last; t += width) {
-            add_tile(strip + t * LANES, tile_of(p, s, t), strip_q, divisor_from(m, t), width, fresh && t == last);
-        }
-    }
-}
-
-#define NO_PRODUCTS ((products){{NULL, NULL}, {NULL, NULL}, 0})
-
 /* The digits of 2x < R. */
 INLINE void double_digits(mp_limb_t *r, const mp_limb_t *x, int32_t digits)
 {
+    const int carry_where_set = 0xd8; /* truth table of c ? b : a */
     vector carry = _mm512_setzero_si512();
     for (int32_t i = 0; i < digits; i++) {
         vector xi = load(x, i);
-        store(r, i, _mm512_or_si512(_mm512_and_si512(_mm512_slli_epi64(xi, 1), digit_mask()), carry));
+        store(r, i, _mm512_ternarylogic_epi64(_mm512_add_epi64(xi, xi), carry, broadcast(1), carry_where_set));
         carry = _mm512_srli_epi64(xi, DIGIT_BITS - 1);
     }
 }
 
-/*
- * columns = the square of one tile's digits x. Row i is x[i] times x[i] and the digits of 2x above it: each pair of
- * digits once. The lowest of those, twice[i + 1], holds the top bit of x[i], which is not above it: that is taken back.
- */
-INLINE void square_tile(mp_limb_t *columns, const mp_limb_t *x, const mp_limb_t *twice, const int32_t width)
+/* The digits of a half whose carries are not settled yet. */
+INLINE void settle(mp_limb_t *r, const mp_limb_t *x, int32_t digits)
 {
-    vector sum[2 * MAX_TILE];
-#pragma GCC unroll 40
-    for (int32_t j = 0; j < 2 * width; j++) {
-        sum[j] = _mm512_setzero_si512();
-    }
-#pragma GCC unroll 20
-    for (int32_t i = 0; i < width; i++) {
-        vector xi = load(x, i);
-        sum[2 * i] = add_low(sum[2 * i], xi, xi);
-        sum[2 * i + 1] = add_high(sum[2 * i + 1], xi, xi);
-#pragma GCC unroll 20
-        for (int32_t j = 1; j < width; j++) {
-            if (j > i) {
-                sum[i + j] = add_low(sum[i + j], xi, load(twice, j));
-                sum[i + j + 1] = add_high(sum[i + j + 1], xi, load(twice, j));
-            }
-        }
-        __mmask8 top_bit = _mm512_movepi64_mask(_mm512_slli_epi64(xi, 64 - DIGIT_BITS));
-        store(columns, 2 * i, sum[2 * i]);
-        store(columns, 2 * i + 1, _mm512_mask_sub_epi64(sum[2 * i + 1], top_bit, sum[2 * i + 1], xi));
-    }
-}
-
-/* columns += x * y, a tile. */
-INLINE void add_product(mp_limb_t *columns, const mp_limb_t *x, const mp_limb_t *y, const int32_t width)
-{
-    vector sum[MAX_TILE + 1];
-    load_columns(sum, columns, width);
-    for (int32_t i = 0; i < width; i++) {
-        sum[width] = load(columns, width + i);
-        add_row(sum, load(x, i), y, 0, width);
-        store(columns, i, sum[0]);
-        roll(sum, width);
-    }
-    store_columns(columns + width * LANES, sum, width);
-}
-
-/* columns = x * x, 2K of them. */
-INLINE void square_columns(mp_limb_t *columns, const mp_limb_t *x, const mp_limb_t *twice, int32_t digits,
-                           const int32_t width)
-{
-    for (int32_t s = 0; s < digits; s += width) {
-        square_tile(columns + 2 * s * LANES, x + s * LANES, twice + s * LANES, width);
-    }
-    for (int32_t s = 0; s < digits; s += width) {
-        for (int32_t t = s + width; t < digits; t += width) {
-            add_product(columns + (s + t) * LANES, x + s * LANES, twice + t * LANES, width);
-        }
-    }
-}
-
-/* Settles the carries of two independent halves side by side: their chains of additions overlap. */
-INLINE void settle(mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b, int32_t digits)
-{
-    vector mask = digit_mask();
-    vector carry_a = _mm512_setzero_si512(), carry_b = carry_a;
+    vector carry = _mm512_setzero_si512();
     for (int32_t i = 0; i < digits; i++) {
-        vector da = _mm512_add_epi64(load(a, i), carry_a);
-        vector db = _mm512_add_epi64(load(b, i), carry_b);
-        store(r, i, _mm512_and_si512(da, mask));
-        store(r, digits + i, _mm512_and_si512(db, mask));
-        carry_a = _mm512_srai_epi64(da, DIGIT_BITS);
-        carry_b = _mm512_srai_epi64(db, DIGIT_BITS);
+        vector d = _mm512_add_epi64(load(x, i), carry);
+        store(r, i, d);
+        carry = _mm512_srai_epi64(d, DIGIT_BITS);
     }
 }
 
@@ -324,29 +73,32 @@ INLINE void start_second_half(mp_limb_t *v, const mp_limb_t *q, const ifma_state
 /* r = a * b and r = a * a; r may be an operand. */
 INLINE void product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b, const int32_t width)
 {
-    int32_t half = state->digits * LANES;
+    int32_t digits = state->digits, half = digits * LANES;
     divisor m = divisor_of(state);
     columns t, v;
     pc_group quotient;
     memset(t.words, 0, (size_t)half * sizeof *t.words);
-    reduce(t.words, (products){{a, NULL}, {b, NULL}, 1}, quotient.words, m, state->digits, width, true);
+    reduce(t.words, (products){{a, NULL}, {b, NULL}, 1}, quotient.words, m, digits, width, true);
     start_second_half(v.words, quotient.words, state);
-    reduce(v.words, (products){{a, a + half}, {b + half, b}, 2}, quotient.words, m, state->digits, width, true);
-    settle(r, t.words + half, v.words + half, state->digits);
+    reduce(v.words, (products){{a, a + half}, {b + half, b}, 2}, quotient.words, m, digits, width, true);
+    settle(r, t.words + half, digits);
+    settle(r + half, v.words + half, digits);
 }
 
+/* The first half of the result is settled early: the next product starts with it. */
 INLINE void square_of(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const int32_t width)
 {
-    int32_t half = state->digits * LANES;
+    int32_t digits = state->digits, half = digits * LANES;
     divisor m = divisor_of(state);
     columns t, v;
     pc_group quotient, twice;
-    double_digits(twice.words, a, state->digits);
-    square_columns(t.words, a, twice.words, state->digits, width);
-    reduce(t.words, NO_PRODUCTS, quotient.words, m, state->digits, width, false);
+    double_digits(twice.words, a, digits);
+    square_columns(t.words, a, twice.words, quotient.words, m, digits, width);
+    reduce(t.words, NO_PRODUCTS, quotient.words, m, digits, width, false);
+    settle(r, t.words + half, digits);
     start_second_half(v.words, quotient.words, state);
-    reduce(v.words, (products){{twice.words, NULL}, {a + half, NULL}, 1}, quotient.words, m, state->digits, width, true);
-    settle(r, t.words + half, v.words + half, state->digits);
+    reduce(v.words, (products){{twice.words, NULL}, {a + half, NULL}, 1}, quotient.words, m, digits, width, true);
+    settle(r + half, v.words + half, digits);
 }
 
 static void multiply(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
@@ -369,22 +121,20 @@ static void square(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a)
     }
 }
 
-/* r = redc(x * y) < m + x*y/R for x, y of K digits; two halves of which only the first is wanted. */
+/* r = redc(x * y) < m + x*y/R for x, y of K digits. */
 static void multiply_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
 {
     int32_t digits = state->digits;
     divisor m = divisor_of(state);
     columns t;
-    pc_group quotient, settled;
+    pc_group quotient;
     memset(t.words, 0, (size_t)digits * LANES * sizeof *t.words);
     if (state->tile == 20) {
         reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, m, state->digits, 20, true);
     } else {
         reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, m, state->digits, 15, true);
     }
-    const mp_limb_t *high = t.words + digits * LANES;
-    settle(settled.words, high, high, digits);
-    memcpy(r, settled.words, (size_t)digits * LANES * sizeof *r);
+    settle(r, t.words + digits * LANES, digits);
 }
 
 /* r = x - m where that is not negative, else x. */
@@ -403,13 +153,13 @@ static void reduce_once(const ifma_state *state, mp_limb_t *r, const mp_limb_t *
     }
 }
 
-/* r = x + y modulo m, for x < 2m and y below (1 + 1/64) m: two subtractions at most bring it below 2m, even 1.1m. */
+/* r = x + y modulo m, for x < 4m and y below (1 + 1/16) m: two subtractions bring it below 4m. */
 static void add_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
 {
     vector carry = _mm512_setzero_si512();
     pc_group sum;
     for (int32_t i = 0; i < state->digits; i++) {
-        vector s = _mm512_add_epi64(_mm512_add_epi64(load(x, i), load(y, i)), carry);
+        vector s = _mm512_add_epi64(_mm512_add_epi64(digit_at(x, i), digit_at(y, i)), carry);
         carry = _mm512_srli_epi64(s, DIGIT_BITS);
         store(sum.words, i, _mm512_and_si512(s, digit_mask()));
     }
@@ -426,7 +176,7 @@ static void spread(mp_limb_t *group, int32_t lane, const mp_limb_t *limbs, int32
         if (shift > 64 - DIGIT_BITS && limb + 1 < limb_count) {
             digit |= limbs[limb + 1] << (64 - shift);
         }
-        group[i * LANES + lane] = digit & ((UINT64_C(1) << DIGIT_BITS) - 1);
+        group[i * LANES + lane] = digit & DIGIT_MASK;
     }
 }
 
@@ -436,7 +186,7 @@ static void collect(mp_limb_t *limbs, int32_t limb_count, const mp_limb_t *group
     memset(limbs, 0, (size_t)limb_count * sizeof *limbs);
     for (int32_t i = 0; i < digits; i++) {
         int32_t bit = i * DIGIT_BITS, limb = bit / 64, shift = bit % 64;
-        mp_limb_t digit = group[i * LANES + lane];
+        mp_limb_t digit = group[i * LANES + lane] & DIGIT_MASK;
         if (limb < limb_count) {
             limbs[limb] |= digit << shift;
         }
@@ -465,6 +215,74 @@ static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *
     add_half(state, r + half, a + half, plain.words);
     if (r != a) {
         memcpy(r, a, (size_t)half * sizeof *r);
+    }
+}
+
+/* t += piece * the first half of a factor, v += piece * its second half; `count` digits of the piece are not zero. */
+INLINE void add_piece(mp_limb_t *t, mp_limb_t *v, const mp_limb_t *piece, int32_t count, const mp_limb_t *factor,
+                      int32_t digits, const int32_t width)
+{
+    for (int32_t s = 0; s < count; s += width) {
+        for (int32_t d = 0; d < digits; d += width) {
+            ptrdiff_t at = (s + d) * LANES;
+            add_product(t + at, piece + s * LANES, factor + d * LANES, width);
+            add_product(v + at, piece + s * LANES, factor + (digits + d) * LANES, width);
+        }
+    }
+}
+
+/* r = the reduction of t + v*m, as in a product. */
+INLINE void reduce_sums(const ifma_state *state, mp_limb_t *r, mp_limb_t *t, mp_limb_t *v, const int32_t width)
+{
+    int32_t digits = state->digits;
+    divisor m = divisor_of(state);
+    pc_group quotient;
+    start_reduction(t, quotient.words, m, width);
+    reduce(t, NO_PRODUCTS, quotient.words, m, digits, width, false);
+    for (int32_t i = 0; i < digits; i++) {
+        vector start = _mm512_sub_epi64(broadcast(state->offset[i]), load(quotient.words, i));
+        store(v, i, _mm512_add_epi64(load(v, i), start));
+    }
+    start_reduction(v, quotient.words, m, width);
+    reduce(v, NO_PRODUCTS, quotient.words, m, digits, width, false);
+    settle(r, t + digits * LANES, digits);
+    settle(r + digits * LANES, v + digits * LANES, digits);
+}
+
+/*
+ * T = the sum of pieces * first halves, V of pieces * second halves, then as in a product. Pieces are below R and factors
+ * results of a product. With two pieces to a half the upper one is below m, since 4 n < R p for the primes p of n; hence
+ * T < 2 * R * (1 + 1/16) m + 2m * (1 + 1/16) m, A' < 4m, and B' likewise with (1 + 1/8) m. A single piece to a half is a
+ * half itself, for which that holds all the more.
+ */
+static void recombine(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus *const *from,
+                      const mp_limb_t *const *groups, int32_t count, const mp_limb_t *factors)
+{
+    const ifma_state *state = state_of(modulus);
+    int32_t digits = state->digits;
+    columns t, v;
+    pc_group piece;
+    memset(&t, 0, sizeof t);
+    memset(&v, 0, sizeof v);
+    for (int32_t half = 0; half < 2 * count; half++) {
+        int32_t length = state_of(from[half / 2])->digits;
+        const mp_limb_t *words = groups[half / 2] + half % 2 * length * LANES;
+        for (int32_t cut = 0; cut < length; cut += digits) {
+            int32_t used = length - cut < digits ? length - cut : digits;
+            memset(piece.words, 0, (size_t)digits * LANES * sizeof *piece.words);
+            memcpy(piece.words, words + cut * LANES, (size_t)used * LANES * sizeof *piece.words);
+            if (state->tile == 20) {
+                add_piece(t.words, v.words, piece.words, used, factors, digits, 20);
+            } else {
+                add_piece(t.words, v.words, piece.words, used, factors, digits, 15);
+            }
+            factors += pc_group_words(modulus);
+        }
+    }
+    if (state->tile == 20) {
+        reduce_sums(state, r, t.words, v.words, 20);
+    } else {
+        reduce_sums(state, r, t.words, v.words, 15);
     }
 }
 
@@ -572,13 +390,11 @@ static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_
 INLINE void square_half(mp_limb_t *x, divisor m, int32_t digits, const int32_t width)
 {
     columns t;
-    pc_group quotient, twice, settled;
+    pc_group quotient, twice;
     double_digits(twice.words, x, digits);
-    square_columns(t.words, x, twice.words, digits, width);
+    square_columns(t.words, x, twice.words, quotient.words, m, digits, width);
     reduce(t.words, NO_PRODUCTS, quotient.words, m, digits, width, false);
-    const mp_limb_t *high = t.words + digits * LANES;
-    settle(settled.words, high, high, digits);
-    memcpy(x, settled.words, (size_t)digits * LANES * sizeof *x);
+    settle(x, t.words + digits * LANES, digits);
 }
 
 /* x = 2x in the lanes of the mask. */
@@ -641,13 +457,18 @@ static int32_t number_words(int32_t limbs)
     return 2 * digits_for(limbs);
 }
 
+static int32_t radix_bits(int32_t limbs)
+{
+    return DIGIT_BITS * digits_for(limbs);
+}
+
 /* The digits of a number that is not negative and below R. */
 static void export_digits(mp_limb_t *digits, int32_t count, const mpz_t x)
 {
     mpz_t rest;
     mpz_init_set(rest, x);
     for (int32_t i = 0; i < count; i++) {
-        digits[i] = mpz_getlimbn(rest, 0) & ((UINT64_C(1) << DIGIT_BITS) - 1);
+        digits[i] = mpz_getlimbn(rest, 0) & DIGIT_MASK;
         mpz_fdiv_q_2exp(rest, rest, DIGIT_BITS);
     }
     pc_mpz_clear_secret(rest);
@@ -660,7 +481,7 @@ static mp_limb_t negative_inverse(mp_limb_t m)
     for (int i = 0; i < 6; i++) {
         inverse *= 2 - m * inverse;
     }
-    return (0 - inverse) & ((UINT64_C(1) << DIGIT_BITS) - 1);
+    return (0 - inverse) & DIGIT_MASK;
 }
 
 static void setup(pc_modulus *modulus)
@@ -684,7 +505,7 @@ static void setup(pc_modulus *modulus)
     mpz_fdiv_r(value, value, m); /* E */
     export_digits(state->offset, state->digits, value);
     for (int32_t i = 0; i < state->digits; i++) {
-        state->offset[i] += (UINT64_C(1) << DIGIT_BITS) - 1;
+        state->offset[i] += DIGIT_MASK;
     }
 
     mpz_mul(quotient, m, m);
@@ -766,8 +587,10 @@ const pc_kernel pc_kernel_ifma = {
     .name = PC_IFMA_NAME,
     .lanes = LANES,
     .state_bytes = sizeof(ifma_state),
+    .window_bits = 4,
     .available = available,
     .number_words = number_words,
+    .radix_bits = radix_bits,
     .setup = setup,
     .gather = gather,
     .scatter = scatter,
@@ -776,6 +599,7 @@ const pc_kernel pc_kernel_ifma = {
     .multiply = multiply,
     .square = square,
     .add_plain = add_plain,
+    .recombine = recombine,
     .select = select_entry,
     .power_pair = pc_ifma_power_pair,
     .may_be_prime = may_be_prime,

@@ -8,6 +8,7 @@
 
 #define LANES 8
 #define DIGIT_BITS 52
+#define DIGIT_MASK ((UINT64_C(1) << DIGIT_BITS) - 1)
 #define MAX_DIGITS 80
 
 #ifndef PC_IFMA_NAME /* native/tests/emulated builds this kernel a second time, with intrinsics in plain C */
@@ -15,6 +16,8 @@
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
+
+#define ALL_LANES ((__mmask8)0xff)
 
 typedef __m512i vector;
 
@@ -59,7 +62,19 @@ INLINE vector add_high(vector sum, vector x, vector y)
 
 INLINE vector digit_mask(void)
 {
-    return broadcast((UINT64_C(1) << DIGIT_BITS) - 1);
+    return broadcast(DIGIT_MASK);
+}
+
+/* Digit i of each lane, on its own. */
+INLINE vector digit_at(const mp_limb_t *group, int32_t i)
+{
+    return _mm512_and_si512(load(group, i), digit_mask());
+}
+
+/* Vectors stay in memory from here on: the compiler would carry more of them along than there are registers. */
+INLINE void start_block(void)
+{
+    __asm__ volatile("" ::: "memory");
 }
 
 /* pc_kernel.power_pair */

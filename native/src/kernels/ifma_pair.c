@@ -5,11 +5,15 @@
  *
  * Layout. A half has V = floor(K / 8) + 1 vectors, so that at least one zero digit follows the K digits.
  *
- * Reduction of S = start + sum of x*y, row by row. Lane c of `sum` is the column that the next row calls c. Row i finds
- * the quotient digit q_i that clears column 0, adds the low halves of q_i * m, and moves on by one lane. The high halves
- * of x_i * y and q_i * m belong one column higher, so they go into the same lane after the move, and so do the low
- * halves of x_(i+1) * y, which belong to the next row: they wait in `next`. From one quotient digit to the next leads a
- * chain of a product, a broadcast, a product, the move and an addition; the rest, and the other modulus, hide in it.
+ * Reduction of S, a sum of products x*y, row by row. Lane c of `sum` is the column that the row at hand calls c, except
+ * for column 0: that one is complete, and `head` holds it as an integer. Row i adds x_i * y_0 to it, finds the quotient
+ * digit q_i that clears its low 52 bits with q_i * m_0, and takes what is above them along. In the lanes, row i adds the
+ * low halves of x_i * y and q_i * m, moves all on by one lane, hands the lowest to the head and adds the high halves,
+ * which belong one column higher. What those leave in lane 0 is in the head already; nobody reads it.
+ *
+ * From one quotient digit to the next leads a chain of some 20 cycles through two multipliers. Four reductions run side
+ * by side to fill it: those of both halves, for both moduli. The second half's starts R - 1 + E - q need only the digit
+ * q_i that the first half has just found.
  *
  * A product takes 10 K V of the vpmadd52 instructions, a square 8 K V. No branch and no address depends on a modulus, a
  * residue or an exponent.
@@ -25,7 +29,7 @@
 #define WINDOW_BITS 5
 #define WINDOW_ENTRIES (1 << WINDOW_BITS)
 
-_Static_assert(WINDOW_ENTRIES <= PC_PAIR_TABLE_GROUPS, "a pair is no longer than a group");
+_Static_assert(WINDOW_ENTRIES <= PC_SECRET_TABLE_GROUPS, "a pair is no longer than a group");
 
 /* Two halves of V vectors for each modulus: half h of residue k at words + (2*k + h) * V * LANES. */
 typedef struct pair {
@@ -36,6 +40,8 @@ typedef struct pair {
 typedef struct halves {
     alignas(PC_NUMBER_ALIGNMENT) mp_limb_t of[2][HALF_WORDS];
 } halves;
+
+__extension__ typedef unsigned __int128 wide;
 
 typedef struct pair_moduli {
     halves m;
@@ -97,61 +103,61 @@ typedef struct products {
     int32_t count;
 } products;
 
-/* The reduction of *start (null: zero) + p[k] for both moduli; quotient (may be null) receives its digits. */
-INLINE void reduce(mp_limb_t *const r[2], const halves *start, const products p[2], halves *quotient,
-                   const pair_moduli *moduli, const int32_t vectors)
+/* A reduction on its way. */
+typedef struct reduction {
+    vector sum[MAX_VECTORS];
+    mp_limb_t head;
+} reduction;
+
+INLINE void start_reduction(reduction *s, const int32_t vectors)
 {
-    vector zero = _mm512_setzero_si512();
-    vector sum[2][MAX_VECTORS];
-#pragma GCC unroll 2
-    for (int32_t k = 0; k < 2; k++) {
+    s->head = 0;
 #pragma GCC unroll 6
-        for (int32_t v = 0; v < vectors; v++) {
-            sum[k][v] = start != NULL ? load(start->of[k], v) : zero;
-#pragma GCC unroll 2
-            for (int32_t t = 0; t < p[k].count; t++) {
-                sum[k][v] = add_low(sum[k][v], broadcast(p[k].x[t][0]), load(p[k].y[t], v));
-            }
-        }
+    for (int32_t v = 0; v < vectors; v++) {
+        s->sum[v] = _mm512_setzero_si512();
     }
-    for (int32_t k = 0; k < 2 && quotient != NULL; k++) {
-        store(quotient->of[k], vectors - 1, zero); /* there may be no block of digits for it */
-    }
-    for (int32_t block = 0; block < moduli->digits; block += LANES) {
-        vector digits[2] = {zero, zero};
-        for (int32_t i = block; i < moduli->digits && i < block + LANES; i++) {
+}
+
+/* Row i of p and the quotient; returns its digit. */
+INLINE mp_limb_t add_row(reduction *s, const products *p, int32_t i, const mp_limb_t *m, mp_limb_t inverse,
+                         const int32_t vectors)
+{
+    wide head = s->head;
 #pragma GCC unroll 2
-            for (int32_t k = 0; k < 2; k++) {
-                vector q = add_low(zero, sum[k][0], broadcast(moduli->inverse[k]));
-                q = _mm512_broadcastq_epi64(_mm512_castsi512_si128(q));
-                digits[k] = _mm512_mask_mov_epi64(digits[k], (__mmask8)(1U << (i - block)), q);
-                vector next[MAX_VECTORS];
+    for (int32_t t = 0; t < p->count; t++) {
+        head += (wide)p->x[t][i] * p->y[t][0];
+    }
+    mp_limb_t q = ((mp_limb_t)head * inverse) & DIGIT_MASK;
+    head += (wide)q * m[0];
+
 #pragma GCC unroll 6
-                for (int32_t v = 0; v < vectors; v++) {
-                    next[v] = zero;
+    for (int32_t v = 0; v < vectors; v++) {
 #pragma GCC unroll 2
-                    for (int32_t t = 0; t < p[k].count; t++) {
-                        next[v] = add_high(next[v], broadcast(p[k].x[t][i]), load(p[k].y[t], v));
-                        next[v] = add_low(next[v], broadcast(p[k].x[t][i + 1]), load(p[k].y[t], v));
-                    }
-                    sum[k][v] = add_low(sum[k][v], q, load(moduli->m.of[k], v));
-                    next[v] = add_high(next[v], q, load(moduli->m.of[k], v));
-                }
-                vector carry = _mm512_srli_epi64(sum[k][0], DIGIT_BITS);
-                next[0] = _mm512_mask_add_epi64(next[0], 1, next[0], carry);
-#pragma GCC unroll 6
-                for (int32_t v = 0; v < vectors; v++) {
-                    vector above = v + 1 < vectors ? sum[k][v + 1] : zero;
-                    sum[k][v] = _mm512_add_epi64(down(sum[k][v], above), next[v]);
-                }
-            }
+        for (int32_t t = 0; t < p->count; t++) {
+            s->sum[v] = add_low(s->sum[v], broadcast(p->x[t][i]), load(p->y[t], v));
         }
-        for (int32_t k = 0; k < 2 && quotient != NULL; k++) {
-            store(quotient->of[k], block / LANES, digits[k]);
-        }
+        s->sum[v] = add_low(s->sum[v], broadcast(q), load(m, v));
     }
-    settle(r[0], sum[0], vectors);
-    settle(r[1], sum[1], vectors);
+#pragma GCC unroll 6
+    for (int32_t v = 0; v < vectors; v++) {
+        s->sum[v] = down(s->sum[v], v + 1 < vectors ? s->sum[v + 1] : _mm512_setzero_si512());
+    }
+    s->head = (mp_limb_t)(head >> DIGIT_BITS) + (mp_limb_t)_mm_cvtsi128_si64(_mm512_castsi512_si128(s->sum[0]));
+#pragma GCC unroll 6
+    for (int32_t v = 0; v < vectors; v++) {
+#pragma GCC unroll 2
+        for (int32_t t = 0; t < p->count; t++) {
+            s->sum[v] = add_high(s->sum[v], broadcast(p->x[t][i]), load(p->y[t], v));
+        }
+        s->sum[v] = add_high(s->sum[v], broadcast(q), load(m, v));
+    }
+    return q;
+}
+
+INLINE void finish_reduction(mp_limb_t *r, reduction *s, const int32_t vectors)
+{
+    s->sum[0] = _mm512_mask_mov_epi64(s->sum[0], 1, broadcast(s->head));
+    settle(r, s->sum, vectors);
 }
 
 INLINE mp_limb_t *half(mp_limb_t *words, int32_t k, int32_t h, const int32_t vectors)
@@ -164,59 +170,54 @@ INLINE const mp_limb_t *half_of(const mp_limb_t *words, int32_t k, int32_t h, co
     return words + (2 * k + h) * vectors * LANES;
 }
 
-/* start = R - 1 + E - q, digit by digit. */
-INLINE void start_second_halves(halves *start, const halves *quotient, const pair_moduli *moduli,
-                                const int32_t vectors)
+/* Both halves of a result for both moduli, from the products of which each is the reduction; r may be an operand. */
+INLINE void reduce(const pair_moduli *moduli, mp_limb_t *r, const products first[2], const products second[2],
+                   const int32_t vectors)
 {
+    reduction a[2], b[2];
     for (int32_t k = 0; k < 2; k++) {
-#pragma GCC unroll 6
-        for (int32_t v = 0; v < vectors; v++) {
-            store(start->of[k], v, _mm512_sub_epi64(load(moduli->offset.of[k], v), load(quotient->of[k], v)));
+        start_reduction(&a[k], vectors);
+        start_reduction(&b[k], vectors);
+    }
+    for (int32_t i = 0; i < moduli->digits; i++) {
+#pragma GCC unroll 2
+        for (int32_t k = 0; k < 2; k++) {
+            const mp_limb_t *m = moduli->m.of[k];
+            mp_limb_t q = add_row(&a[k], &first[k], i, m, moduli->inverse[k], vectors);
+            b[k].head += moduli->offset.of[k][i] - q;
+            add_row(&b[k], &second[k], i, m, moduli->inverse[k], vectors);
         }
+    }
+    for (int32_t k = 0; k < 2; k++) {
+        finish_reduction(half(r, k, 0, vectors), &a[k], vectors);
+        finish_reduction(half(r, k, 1, vectors), &b[k], vectors);
     }
 }
 
 INLINE void multiply(const pair_moduli *moduli, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b,
                      const int32_t vectors)
 {
-    halves start, first, quotient;
-    products p[2];
+    products first[2], second[2];
     for (int32_t k = 0; k < 2; k++) {
-        p[k] = (products){{half_of(a, k, 0, vectors)}, {half_of(b, k, 0, vectors)}, 1};
+        const mp_limb_t *a0 = half_of(a, k, 0, vectors), *a1 = half_of(a, k, 1, vectors);
+        const mp_limb_t *b0 = half_of(b, k, 0, vectors), *b1 = half_of(b, k, 1, vectors);
+        first[k] = (products){{a0}, {b0}, 1};
+        second[k] = (products){{a0, a1}, {b1, b0}, 2};
     }
-    reduce((mp_limb_t *[2]){first.of[0], first.of[1]}, NULL, p, &quotient, moduli, vectors);
-    start_second_halves(&start, &quotient, moduli, vectors);
-    for (int32_t k = 0; k < 2; k++) {
-        p[k] = (products){{half_of(a, k, 0, vectors), half_of(a, k, 1, vectors)},
-                          {half_of(b, k, 1, vectors), half_of(b, k, 0, vectors)}, 2};
-    }
-    reduce((mp_limb_t *[2]){half(r, 0, 1, vectors), half(r, 1, 1, vectors)}, &start, p, NULL, moduli, vectors);
-    for (int32_t k = 0; k < 2; k++) {
-        for (int32_t v = 0; v < vectors; v++) {
-            store(half(r, k, 0, vectors), v, load(first.of[k], v));
-        }
-    }
+    reduce(moduli, r, first, second, vectors);
 }
 
 INLINE void square(const pair_moduli *moduli, mp_limb_t *r, const mp_limb_t *a, const int32_t vectors)
 {
-    halves start, first, quotient, twice;
-    products p[2];
+    halves twice;
+    products first[2], second[2];
     for (int32_t k = 0; k < 2; k++) {
-        p[k] = (products){{half_of(a, k, 0, vectors)}, {half_of(a, k, 0, vectors)}, 1};
+        const mp_limb_t *a0 = half_of(a, k, 0, vectors);
         double_digits(twice.of[k], half_of(a, k, 1, vectors), vectors);
+        first[k] = (products){{a0}, {a0}, 1};
+        second[k] = (products){{twice.of[k]}, {a0}, 1};
     }
-    reduce((mp_limb_t *[2]){first.of[0], first.of[1]}, NULL, p, &quotient, moduli, vectors);
-    start_second_halves(&start, &quotient, moduli, vectors);
-    for (int32_t k = 0; k < 2; k++) {
-        p[k] = (products){{half_of(a, k, 0, vectors)}, {twice.of[k]}, 1};
-    }
-    reduce((mp_limb_t *[2]){half(r, 0, 1, vectors), half(r, 1, 1, vectors)}, &start, p, NULL, moduli, vectors);
-    for (int32_t k = 0; k < 2; k++) {
-        for (int32_t v = 0; v < vectors; v++) {
-            store(half(r, k, 0, vectors), v, load(first.of[k], v));
-        }
-    }
+    reduce(moduli, r, first, second, vectors);
 }
 
 /* r = for each modulus its own entry of a table of pairs; reads them all. */
@@ -240,13 +241,15 @@ INLINE void select_pair(mp_limb_t *r, const mp_limb_t *table, const int32_t inde
     }
 }
 
-/* Between numbers at rest, whose halves follow each other without padding, and pairs. */
+/* Between numbers at rest, whose halves follow each other without padding, and pairs, whose digits are whole words. */
 INLINE void read_numbers(mp_limb_t *r, const mp_limb_t *const numbers[2], int32_t digits, const int32_t vectors)
 {
     memset(r, 0, (size_t)(4 * vectors * LANES) * sizeof *r);
     for (int32_t k = 0; k < 2; k++) {
-        memcpy(half(r, k, 0, vectors), numbers[k], (size_t)digits * sizeof *r);
-        memcpy(half(r, k, 1, vectors), numbers[k] + digits, (size_t)digits * sizeof *r);
+        for (int32_t i = 0; i < digits; i++) {
+            half(r, k, 0, vectors)[i] = numbers[k][i] & DIGIT_MASK;
+            half(r, k, 1, vectors)[i] = numbers[k][digits + i] & DIGIT_MASK;
+        }
     }
 }
 

@@ -37,7 +37,8 @@
 /* Numbers are padded to whole cache lines, so that any row of them keeps its alignment. */
 #define PC_NUMBER_ALIGNMENT 64
 #define PC_NUMBER_ALIGNMENT_WORDS 8
-#define PC_PAIR_TABLE_GROUPS 32
+#define PC_MAX_SECRET_WINDOW_BITS 5
+#define PC_SECRET_TABLE_GROUPS (1 << PC_MAX_SECRET_WINDOW_BITS)
 
 typedef struct pc_kernel pc_kernel;
 
@@ -56,12 +57,17 @@ struct pc_kernel {
     const char *name;
     int32_t lanes;      /* 1 .. PC_MAX_LANES */
     size_t state_bytes; /* size of pc_modulus.state */
+    /* Of exponentiation by a secret: longer windows take fewer products, and longer scans of a longer table. */
+    int32_t window_bits; /* 1 .. PC_MAX_SECRET_WINDOW_BITS */
 
     /* Can this processor run the kernel? */
     bool (*available)(void);
 
     /* Words that one number takes for a modulus of `limbs` limbs, before padding; at most PC_MAX_NUMBER_WORDS. */
     int32_t (*number_words)(int32_t limbs);
+
+    /* log2 of R, by which the form multiplies: a group's halves A, B stand for (A + B*m) / R modulo m^2. */
+    int32_t (*radix_bits)(int32_t limbs);
 
     /* Fills modulus->state; kernel, limbs, number_words, secret and m are set. */
     void (*setup)(pc_modulus *modulus);
@@ -83,13 +89,21 @@ struct pc_kernel {
     /* r = a * (1 + m * k), k in [0, m) as plain limbs, lane i at k + i * limbs. r may be a. */
     void (*add_plain)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *k);
 
+    /*
+     * r = the sum of pieces * factors: from residues modulo other moduli to one modulo m^2. The halves of `count` groups
+     * of residues modulo from[k]^2 are taken as plain integers and cut from below into pieces of as many bits as this
+     * modulus's R has, one or two for each half; pieces come in the order group, half, cut. factors: as many groups.
+     */
+    void (*recombine)(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus *const *from,
+                      const mp_limb_t *const *groups, int32_t count, const mp_limb_t *factors);
+
     /* r = table[index], one index for all lanes, of `count` consecutive groups. Reads every entry: index is secret. */
     void (*select)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index);
 
     /*
      * Null, or the way of least latency: *numbers[i] = (*numbers[i])^exponents[i] modulo moduli[i]^2 for two secret
      * moduli of the same number of limbs; exponents of as many limbs, of which `bits` bits count. table: room for
-     * PC_PAIR_TABLE_GROUPS groups; whoever owns it wipes it.
+     * PC_SECRET_TABLE_GROUPS groups; whoever owns it wipes it.
      */
     void (*power_pair)(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
                        const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table);

@@ -34,7 +34,7 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "pc_private_create")]
     internal static partial int PrivateCreate(
-        PublicKeyHandle key, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, int primeBytes,
+        PublicKeyHandle key, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, int primeBytes, int flags,
         out PrivateKeyHandle privateKey);
 
     [LibraryImport(Library, EntryPoint = "pc_private_free")]
