@@ -67,6 +67,17 @@ EMULATED uint64_t high52_of_product(uint64_t x, uint64_t y)
     return (uint64_t)((wide)low52(x) * low52(y) >> 52);
 }
 
+/* Bit by bit the entry of the truth table that a, b and c name. */
+EMULATED uint64_t look_up(uint64_t a, uint64_t b, uint64_t c, uint32_t truth_table)
+{
+    uint64_t r = 0;
+    for (uint32_t entry = 0; entry < 8; entry++) {
+        r |= choose(entry >> 2, a, ~a) & choose(entry >> 1, b, ~b) & choose(entry, c, ~c) &
+             choose(truth_table >> entry, UINT64_MAX, 0);
+    }
+    return r;
+}
+
 EMULATED __m512i _mm512_load_si512(const void *at)
 {
     return *(const __m512i *)at;
@@ -82,14 +93,21 @@ EMULATED __m128i _mm512_castsi512_si128(__m512i a)
     return (__m128i){{a.lane[0], a.lane[1]}};
 }
 
+EMULATED long long _mm_cvtsi128_si64(__m128i a)
+{
+    return (long long)a.lane[0];
+}
+
 VECTOR(_mm512_setzero_si512, (void), 0)
 VECTOR(_mm512_set1_epi64, (long long x), (uint64_t)x)
-VECTOR(_mm512_broadcastq_epi64, (__m128i a), a.lane[0])
 
 VECTOR(_mm512_add_epi64, (__m512i a, __m512i b), a.lane[i] + b.lane[i])
 VECTOR(_mm512_sub_epi64, (__m512i a, __m512i b), a.lane[i] - b.lane[i])
 VECTOR(_mm512_and_si512, (__m512i a, __m512i b), a.lane[i] & b.lane[i])
 VECTOR(_mm512_or_si512, (__m512i a, __m512i b), a.lane[i] | b.lane[i])
+VECTOR(_mm512_andnot_si512, (__m512i a, __m512i b), ~a.lane[i] & b.lane[i])
+VECTOR(_mm512_ternarylogic_epi64, (__m512i a, __m512i b, __m512i c, uint32_t truth_table),
+       look_up(a.lane[i], b.lane[i], c.lane[i], truth_table))
 VECTOR(_mm512_slli_epi64, (__m512i a, uint32_t n), a.lane[i] << n)
 VECTOR(_mm512_srli_epi64, (__m512i a, uint32_t n), a.lane[i] >> n)
 VECTOR(_mm512_srai_epi64, (__m512i a, uint32_t n), (uint64_t)((int64_t)a.lane[i] >> n))
@@ -108,10 +126,15 @@ VECTOR(_mm512_mask_add_epi64, (__m512i old, __mmask8 k, __m512i a, __m512i b),
        choose((uint32_t)k >> i, a.lane[i] + b.lane[i], old.lane[i]))
 VECTOR(_mm512_mask_sub_epi64, (__m512i old, __mmask8 k, __m512i a, __m512i b),
        choose((uint32_t)k >> i, a.lane[i] - b.lane[i], old.lane[i]))
+VECTOR(_mm512_maskz_srai_epi64, (__mmask8 k, __m512i a, uint32_t n),
+       choose((uint32_t)k >> i, (uint64_t)((int64_t)a.lane[i] >> n), 0))
+VECTOR(_mm512_maskz_madd52lo_epu64, (__mmask8 k, __m512i a, __m512i b, __m512i c),
+       choose((uint32_t)k >> i, a.lane[i] + low52(low52(b.lane[i]) * low52(c.lane[i])), 0))
 
 MASK(_mm512_cmpeq_epi64_mask, (__m512i a, __m512i b), a.lane[i] == b.lane[i])
 MASK(_mm512_cmpeq_epu64_mask, (__m512i a, __m512i b), a.lane[i] == b.lane[i])
 MASK(_mm512_cmpgt_epu64_mask, (__m512i a, __m512i b), a.lane[i] > b.lane[i])
+MASK(_mm512_test_epi64_mask, (__m512i a, __m512i b), (a.lane[i] & b.lane[i]) != 0)
 MASK(_mm512_movepi64_mask, (__m512i a), a.lane[i] >> 63)
 
 #endif
