@@ -163,7 +163,7 @@ static void owner_power(const pc_encryptor *encryptor, mp_limb_t *group, const u
 static void randomize(const pc_encryptor *encryptor, const uint64_t *plaintexts, int32_t words_each,
                          const uint8_t *random, pc_batch *batch, int32_t offset, int32_t count, bool keep)
 {
-    const pc_modulus *modulus = batch->key->modulus;
+    const pc_modulus *modulus = encryptor->owner != NULL ? batch->key->secrets_modulus : batch->key->modulus;
     const pc_kernel *kernel = modulus->kernel;
     pc_group group, old;
     mp_limb_t k[PC_MAX_LANES * PC_MAX_LIMBS] = {0};

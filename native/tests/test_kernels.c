@@ -354,6 +354,7 @@ static void test_recombination(const pc_kernel *kernel, const mpz_t p, const mpz
     pc_private private_key = {0};
     export_limbs(limbs, (int32_t)mpz_size(n), n);
     public_key.modulus = pc_modulus_create(kernel, limbs, (int32_t)mpz_size(n), false);
+    public_key.secrets_modulus = pc_modulus_create(kernel, limbs, (int32_t)mpz_size(n), true);
     private_key.key = &public_key;
     for (int i = 0; i < 2; i++) {
         export_limbs(limbs, (int32_t)mpz_size(primes[i]), primes[i]);
@@ -381,6 +382,7 @@ static void test_recombination(const pc_kernel *kernel, const mpz_t p, const mpz
     mpz_clears(n, square, NULL);
     pc_crt_clear(&private_key);
     pc_modulus_free(public_key.modulus);
+    pc_modulus_free(public_key.secrets_modulus);
     pc_modulus_free(private_key.side[0].modulus);
     pc_modulus_free(private_key.side[1].modulus);
 }
