@@ -51,6 +51,14 @@ public class PaillierBenchmarks
     [Benchmark(OperationsPerInvoke = WorkloadSize.FullHeavy)]
     public void EncryptPublicShort() => Run();
 
+    /// <summary>Encryption by the key's owner, tables scanned instead of indexed.</summary>
+    [Benchmark(OperationsPerInvoke = WorkloadSize.FullHeavy)]
+    public void EncryptOwnerConstantTime() => Run();
+
+    /// <summary>The same by anybody.</summary>
+    [Benchmark(OperationsPerInvoke = WorkloadSize.FullHeavy)]
+    public void EncryptPublicConstantTime() => Run();
+
     /// <summary>Decryption.</summary>
     [Benchmark(OperationsPerInvoke = WorkloadSize.FullHeavy)]
     public void Decrypt() => Run();

@@ -44,6 +44,8 @@ extern "C" {
 #define PC_MAX_KEY_BITS 4096
 #define PC_FLAG_INSECURE_SIZE 1
 #define PC_FLAG_FRESH_PRIMES 2
+#define PC_FLAG_CONSTANT_TIME 4
+#define PC_FLAG_FILL_LATER 8
 
 /* Upper limits that keep a single call's memory bounded. */
 #define PC_MAX_BATCH (1 << 24)     /* ciphertexts in a batch                        */
@@ -162,12 +164,20 @@ PC_API int32_t pc_gather(const pc_batch *source, const int32_t *index, pc_batch 
 
 /*
  * Fixed-base tables for h_s^alpha, alpha of `exponent_bits` bits, cut into windows of `window_bits` (1..12).
- * public: modulo n^2. owner: modulo p^2 and q^2, joined by CRT; some 4 times faster; secret, wiped when freed.
+ * public: modulo n^2. owner: modulo p^2 and q^2, joined by CRT; some twice as fast; secret, wiped when freed.
+ * Tables are indexed by alpha; with PC_FLAG_CONSTANT_TIME they are scanned in full, so that no address depends on it:
+ * windows of 5 bits are best then.
  */
 PC_API int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, int32_t window_bits,
-                                          pc_encryptor **encryptor);
+                                          int32_t flags, pc_encryptor **encryptor);
 PC_API int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponent_bits, int32_t window_bits,
-                                         pc_encryptor **encryptor);
+                                         int32_t flags, pc_encryptor **encryptor);
+/*
+ * With PC_FLAG_FILL_LATER the tables are left empty, and each of their parts is to be filled before the encryptor is used
+ * (PC_ERR_UNSUPPORTED until then): parts first .. first + count - 1, by any number of threads at once.
+ */
+PC_API int32_t pc_encryptor_parts(const pc_encryptor *encryptor, int32_t *parts);
+PC_API int32_t pc_encryptor_fill(pc_encryptor *encryptor, int32_t first, int32_t count);
 PC_API int32_t pc_encryptor_free(pc_encryptor *encryptor);
 
 /* Bytes of randomness that one encryption or re-randomisation consumes: ceil(exponent_bits / 8). */

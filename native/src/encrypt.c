@@ -8,26 +8,17 @@
 struct pc_encryptor {
     pc_public *key;
     pc_private *owner; /* null: public */
+    const pc_modulus *n; /* of the key: for secrets where secrets are multiplied */
     int32_t random_bytes;
     pc_fixed_base tables[2];
+    int32_t parts;
+    atomic_int parts_filled;
+    atomic_bool *part_filled;
 };
 
-static int32_t check_parameters(int32_t exponent_bits, int32_t window_bits)
+static int32_t tables_of(const pc_encryptor *encryptor)
 {
-    PC_REQUIRE(exponent_bits > 0 && exponent_bits <= PC_MAX_EXPONENT_BITS, PC_ERR_RANGE);
-    PC_REQUIRE(window_bits > 0 && window_bits <= PC_MAX_WINDOW_BITS, PC_ERR_RANGE);
-    return PC_OK;
-}
-
-static pc_encryptor *new_encryptor(const pc_public *key, const pc_private *owner, int32_t exponent_bits)
-{
-    pc_encryptor *created = pc_allocate_zeroed(sizeof *created);
-    if (created != NULL) {
-        created->key = pc_public_retain(key);
-        created->owner = owner != NULL ? pc_private_retain(owner) : NULL;
-        created->random_bytes = (exponent_bits + 7) / 8;
-    }
-    return created;
+    return encryptor->owner != NULL ? 2 : 1;
 }
 
 /* h as a group modulo n^2, in all lanes. */
@@ -42,8 +33,8 @@ static void enter_base(const pc_public *key, mp_limb_t *group)
     n->kernel->enter(n, group, standard.limbs);
 }
 
-/* The table of h_s = h^n modulo n^2. */
-static int32_t fill_public_table(pc_encryptor *encryptor, int32_t exponent_bits, int32_t window_bits)
+/* h_s = h^n modulo n^2, and its table. */
+static int32_t init_public_table(pc_encryptor *encryptor)
 {
     const pc_modulus *n = encryptor->key->modulus;
     mp_limb_t *table = pc_allocate(pc_power_table_words(n) * sizeof(mp_limb_t));
@@ -54,29 +45,11 @@ static int32_t fill_public_table(pc_encryptor *encryptor, int32_t exponent_bits,
     pc_power(n, base.words, n->m, encryptor->key->key_bits, table);
     pc_release(table);
     pc_scatter_row(n, number, base.words, 1);
-    return pc_fixed_base_init(&encryptor->tables[0], n, number, exponent_bits, window_bits);
+    return pc_fixed_base_init(&encryptor->tables[0], number);
 }
 
-int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, int32_t window_bits,
-                                   pc_encryptor **encryptor)
-{
-    PC_REQUIRE(key != NULL && encryptor != NULL, PC_ERR_NULL);
-    int32_t status = check_parameters(exponent_bits, window_bits);
-    PC_REQUIRE(status == PC_OK, status);
-
-    pc_encryptor *created = new_encryptor(key, NULL, exponent_bits);
-    PC_REQUIRE(created != NULL, PC_ERR_MEMORY);
-    status = fill_public_table(created, exponent_bits, window_bits);
-    if (status == PC_OK) {
-        *encryptor = created;
-    } else {
-        pc_encryptor_free(created);
-    }
-    return status;
-}
-
-/* The tables of h_s = (h^q)^p modulo p^2 and, the same the other way round, modulo q^2. */
-static int32_t fill_owner_tables(pc_encryptor *encryptor, int32_t exponent_bits, int32_t window_bits)
+/* h_s = (h^q)^p modulo p^2 and, the same the other way round, modulo q^2, and their tables. */
+static int32_t init_owner_tables(pc_encryptor *encryptor)
 {
     const pc_private *owner = encryptor->owner;
     size_t table_bytes = pc_power_table_words(owner->side[0].modulus) * sizeof(mp_limb_t);
@@ -93,9 +66,8 @@ static int32_t fill_owner_tables(pc_encryptor *encryptor, int32_t exponent_bits,
     pc_release_secret(table, table_bytes);
     int32_t status = PC_OK;
     for (int i = 0; i < 2 && status == PC_OK; i++) {
-        const pc_modulus *prime = owner->side[i].modulus;
-        pc_scatter_row(prime, number, sides[i].words, 1);
-        status = pc_fixed_base_init(&encryptor->tables[i], prime, number, exponent_bits, window_bits);
+        pc_scatter_row(owner->side[i].modulus, number, sides[i].words, 1);
+        status = pc_fixed_base_init(&encryptor->tables[i], number);
     }
     pc_wipe(sides, sizeof sides);
     pc_wipe(number, sizeof number);
@@ -103,16 +75,50 @@ static int32_t fill_owner_tables(pc_encryptor *encryptor, int32_t exponent_bits,
     return status;
 }
 
-int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponent_bits, int32_t window_bits,
-                                  pc_encryptor **encryptor)
+static int32_t init_parts(pc_encryptor *encryptor)
 {
-    PC_REQUIRE(private_key != NULL && encryptor != NULL, PC_ERR_NULL);
-    int32_t status = check_parameters(exponent_bits, window_bits);
-    PC_REQUIRE(status == PC_OK, status);
+    for (int32_t i = 0; i < tables_of(encryptor); i++) {
+        encryptor->parts += pc_fixed_base_parts(&encryptor->tables[i]);
+    }
+    encryptor->part_filled = pc_allocate_zeroed((size_t)encryptor->parts * sizeof *encryptor->part_filled);
+    PC_REQUIRE(encryptor->part_filled != NULL, PC_ERR_MEMORY);
+    for (int32_t part = 0; part < encryptor->parts; part++) {
+        atomic_init(&encryptor->part_filled[part], false);
+    }
+    return PC_OK;
+}
 
-    pc_encryptor *created = new_encryptor(private_key->key, private_key, exponent_bits);
+/* owner: null for tables modulo n^2. */
+static int32_t create(const pc_public *key, const pc_private *owner, int32_t exponent_bits, int32_t window_bits,
+                      int32_t flags, pc_encryptor **encryptor)
+{
+    PC_REQUIRE(exponent_bits > 0 && exponent_bits <= PC_MAX_EXPONENT_BITS, PC_ERR_RANGE);
+    PC_REQUIRE(window_bits > 0 && window_bits <= PC_MAX_WINDOW_BITS, PC_ERR_RANGE);
+    PC_REQUIRE((flags & ~(PC_FLAG_CONSTANT_TIME | PC_FLAG_FILL_LATER)) == 0, PC_ERR_RANGE);
+
+    pc_encryptor *created = pc_allocate_zeroed(sizeof *created);
     PC_REQUIRE(created != NULL, PC_ERR_MEMORY);
-    status = fill_owner_tables(created, exponent_bits, window_bits);
+    atomic_init(&created->parts_filled, 0);
+    created->key = pc_public_retain(key);
+    created->owner = owner != NULL ? pc_private_retain(owner) : NULL;
+    created->random_bytes = (exponent_bits + 7) / 8;
+    bool constant_time = (flags & PC_FLAG_CONSTANT_TIME) != 0;
+    created->n = owner != NULL || constant_time ? key->secrets_modulus : key->modulus;
+    for (int i = 0; i < 2; i++) {
+        created->tables[i] = (pc_fixed_base){
+            .modulus = owner != NULL ? owner->side[i].modulus : created->n,
+            .exponent_bits = exponent_bits,
+            .window_bits = window_bits,
+            .scanned = constant_time,
+        };
+    }
+    int32_t status = owner != NULL ? init_owner_tables(created) : init_public_table(created);
+    if (status == PC_OK) {
+        status = init_parts(created);
+    }
+    if (status == PC_OK && (flags & PC_FLAG_FILL_LATER) == 0) {
+        status = pc_encryptor_fill(created, 0, created->parts);
+    }
     if (status == PC_OK) {
         *encryptor = created;
     } else {
@@ -121,16 +127,59 @@ int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponen
     return status;
 }
 
+int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, int32_t window_bits, int32_t flags,
+                                   pc_encryptor **encryptor)
+{
+    PC_REQUIRE(key != NULL && encryptor != NULL, PC_ERR_NULL);
+    return create(key, NULL, exponent_bits, window_bits, flags, encryptor);
+}
+
+int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponent_bits, int32_t window_bits,
+                                  int32_t flags, pc_encryptor **encryptor)
+{
+    PC_REQUIRE(private_key != NULL && encryptor != NULL, PC_ERR_NULL);
+    return create(private_key->key, private_key, exponent_bits, window_bits, flags, encryptor);
+}
+
 int32_t pc_encryptor_free(pc_encryptor *encryptor)
 {
     if (encryptor != NULL) {
         pc_fixed_base_clear(&encryptor->tables[0]);
         pc_fixed_base_clear(&encryptor->tables[1]);
+        pc_release(encryptor->part_filled);
         pc_private_free(encryptor->owner);
         pc_public_free(encryptor->key);
         pc_release_secret(encryptor, sizeof *encryptor);
     }
     return PC_OK;
+}
+
+int32_t pc_encryptor_parts(const pc_encryptor *encryptor, int32_t *parts)
+{
+    PC_REQUIRE(encryptor != NULL && parts != NULL, PC_ERR_NULL);
+    *parts = encryptor->parts;
+    return PC_OK;
+}
+
+int32_t pc_encryptor_fill(pc_encryptor *encryptor, int32_t first, int32_t count)
+{
+    PC_REQUIRE(encryptor != NULL, PC_ERR_NULL);
+    PC_REQUIRE(pc_range_fits(first, count, encryptor->parts), PC_ERR_RANGE);
+    int32_t of_first_table = pc_fixed_base_parts(&encryptor->tables[0]);
+    for (int32_t part = first; part < first + count; part++) {
+        if (!atomic_exchange(&encryptor->part_filled[part], true)) {
+            bool second = part >= of_first_table;
+            pc_fixed_base_fill(&encryptor->tables[second ? 1 : 0], second ? part - of_first_table : part);
+            atomic_fetch_add(&encryptor->parts_filled, 1);
+        }
+    }
+    pc_wipe_stack();
+    return PC_OK;
+}
+
+static bool is_filled(const pc_encryptor *encryptor)
+{
+    return atomic_load(&((pc_encryptor *)encryptor)->parts_filled) == encryptor->parts;
 }
 
 int32_t pc_encryptor_random_bytes(const pc_encryptor *encryptor, int32_t *bytes)
@@ -163,7 +212,7 @@ static void owner_power(const pc_encryptor *encryptor, mp_limb_t *group, const u
 static void randomize(const pc_encryptor *encryptor, const uint64_t *plaintexts, int32_t words_each,
                          const uint8_t *random, pc_batch *batch, int32_t offset, int32_t count, bool keep)
 {
-    const pc_modulus *modulus = encryptor->owner != NULL ? batch->key->secrets_modulus : batch->key->modulus;
+    const pc_modulus *modulus = encryptor->n;
     const pc_kernel *kernel = modulus->kernel;
     pc_group group, old;
     mp_limb_t k[PC_MAX_LANES * PC_MAX_LIMBS] = {0};
@@ -199,6 +248,7 @@ int32_t pc_encrypt(const pc_encryptor *encryptor, const uint64_t *plaintexts, in
     PC_REQUIRE(encryptor->key == batch->key, PC_ERR_MISMATCH);
     PC_REQUIRE(pc_range_fits(offset, count, batch->count), PC_ERR_RANGE);
     PC_REQUIRE(random_bytes == (int64_t)count * encryptor->random_bytes, PC_ERR_LENGTH);
+    PC_REQUIRE(is_filled(encryptor), PC_ERR_UNSUPPORTED);
     PC_REQUIRE(plaintexts == NULL || pc_words_fit(words_each), PC_ERR_LENGTH);
     PC_REQUIRE(plaintexts == NULL || pc_plaintexts_fit(batch->key, plaintexts, words_each, count), PC_ERR_RANGE);
     randomize(encryptor, plaintexts, words_each, random, batch, offset, count, false);
@@ -212,6 +262,7 @@ int32_t pc_rerandomize(const pc_encryptor *encryptor, const uint8_t *random, int
     PC_REQUIRE(encryptor->key == batch->key, PC_ERR_MISMATCH);
     PC_REQUIRE(pc_range_fits(offset, count, batch->count), PC_ERR_RANGE);
     PC_REQUIRE(random_bytes == (int64_t)count * encryptor->random_bytes, PC_ERR_LENGTH);
+    PC_REQUIRE(is_filled(encryptor), PC_ERR_UNSUPPORTED);
     randomize(encryptor, NULL, 0, random, batch, offset, count, true);
     return PC_OK;
 }

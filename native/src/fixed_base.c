@@ -28,11 +28,18 @@ static void fill_window_bases(const pc_fixed_base *fixed, const mp_limb_t *base)
     pc_wipe(&power, sizeof power);
 }
 
-/* The other entries of windows first .. first+used-1, one window per lane. */
-static void fill_windows(const pc_fixed_base *fixed, int32_t first, int32_t used)
+int32_t pc_fixed_base_parts(const pc_fixed_base *fixed)
+{
+    int32_t lanes = fixed->modulus->kernel->lanes;
+    return (fixed->windows + lanes - 1) / lanes;
+}
+
+/* The other entries of some windows, one window per lane. */
+void pc_fixed_base_fill(const pc_fixed_base *fixed, int32_t part)
 {
     const pc_modulus *modulus = fixed->modulus;
     const pc_kernel *kernel = modulus->kernel;
+    int32_t first = part * kernel->lanes, used = pc_min(kernel->lanes, fixed->windows - first);
     const mp_limb_t *sources[PC_MAX_LANES];
     mp_limb_t *targets[PC_MAX_LANES];
     pc_group base, power;
@@ -52,18 +59,12 @@ static void fill_windows(const pc_fixed_base *fixed, int32_t first, int32_t used
     pc_wipe(&power, sizeof power);
 }
 
-int32_t pc_fixed_base_init(pc_fixed_base *fixed, const pc_modulus *modulus, const mp_limb_t *base,
-                           int32_t exponent_bits, int32_t window_bits)
+int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base)
 {
-    pc_fixed_base created = {modulus, exponent_bits, window_bits, (exponent_bits + window_bits - 1) / window_bits,
-                             NULL};
-    created.table = pc_allocate(table_words(&created) * sizeof(mp_limb_t));
-    PC_REQUIRE(created.table != NULL, PC_ERR_MEMORY);
-    fill_window_bases(&created, base);
-    for (int32_t j = 0; j < created.windows; j += modulus->kernel->lanes) {
-        fill_windows(&created, j, pc_min(modulus->kernel->lanes, created.windows - j));
-    }
-    *fixed = created;
+    fixed->windows = (fixed->exponent_bits + fixed->window_bits - 1) / fixed->window_bits;
+    fixed->table = pc_allocate(table_words(fixed) * sizeof(mp_limb_t));
+    PC_REQUIRE(fixed->table != NULL, PC_ERR_MEMORY);
+    fill_window_bases(fixed, base);
     return PC_OK;
 }
 
@@ -158,29 +159,65 @@ static void join_lanes(const pc_modulus *modulus, mp_limb_t *group, mp_limb_t *o
     move_lanes(modulus, group, group, from);
 }
 
+/* By indices: the next step's factors are on their way during a product. */
+static void power_by_index(const pc_fixed_base *fixed, mp_limb_t *group, mp_limb_t *factor, const uint8_t *exponents,
+                           int32_t exponent_bytes, int32_t used, int32_t share)
+{
+    const pc_modulus *modulus = fixed->modulus;
+    const pc_kernel *kernel = modulus->kernel;
+    const mp_limb_t *factors[PC_MAX_LANES];
+    int32_t steps = (fixed->windows + share - 1) / share;
+    find_factors(fixed, factors, exponents, exponent_bytes, used, share, 0);
+    for (int32_t step = 0; step < steps; step++) {
+        mp_limb_t *target = step == 0 ? group : factor;
+        kernel->gather(modulus, target, factors);
+        if (step + 1 < steps) {
+            find_factors(fixed, factors, exponents, exponent_bytes, used, share, step + 1);
+        }
+        if (step > 0) {
+            kernel->multiply(modulus, group, group, factor);
+        }
+    }
+    pc_wipe(factors, sizeof factors);
+}
+
+/* By scans: lane i looks into window step * share + i % share. */
+static void power_by_scan(const pc_fixed_base *fixed, mp_limb_t *group, mp_limb_t *factor, const uint8_t *exponents,
+                          int32_t exponent_bytes, int32_t used, int32_t share)
+{
+    const pc_modulus *modulus = fixed->modulus;
+    const pc_kernel *kernel = modulus->kernel;
+    int32_t index[PC_MAX_LANES] = {0};
+    pc_gather_ones(modulus, group);
+    for (int32_t first = 0; first < fixed->windows; first += share) {
+        pc_gather_ones(modulus, factor);
+        for (int32_t turn = 0; turn < share && first + turn < fixed->windows; turn++) {
+            uint32_t lanes = 0;
+            for (int32_t number = 0; number < used; number++) {
+                int32_t lane = number * share + turn;
+                index[lane] = digit_of(fixed, exponents + (int64_t)number * exponent_bytes, exponent_bytes, first + turn);
+                lanes |= UINT32_C(1) << lane;
+            }
+            kernel->look_up(modulus, factor, entry(fixed, first + turn, 0), 1 << fixed->window_bits, index, lanes);
+        }
+        kernel->multiply(modulus, group, group, factor);
+    }
+    pc_wipe(index, sizeof index);
+}
+
 void pc_fixed_base_power(const pc_fixed_base *fixed, mp_limb_t *group, const uint8_t *exponents,
                          int32_t exponent_bytes, int32_t used)
 {
     const pc_modulus *modulus = fixed->modulus;
-    const pc_kernel *kernel = modulus->kernel;
-    int32_t share = share_of(modulus, used), steps = (fixed->windows + share - 1) / share;
-    const mp_limb_t *factors[PC_MAX_LANES];
+    int32_t share = share_of(modulus, used);
     pc_group factor;
-    find_factors(fixed, factors, exponents, exponent_bytes, used, share, 0);
-    kernel->gather(modulus, group, factors);
-    if (steps > 1) {
-        find_factors(fixed, factors, exponents, exponent_bytes, used, share, 1);
-    }
-    for (int32_t step = 1; step < steps; step++) {
-        kernel->gather(modulus, factor.words, factors);
-        if (step + 1 < steps) { /* on their way during the product */
-            find_factors(fixed, factors, exponents, exponent_bytes, used, share, step + 1);
-        }
-        kernel->multiply(modulus, group, group, factor.words);
+    if (fixed->scanned) {
+        power_by_scan(fixed, group, factor.words, exponents, exponent_bytes, used, share);
+    } else {
+        power_by_index(fixed, group, factor.words, exponents, exponent_bytes, used, share);
     }
     if (share > 1) {
         join_lanes(modulus, group, factor.words, share);
     }
     pc_wipe(&factor, pc_group_words(modulus) * sizeof(mp_limb_t));
-    pc_wipe(factors, sizeof factors);
 }

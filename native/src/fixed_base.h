@@ -2,7 +2,8 @@
  * Powers of one fixed base: base^e as a product of table entries, one per window of e and no squaring.
  *
  * Entry (j, d) is base^(d * 2^(window_bits * j)), d = 0 .. 2^window_bits - 1. The number of products does not depend
- * on e, but the addresses of the entries do: who can watch the cache of the machine may learn about e.
+ * on e. A table that is indexed has addresses that do: who can watch the cache of the machine may learn about e. One that
+ * is scanned is read in full for every window: nothing shows, and small windows pay.
  */
 #ifndef PC_FIXED_BASE_H
 #define PC_FIXED_BASE_H
@@ -16,12 +17,17 @@ typedef struct pc_fixed_base {
     int32_t exponent_bits;
     int32_t window_bits;
     int32_t windows;
+    bool scanned;
     mp_limb_t *table;
 } pc_fixed_base;
 
-/* base: a number. PC_ERR_MEMORY, or PC_OK and pc_fixed_base_clear becomes due. */
-int32_t pc_fixed_base_init(pc_fixed_base *fixed, const pc_modulus *modulus, const mp_limb_t *base,
-                           int32_t exponent_bits, int32_t window_bits);
+/*
+ * Everything but `table` and `windows` is set. base: a number. PC_ERR_MEMORY, or PC_OK and pc_fixed_base_clear becomes
+ * due. Then each of the table's parts is to be filled, by any threads in any order.
+ */
+int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base);
+int32_t pc_fixed_base_parts(const pc_fixed_base *fixed);
+void pc_fixed_base_fill(const pc_fixed_base *fixed, int32_t part);
 /* Wipes the table of a secret modulus. A zeroed struct is fine. */
 void pc_fixed_base_clear(pc_fixed_base *fixed);
 

@@ -77,9 +77,9 @@ static int32_t set_up(fixture *f, int32_t kernel)
     PC_REQUIRE(status == PC_OK, status);
     status = pc_private_create(f->key, prime_p, prime_q, PRIME_BYTES, 0, &f->private_key);
     PC_REQUIRE(status == PC_OK, status);
-    status = pc_encryptor_create_owner(f->private_key, EXPONENT_BITS, 4, &f->owner);
+    status = pc_encryptor_create_owner(f->private_key, EXPONENT_BITS, 4, 0, &f->owner);
     PC_REQUIRE(status == PC_OK, status);
-    status = pc_encryptor_create_public(f->key, EXPONENT_BITS, 3, &f->public);
+    status = pc_encryptor_create_public(f->key, EXPONENT_BITS, 3, 0, &f->public);
     PC_REQUIRE(status == PC_OK, status);
     status = pc_batch_create(f->key, COUNT, &f->a);
     PC_REQUIRE(status == PC_OK, status);

@@ -51,8 +51,8 @@ static void bench(int32_t kernel)
     printf("kernel %s\n", name);
 
     pc_encryptor *owner = NULL, *public = NULL;
-    MEASURE("owner tables", 1, (pc_encryptor_free(owner), pc_encryptor_create_owner(k.private_key, 1024, 8, &owner)));
-    MEASURE("public tables", 1, (pc_encryptor_free(public), pc_encryptor_create_public(k.public, 1024, 8, &public)));
+    MEASURE("owner tables", 1, (pc_encryptor_free(owner), pc_encryptor_create_owner(k.private_key, 1024, 8, 0, &owner)));
+    MEASURE("public tables", 1, (pc_encryptor_free(public), pc_encryptor_create_public(k.public, 1024, 8, 0, &public)));
     static uint8_t random[COUNT * 128], wire[COUNT * 512];
     static uint64_t plaintexts[COUNT], decrypted[COUNT * 32];
     static pc_term terms[COUNT];

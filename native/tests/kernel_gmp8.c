@@ -154,6 +154,18 @@ static void select_entry(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_
     mpn_sec_tabselect(r, table, (mp_size_t)pc_group_words(modulus), count, index);
 }
 
+static void look_up(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *table, int32_t count,
+                    const int32_t *index, uint32_t lanes)
+{
+    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    for (int lane = 0; lane < LANES; lane++) {
+        if ((lanes >> lane & 1) != 0) {
+            mpn_sec_tabselect(number, table, modulus->number_words, count, index[lane]);
+            store(modulus, group, number, lane);
+        }
+    }
+}
+
 const pc_kernel pc_kernel_gmp8 = {
     .name = "gmp8",
     .lanes = LANES,
@@ -172,4 +184,5 @@ const pc_kernel pc_kernel_gmp8 = {
     .add_plain = add_plain,
     .recombine = recombine,
     .select = select_entry,
+    .look_up = look_up,
 };

@@ -114,8 +114,14 @@ static void test_encryptor(const key *k, const pc_encryptor *encryptor, int32_t 
 static void test_tables(const key *k, int32_t exponent_bits, int32_t window_bits, int32_t words_each)
 {
     pc_encryptor *public = NULL, *owner = NULL;
-    OK(pc_encryptor_create_public(k->public, exponent_bits, window_bits, &public));
-    OK(pc_encryptor_create_owner(k->private_key, exponent_bits, window_bits, &owner));
+    int32_t flags = random_below(2) == 0 ? PC_FLAG_CONSTANT_TIME : 0;
+    OK(pc_encryptor_create_public(k->public, exponent_bits, window_bits, flags, &public));
+    OK(pc_encryptor_create_owner(k->private_key, exponent_bits, window_bits, flags | PC_FLAG_FILL_LATER, &owner));
+    int32_t parts = 0;
+    OK(pc_encryptor_parts(owner, &parts));
+    for (int32_t part = parts - 1; part >= 0; part--) {
+        OK(pc_encryptor_fill(owner, part, random_below(2) == 0 ? 1 : parts - part));
+    }
     int64_t public_bytes = 0, owner_bytes = 0;
     OK(pc_encryptor_table_bytes(public, &public_bytes));
     OK(pc_encryptor_table_bytes(owner, &owner_bytes));
@@ -201,7 +207,7 @@ static void test_textbook(const key *k)
 static void test_plaintext_range(const key *k)
 {
     pc_encryptor *encryptor = NULL;
-    OK(pc_encryptor_create_public(k->public, 8, 4, &encryptor));
+    OK(pc_encryptor_create_public(k->public, 8, 4, 0, &encryptor));
     pc_batch *batch = random_batch(k, 3, NULL);
     uint8_t *before = snapshot(k, batch, 3);
     uint8_t random[3] = {1, 2, 3};
@@ -235,17 +241,27 @@ static void test_plaintext_range(const key *k)
 static void test_arguments(const key *k)
 {
     pc_encryptor *encryptor = NULL;
-    STATUS(PC_ERR_NULL, pc_encryptor_create_public(NULL, 8, 4, &encryptor));
-    STATUS(PC_ERR_NULL, pc_encryptor_create_public(k->public, 8, 4, NULL));
-    STATUS(PC_ERR_NULL, pc_encryptor_create_owner(NULL, 8, 4, &encryptor));
-    STATUS(PC_ERR_NULL, pc_encryptor_create_owner(k->private_key, 8, 4, NULL));
+    STATUS(PC_ERR_NULL, pc_encryptor_create_public(NULL, 8, 4, 0, &encryptor));
+    STATUS(PC_ERR_NULL, pc_encryptor_create_public(k->public, 8, 4, 0, NULL));
+    STATUS(PC_ERR_NULL, pc_encryptor_create_owner(NULL, 8, 4, 0, &encryptor));
+    STATUS(PC_ERR_NULL, pc_encryptor_create_owner(k->private_key, 8, 4, 0, NULL));
     static const int32_t bad[][2] = {{0, 4}, {-1, 4}, {PC_MAX_EXPONENT_BITS + 1, 4}, {8, 0}, {8, -1}, {8, 13}};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        STATUS(PC_ERR_RANGE, pc_encryptor_create_public(k->public, bad[i][0], bad[i][1], &encryptor));
-        STATUS(PC_ERR_RANGE, pc_encryptor_create_owner(k->private_key, bad[i][0], bad[i][1], &encryptor));
+        STATUS(PC_ERR_RANGE, pc_encryptor_create_public(k->public, bad[i][0], bad[i][1], 0, &encryptor));
+        STATUS(PC_ERR_RANGE, pc_encryptor_create_owner(k->private_key, bad[i][0], bad[i][1], 0, &encryptor));
     }
+    STATUS(PC_ERR_RANGE, pc_encryptor_create_public(k->public, 12, 4, PC_FLAG_INSECURE_SIZE, &encryptor));
+    STATUS(PC_ERR_RANGE, pc_encryptor_create_owner(k->private_key, 12, 4, 16, &encryptor));
     CHECK(encryptor == NULL);
-    OK(pc_encryptor_create_public(k->public, 12, 4, &encryptor));
+    OK(pc_encryptor_create_public(k->public, 12, 4, PC_FLAG_FILL_LATER, &encryptor));
+    int32_t parts = 0;
+    STATUS(PC_ERR_NULL, pc_encryptor_parts(encryptor, NULL));
+    STATUS(PC_ERR_NULL, pc_encryptor_parts(NULL, &parts));
+    OK(pc_encryptor_parts(encryptor, &parts));
+    STATUS(PC_ERR_NULL, pc_encryptor_fill(NULL, 0, 1));
+    STATUS(PC_ERR_RANGE, pc_encryptor_fill(encryptor, -1, 1));
+    STATUS(PC_ERR_RANGE, pc_encryptor_fill(encryptor, parts, 1));
+    STATUS(PC_ERR_RANGE, pc_encryptor_fill(encryptor, 0, parts + 1));
     STATUS(PC_ERR_NULL, pc_encryptor_random_bytes(encryptor, NULL));
     STATUS(PC_ERR_NULL, pc_encryptor_table_bytes(encryptor, NULL));
     int32_t bytes;
@@ -259,6 +275,9 @@ static void test_arguments(const key *k)
     uint8_t *before = snapshot(k, batch, 3);
     const uint64_t m[3] = {1, 2, 3};
     const uint8_t random[6] = {0};
+    STATUS(PC_ERR_UNSUPPORTED, pc_encrypt(encryptor, m, 1, random, 6, batch, 0, 3));
+    STATUS(PC_ERR_UNSUPPORTED, pc_rerandomize(encryptor, random, 6, batch, 0, 3));
+    OK(pc_encryptor_fill(encryptor, 0, parts));
     STATUS(PC_ERR_NULL, pc_encrypt(NULL, m, 1, random, 6, batch, 0, 3));
     STATUS(PC_ERR_NULL, pc_encrypt(encryptor, m, 1, NULL, 6, batch, 0, 3));
     STATUS(PC_ERR_NULL, pc_encrypt(encryptor, m, 1, random, 6, NULL, 0, 3));

@@ -104,8 +104,8 @@ static void test_all_sums(const key *k)
     static uint8_t random[N * N];
     pc_encryptor *owner = NULL, *public = NULL;
     pc_batch *a = NULL, *b = NULL;
-    OK(pc_encryptor_create_owner(k->private_key, 8, 4, &owner));
-    OK(pc_encryptor_create_public(k->public, 8, 3, &public));
+    OK(pc_encryptor_create_owner(k->private_key, 8, 4, 0, &owner));
+    OK(pc_encryptor_create_public(k->public, 8, 3, PC_FLAG_CONSTANT_TIME, &public));
     OK(pc_batch_create(k->public, N * N, &a));
     OK(pc_batch_create(k->public, N * N, &b));
     for (int32_t i = 0; i < N * N; i++) {
@@ -146,7 +146,7 @@ static void test_all_multiples(const key *k)
     static int32_t first[N + 1];
     OK(pc_batch_create(k->public, N, &source));
     OK(pc_batch_create(k->public, N, &target));
-    OK(pc_encryptor_create_public(k->public, 8, 4, &encryptor));
+    OK(pc_encryptor_create_public(k->public, 8, 4, 0, &encryptor));
     for (int32_t i = 0; i < N; i++) {
         plaintexts[i] = (uint64_t)i;
         random[i] = (uint8_t)(3 * i);

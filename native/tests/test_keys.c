@@ -112,8 +112,8 @@ static void test_lifetimes(int32_t kernel)
     pc_encryptor *public = NULL, *owner = NULL;
     pc_batch *batch = NULL;
     OK(pc_batch_create(k.public, 3, &batch));
-    OK(pc_encryptor_create_public(k.public, 16, 4, &public));
-    OK(pc_encryptor_create_owner(k.private_key, 16, 4, &owner));
+    OK(pc_encryptor_create_public(k.public, 16, 4, 0, &public));
+    OK(pc_encryptor_create_owner(k.private_key, 16, 4, 0, &owner));
     key_free(&k);
 
     uint8_t random[6];

@@ -202,6 +202,7 @@ typedef struct call {
     uint8_t random[COUNT * EXPONENT_BITS / 8];
     uint64_t plaintexts[COUNT * PC_MAX_LIMBS];
     int32_t count;
+    int32_t flags;
     uint8_t candidates[1024 * PRIME_BITS / 8];
     uint8_t prime[PRIME_BITS / 8];
     int32_t status;
@@ -235,7 +236,7 @@ static void decrypt(call *c)
 
 static void create_encryptor(call *c)
 {
-    c->status = pc_encryptor_create_owner(c->private_key, EXPONENT_BITS, 5, &c->encryptor);
+    c->status = pc_encryptor_create_owner(c->private_key, EXPONENT_BITS, 5, c->flags, &c->encryptor);
 }
 
 static void encrypt(call *c)
@@ -315,10 +316,10 @@ static void remember_primes(const key *k)
     mpz_clear(digit);
 }
 
-static void test_key(int32_t bits, int32_t kernel)
+static void test_key(int32_t bits, int32_t kernel, int32_t flags)
 {
     key k;
-    call c = {.k = &k};
+    call c = {.k = &k, .flags = flags};
     key_create(&k, bits, kernel);
     memset(&secrets, 0, sizeof secrets);
     memset(&publics, 0, sizeof publics);
@@ -396,8 +397,10 @@ int main(void)
     test_search();
     for (int32_t i = 0; i < pc_kernel_count(); i++) {
         if (strcmp(pc_kernel_at(i)->name, "gmp8") != 0) { /* a kernel of tests alone, which wipes nothing */
-            test_key(254, i);
-            test_key(2048, i);
+            test_key(254, i, 0);
+            test_key(2048, i, 0);
+            test_key(254, i, PC_FLAG_CONSTANT_TIME);
+            test_key(2048, i, PC_FLAG_CONSTANT_TIME);
         }
     }
     return summary();

@@ -15,7 +15,10 @@ public sealed unsafe class Encryptor : IDisposable
     // Statistical distance from uniform, as a power of two.
     private const int StatisticalBits = 40;
 
-    private readonly EncryptorHandle _handle;
+    // PC_FLAG_CONSTANT_TIME and PC_FLAG_FILL_LATER
+    private const int ConstantTimeFlag = 4;
+    private const int FillLaterFlag = 8;
+
     private readonly int _randomBytes;
 
     /// <summary>For anybody: works modulo n².</summary>
@@ -39,7 +42,9 @@ public sealed unsafe class Encryptor : IDisposable
     private Encryptor(PaillierPublicKey key, EncryptorHandle handle)
     {
         Key = key;
-        _handle = handle;
+        Handle = handle;
+        NativeStatus.Check(NativeMethods.EncryptorParts(handle, out int parts), "encryptor");
+        Tiles.Run(new FillTile(handle), parts, 1, TileGrain.Heavy, default);
         NativeStatus.Check(NativeMethods.EncryptorRandomBytes(handle, out _randomBytes), "encryptor");
         NativeStatus.Check(NativeMethods.EncryptorTableBytes(handle, out long tableBytes), "encryptor");
         TableBytes = tableBytes;
@@ -50,6 +55,8 @@ public sealed unsafe class Encryptor : IDisposable
 
     /// <summary>Memory held by the tables, in bytes.</summary>
     public long TableBytes { get; }
+
+    internal EncryptorHandle Handle { get; }
 
     /// <summary>Encrypts signed numbers: <c>target[offset + i] = [values[i]]</c>.</summary>
     /// <param name="values">Plaintexts; with test-size keys |value| must be below n.</param>
@@ -143,7 +150,7 @@ public sealed unsafe class Encryptor : IDisposable
     }
 
     /// <summary>Releases the tables, wiping them if they are secret.</summary>
-    public void Dispose() => _handle.Dispose();
+    public void Dispose() => Handle.Dispose();
 
     /// <summary>Bits of the random exponent α for a key size and profile.</summary>
     public static int ExponentBits(int keyBits, RandomnessProfile profile)
@@ -163,7 +170,7 @@ public sealed unsafe class Encryptor : IDisposable
         int exponentBits = ExponentBits(key.Bits, options.Profile);
         NativeStatus.Check(
             NativeMethods.EncryptorCreatePublic(
-                key.Handle, exponentBits, options.WindowBits, out EncryptorHandle handle),
+                key.Handle, exponentBits, options.Window, FlagsOf(options), out EncryptorHandle handle),
             "encryptor");
         return handle;
     }
@@ -173,9 +180,18 @@ public sealed unsafe class Encryptor : IDisposable
         int exponentBits = ExponentBits(key.PublicKey.Bits, options.Profile);
         NativeStatus.Check(
             NativeMethods.EncryptorCreateOwner(
-                key.Handle, exponentBits, options.WindowBits, out EncryptorHandle handle),
+                key.Handle, exponentBits, options.Window, FlagsOf(options), out EncryptorHandle handle),
             "encryptor");
         return handle;
+    }
+
+    private static int FlagsOf(EncryptorOptions options) =>
+        FillLaterFlag | (options.ConstantTime ? ConstantTimeFlag : 0);
+
+    private readonly struct FillTile(EncryptorHandle encryptor) : ITile
+    {
+        public void Run(int start, int count) =>
+            NativeStatus.Check(NativeMethods.EncryptorFill(encryptor, start, count), "encryptor");
     }
 
     private readonly struct EncryptTile(
@@ -193,7 +209,7 @@ public sealed unsafe class Encryptor : IDisposable
                 {
                     NativeStatus.Check(
                         NativeMethods.Encrypt(
-                            encryptor._handle, first, wordsEach, alpha, random.Length, target.Handle, offset + start,
+                            encryptor.Handle, first, wordsEach, alpha, random.Length, target.Handle, offset + start,
                             count),
                         "encryption");
                 }
@@ -218,7 +234,7 @@ public sealed unsafe class Encryptor : IDisposable
                 {
                     NativeStatus.Check(
                         NativeMethods.Rerandomize(
-                            encryptor._handle, alpha, random.Length, batch.Handle, offset + start, count),
+                            encryptor.Handle, alpha, random.Length, batch.Handle, offset + start, count),
                         "re-randomisation");
                 }
             }

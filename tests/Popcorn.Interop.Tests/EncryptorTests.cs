@@ -27,9 +27,13 @@ public sealed class EncryptorTests
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var anybody = new Encryptor(key.PublicKey);
         using var owner = new Encryptor(key);
+        var constantTime = new EncryptorOptions { ConstantTime = true };
+        using var carefulAnybody = new Encryptor(key.PublicKey, constantTime);
+        using var carefulOwner = new Encryptor(key, constantTime);
         BigInteger[] values = [.. Enumerable.Range(-20, 41).Select(value => (BigInteger)value)];
-        using CiphertextBatch batch = owner.Encrypt(values);
-        foreach (Encryptor encryptor in new[] { anybody, owner })
+        using CiphertextBatch batch = carefulOwner.Encrypt(values);
+        Assert.Equal(values, key.Decrypt(batch));
+        foreach (Encryptor encryptor in new[] { anybody, owner, carefulAnybody, carefulOwner })
         {
             BigInteger[] before = batch.Ciphertexts();
             encryptor.Rerandomize(batch, 0, batch.Count);
@@ -53,8 +57,10 @@ public sealed class EncryptorTests
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var narrow = new Encryptor(key.PublicKey, new EncryptorOptions { WindowBits = 2 });
-        using var wide = new Encryptor(key.PublicKey, new EncryptorOptions { WindowBits = 8 });
-        Assert.True(0 < narrow.TableBytes && narrow.TableBytes < wide.TableBytes);
+        using var wide = new Encryptor(key.PublicKey);
+        using var scanned = new Encryptor(key.PublicKey, new EncryptorOptions { ConstantTime = true });
+        Assert.True(0 < narrow.TableBytes && narrow.TableBytes < scanned.TableBytes);
+        Assert.True(scanned.TableBytes < wide.TableBytes);
         Assert.Throws<PaillierException>(() => new Encryptor(key.PublicKey, new EncryptorOptions { WindowBits = 0 }));
         Assert.Throws<PaillierException>(() => new Encryptor(key, new EncryptorOptions { WindowBits = 13 }));
     }

@@ -14,7 +14,6 @@ internal sealed unsafe class SecretExperiments : IDisposable
 
     // Small tables, so that those of all keys stay in the cache.
     private const int KeyWindowBits = 4;
-    private const int WindowBits = 8;
 
     private readonly KeyOptions _options;
     private readonly PaillierPrivateKey _key;
@@ -42,7 +41,9 @@ internal sealed unsafe class SecretExperiments : IDisposable
         yield return DecryptionKeys("decryptSingle, key", 1);
         yield return Plaintexts();
         yield return EncryptionKeys();
-        yield return Randomness();
+        yield return Randomness("encryptOwner, randomness", new EncryptorOptions(), Expectation.Documented);
+        yield return Randomness(
+            "encryptOwner, constant time", new EncryptorOptions { ConstantTime = true }, Expectation.Constant);
     }
 
     /// <inheritdoc/>
@@ -137,19 +138,15 @@ internal sealed unsafe class SecretExperiments : IDisposable
     }
 
     /// <summary>Below the managed interface, which lets nobody choose the randomness of an encryption.</summary>
-    private Experiment Randomness()
+    private Experiment Randomness(string name, EncryptorOptions options, Expectation expectation)
     {
-        int exponentBits = Encryptor.ExponentBits(Bits, RandomnessProfile.Standard);
-        NativeStatus.Check(
-            NativeMethods.EncryptorCreateOwner(_key.Handle, exponentBits, WindowBits, out EncryptorHandle encryptor),
-            "encryptor");
-        Own(encryptor);
+        EncryptorHandle encryptor = Own(new Encryptor(_key, options)).Handle;
         NativeStatus.Check(NativeMethods.EncryptorRandomBytes(encryptor, out int bytes), "encryptor");
         var target = Own(new CiphertextBatch(_key.PublicKey, Lanes));
         byte[] once = RandomNumberGenerator.GetBytes(Lanes * bytes);
         return new Experiment(
-            "encryptOwner, randomness",
-            Expectation.Documented,
+            name,
+            expectation,
             Each(Instances, _ => Run([.. once])),
             Each(Instances, _ => Run(RandomNumberGenerator.GetBytes(Lanes * bytes))));
 

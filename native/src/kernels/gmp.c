@@ -256,6 +256,14 @@ static void select_entry(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_
     mpn_sec_tabselect(r, table, modulus->number_words, count, index);
 }
 
+static void look_up(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *table, int32_t count,
+                    const int32_t *index, uint32_t lanes)
+{
+    if (lanes != 0) {
+        mpn_sec_tabselect(group, table, modulus->number_words, count, index[0]);
+    }
+}
+
 const pc_kernel pc_kernel_gmp = {
     .name = "gmp",
     .lanes = 1,
@@ -274,4 +282,5 @@ const pc_kernel pc_kernel_gmp = {
     .add_plain = add_plain,
     .recombine = recombine,
     .select = select_entry,
+    .look_up = look_up,
 };

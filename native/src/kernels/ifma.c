@@ -431,6 +431,27 @@ static void select_entry(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_
     }
 }
 
+/* The same, with a number for each lane: a digit of an entry goes to the lanes that want it. */
+static void look_up(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *table, int32_t count,
+                    const int32_t *index, uint32_t lanes)
+{
+    enum { STEP = PC_NUMBER_ALIGNMENT_WORDS };
+    int32_t words = modulus->number_words;
+    vector wanted = _mm512_cvtepi32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)index));
+    for (int32_t i = 0; i < words; i += STEP) {
+        vector found[STEP];
+        load_vectors(found, group + i * LANES, STEP);
+        for (int32_t entry = 0; entry < count; entry++) {
+            __mmask8 hit = _mm512_mask_cmpeq_epi64_mask((__mmask8)lanes, wanted, broadcast((uint64_t)entry));
+#pragma GCC unroll 8
+            for (int32_t k = 0; k < STEP; k++) {
+                found[k] = _mm512_mask_mov_epi64(found[k], hit, broadcast(table[entry * words + i + k]));
+            }
+        }
+        store_vectors(group + i * LANES, found, STEP);
+    }
+}
+
 static bool available(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
@@ -602,6 +623,7 @@ const pc_kernel pc_kernel_ifma = {
     .add_plain = add_plain,
     .recombine = recombine,
     .select = select_entry,
+    .look_up = look_up,
     .power_pair = pc_ifma_power_pair,
     .may_be_prime = may_be_prime,
 };

@@ -3,7 +3,7 @@
  * its vectors, one residue modulo each of two moduli. Form, ranges and names are those of ifma.c; what differs is the
  * order of the work.
  *
- * Layout. A half has V = floor(K / 8) + 1 vectors, so that at least one zero digit follows the K digits.
+ * Layout. A half has V = K / 8 vectors, rounded up; what follows the K digits is zero.
  *
  * Reduction of S, a sum of products x*y, row by row. Lane c of `sum` is the column that the row at hand calls c, except
  * for column 0: that one is complete, and `head` holds it as an integer. Row i adds x_i * y_0 to it, finds the quotient
@@ -24,7 +24,7 @@
 #include "../numbers.h"
 #include "ifma.h"
 
-#define MAX_VECTORS 6
+#define MAX_VECTORS 5
 #define HALF_WORDS (MAX_VECTORS * LANES)
 #define WINDOW_BITS 5
 #define WINDOW_ENTRIES (1 << WINDOW_BITS)
@@ -312,7 +312,7 @@ void pc_ifma_power_pair(const pc_modulus *const moduli[2], mp_limb_t *const numb
                         const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table)
 {
     /* K is 15, 20, 30 or 40 for moduli of half the largest key. */
-    switch (state_of(moduli[0])->digits / LANES + 1) {
+    switch ((state_of(moduli[0])->digits + LANES - 1) / LANES) {
     case 2:
         power(moduli, numbers, exponents, bits, table, 2);
         break;

@@ -101,6 +101,13 @@ struct pc_kernel {
     void (*select)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index);
 
     /*
+     * group[i] = table[index[i]] for the lanes i whose bits are set in `lanes`, of `count` consecutive numbers; the other
+     * lanes stay as they are. Reads every entry: indices are secret.
+     */
+    void (*look_up)(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *table, int32_t count,
+                    const int32_t *index, uint32_t lanes);
+
+    /*
      * Null, or the way of least latency: *numbers[i] = (*numbers[i])^exponents[i] modulo moduli[i]^2 for two secret
      * moduli of the same number of limbs; exponents of as many limbs, of which `bits` bits count. table: room for
      * PC_SECRET_TABLE_GROUPS groups; whoever owns it wipes it.

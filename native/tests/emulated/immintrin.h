@@ -25,6 +25,10 @@ typedef struct __m128i {
     uint64_t lane[2];
 } __m128i;
 
+typedef struct __m256i {
+    int32_t lane[8];
+} __attribute__((may_alias)) __m256i;
+
 typedef uint8_t __mmask8;
 
 #define EMULATED static inline __attribute__((always_inline))
@@ -50,30 +54,37 @@ typedef uint8_t __mmask8;
         return (__mmask8)r_;                              \
     }
 
-EMULATED uint64_t choose(uint32_t bit, uint64_t one, uint64_t zero)
+/* One of two, by bit i of the mask k. */
+EMULATED uint64_t emulated_choose(uint32_t k, int32_t i, uint64_t one, uint64_t zero)
 {
-    uint64_t mask = 0 - (uint64_t)(bit & 1);
+    uint64_t mask = 0 - (uint64_t)(k >> i & 1);
     return (one & mask) | (zero & ~mask);
 }
 
-EMULATED uint64_t low52(uint64_t x)
+EMULATED uint64_t emulated_low52(uint64_t x)
 {
     return x & ((UINT64_C(1) << 52) - 1);
 }
 
-EMULATED uint64_t high52_of_product(uint64_t x, uint64_t y)
+EMULATED uint64_t emulated_product_low52(uint64_t x, uint64_t y)
+{
+    return emulated_low52(emulated_low52(x) * emulated_low52(y));
+}
+
+EMULATED uint64_t emulated_product_high52(uint64_t x, uint64_t y)
 {
     __extension__ typedef unsigned __int128 wide;
-    return (uint64_t)((wide)low52(x) * low52(y) >> 52);
+    return (uint64_t)((wide)emulated_low52(x) * emulated_low52(y) >> 52);
 }
 
 /* Bit by bit the entry of the truth table that a, b and c name. */
-EMULATED uint64_t look_up(uint64_t a, uint64_t b, uint64_t c, uint32_t truth_table)
+EMULATED uint64_t emulated_truth(uint64_t a, uint64_t b, uint64_t c, uint32_t truth_table)
 {
     uint64_t r = 0;
-    for (uint32_t entry = 0; entry < 8; entry++) {
-        r |= choose(entry >> 2, a, ~a) & choose(entry >> 1, b, ~b) & choose(entry, c, ~c) &
-             choose(truth_table >> entry, UINT64_MAX, 0);
+    for (int32_t entry = 0; entry < 8; entry++) {
+        uint32_t names = (uint32_t)entry;
+        r |= emulated_choose(names, 2, a, ~a) & emulated_choose(names, 1, b, ~b) & emulated_choose(names, 0, c, ~c) &
+             emulated_choose(truth_table, entry, UINT64_MAX, 0);
     }
     return r;
 }
@@ -88,6 +99,11 @@ EMULATED void _mm512_store_si512(void *at, __m512i a)
     *(__m512i *)at = a;
 }
 
+EMULATED __m256i _mm256_loadu_si256(const __m256i *at)
+{
+    return *at;
+}
+
 EMULATED __m128i _mm512_castsi512_si128(__m512i a)
 {
     return (__m128i){{a.lane[0], a.lane[1]}};
@@ -99,6 +115,7 @@ EMULATED long long _mm_cvtsi128_si64(__m128i a)
 }
 
 VECTOR(_mm512_setzero_si512, (void), 0)
+VECTOR(_mm512_cvtepi32_epi64, (__m256i a), (uint64_t)(int64_t)a.lane[i])
 VECTOR(_mm512_set1_epi64, (long long x), (uint64_t)x)
 
 VECTOR(_mm512_add_epi64, (__m512i a, __m512i b), a.lane[i] + b.lane[i])
@@ -107,12 +124,14 @@ VECTOR(_mm512_and_si512, (__m512i a, __m512i b), a.lane[i] & b.lane[i])
 VECTOR(_mm512_or_si512, (__m512i a, __m512i b), a.lane[i] | b.lane[i])
 VECTOR(_mm512_andnot_si512, (__m512i a, __m512i b), ~a.lane[i] & b.lane[i])
 VECTOR(_mm512_ternarylogic_epi64, (__m512i a, __m512i b, __m512i c, uint32_t truth_table),
-       look_up(a.lane[i], b.lane[i], c.lane[i], truth_table))
+       emulated_truth(a.lane[i], b.lane[i], c.lane[i], truth_table))
 VECTOR(_mm512_slli_epi64, (__m512i a, uint32_t n), a.lane[i] << n)
 VECTOR(_mm512_srli_epi64, (__m512i a, uint32_t n), a.lane[i] >> n)
 VECTOR(_mm512_srai_epi64, (__m512i a, uint32_t n), (uint64_t)((int64_t)a.lane[i] >> n))
-VECTOR(_mm512_madd52lo_epu64, (__m512i a, __m512i b, __m512i c), a.lane[i] + low52(low52(b.lane[i]) * low52(c.lane[i])))
-VECTOR(_mm512_madd52hi_epu64, (__m512i a, __m512i b, __m512i c), a.lane[i] + high52_of_product(b.lane[i], c.lane[i]))
+VECTOR(_mm512_madd52lo_epu64, (__m512i a, __m512i b, __m512i c),
+       a.lane[i] + emulated_product_low52(b.lane[i], c.lane[i]))
+VECTOR(_mm512_madd52hi_epu64, (__m512i a, __m512i b, __m512i c),
+       a.lane[i] + emulated_product_high52(b.lane[i], c.lane[i]))
 
 VECTOR(_mm512_alignr_epi64, (__m512i a, __m512i b, int32_t n), i + n < 8 ? b.lane[(i + n) % 8] : a.lane[(i + n) % 8])
 VECTOR(_mm512_unpacklo_epi64, (__m512i a, __m512i b), i % 2 == 0 ? a.lane[i] : b.lane[i - 1])
@@ -120,18 +139,19 @@ VECTOR(_mm512_unpackhi_epi64, (__m512i a, __m512i b), i % 2 == 0 ? a.lane[i + 1]
 VECTOR(_mm512_shuffle_i64x2, (__m512i a, __m512i b, uint32_t n),
        (i < 4 ? a : b).lane[2 * (n >> (i / 2 * 2) & 3) + (uint32_t)i % 2])
 
-VECTOR(_mm512_mask_mov_epi64, (__m512i old, __mmask8 k, __m512i a), choose((uint32_t)k >> i, a.lane[i], old.lane[i]))
-VECTOR(_mm512_mask_blend_epi64, (__mmask8 k, __m512i a, __m512i b), choose((uint32_t)k >> i, b.lane[i], a.lane[i]))
+VECTOR(_mm512_mask_mov_epi64, (__m512i old, __mmask8 k, __m512i a), emulated_choose(k, i, a.lane[i], old.lane[i]))
+VECTOR(_mm512_mask_blend_epi64, (__mmask8 k, __m512i a, __m512i b), emulated_choose(k, i, b.lane[i], a.lane[i]))
 VECTOR(_mm512_mask_add_epi64, (__m512i old, __mmask8 k, __m512i a, __m512i b),
-       choose((uint32_t)k >> i, a.lane[i] + b.lane[i], old.lane[i]))
+       emulated_choose(k, i, a.lane[i] + b.lane[i], old.lane[i]))
 VECTOR(_mm512_mask_sub_epi64, (__m512i old, __mmask8 k, __m512i a, __m512i b),
-       choose((uint32_t)k >> i, a.lane[i] - b.lane[i], old.lane[i]))
+       emulated_choose(k, i, a.lane[i] - b.lane[i], old.lane[i]))
 VECTOR(_mm512_maskz_srai_epi64, (__mmask8 k, __m512i a, uint32_t n),
-       choose((uint32_t)k >> i, (uint64_t)((int64_t)a.lane[i] >> n), 0))
+       emulated_choose(k, i, (uint64_t)((int64_t)a.lane[i] >> n), 0))
 VECTOR(_mm512_maskz_madd52lo_epu64, (__mmask8 k, __m512i a, __m512i b, __m512i c),
-       choose((uint32_t)k >> i, a.lane[i] + low52(low52(b.lane[i]) * low52(c.lane[i])), 0))
+       emulated_choose(k, i, a.lane[i] + emulated_product_low52(b.lane[i], c.lane[i]), 0))
 
 MASK(_mm512_cmpeq_epi64_mask, (__m512i a, __m512i b), a.lane[i] == b.lane[i])
+MASK(_mm512_mask_cmpeq_epi64_mask, (__mmask8 k, __m512i a, __m512i b), (a.lane[i] == b.lane[i]) & (k >> i & 1))
 MASK(_mm512_cmpeq_epu64_mask, (__m512i a, __m512i b), a.lane[i] == b.lane[i])
 MASK(_mm512_cmpgt_epu64_mask, (__m512i a, __m512i b), a.lane[i] > b.lane[i])
 MASK(_mm512_test_epi64_mask, (__m512i a, __m512i b), (a.lane[i] & b.lane[i]) != 0)

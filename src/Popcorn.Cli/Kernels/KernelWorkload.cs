@@ -48,7 +48,7 @@ internal sealed class KernelWorkload : IDisposable
         encryptor.Encrypt(_values, _source, 0, execution);
     }
 
-    /// <summary>Names of all operations.</summary>
+    /// <summary>Names of the operations that a measurement consists of.</summary>
     public static IReadOnlyList<string> Names { get; } =
     [
         "keygen", "encryptOwner", "encryptOwnerShort", "encryptPublic", "encryptPublicShort", "decrypt",
@@ -58,7 +58,10 @@ internal sealed class KernelWorkload : IDisposable
     /// <summary>The key that is measured.</summary>
     public PaillierPublicKey PublicKey => _key.PublicKey;
 
-    /// <summary>Prepares an operation; what it needs lives as long as this object.</summary>
+    /// <summary>
+    /// Prepares an operation, one of <see cref="Names"/> or encryption in constant time; what it needs lives as long as this
+    /// object.
+    /// </summary>
     public KernelOperation Create(string name) => name switch
     {
         "keygen" => new KernelOperation(name, 1, GenerateKey, IsSearch: true),
@@ -66,6 +69,8 @@ internal sealed class KernelWorkload : IDisposable
         "encryptOwnerShort" => Encryption(name, Own(new Encryptor(_key, ShortExponent))),
         "encryptPublic" => Encryption(name, Own(new Encryptor(PublicKey))),
         "encryptPublicShort" => Encryption(name, Own(new Encryptor(PublicKey, ShortExponent))),
+        "encryptOwnerConstantTime" => Encryption(name, Own(new Encryptor(_key, ConstantTime))),
+        "encryptPublicConstantTime" => Encryption(name, Own(new Encryptor(PublicKey, ConstantTime))),
         "decrypt" => Decryption(name, _size.Heavy),
         "decryptSingle" => Decryption(name, 1),
         "add" => new KernelOperation(
@@ -96,6 +101,8 @@ internal sealed class KernelWorkload : IDisposable
         _key.Dispose();
         _key.PublicKey.Dispose();
     }
+
+    private static EncryptorOptions ConstantTime => new() { ConstantTime = true };
 
     private static EncryptorOptions ShortExponent => new() { Profile = RandomnessProfile.ShortExponent };
 

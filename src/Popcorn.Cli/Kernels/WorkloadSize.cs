@@ -6,8 +6,11 @@ namespace Popcorn.Cli.Kernels;
 /// <param name="Inputs">Inputs of the linear layers.</param>
 internal readonly record struct WorkloadSize(int Heavy, int Light, int Inputs)
 {
-    /// <summary><see cref="Heavy"/> for one thread: 8 lanes, many times over.</summary>
-    public const int FullHeavy = 64;
+    /// <summary><see cref="Heavy"/> for one thread: 8 lanes, twice over. Short runs more often go undisturbed.</summary>
+    public const int FullHeavy = 16;
+
+    /// <summary><see cref="Heavy"/> for each of several threads: enough to share.</summary>
+    private const int SharedHeavy = 64;
 
     /// <summary><see cref="Light"/> for one thread: it fits in a core's cache.</summary>
     public const int FullLight = 256;
@@ -19,5 +22,6 @@ internal readonly record struct WorkloadSize(int Heavy, int Light, int Inputs)
     public static WorkloadSize Short { get; } = new(16, FullLight, 64);
 
     /// <summary>What figures are quoted for.</summary>
-    public static WorkloadSize Full(int threads) => new(FullHeavy * threads, FullLight * threads, FullInputs);
+    public static WorkloadSize Full(int threads) =>
+        new(threads == 1 ? FullHeavy : SharedHeavy * threads, FullLight * threads, FullInputs);
 }

@@ -57,11 +57,17 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "pc_encryptor_create_public")]
     internal static partial int EncryptorCreatePublic(
-        PublicKeyHandle key, int exponentBits, int windowBits, out EncryptorHandle encryptor);
+        PublicKeyHandle key, int exponentBits, int windowBits, int flags, out EncryptorHandle encryptor);
 
     [LibraryImport(Library, EntryPoint = "pc_encryptor_create_owner")]
     internal static partial int EncryptorCreateOwner(
-        PrivateKeyHandle privateKey, int exponentBits, int windowBits, out EncryptorHandle encryptor);
+        PrivateKeyHandle privateKey, int exponentBits, int windowBits, int flags, out EncryptorHandle encryptor);
+
+    [LibraryImport(Library, EntryPoint = "pc_encryptor_parts")]
+    internal static partial int EncryptorParts(EncryptorHandle encryptor, out int parts);
+
+    [LibraryImport(Library, EntryPoint = "pc_encryptor_fill")]
+    internal static partial int EncryptorFill(EncryptorHandle encryptor, int first, int count);
 
     [LibraryImport(Library, EntryPoint = "pc_encryptor_free")]
     internal static partial int EncryptorFree(nint encryptor);
