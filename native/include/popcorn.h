@@ -51,6 +51,7 @@ extern "C" {
 #define PC_MAX_BATCH (1 << 24)     /* ciphertexts in a batch                        */
 #define PC_MAX_REGISTERS (1 << 24) /* inputs + temporaries of a program             */
 #define PC_MAX_INSTRUCTIONS (1 << 28)
+#define PC_MAX_SOURCES 4           /* batches that a program reads                 */
 #define PC_MAX_EXPONENT_BITS (PC_MAX_KEY_BITS + 64) /* of alpha: statistical hiding takes some bits more than n */
 #define PC_MAX_SHIFT 4096          /* bits a term of pc_combine may be shifted left */
 
@@ -241,6 +242,10 @@ PC_API int32_t pc_combine(const pc_batch *const *sources, int32_t source_count, 
  * Registers 0 .. inputs-1 are a tile's inputs and never written; inputs .. inputs+temporaries-1 are temporaries.
  * Instruction: r[target] = r[left] * r[right] (target == left or right allowed; left == right squares).
  * outputs: one register per output, or -1 for the number 1.
+ *
+ * Order matters to speed alone. Fewer tiles than the kernel has lanes run one by one, and then neighbours fill the
+ * lanes: instructions that do not depend on each other, and chains of them, which multiply one register again and again
+ * (left == target), where neighbouring chains are of one length.
  */
 typedef struct pc_instruction {
     int32_t target;
@@ -248,22 +253,53 @@ typedef struct pc_instruction {
     int32_t right;
 } pc_instruction;
 
-PC_API int32_t pc_program_create(const pc_instruction *instructions, int32_t instruction_count, int32_t inputs,
-                                 int32_t temporaries, const int32_t *outputs, int32_t output_count,
-                                 pc_program **program);
-PC_API int32_t pc_program_free(pc_program *program);
-
-/* Scratch memory that one call of pc_program_run needs under `key`: 64-byte aligned, reusable, not zeroed. */
-PC_API int32_t pc_program_scratch_bytes(const pc_program *program, const pc_public *key, int64_t *bytes);
+/* An input: an entry of one of the views that a run is given, at one of the positions that a tile sees there. */
+typedef struct pc_program_input {
+    int32_t source; /* 0 .. PC_MAX_SOURCES-1: index of the view        */
+    int32_t entry;
+    int32_t tap;    /* which of the positions that a tile has in it */
+} pc_program_input;
 
 /*
- * For each tile t: inputs are source[input_index[t * inputs + i]], -1 standing for an absent input (the number 1,
- * which costs nothing); output o goes to target[output_index[t * outputs + o]] (-1: dropped). Products with an absent
- * operand are not done and not counted. source != target; no target index may occur twice.
+ * How the tiles of a run see a batch: it holds entries of `stride` numbers each, one for each position; tile t finds
+ * entry e at tap k in number e * stride + positions[t * taps + k]. Position -1: absent.
  */
-PC_API int32_t pc_program_run(const pc_program *program, const pc_batch *source, const int32_t *input_index,
-                              pc_batch *target, const int32_t *output_index, int32_t tiles, uint8_t *scratch,
+typedef struct pc_view {
+    pc_batch *batch;
+    const int32_t *positions;
+    int32_t stride;
+    int32_t taps;
+} pc_view;
+
+PC_API int32_t pc_program_create(const pc_instruction *instructions, int32_t instruction_count,
+                                 const pc_program_input *inputs, int32_t input_count, int32_t temporaries,
+                                 const int32_t *outputs, int32_t output_count, pc_program **program);
+PC_API int32_t pc_program_free(pc_program *program);
+
+/* Scratch memory for a run of up to `tiles` tiles under `key`: 64-byte aligned, reusable, not zeroed. */
+PC_API int32_t pc_program_scratch_bytes(const pc_program *program, const pc_public *key, int32_t tiles,
+                                        int64_t *bytes);
+
+/*
+ * Runs tiles first_tile .. first_tile + tiles - 1. An absent input (the number 1) costs nothing: products with an
+ * absent operand are not done and not counted. Output o goes to entry o of the target, which has one tap (position -1:
+ * the tile's outputs are dropped) and is no source. Where two tiles write one number it is undefined which of them
+ * stays.
+ */
+PC_API int32_t pc_program_run(const pc_program *program, const pc_view *sources, int32_t source_count,
+                              const pc_view *target, int32_t first_tile, int32_t tiles, uint8_t *scratch,
                               int64_t scratch_bytes, int64_t *products);
+
+/*
+ * One tile on several threads: after one call of pc_program_begin, each of them calls pc_program_join with the same
+ * arguments, again and again, until `done` is 1; the tile is complete when all are. 0: all that is left waits for what
+ * other threads have in hand. `products` receives those that this call did.
+ */
+PC_API int32_t pc_program_begin(const pc_program *program, const pc_public *key, uint8_t *scratch,
+                                int64_t scratch_bytes);
+PC_API int32_t pc_program_join(const pc_program *program, const pc_view *sources, int32_t source_count,
+                               const pc_view *target, int32_t tile, uint8_t *scratch, int64_t scratch_bytes,
+                               int32_t *done, int64_t *products);
 
 /*
  * Sparse matrix (rows x columns, CSR, signed 32-bit weights) times a ciphertext vector, without a compiled program:

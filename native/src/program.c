@@ -1,90 +1,181 @@
-#include "objects.h"
+#include "program.h"
 
 #include <string.h>
 
 #define NEVER (-1)
-
-typedef struct step {
-    int32_t target;
-    int32_t left;
-    int32_t right;
-    int32_t waits_for; /* the latest earlier step that touches a register in conflict with this one, or NEVER */
-} step;
-
-struct pc_program {
-    int32_t inputs;
-    int32_t temporaries;
-    int32_t output_count;
-    int32_t step_count;
-    int32_t *outputs; /* registers, or -1 */
-    step *steps;
-};
 
 static int32_t larger(int32_t a, int32_t b)
 {
     return a > b ? a : b;
 }
 
-/*
- * Copies the instructions and notes for each the step it has to wait for. `written` and `touched` hold, for each
- * register, the last step that wrote it and the last that read or wrote it.
- */
-static int32_t fill_steps(pc_program *program, const pc_instruction *instructions, int32_t *written, int32_t *touched)
+static int32_t check_inputs(pc_program *program)
 {
-    int32_t registers = program->inputs + program->temporaries;
-    for (int32_t r = 0; r < registers; r++) {
-        written[r] = touched[r] = NEVER;
-    }
-    for (int32_t i = 0; i < program->step_count; i++) {
-        const pc_instruction *in = &instructions[i];
-        PC_REQUIRE(in->target >= program->inputs && in->target < registers, PC_ERR_PROGRAM);
-        PC_REQUIRE(in->left >= 0 && in->left < registers && in->right >= 0 && in->right < registers, PC_ERR_PROGRAM);
-        PC_REQUIRE(in->left < program->inputs || written[in->left] != NEVER, PC_ERR_PROGRAM);
-        PC_REQUIRE(in->right < program->inputs || written[in->right] != NEVER, PC_ERR_PROGRAM);
-        int32_t waits_for = larger(touched[in->target], larger(written[in->left], written[in->right]));
-        program->steps[i] = (step){in->target, in->left, in->right, waits_for};
-        touched[in->left] = touched[in->right] = touched[in->target] = written[in->target] = i;
-    }
-    for (int32_t o = 0; o < program->output_count; o++) {
-        int32_t r = program->outputs[o];
-        PC_REQUIRE(r >= -1 && r < registers, PC_ERR_PROGRAM);
-        PC_REQUIRE(r < program->inputs || written[r] != NEVER, PC_ERR_PROGRAM);
+    for (int32_t i = 0; i < program->input_count; i++) {
+        const pc_program_input *in = &program->inputs[i];
+        PC_REQUIRE(in->source >= 0 && in->source < PC_MAX_SOURCES, PC_ERR_PROGRAM);
+        PC_REQUIRE(in->entry >= 0 && in->entry < PC_MAX_BATCH, PC_ERR_PROGRAM);
+        PC_REQUIRE(in->tap >= 0 && in->tap < PC_MAX_BATCH, PC_ERR_PROGRAM);
+        program->source_count = larger(program->source_count, in->source + 1);
+        program->entries[in->source] = larger(program->entries[in->source], in->entry + 1);
+        program->taps[in->source] = larger(program->taps[in->source], in->tap + 1);
     }
     return PC_OK;
 }
 
-int32_t pc_program_create(const pc_instruction *instructions, int32_t instruction_count, int32_t inputs,
-                          int32_t temporaries, const int32_t *outputs, int32_t output_count, pc_program **program)
+/* Every register exists, no input is written, and nothing is read that was not written before. */
+static int32_t check_instructions(const pc_program *program, bool *written)
+{
+    int32_t inputs = program->input_count, registers = inputs + program->temporaries;
+    for (int32_t r = 0; r < registers; r++) {
+        written[r] = r < inputs;
+    }
+    for (int32_t i = 0; i < program->instruction_count; i++) {
+        const pc_instruction *in = &program->instructions[i];
+        PC_REQUIRE(in->target >= inputs && in->target < registers, PC_ERR_PROGRAM);
+        PC_REQUIRE(in->left >= 0 && in->left < registers && in->right >= 0 && in->right < registers, PC_ERR_PROGRAM);
+        PC_REQUIRE(written[in->left] && written[in->right], PC_ERR_PROGRAM);
+        written[in->target] = true;
+    }
+    for (int32_t o = 0; o < program->output_count; o++) {
+        int32_t r = program->outputs[o];
+        PC_REQUIRE(r == -1 || (r >= 0 && r < registers && written[r]), PC_ERR_PROGRAM);
+    }
+    return PC_OK;
+}
+
+/* Instructions from `first` on that multiply its target again and again. */
+static int32_t chain_length(const pc_program *program, int32_t first)
+{
+    const pc_instruction *in = program->instructions;
+    int32_t end = first + 1;
+    while (end < program->instruction_count && in[end].target == in[first].target &&
+           in[end].left == in[first].target) {
+        end++;
+    }
+    return end - first;
+}
+
+static bool same_shape(const pc_instruction *a, const pc_instruction *b, int32_t length)
+{
+    for (int32_t i = 0; i < length; i++) {
+        if (pc_is_square(&a[i]) != pc_is_square(&b[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* For each register the last bundle that wrote it and the last that read or wrote it. */
+typedef struct uses {
+    int32_t *written;
+    int32_t *touched;
+} uses;
+
+/* The last bundle that a chain has to wait for. */
+static int32_t conflict_of(const pc_instruction *chain, int32_t length, const uses *u)
+{
+    int32_t conflict = larger(u->touched[chain->target], u->written[chain->left]);
+    for (int32_t i = 0; i < length; i++) {
+        conflict = larger(conflict, u->written[chain[i].right]);
+    }
+    return conflict;
+}
+
+static void note_uses(const pc_instruction *chain, int32_t length, int32_t bundle, uses *u)
+{
+    u->touched[chain->left] = bundle;
+    for (int32_t i = 0; i < length; i++) {
+        u->touched[chain[i].right] = bundle;
+    }
+    u->touched[chain->target] = u->written[chain->target] = bundle;
+}
+
+/* In order: a chain joins its predecessor's bundle if there is room, it is alike and needs nothing from there. */
+static void make_bundles(pc_program *program, uses *u)
+{
+    int32_t registers = program->input_count + program->temporaries;
+    for (int32_t r = 0; r < registers; r++) {
+        u->written[r] = u->touched[r] = NEVER;
+    }
+    pc_bundle *current = NULL;
+    for (int32_t i = 0, length; i < program->instruction_count; i += length) {
+        const pc_instruction *chain = &program->instructions[i];
+        length = chain_length(program, i);
+        int32_t conflict = conflict_of(chain, length, u);
+        if (current == NULL || current->chains == PC_MAX_LANES || current->length != length ||
+            conflict == program->bundle_count - 1 ||
+            !same_shape(&program->instructions[current->first], chain, length)) {
+            current = &program->bundles[program->bundle_count++];
+            *current = (pc_bundle){i, 0, length, NEVER};
+        }
+        current->chains++;
+        current->waits_for = larger(current->waits_for, conflict);
+        note_uses(chain, length, program->bundle_count - 1, u);
+    }
+}
+
+static void *copy_of(const void *values, size_t bytes)
+{
+    void *copy = pc_allocate(bytes);
+    if (copy != NULL && bytes > 0) {
+        memcpy(copy, values, bytes);
+    }
+    return copy;
+}
+
+/* Checks a program whose arrays are copied, and arranges it. */
+static int32_t prepare(pc_program *program)
+{
+    size_t registers = (size_t)program->input_count + (size_t)program->temporaries;
+    PC_REQUIRE(program->inputs != NULL && program->outputs != NULL && program->instructions != NULL, PC_ERR_MEMORY);
+    int32_t status = check_inputs(program);
+    PC_REQUIRE(status == PC_OK, status);
+
+    int32_t *written = pc_allocate(registers * sizeof *written), *touched = pc_allocate(registers * sizeof *touched);
+    bool *known = pc_allocate(registers * sizeof *known);
+    pc_bundle *bundles = pc_allocate((size_t)program->instruction_count * sizeof *bundles);
+    status = written != NULL && touched != NULL && known != NULL && bundles != NULL ? PC_OK : PC_ERR_MEMORY;
+    if (status == PC_OK) {
+        status = check_instructions(program, known);
+    }
+    if (status == PC_OK) {
+        program->bundles = bundles;
+        make_bundles(program, &(uses){written, touched});
+        program->bundles = copy_of(bundles, (size_t)program->bundle_count * sizeof *bundles);
+        status = program->bundles != NULL ? PC_OK : PC_ERR_MEMORY;
+    }
+    pc_release(written);
+    pc_release(touched);
+    pc_release(known);
+    pc_release(bundles);
+    return status;
+}
+
+int32_t pc_program_create(const pc_instruction *instructions, int32_t instruction_count,
+                          const pc_program_input *inputs, int32_t input_count, int32_t temporaries,
+                          const int32_t *outputs, int32_t output_count, pc_program **program)
 {
     PC_REQUIRE(program != NULL, PC_ERR_NULL);
     PC_REQUIRE(instruction_count >= 0 && instruction_count <= PC_MAX_INSTRUCTIONS, PC_ERR_LENGTH);
     PC_REQUIRE(output_count >= 0 && output_count <= PC_MAX_BATCH, PC_ERR_LENGTH);
     PC_REQUIRE(instructions != NULL || instruction_count == 0, PC_ERR_NULL);
+    PC_REQUIRE(inputs != NULL || input_count <= 0, PC_ERR_NULL);
     PC_REQUIRE(outputs != NULL || output_count == 0, PC_ERR_NULL);
-    PC_REQUIRE(inputs >= 0 && temporaries >= 0 && inputs <= PC_MAX_REGISTERS &&
-                   temporaries <= PC_MAX_REGISTERS - inputs,
+    PC_REQUIRE(input_count >= 0 && temporaries >= 0 && input_count <= PC_MAX_REGISTERS &&
+                   temporaries <= PC_MAX_REGISTERS - input_count,
                PC_ERR_LENGTH);
 
-    size_t registers = (size_t)inputs + (size_t)temporaries;
     pc_program *created = pc_allocate_zeroed(sizeof *created);
-    int32_t *last = pc_allocate(2 * registers * sizeof *last);
-    int32_t status = created != NULL && last != NULL ? PC_OK : PC_ERR_MEMORY;
-    if (status == PC_OK) {
-        created->inputs = inputs;
-        created->temporaries = temporaries;
-        created->output_count = output_count;
-        created->step_count = instruction_count;
-        created->outputs = pc_allocate((size_t)output_count * sizeof *created->outputs);
-        created->steps = pc_allocate((size_t)instruction_count * sizeof *created->steps);
-        status = created->outputs != NULL && created->steps != NULL ? PC_OK : PC_ERR_MEMORY;
-    }
-    if (status == PC_OK) {
-        if (output_count > 0) {
-            memcpy(created->outputs, outputs, (size_t)output_count * sizeof *outputs);
-        }
-        status = fill_steps(created, instructions, last, last + registers);
-    }
-    pc_release(last);
+    PC_REQUIRE(created != NULL, PC_ERR_MEMORY);
+    created->input_count = input_count;
+    created->temporaries = temporaries;
+    created->output_count = output_count;
+    created->instruction_count = instruction_count;
+    created->inputs = copy_of(inputs, (size_t)input_count * sizeof *inputs);
+    created->outputs = copy_of(outputs, (size_t)output_count * sizeof *outputs);
+    created->instructions = copy_of(instructions, (size_t)instruction_count * sizeof *instructions);
+    int32_t status = prepare(created);
     if (status == PC_OK) {
         *program = created;
     } else {
@@ -96,279 +187,11 @@ int32_t pc_program_create(const pc_instruction *instructions, int32_t instructio
 int32_t pc_program_free(pc_program *program)
 {
     if (program != NULL) {
+        pc_release(program->inputs);
         pc_release(program->outputs);
-        pc_release(program->steps);
+        pc_release(program->instructions);
+        pc_release(program->bundles);
         pc_release(program);
-    }
-    return PC_OK;
-}
-
-/* ---- running ------------------------------------------------------------------------------------------------ */
-
-/*
- * Tiles run in blocks of as many as the kernel has lanes.
- *
- * A full block (run_groups) keeps each register as a group, lane t for tile t: inputs are gathered once, when they are
- * first needed, a step is one product of groups, outputs are scattered once.
- *
- * In any other block (run_numbers) a register is one number for each tile. Products are issued in program order and
- * queued until a group is full, or until a step has to wait for one that is still queued: so a single tile fills the
- * lanes with products that do not depend on each other.
- */
-typedef struct run {
-    const pc_program *program;
-    const pc_modulus *modulus;
-    int32_t tiles;            /* of this block */
-    const mp_limb_t **values; /* numbers: the one in register r of tile t, or null for 1: values[r * lanes + t] */
-    uint8_t *present;         /* groups: bit t of present[r] is set unless register r of tile t is 1             */
-    uint8_t *gathered;        /* groups: is input r in its register?                                              */
-    const pc_batch *source;
-    const int32_t *input_index; /* of this block */
-    mp_limb_t *registers;     /* groups: one for each register; numbers: `lanes` for each                         */
-    int64_t products;
-
-    int32_t queued;
-    int32_t first_queued_step;
-    bool squares_only;
-    const mp_limb_t *left[PC_MAX_LANES];
-    const mp_limb_t *right[PC_MAX_LANES];
-    mp_limb_t *target[PC_MAX_LANES];
-} run;
-
-static int64_t pointer_bytes(const pc_program *program, int32_t lanes)
-{
-    int64_t bytes = ((int64_t)program->inputs + program->temporaries) * lanes * (int64_t)sizeof(mp_limb_t *);
-    return (bytes + PC_NUMBER_ALIGNMENT - 1) / PC_NUMBER_ALIGNMENT * PC_NUMBER_ALIGNMENT;
-}
-
-static int64_t scratch_bytes_for(const pc_program *program, const pc_modulus *modulus)
-{
-    int32_t lanes = modulus->kernel->lanes;
-    return pointer_bytes(program, lanes) +
-           ((int64_t)program->inputs + program->temporaries) * lanes * modulus->number_words *
-               (int64_t)sizeof(mp_limb_t);
-}
-
-int32_t pc_program_scratch_bytes(const pc_program *program, const pc_public *key, int64_t *bytes)
-{
-    PC_REQUIRE(program != NULL && key != NULL && bytes != NULL, PC_ERR_NULL);
-    *bytes = scratch_bytes_for(program, key->modulus);
-    return PC_OK;
-}
-
-static void flush(run *r)
-{
-    const pc_modulus *modulus = r->modulus;
-    const pc_kernel *kernel = modulus->kernel;
-    pc_group left, right;
-    if (r->queued == 0) {
-        return;
-    }
-    for (int32_t i = r->queued; i < kernel->lanes; i++) {
-        r->left[i] = r->right[i] = modulus->one;
-        r->target[i] = NULL;
-    }
-    kernel->gather(modulus, left.words, r->left);
-    if (r->squares_only) {
-        kernel->square(modulus, left.words, left.words);
-    } else {
-        kernel->gather(modulus, right.words, r->right);
-        kernel->multiply(modulus, left.words, left.words, right.words);
-    }
-    kernel->scatter(modulus, r->target, left.words);
-    r->products += r->queued;
-    r->queued = 0;
-}
-
-static void issue(run *r, int32_t index, mp_limb_t *target, const mp_limb_t *left, const mp_limb_t *right)
-{
-    if (r->queued == 0) {
-        r->first_queued_step = index;
-        r->squares_only = true;
-    }
-    r->left[r->queued] = left;
-    r->right[r->queued] = right;
-    r->target[r->queued] = target;
-    r->squares_only &= left == right;
-    if (++r->queued == r->modulus->kernel->lanes) {
-        flush(r);
-    }
-}
-
-static void run_step(run *r, int32_t index)
-{
-    const step *s = &r->program->steps[index];
-    int32_t lanes = r->modulus->kernel->lanes;
-    int32_t words = r->modulus->number_words;
-    if (r->queued > 0 && s->waits_for >= r->first_queued_step) {
-        flush(r);
-    }
-    for (int32_t t = 0; t < r->tiles; t++) {
-        const mp_limb_t *left = r->values[(int64_t)s->left * lanes + t];
-        const mp_limb_t *right = r->values[(int64_t)s->right * lanes + t];
-        mp_limb_t *target = r->registers + ((int64_t)s->target * lanes + t) * words;
-        const mp_limb_t *present = left != NULL ? left : right;
-        if (left != NULL && right != NULL) {
-            issue(r, index, target, left, right);
-        } else if (present != NULL && present != target) {
-            memcpy(target, present, (size_t)words * sizeof *target);
-        }
-        r->values[(int64_t)s->target * lanes + t] = present != NULL ? target : NULL;
-    }
-}
-
-static mp_limb_t *group_of(const run *r, int32_t index)
-{
-    return r->registers + (int64_t)index * (int64_t)pc_group_words(r->modulus);
-}
-
-/* The group of a register that holds a value or, if it is an input, is now given it. */
-static const mp_limb_t *ready_group(run *r, int32_t index)
-{
-    mp_limb_t *group = group_of(r, index);
-    if (index < r->program->inputs && !r->gathered[index]) {
-        const mp_limb_t *numbers[PC_MAX_LANES];
-        r->present[index] = 0;
-        for (int32_t t = 0; t < r->tiles; t++) {
-            int32_t at = r->input_index[(int64_t)t * r->program->inputs + index];
-            numbers[t] = at < 0 ? r->modulus->one : pc_batch_at(r->source, at);
-            r->present[index] |= (uint8_t)(at < 0 ? 0 : 1 << t);
-        }
-        r->modulus->kernel->gather(r->modulus, group, numbers);
-        r->gathered[index] = 1;
-    }
-    return group;
-}
-
-/* Lanes where an operand is 1 multiply as well, and are not counted. */
-static void run_group_step(run *r, const step *s)
-{
-    const pc_kernel *kernel = r->modulus->kernel;
-    mp_limb_t *target = group_of(r, s->target);
-    const mp_limb_t *left = ready_group(r, s->left), *right = ready_group(r, s->right);
-    uint8_t both = r->present[s->left] & r->present[s->right];
-    r->products += __builtin_popcount(both);
-    if (both == 0 && (r->present[s->left] == 0 || r->present[s->right] == 0)) {
-        const mp_limb_t *only = r->present[s->left] != 0 ? left : right;
-        if (only != target) {
-            memcpy(target, only, pc_group_words(r->modulus) * sizeof *target);
-        }
-    } else if (s->left == s->right) {
-        kernel->square(r->modulus, target, left);
-    } else {
-        kernel->multiply(r->modulus, target, left, right);
-    }
-    r->present[s->target] = (uint8_t)(r->present[s->left] | r->present[s->right]);
-}
-
-static void run_groups(run *r, const pc_batch *source, const int32_t *input_index, pc_batch *target,
-                       const int32_t *output_index)
-{
-    const pc_program *program = r->program;
-    mp_limb_t *targets[PC_MAX_LANES];
-    r->source = source;
-    r->input_index = input_index;
-    if (program->inputs > 0) {
-        memset(r->gathered, 0, (size_t)program->inputs);
-    }
-    for (int32_t i = 0; i < program->step_count; i++) {
-        run_group_step(r, &program->steps[i]);
-    }
-    for (int32_t o = 0; o < program->output_count; o++) {
-        int32_t output = program->outputs[o];
-        for (int32_t t = 0; t < r->tiles; t++) {
-            int32_t index = output_index[(int64_t)t * program->output_count + o];
-            targets[t] = index < 0 ? NULL : pc_batch_at(target, index);
-            if (output < 0 && targets[t] != NULL) {
-                memcpy(targets[t], r->modulus->one, (size_t)r->modulus->number_words * sizeof(mp_limb_t));
-            }
-        }
-        if (output >= 0) {
-            const mp_limb_t *group = ready_group(r, output);
-            r->modulus->kernel->scatter(r->modulus, targets, group);
-        }
-    }
-}
-
-static void run_numbers(run *r, const pc_batch *source, const int32_t *input_index, pc_batch *target,
-                        const int32_t *output_index)
-{
-    const pc_program *program = r->program;
-    int32_t lanes = r->modulus->kernel->lanes;
-    size_t number_bytes = (size_t)r->modulus->number_words * sizeof(mp_limb_t);
-    for (int32_t t = 0; t < r->tiles; t++) {
-        for (int32_t i = 0; i < program->inputs; i++) {
-            int32_t index = input_index[(int64_t)t * program->inputs + i];
-            r->values[(int64_t)i * lanes + t] = index < 0 ? NULL : pc_batch_at(source, index);
-        }
-    }
-    for (int32_t i = 0; i < program->step_count; i++) {
-        run_step(r, i);
-    }
-    flush(r);
-    for (int32_t t = 0; t < r->tiles; t++) {
-        for (int32_t o = 0; o < program->output_count; o++) {
-            int32_t index = output_index[(int64_t)t * program->output_count + o];
-            int32_t output = program->outputs[o];
-            const mp_limb_t *value = output < 0 ? NULL : r->values[(int64_t)output * lanes + t];
-            if (index >= 0) {
-                memcpy(pc_batch_at(target, index), value != NULL ? value : r->modulus->one, number_bytes);
-            }
-        }
-    }
-}
-
-/* Indices -1 .. available-1, those that are not -1 all different where a bitmap is given. */
-static int32_t check_indices(const int32_t *index, int64_t count, int32_t available, uint8_t *seen)
-{
-    for (int64_t i = 0; i < count; i++) {
-        PC_REQUIRE(index[i] >= -1 && index[i] < available, PC_ERR_RANGE);
-        if (seen != NULL && index[i] >= 0) {
-            uint8_t bit = (uint8_t)(1 << (index[i] % 8));
-            PC_REQUIRE((seen[index[i] / 8] & bit) == 0, PC_ERR_RANGE);
-            seen[index[i] / 8] = (uint8_t)(seen[index[i] / 8] | bit);
-        }
-    }
-    return PC_OK;
-}
-
-int32_t pc_program_run(const pc_program *program, const pc_batch *source, const int32_t *input_index,
-                       pc_batch *target, const int32_t *output_index, int32_t tiles, uint8_t *scratch,
-                       int64_t scratch_bytes, int64_t *products)
-{
-    PC_REQUIRE(program != NULL && source != NULL && target != NULL && scratch != NULL, PC_ERR_NULL);
-    PC_REQUIRE(source->key == target->key, PC_ERR_MISMATCH);
-    PC_REQUIRE(source != target, PC_ERR_RANGE);
-    PC_REQUIRE(tiles >= 0 && tiles <= PC_MAX_BATCH, PC_ERR_LENGTH);
-    int64_t input_total = (int64_t)tiles * program->inputs;
-    int64_t output_total = (int64_t)tiles * program->output_count;
-    PC_REQUIRE(input_index != NULL || input_total == 0, PC_ERR_NULL);
-    PC_REQUIRE(output_index != NULL || output_total == 0, PC_ERR_NULL);
-    const pc_modulus *modulus = target->key->modulus;
-    PC_REQUIRE((uintptr_t)scratch % PC_NUMBER_ALIGNMENT == 0, PC_ERR_RANGE);
-    PC_REQUIRE(scratch_bytes >= scratch_bytes_for(program, modulus), PC_ERR_LENGTH);
-    int32_t status = check_indices(input_index, input_total, source->count, NULL);
-    PC_REQUIRE(status == PC_OK, status);
-    uint8_t *seen = pc_allocate_zeroed((size_t)target->count / 8 + 1);
-    PC_REQUIRE(seen != NULL, PC_ERR_MEMORY);
-    status = check_indices(output_index, output_total, target->count, seen);
-    pc_release(seen);
-    PC_REQUIRE(status == PC_OK, status);
-
-    int32_t lanes = modulus->kernel->lanes;
-    run r = {.program = program, .modulus = modulus};
-    r.values = (const mp_limb_t **)(void *)scratch;
-    r.present = scratch;
-    r.gathered = scratch + program->inputs + program->temporaries;
-    r.registers = (mp_limb_t *)(void *)(scratch + pointer_bytes(program, lanes));
-    for (int32_t done = 0; done < tiles; done += lanes) {
-        r.tiles = pc_min(lanes, tiles - done);
-        (r.tiles == lanes && lanes > 1 ? run_groups : run_numbers)(
-            &r, source, input_index + (int64_t)done * program->inputs, target,
-            output_index + (int64_t)done * program->output_count);
-    }
-    if (products != NULL) {
-        *products = r.products;
     }
     return PC_OK;
 }

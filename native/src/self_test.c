@@ -72,6 +72,7 @@ static int32_t set_up(fixture *f, int32_t kernel)
     }
 
     const pc_instruction instructions[] = {{3, 0, 1}, {4, 3, 3}, {3, 4, 2}}; /* 2(x + y) + z */
+    const pc_program_input inputs[] = {{0, 0, 0}, {0, 0, 1}, {0, 0, 2}};
     const int32_t output = 3;
     int32_t status = pc_public_create(n, MODULUS_BYTES, h, MODULUS_BYTES, 0, kernel, &f->key);
     PC_REQUIRE(status == PC_OK, status);
@@ -85,7 +86,7 @@ static int32_t set_up(fixture *f, int32_t kernel)
     PC_REQUIRE(status == PC_OK, status);
     status = pc_batch_create(f->key, COUNT, &f->b);
     PC_REQUIRE(status == PC_OK, status);
-    return pc_program_create(instructions, 3, 3, 2, &output, 1, &f->program);
+    return pc_program_create(instructions, 3, inputs, 3, 2, &output, 1, &f->program);
 }
 
 static void tear_down(fixture *f)
@@ -184,12 +185,13 @@ static int32_t test_program(fixture *f)
     const int32_t inputs[] = {1, 7, 8, 3, -1, 1};
     const int32_t outputs[] = {1, 0};
     const int64_t wanted[] = {2 * 12345678901234567 + 1, 2 * (1 + 77) - 1000003};
+    const pc_view source = {f->a, inputs, COUNT, 3}, target = {f->b, outputs, COUNT, 1};
     int64_t bytes = 0;
-    int32_t status = pc_program_scratch_bytes(f->program, f->key, &bytes);
+    int32_t status = pc_program_scratch_bytes(f->program, f->key, 2, &bytes);
     PC_REQUIRE(status == PC_OK, status);
     uint8_t *scratch = pc_allocate((size_t)bytes);
     PC_REQUIRE(scratch != NULL, PC_ERR_MEMORY);
-    status = pc_program_run(f->program, f->a, inputs, f->b, outputs, 2, scratch, bytes, NULL);
+    status = pc_program_run(f->program, &source, 1, &target, 0, 2, scratch, bytes, NULL);
     pc_release(scratch);
     PC_REQUIRE(status == PC_OK, status);
     return expect(f, f->b, (const uint64_t *)wanted, 1, 2);

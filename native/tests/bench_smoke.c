@@ -94,13 +94,15 @@ static void bench(int32_t kernel)
     }
     const int32_t output = 1;
     pc_program *program = NULL;
-    OK(pc_program_create(steps, STEPS, 1, 1, &output, 1, &program));
+    const pc_program_input input = {0, 0, 0};
+    OK(pc_program_create(steps, STEPS, &input, 1, 1, &output, 1, &program));
+    const pc_view source = {a, in, COUNT, 1}, target = {b, out, COUNT, 1};
     int64_t bytes = 0;
-    OK(pc_program_scratch_bytes(program, k.public, &bytes));
+    OK(pc_program_scratch_bytes(program, k.public, COUNT, &bytes));
     uint8_t *memory = malloc((size_t)bytes + 64);
     uint8_t *scratch = (uint8_t *)(((uintptr_t)memory + 63) / 64 * 64);
     MEASURE("program, per product", STEPS * COUNT,
-            pc_program_run(program, a, in, b, out, COUNT, scratch, bytes, NULL));
+            pc_program_run(program, &source, 1, &target, 0, COUNT, scratch, bytes, NULL));
     free(memory);
     OK(pc_program_free(program));
     OK(pc_batch_free(a));

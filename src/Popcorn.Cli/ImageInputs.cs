@@ -1,5 +1,6 @@
 using System.Globalization;
 using Popcorn.Cli.Data;
+using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Model;
 
@@ -20,15 +21,26 @@ internal static class ImageInputs
     /// <param name="path">What <see cref="ImageSources.Open"/> reads.</param>
     /// <param name="labels">Label file, or null.</param>
     /// <param name="input">What the network takes: PNGs become gray or RGB accordingly.</param>
-    /// <exception cref="PopcornException">It cannot be read, or its images have another shape.</exception>
+    /// <exception cref="PopcornException">It cannot be read, or its images have other channels.</exception>
     public static IImageSource Open(string path, string? labels, InputDescription input)
     {
         IImageSource source = ImageSources.Open(path, labels ?? LabelsBeside(path), input.Shape.Channels);
-        return source.Shape == input.Shape
-            ? source
-            : throw new PopcornException(
+        // Pictures come in any size; a data set of another size is another data set.
+        bool isPicture = Directory.Exists(path) || path.EndsWith(".png", StringComparison.OrdinalIgnoreCase);
+        bool fits = isPicture ? source.Shape.Channels == input.Shape.Channels : source.Shape == input.Shape;
+        if (!fits)
+        {
+            throw new PopcornException(
                 $"'{path}' holds images of {source.Shape} and the network takes {input.Shape} "
-                + "(channels x height x width). Resize them first.");
+                + "(channels x height x width). Only PNGs are resized.");
+        }
+
+        if (source.Shape != input.Shape)
+        {
+            Output.Note($"images of {source.Shape} are resized to {input.Shape}.");
+        }
+
+        return source.Shape == input.Shape && input.Order == ChannelOrder.Rgb ? source : new FittedImages(source, input);
     }
 
     /// <summary>Reads the images that a user named.</summary>

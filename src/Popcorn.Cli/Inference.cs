@@ -26,7 +26,8 @@ internal sealed class Inference(Uri server, string model)
                 new Shape(channels, height, width),
                 description.InputMinimum,
                 description.InputMaximum,
-                description.InputScale)
+                description.InputScale,
+                description.InputOrder)
             : throw new PopcornException($"The server describes the input of '{model}' in a way not understood.");
     }
 

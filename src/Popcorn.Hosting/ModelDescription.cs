@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 
 namespace Popcorn.Hosting;
@@ -9,6 +10,7 @@ namespace Popcorn.Hosting;
 /// <param name="InputMinimum">Least integer of an input element.</param>
 /// <param name="InputMaximum">Greatest integer of an input element.</param>
 /// <param name="InputScale">Real value = integer × scale.</param>
+/// <param name="InputOrder">Order of an image's channels: <c>Rgb</c> or <c>Bgr</c>.</param>
 /// <param name="Outputs">Number of logits.</param>
 /// <param name="Layers">The architecture, in order.</param>
 public sealed record ModelDescription(
@@ -17,6 +19,7 @@ public sealed record ModelDescription(
     int InputMinimum,
     int InputMaximum,
     double InputScale,
+    ChannelOrder InputOrder,
     int Outputs,
     IReadOnlyList<LayerDescription> Layers)
 {
@@ -26,6 +29,7 @@ public sealed record ModelDescription(
         network.Input.Minimum,
         network.Input.Maximum,
         network.Input.Scale,
+        network.Input.Order,
         network.Layers[^1].Output.Size,
         [.. network.Layers.Select(layer => new LayerDescription(
             layer.Name, [layer.Output.Channels, layer.Output.Height, layer.Output.Width], layer.BoundBits))]);
@@ -44,7 +48,7 @@ public sealed record LayerDescription(string Kind, IReadOnlyList<int> Output, in
 /// <param name="MaxConnections">Connections allowed.</param>
 public sealed record HealthDescription(string Status, int Models, int Connections, int MaxConnections);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ModelDescription[]))]
 [JsonSerializable(typeof(HealthDescription))]
 internal sealed partial class HostingJson : JsonSerializerContext;

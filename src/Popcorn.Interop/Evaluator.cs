@@ -117,75 +117,79 @@ public static unsafe class Evaluator
         Span<nint> handles = sources.Length <= SourcesOnStack
             ? stackalloc nint[sources.Length]
             : new nint[sources.Length];
-        BatchHandle[] held = ArrayPool<BatchHandle>.Shared.Rent(sources.Length);
-        int heldCount = 0;
-        try
+        using var held = new HeldBatches(sources.Length);
+        for (int i = 0; i < sources.Length; i++)
         {
-            foreach (CiphertextBatch source in sources)
-            {
-                // An array of handles is beyond the marshaller: what it does for one, by hand.
-                BatchHandle batch = source.Handle;
-                bool added = false;
-                batch.DangerousAddRef(ref added);
-                held[heldCount] = batch;
-                handles[heldCount++] = batch.DangerousGetHandle();
-            }
-
-            long products = 0;
-            fixed (nint* handle = handles)
-            fixed (Term* term = terms)
-            fixed (int* row = first)
-            {
-                var tile = new CombineTile(handle, handles.Length, term, row, target, offset, &products);
-                Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Heavy, execution);
-            }
-
-            return products;
+            handles[i] = held.Hold(sources[i]);
         }
-        finally
+
+        long products = 0;
+        fixed (nint* handle = handles)
+        fixed (Term* term = terms)
+        fixed (int* row = first)
         {
-            foreach (BatchHandle batch in held.AsSpan(0, heldCount))
-            {
-                batch.DangerousRelease();
-            }
-
-            ArrayPool<BatchHandle>.Shared.Return(held, clearArray: true);
+            var tile = new CombineTile(handle, handles.Length, term, row, target, offset, &products);
+            Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Heavy, execution);
         }
+
+        return products;
     }
 
     /// <summary>Runs a program on many input vectors.</summary>
     /// <param name="program">What to compute.</param>
-    /// <param name="source">Holds the inputs; its key must not be disposed.</param>
-    /// <param name="inputIndex">
-    /// <paramref name="tiles"/> × <see cref="ProductProgram.Inputs"/> indices into <paramref name="source"/>; -1 stands
-    /// for an absent input (a plaintext 0), which costs nothing.
+    /// <param name="sources">What its inputs name; at most <see cref="ProductProgram.MaxSources"/>.</param>
+    /// <param name="target">
+    /// Output o goes to entry o here, at the tile's one position; another batch than the sources. Where two tiles write
+    /// one ciphertext it is undefined which of them stays.
     /// </param>
-    /// <param name="target">Receives the outputs; another batch than <paramref name="source"/>.</param>
-    /// <param name="outputIndex">
-    /// <paramref name="tiles"/> × <see cref="ProductProgram.Outputs"/> indices into <paramref name="target"/>, none of
-    /// them twice; -1 drops an output.
-    /// </param>
-    /// <param name="tiles">Input vectors.</param>
-    /// <param name="execution">Threads and cancellation; every tile runs on one thread.</param>
+    /// <param name="firstTile">First tile to run.</param>
+    /// <param name="tiles">Tiles to run.</param>
+    /// <param name="execution">Threads and cancellation.</param>
     /// <returns>Products and squarings done.</returns>
-    /// <exception cref="PaillierException"><see cref="PaillierError.Range"/>: an index is out of range.</exception>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Range"/>: an entry, tap or position is not there.
+    /// </exception>
     public static long Run(
-        ProductProgram program, CiphertextBatch source, ReadOnlySpan<int> inputIndex, CiphertextBatch target,
-        ReadOnlySpan<int> outputIndex, int tiles, Execution execution = default)
+        ProductProgram program, ReadOnlySpan<ProgramView> sources, ProgramView target, int firstTile, int tiles,
+        Execution execution = default)
     {
+        ArgumentOutOfRangeException.ThrowIfNegative(firstTile);
         ArgumentOutOfRangeException.ThrowIfNegative(tiles);
-        CiphertextBatch.CheckLength(inputIndex.Length, (long)tiles * program.Inputs, nameof(inputIndex));
-        CiphertextBatch.CheckLength(outputIndex.Length, (long)tiles * program.Outputs, nameof(outputIndex));
-        long scratchBytes = program.ScratchBytes(source.Key);
-        long products = 0;
-        fixed (int* input = inputIndex)
-        fixed (int* output = outputIndex)
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(sources.Length, ProductProgram.MaxSources, nameof(sources));
+        int end = checked(firstTile + tiles);
+        target.Check(end, nameof(target));
+        foreach (ProgramView source in sources)
         {
-            var tile = new ProgramTile(program, source, input, target, output, scratchBytes, &products);
-            Tiles.Run(tile, tiles, target.Key.Lanes, TileGrain.Heavy, execution);
+            source.Check(end, nameof(sources));
+        }
+
+        NativeView* views = stackalloc NativeView[ProductProgram.MaxSources];
+        using var held = new HeldBatches(sources.Length + 1);
+        long products = 0;
+        fixed (int* positions0 = PositionsOf(sources, 0))
+        fixed (int* positions1 = PositionsOf(sources, 1))
+        fixed (int* positions2 = PositionsOf(sources, 2))
+        fixed (int* positions3 = PositionsOf(sources, 3))
+        fixed (int* targetPositions = target.Positions)
+        {
+            int** positions = stackalloc[] { positions0, positions1, positions2, positions3 };
+            for (int i = 0; i < sources.Length; i++)
+            {
+                views[i] = ViewOf(sources[i], held.Hold(sources[i].Batch), positions[i]);
+            }
+
+            NativeView targetView = ViewOf(target, held.Hold(target.Batch), targetPositions);
+            new ProgramRun(program, target.Batch.Key, views, sources.Length, &targetView, firstTile, &products)
+                .Run(tiles, execution);
         }
 
         return products;
+
+        static int[]? PositionsOf(ReadOnlySpan<ProgramView> sources, int i) =>
+            i < sources.Length ? sources[i].Positions : null;
+
+        static NativeView ViewOf(ProgramView view, nint batch, int* positions) =>
+            new() { Batch = batch, Positions = positions, Stride = view.Stride, Taps = view.Taps };
     }
 
     /// <summary>
@@ -318,31 +322,6 @@ public static unsafe class Evaluator
                     sources, sourceCount, terms, first + start, count, target.Handle, offset + start, out long done),
                 "combination");
             Interlocked.Add(ref *products, done);
-        }
-    }
-
-    private readonly struct ProgramTile(
-        ProductProgram program, CiphertextBatch source, int* input, CiphertextBatch target, int* output,
-        long scratchBytes, long* products) : ITile
-    {
-        public void Run(int start, int count)
-        {
-            ScratchBuffer scratch = ScratchBufferPool.Rent();
-            try
-            {
-                scratch.EnsureLength(scratchBytes);
-                NativeStatus.Check(
-                    NativeMethods.ProgramRun(
-                        program.Handle, source.Handle, input + ((long)start * program.Inputs), target.Handle,
-                        output + ((long)start * program.Outputs), count, scratch.Pointer, scratchBytes,
-                        out long done),
-                    "program run");
-                Interlocked.Add(ref *products, done);
-            }
-            finally
-            {
-                ScratchBufferPool.Return(scratch);
-            }
         }
     }
 

@@ -9,29 +9,38 @@ namespace Popcorn.Interop;
 /// </summary>
 public sealed class ProductProgram : IDisposable
 {
+    /// <summary>Batches that one program can read.</summary>
+    public const int MaxSources = 4;
+
     /// <summary>Checks and copies a program.</summary>
     /// <param name="instructions">Products, in order.</param>
-    /// <param name="inputs">Registers that hold a tile's inputs.</param>
-    /// <param name="temporaries">Registers after them.</param>
+    /// <param name="inputs">Where a tile's inputs come from.</param>
+    /// <param name="temporaries">Registers after those of the inputs.</param>
     /// <param name="outputs">The register of each output; -1 for the number 1, an encryption of 0.</param>
+    /// <param name="fillsLanes">
+    /// Whether neighbours among the instructions are independent of each other, so that a single tile keeps a vector
+    /// kernel busy. Then every tile runs alone, on several threads where there are few; otherwise tiles run side by
+    /// side.
+    /// </param>
     /// <exception cref="PaillierException">
     /// <see cref="PaillierError.Program"/>: a register is out of range or read before it is written, or an input is
-    /// written.
+    /// written or out of range.
     /// </exception>
     public ProductProgram(
-        ReadOnlySpan<Instruction> instructions, int inputs, int temporaries, ReadOnlySpan<int> outputs)
+        ReadOnlySpan<Instruction> instructions, ReadOnlySpan<ProgramInput> inputs, int temporaries,
+        ReadOnlySpan<int> outputs, bool fillsLanes = false)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(inputs);
         ArgumentOutOfRangeException.ThrowIfNegative(temporaries);
         PaillierLibrary.EnsureLoaded();
         NativeStatus.Check(
             NativeMethods.ProgramCreate(
-                instructions, instructions.Length, inputs, temporaries, outputs, outputs.Length,
+                instructions, instructions.Length, inputs, inputs.Length, temporaries, outputs, outputs.Length,
                 out ProgramHandle handle),
             "product program");
         Handle = handle;
-        Inputs = inputs;
+        Inputs = inputs.Length;
         Outputs = outputs.Length;
+        FillsLanes = fillsLanes;
     }
 
     /// <summary>Ciphertexts that a tile reads.</summary>
@@ -40,15 +49,19 @@ public sealed class ProductProgram : IDisposable
     /// <summary>Ciphertexts that a tile writes.</summary>
     public int Outputs { get; }
 
+    /// <summary>Whether a single tile keeps a vector kernel busy.</summary>
+    public bool FillsLanes { get; }
+
     internal ProgramHandle Handle { get; }
 
     /// <summary>Releases the program.</summary>
     public void Dispose() => Handle.Dispose();
 
-    /// <summary>Memory that one run needs for its registers, in bytes.</summary>
-    internal long ScratchBytes(PaillierPublicKey key)
+    /// <summary>Memory that a run of so many tiles needs for its registers, in bytes.</summary>
+    internal long ScratchBytes(PaillierPublicKey key, int tiles)
     {
-        NativeStatus.Check(NativeMethods.ProgramScratchBytes(Handle, key.Handle, out long bytes), "product program");
+        NativeStatus.Check(
+            NativeMethods.ProgramScratchBytes(Handle, key.Handle, tiles, out long bytes), "product program");
         return bytes;
     }
 }

@@ -20,7 +20,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("keygen --out x --bits many")]
     [InlineData("keygen --out x --colour red")]
     [InlineData("import m.onnx")]
-    [InlineData("import m.onnx --out m.popcorn --weight-bits 1")]
+    [InlineData("import m.onnx --out m.popcorn --weight-bits 0")]
     [InlineData("import m.onnx --out m.popcorn --sparsity 1.5")]
     [InlineData("eval m.popcorn")]
     [InlineData("eval m.popcorn --data d --limit 0")]
@@ -94,7 +94,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.InRange(report.GetProperty("sparsity").GetDouble(), 0.5, 0.6);
         JsonElement dense = report.GetProperty("layers").EnumerateArray().Last();
         AssertKeys(dense, "name", "kind", "output", "weights", "nnz", "sparsity", "weightBits");
-        Assert.Equal(8, dense.GetProperty("weightBits").GetInt32());
+        Assert.InRange(dense.GetProperty("weightBits").GetInt32(), 2, 8);
 
         JsonElement eval = await CommandRun.Json("eval", model, "--data", _files.Images(3));
         Assert.Equal(3, eval.GetProperty("count").GetInt32());
@@ -104,7 +104,7 @@ public sealed class CommandLineTests : IDisposable
     public async Task Import_refuses_by_operator_and_node()
     {
         string[] target = ["--out", _files["net.popcorn"]];
-        await CommandRun.Fails(1, "Softsign", ["import", _files.Onnx("net.onnx", "Softsign"), .. target]);
+        await CommandRun.Fails(1, "Softplus", ["import", _files.Onnx("net.onnx", "Softplus"), .. target]);
         await CommandRun.Fails(1, "middle", ["import", _files["net.onnx"], .. target]);
         await CommandRun.Fails(1, "garbage.onnx", ["import", _files.Bytes("garbage.onnx", 1, 2, 3), .. target]);
         Assert.False(File.Exists(_files["net.popcorn"]));

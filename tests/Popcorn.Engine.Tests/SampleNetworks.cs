@@ -26,6 +26,21 @@ internal static class SampleNetworks
     public static IntegerNetwork GroupsAndAverages(Random random) => new Builder(random, new Shape(4, 6, 6))
         .Conv(4, 3, 2, 1, groups: 2).Relu().AveragePool(3).Dense(2).Relu().Build();
 
+    /// <summary>A block whose result is added to what it read, with padding of a value of its own.</summary>
+    public static IntegerNetwork Residual(Random random) => new Builder(random, new Shape(2, 5, 5))
+        .Conv(3, 3, 1, 1).Relu().Conv(3, 3, 1, 1, padding: true).Add(back: 2, -3, 5).Sign()
+        .Conv(2, 3, 1, 1, padding: true).Dense(3).Build();
+
+    public static IntegerNetwork Branches(Random random) => new Builder(random, new Shape(1, 6, 6))
+        .Conv(2, 2, 1, 0).Relu().Conv(3, 3, 1, 1).Relu().Concat(back: 2).Conv(2, 1, 1, 0).Concat(back: 5)
+        .AveragePool(2).Dense(3).Build();
+
+    public static IntegerNetwork Clipped(Random random) => new Builder(random, new Shape(2, 4, 4))
+        .Conv(4, 3, 1, 1, groups: 2).Clip(5000).Conv(3, 2, 2, 0).Clip(1 << 20).Dense(3).Clip(int.MaxValue).Build();
+
+    public static IntegerNetwork Rescaled(Random random) => new Builder(random, new Shape(2, 4, 4))
+        .Conv(4, 3, 1, 1).Relu().Dense(5).Rescale(7).Build();
+
     /// <summary>Grows a network layer by layer.</summary>
     public sealed class Builder(Random random, Shape input, int minimum = 0, int maximum = 255)
     {
@@ -33,11 +48,19 @@ internal static class SampleNetworks
 
         private Shape Current => _layers.Count == 0 ? input : _layers[^1].Output;
 
-        public Builder Conv(int channels, int kernel, int stride, int pad, int groups = 1, int limit = 127)
+        public Builder Conv(
+            int channels, int kernel, int stride, int pad, int groups = 1, int limit = 127, bool padding = false)
         {
             Window window = Slide(kernel, stride, pad, ceil: false);
             int count = channels * (Current.Channels / groups) * window.Taps;
-            return Linear(new Shape(channels, window.OutputHeight, window.OutputWidth), window, groups, count, limit);
+            Linear(new Shape(channels, window.OutputHeight, window.OutputWidth), window, groups, count, limit);
+            if (padding)
+            {
+                BigInteger[] values = [.. Enumerable.Range(0, channels * window.Taps).Select(_ => random.Next(-99, 99))];
+                _layers[^1] = (LinearLayer)_layers[^1] with { Padding = values };
+            }
+
+            return this;
         }
 
         public Builder Dense(int outputs, int limit = 127) => Linear(
@@ -67,6 +90,25 @@ internal static class SampleNetworks
         public Builder Square() => Add(new SquareLayer(Name(), _layers.Count, Current));
 
         public Builder Sign() => Add(new SignLayer(Name(), _layers.Count, Current));
+
+        /// <summary>Adds a value of some layers ago.</summary>
+        public Builder Add(int back, int factor, int secondFactor) => Add(new AddLayer(
+            Name(), _layers.Count, _layers.Count - back, Current,
+            [.. Enumerable.Repeat(factor, Current.Channels)], [.. Enumerable.Repeat(secondFactor, Current.Channels)]));
+
+        /// <summary>Joins a value of some layers ago.</summary>
+        public Builder Concat(int back)
+        {
+            int other = _layers.Count - back;
+            Shape shape = other == 0 ? input : _layers[other - 1].Output;
+            return Add(new ConcatLayer(
+                Name(), _layers.Count, [other], Current with { Channels = Current.Channels + shape.Channels }));
+        }
+
+        public Builder Clip(int cap) => Add(new ClipLayer(
+            Name(), _layers.Count, Current, [.. Enumerable.Range(1, Current.Channels).Select(c => (BigInteger)cap * c)]));
+
+        public Builder Rescale(int shift) => Add(new RescaleLayer(Name(), _layers.Count, Current, shift));
 
         public IntegerNetwork Build() => new(new InputDescription(input, minimum, maximum, 1 / 255.0), _layers, 1);
 

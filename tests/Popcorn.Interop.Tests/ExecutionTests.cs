@@ -74,7 +74,8 @@ public sealed class ExecutionTests
         using var batch = new CiphertextBatch(key.PublicKey, 4);
         using var target = new CiphertextBatch(key.PublicKey, 4);
         ulong[] words = new ulong[4 * key.PublicKey.PlaintextWords];
-        using var program = new ProductProgram([new Instruction(1, 0, 0)], 1, 1, [1]);
+        using var program = new ProductProgram([new Instruction(1, 0, 0)], [new ProgramInput(0, 0, 0)], 1, [1]);
+        int[] first = [0];
         Work();
         long before = GC.GetAllocatedBytesForCurrentThread();
         Work();
@@ -86,7 +87,9 @@ public sealed class ExecutionTests
             Evaluator.Add(batch, 0, batch, 0, target, 0, 4, Execution.Sequential);
             Evaluator.Negate(target, 0, target, 0, 4, Execution.Sequential);
             Evaluator.Combine([batch], [new Term(3, 0, 0, 2)], [0, 1], target, 0, Execution.Sequential);
-            Evaluator.Run(program, batch, [0], target, [0], 1, Execution.Sequential);
+            Evaluator.Run(
+                program, [new ProgramView(batch, 1, first)], new ProgramView(target, 1, first), 0, 1,
+                Execution.Sequential);
             decryptor.Decrypt(target, 0, 4, words, Execution.Sequential);
         }
     }

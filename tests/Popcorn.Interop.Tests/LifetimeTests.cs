@@ -48,7 +48,7 @@ public sealed class LifetimeTests
         PaillierPrivateKey key = TestKeys.Small(kernel);
         var batch = new CiphertextBatch(key.PublicKey, 1);
         var encryptor = new Encryptor(key.PublicKey);
-        var program = new ProductProgram([], 1, 0, [0]);
+        var program = new ProductProgram([], [new ProgramInput(0, 0, 0)], 0, [0]);
         using var other = new CiphertextBatch(key.PublicKey, 1);
         using var target = new CiphertextBatch(key.PublicKey, 1);
         batch.Dispose();
@@ -58,7 +58,8 @@ public sealed class LifetimeTests
         Assert.Throws<ObjectDisposedException>(() => Evaluator.Add(other, 0, batch, 0, other, 0, 1));
         Assert.Throws<ObjectDisposedException>(
             () => Evaluator.Combine([other, batch], [new Term(1, 0, 0, 0)], [0, 1], target));
-        Assert.Throws<ObjectDisposedException>(() => Evaluator.Run(program, other, [0], target, [0], 1));
+        Assert.Throws<ObjectDisposedException>(() => Evaluator.Run(
+                program, [new ProgramView(other, 1, [0])], new ProgramView(target, 1, [0]), 0, 1));
         encryptor.Dispose();
         Assert.Throws<ObjectDisposedException>(() => encryptor.Encrypt([1L], other));
     }

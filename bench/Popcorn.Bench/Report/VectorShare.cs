@@ -28,7 +28,8 @@ internal sealed class VectorShare : IDisposable
         using var encryptor = new Encryptor(_key, new EncryptorOptions { WindowBits = 4 });
         encryptor.EncryptZero(_source, 0, _source.Count);
         _program = new ProductProgram(
-            [.. Enumerable.Range(0, Steps).Select(step => new Instruction(2, step == 0 ? 0 : 2, 1))], 2, 1, [2]);
+            [.. Enumerable.Range(0, Steps).Select(step => new Instruction(2, step == 0 ? 0 : 2, 1))],
+            [new ProgramInput(0, 0, 0), new ProgramInput(0, 0, 1)], 1, [2]);
     }
 
     /// <summary>512-bit multiply instructions that a product takes at least, over the 8 numbers it serves.</summary>
@@ -44,12 +45,12 @@ internal sealed class VectorShare : IDisposable
     /// <summary>One product, for the timer.</summary>
     public KernelOperation Create()
     {
-        int[] inputs = [.. Enumerable.Range(0, 2 * Tiles)];
-        int[] outputs = [.. Enumerable.Range(0, Tiles)];
+        ProgramView[] inputs = [new(_source, 2, [.. Enumerable.Range(0, 2 * Tiles)])];
+        var outputs = new ProgramView(_target, 1, [.. Enumerable.Range(0, Tiles)]);
         return new KernelOperation(
             "product",
             Steps * Tiles,
-            () => Evaluator.Run(_program, _source, inputs, _target, outputs, Tiles, Execution.Sequential));
+            () => Evaluator.Run(_program, inputs, outputs, 0, Tiles, Execution.Sequential));
     }
 
     /// <inheritdoc/>

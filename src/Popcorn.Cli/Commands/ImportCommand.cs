@@ -21,9 +21,9 @@ internal static class ImportCommand
         };
         Option<int> weightBits = new Option<int>("--weight-bits")
         {
-            Description = "Bits of a weight, sign included: 2 to 12.",
+            Description = "Bits of a weight, sign included: 1 to 12. Weights that are quantized already stay.",
             DefaultValueFactory = _ => 8,
-        }.InRange(2, 12);
+        }.InRange(1, 12);
         Option<double> sparsity = new Option<double>("--sparsity")
         {
             Description = "Prune the weights of least magnitude until this fraction of all is zero (0 to 0.99).",
@@ -34,9 +34,35 @@ internal static class ImportCommand
             Description = "A pixel enters the network as pixel times this.",
             DefaultValueFactory = _ => 1 / 255.0,
         };
+        var means = new Option<double[]>("--mean")
+        {
+            Description = "Subtracted from pixel times scale: one number, or one for each channel.",
+            HelpName = "M",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var deviations = new Option<double[]>("--deviation")
+        {
+            Description = "What the result is divided by: one number, or one for each channel.",
+            HelpName = "D",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var bgr = new Option<bool>("--bgr") { Description = "The network takes blue, green, red instead of RGB." };
+        Option<int> activationSteps = new Option<int>("--activation-steps")
+        {
+            Description = "Steps of the staircase that stands for tanh, sigmoid and the like: 1 to 255.",
+            DefaultValueFactory = _ => new ImportOptions().ActivationSteps,
+        }.InRange(1, 255);
+        Option<int> rescale = new Option<int>("--rescale")
+        {
+            Description = "Round values to N bits (8 to 64) of their typical size where they have twice as many: faster in "
+                + "deep networks, no longer exact. 0: never.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 0,
+        }.InRange(0, 64);
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
-            source, target, weightBits, sparsity, inputScale,
+            source, target, weightBits, sparsity, inputScale, means, deviations, bgr, activationSteps,
+            rescale,
         };
         command.SetWork((parsed, output, _) =>
         {
@@ -53,6 +79,11 @@ internal static class ImportCommand
                         WeightBits = parsed.GetValue(weightBits),
                         Sparsity = parsed.GetValue(sparsity),
                         InputScale = parsed.GetValue(inputScale),
+                        InputMeans = parsed.GetValue(means) ?? [],
+                        InputDeviations = parsed.GetValue(deviations) ?? [],
+                        InputOrder = parsed.GetValue(bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
+                        ActivationSteps = parsed.GetValue(activationSteps),
+                        RescaleBits = parsed.GetValue(rescale),
                         Report = Output.Note,
                     });
                 }

@@ -25,7 +25,7 @@ internal sealed record ImportedLayer(
 internal sealed record InspectReport(IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits);
 
 internal sealed record EvalReport(
-    double? Accuracy, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>>? Logits);
+    double? Accuracy, double? Top5, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>>? Logits);
 
 internal sealed record ServeReport(string Url, IReadOnlyList<string> Models);
 

@@ -35,4 +35,57 @@ internal sealed record Image(Shape Shape, int[] Values)
                     $"'{path}' has {Shape.Channels} channels and the network takes {channels}. Use a .npy file.");
         }
     }
+
+    /// <summary>The same picture in another size, bilinear between the centres of the pixels.</summary>
+    public Image Resize(int height, int width)
+    {
+        if (Shape.Height == height && Shape.Width == width)
+        {
+            return this;
+        }
+
+        var shape = new Shape(Shape.Channels, height, width);
+        var values = new int[shape.Size];
+        (int First, int Second, double Share)[] columns = Between(Shape.Width, width);
+        (int First, int Second, double Share)[] rows = Between(Shape.Height, height);
+        for (int channel = 0; channel < shape.Channels; channel++)
+        {
+            for (int y = 0; y < height; y++)
+            {
+                for (int x = 0; x < width; x++)
+                {
+                    double above = Mix(rows[y].First, columns[x]);
+                    double below = Mix(rows[y].Second, columns[x]);
+                    values[shape.Index(channel, y, x)] = (int)Math.Round(above + rows[y].Share * (below - above));
+                }
+            }
+
+            double Mix(int row, (int First, int Second, double Share) column)
+            {
+                int left = Values[Shape.Index(channel, row, column.First)];
+                return left + column.Share * (Values[Shape.Index(channel, row, column.Second)] - left);
+            }
+        }
+
+        return new Image(shape, values);
+    }
+
+    /// <summary>The channels in reverse order.</summary>
+    public Image Reversed() =>
+        new(Shape, [.. Enumerable.Range(0, Shape.Channels).Reverse().SelectMany(
+            channel => Values.AsSpan(channel * Shape.Area, Shape.Area).ToArray())]);
+
+    /// <summary>For each pixel of a new side the two of the old one that it lies between.</summary>
+    private static (int First, int Second, double Share)[] Between(int size, int newSize)
+    {
+        var result = new (int, int, double)[newSize];
+        for (int i = 0; i < newSize; i++)
+        {
+            double at = Math.Clamp((i + 0.5) * size / newSize - 0.5, 0, size - 1);
+            int first = (int)at;
+            result[i] = (first, Math.Min(first + 1, size - 1), at - first);
+        }
+
+        return result;
+    }
 }

@@ -20,6 +20,9 @@ internal static class Units
         _ => $"{(int)(seconds / 60)} min {seconds % 60:00} s",
     };
 
+    /// <summary>So many a second: <c>2,530</c>, <c>4.7</c>.</summary>
+    public static string Rate(double rate) => rate < 100 ? $"{rate:G2}" : $"{rate:N0}";
+
     /// <summary>A count with separators: <c>1,234,567</c>.</summary>
     public static string Count(long count) => count.ToString("N0");
 

@@ -51,10 +51,14 @@ internal sealed record Constant(int[] Dims, double[] Values)
         }
 
         double[] values = tensor.RawData.Length > 0 ? ReadRaw(tensor) : ReadTyped(tensor);
+        double least = tensor.DataType switch { Int8 => sbyte.MinValue, Int16 => short.MinValue, _ => 0 };
         return values.Length == count
-            ? new Constant(dims, values)
+            ? new Constant(dims, values) { LeastOfType = least }
             : throw new Refusal($"its shape asks for {count} elements and it holds {values.Length}");
     }
+
+    /// <summary>The least number of its file type: what an unsigned or signed zero point can be; 0 for reals.</summary>
+    public double LeastOfType { get; init; }
 
     /// <summary>Its only element.</summary>
     public double Single => Values.Length == 1 ? Values[0] : throw new Refusal("a single constant was expected");

@@ -5,7 +5,8 @@ namespace Popcorn.Engine.Import;
 /// <summary>Nodes whose inputs are all constant, and the rules of reshaping that they share with signals.</summary>
 internal static class ConstantFolding
 {
-    public static bool IsSupported(string op) => op is "Constant" or "Transpose" or "Shape" or "Gather" or "Concat";
+    public static bool IsSupported(string op) => 
+        op is "Constant" or "Transpose" or "Shape" or "Gather" or "Concat" or "Sqrt" or "Abs" or "Reciprocal";
 
     /// <summary>The value of a node without inputs that depend on the image.</summary>
     public static Constant Fold(OnnxNode node, object[] inputs)
@@ -22,7 +23,23 @@ internal static class ConstantFolding
 
         return node.Operator switch
         {
-            "Identity" => x,
+            "Identity" or "Cast" => x,
+            "Neg" => Map(x, v => -v),
+            "Abs" => Map(x, Math.Abs),
+            "Sqrt" => Map(x, Math.Sqrt),
+            "Reciprocal" => Map(x, v => 1 / v),
+            "Sign" => Map(x, v => double.IsNaN(v) ? v : Math.Sign(v)),
+            "Add" => Combine(inputs, (a, b) => a + b),
+            "Sub" => Combine(inputs, (a, b) => a - b),
+            "Mul" => Combine(inputs, (a, b) => a * b),
+            "Div" => Combine(inputs, (a, b) => a / b),
+            "Pow" => Combine(inputs, Math.Pow),
+            "Greater" => Combine(inputs, (a, b) => a > b ? 1 : 0),
+            "GreaterOrEqual" => Combine(inputs, (a, b) => a >= b ? 1 : 0),
+            "Less" => Combine(inputs, (a, b) => a < b ? 1 : 0),
+            "LessOrEqual" => Combine(inputs, (a, b) => a <= b ? 1 : 0),
+            "Where" => Select(inputs),
+            "DequantizeLinear" => Dequantize(node, inputs),
             "Transpose" => Transpose(x, node.Ints("perm")),
             "Shape" => ShapeOf(node, x.Dims),
             "Gather" => Gather(node, x, inputs.Length > 1 ? inputs[1] as Constant : null),
@@ -64,6 +81,83 @@ internal static class ConstantFolding
         node.Int("start", 0) == 0 && node.Attribute("end") is null
             ? Constant.Vector(Array.ConvertAll(dims, side => (double)side))
             : throw new Refusal("only whole shapes can be taken; export with Flatten");
+
+    private static Constant Map(Constant x, Func<double, double> function) =>
+        new(x.Dims, Array.ConvertAll(x.Values, v => function(v)));
+
+    private static Constant Combine(object[] inputs, Func<double, double, double> function)
+    {
+        if (inputs is not [Constant a, Constant b])
+        {
+            throw new Refusal("it has not two inputs; the file is damaged");
+        }
+
+        int rank = Math.Max(a.Dims.Length, b.Dims.Length);
+        int[] Widened(int[] sides) => [.. Enumerable.Repeat(1, rank - sides.Length), .. sides];
+        int[] left = Widened(a.Dims), right = Widened(b.Dims);
+        if (left.Zip(right).Any(s => s.First != s.Second && s.First != 1 && s.Second != 1))
+        {
+            throw new Refusal($"{Signal.Describe(a.Dims)} and {Signal.Describe(b.Dims)} do not fit; the file is damaged");
+        }
+
+        int[] dims = [.. left.Zip(right, (l, r) => l == 1 ? r : l)];
+        int size = Product(dims);
+        // Broadcasting both ways may ask for far more than either holds.
+        if (size > Math.Max(1 << 20, Math.Max(a.Values.Length, b.Values.Length)))
+        {
+            throw new Refusal("its constant result is too large; fold constants before exporting");
+        }
+
+        var values = new double[size];
+        for (int i = 0; i < size; i++)
+        {
+            values[i] = function(a.Values[Offset(left, dims, i)], b.Values[Offset(right, dims, i)]);
+        }
+
+        return new Constant(dims, values);
+
+        static int Offset(int[] own, int[] dims, int index)
+        {
+            int offset = 0, step = 1;
+            for (int d = dims.Length - 1; d >= 0; d--)
+            {
+                offset += own[d] == 1 ? 0 : index % dims[d] * step;
+                step *= own[d];
+                index /= dims[d];
+            }
+
+            return offset;
+        }
+    }
+
+    private static Constant Select(object[] inputs)
+    {
+        if (inputs is not [Constant condition, Constant yes, Constant no])
+        {
+            throw new Refusal("it has not three inputs; the file is damaged");
+        }
+
+        Constant difference = Combine([yes, no], (a, b) => a - b);
+        return Combine([Combine([condition, difference], (c, d) => c != 0 ? d : 0), no], (a, b) => a + b);
+    }
+
+    private static Constant Dequantize(OnnxNode node, object[] inputs)
+    {
+        if (inputs is not [Constant x, Constant scale, ..] || (inputs.Length > 2 && inputs[2] is not Constant))
+        {
+            throw new Refusal("its scale or zero point is not constant");
+        }
+
+        Constant zero = inputs.Length > 2 ? (Constant)inputs[2] : Constant.Scalar(0);
+        int axis = x.Dims.Length == 0 ? 0 : Axis(node.Int("axis", 1), x.Dims.Length, x.Dims.Length - 1);
+        return Combine([Combine([x, Along(zero)], (v, z) => v - z), Along(scale)], (v, s) => v * s);
+
+        // One number for each entry of an axis stands across the sides behind it.
+        Constant Along(Constant parameter) => parameter.Values.Length == 1
+            ? Constant.Scalar(parameter.Values[0])
+            : new Constant(
+                [parameter.Values.Length, .. Enumerable.Repeat(1, x.Dims.Length - 1 - axis)], parameter.Values);
+    }
 
     private static Constant Gather(OnnxNode node, Constant x, Constant? indices)
     {

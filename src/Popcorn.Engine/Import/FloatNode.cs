@@ -45,6 +45,9 @@ internal sealed class FloatLinear(
     /// <summary>One for each output channel.</summary>
     public double[] Bias { get; } = bias;
 
+    /// <summary>What padding holds, one number for each input channel; empty: zeros.</summary>
+    public double[] Padding { get; init; } = [];
+
     /// <summary>Weights of one output channel.</summary>
     public int Fan => Weights.Length / Bias.Length;
 
@@ -53,7 +56,21 @@ internal sealed class FloatLinear(
         output / (Bias.Length / Groups) * (Source.Shape.Channels / Groups) + weight / Window.Taps;
 
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
-        new FloatLinear(Name, sources[0], Window, Groups, Weights, Bias);
+        new FloatLinear(Name, sources[0], Window, Groups, Weights, Bias) { Padding = Padding };
+
+    /// <summary>A plane with a border of one value around it: one tap of weight 1 that runs over the edges.</summary>
+    public static FloatLinear Border(string name, FloatNode source, Window window, double value)
+    {
+        int channels = source.Shape.Channels;
+        double[] ones = [.. Enumerable.Repeat(1.0, channels)];
+        double[] padding = value == 0 ? [] : [.. Enumerable.Repeat(value, channels)];
+        return new FloatLinear(name, source, window, channels, ones, new double[channels]) { Padding = padding };
+    }
+
+    /// <summary>Whether this is such a border and nothing else.</summary>
+    public bool IsBorder =>
+        Groups == Bias.Length && Window is { Taps: 1, StrideY: 1, StrideX: 1 }
+        && Array.TrueForAll(Weights, w => w == 1) && Array.TrueForAll(Bias, b => b == 0);
 }
 
 /// <summary>Mean over a window, channel by channel; every window is whole, padding counting as zeros.</summary>
@@ -84,6 +101,64 @@ internal sealed class FloatAffine(string name, FloatNode source, double[] scale,
 internal sealed class FloatRelu(string name, FloatNode source) : FloatNode(name, source.Shape, source)
 {
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) => new FloatRelu(Name, sources[0]);
+}
+
+/// <summary>
+/// min(max(x, low), high); high may be infinite.
+/// </summary>
+internal sealed class FloatClip(string name, FloatNode source, double low, double high)
+    : FloatNode(name, source.Shape, source)
+{
+    public double Low { get; } = low;
+
+    public double High { get; } = high;
+
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) => new FloatClip(Name, sources[0], Low, High);
+}
+
+/// <summary>A strictly increasing function.</summary>
+internal sealed class FloatMonotone(string name, FloatNode source, MonotoneFunction function)
+    : FloatNode(name, source.Shape, source)
+{
+    public MonotoneFunction Function { get; } = function;
+
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
+        new FloatMonotone(Name, sources[0], Function);
+}
+
+/// <summary>
+/// A step function: low + Σ heights[k]·(1 where x passes cut k, else 0). A sign is one cut, a staircase several.
+/// </summary>
+/// <param name="name">The node's name.</param>
+/// <param name="source">What it reads.</param>
+/// <param name="cuts">[channel][step], flat.</param>
+/// <param name="low">Value where no cut is passed.</param>
+/// <param name="heights">One for each step; not 0.</param>
+internal sealed class FloatSteps(string name, FloatNode source, Cut[] cuts, double low, double[] heights)
+    : FloatNode(name, source.Shape, source)
+{
+    public Cut[] Cuts { get; } = cuts;
+
+    public double Low { get; } = low;
+
+    public double[] Heights { get; } = heights;
+
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
+        new FloatSteps(Name, sources[0], Cuts, Low, Heights);
+}
+
+/// <summary>Sum of two values.</summary>
+internal sealed class FloatAdd(string name, FloatNode first, FloatNode second)
+    : FloatNode(name, first.Shape, first, second)
+{
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) => new FloatAdd(Name, sources[0], sources[1]);
+}
+
+/// <summary>The channels of several values, one after the other.</summary>
+internal sealed class FloatConcat(string name, params IReadOnlyList<FloatNode> sources)
+    : FloatNode(name, sources[0].Shape with { Channels = sources.Sum(s => s.Shape.Channels) }, sources)
+{
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) => new FloatConcat(Name, sources);
 }
 
 /// <summary>x².</summary>

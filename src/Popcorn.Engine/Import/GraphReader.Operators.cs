@@ -14,18 +14,27 @@ internal sealed partial class GraphReader
     private long _spread;
 
     private static bool IsSupported(string op) =>
-        op is "Conv" or "Gemm" or "MatMul" or "BatchNormalization" or "Relu" or "Pow" or "MaxPool" or "AveragePool"
-            or "GlobalMaxPool" or "GlobalAveragePool" or "Add" or "Sub" or "Mul" or "Div" or "Flatten" or "Reshape"
-            or "Squeeze" or "Unsqueeze" or "Identity" or "Dropout" or "Pad" or "Softmax" or "LogSoftmax"
+        op is "Conv" or "Gemm" or "MatMul" or "BatchNormalization" or "Relu" or "LeakyRelu" or "Clip" or "HardSigmoid"
+            or "Tanh" or "Sigmoid" or "Softsign" or "Atan" or "Sign" or "Greater" or "GreaterOrEqual" or "Less"
+            or "LessOrEqual" or "Not" or "Where" or "Pow" or "MaxPool" or "AveragePool" or "GlobalMaxPool"
+            or "GlobalAveragePool" or "ReduceMean" or "Add" or "Sub" or "Mul" or "Div" or "Sum" or "Max" or "Min" or "Neg"
+            or "Concat" or "Flatten" or "Reshape" or "Squeeze" or "Unsqueeze" or "Transpose" or "Identity" or "Dropout"
+            or "Cast" or "Pad" or "QuantizeLinear" or "DequantizeLinear" or "Softmax" or "LogSoftmax" or "ArgMax"
         || ConstantFolding.IsSupported(op);
 
     private Signal ReadSignal(OnnxNode node, object[] inputs)
     {
-        bool onlyReshapes =
-            node.Operator is "Identity" or "Dropout" or "Flatten" or "Reshape" or "Squeeze" or "Unsqueeze";
+        bool onlyReshapes = node.Operator is "Identity" or "Dropout" or "Flatten" or "Reshape" or "Squeeze" or "Unsqueeze"
+            or "Cast" or "Transpose";
         if (!onlyReshapes && inputs.OfType<Signal>().Any(s => s.IsProbability))
         {
-            throw new Refusal("it computes with the result of a Softmax, which can only stand at the end");
+            throw new Refusal(
+                "it computes with the result of a Softmax or ArgMax, which can only stand at the end");
+        }
+
+        if (!onlyReshapes && node.Operator is not ("Where" or "Not") && inputs.OfType<Signal>().Any(s => s.IsCondition))
+        {
+            throw new Refusal("it computes with the result of a comparison; select numbers with Where first");
         }
 
         return node.Operator switch
@@ -35,16 +44,35 @@ internal sealed partial class GraphReader
             "MatMul" => MatMul(node, inputs),
             "BatchNormalization" => BatchNormalization(node, inputs),
             "Relu" => Relu(node, inputs),
+            "LeakyRelu" => LeakyRelu(node, inputs),
+            "Clip" => Clip(node, inputs),
+            "HardSigmoid" => HardSigmoid(node, inputs),
+            "Tanh" => Monotone(node, inputs, MonotoneFunction.Tanh),
+            "Sigmoid" => Monotone(node, inputs, MonotoneFunction.Sigmoid),
+            "Softsign" => Monotone(node, inputs, MonotoneFunction.Softsign),
+            "Atan" => Monotone(node, inputs, MonotoneFunction.Atan),
+            "Sign" => Sign(node, inputs),
+            "Greater" or "GreaterOrEqual" or "Less" or "LessOrEqual" => Comparison(node, inputs),
+            "Not" => Not(node, inputs),
+            "Where" => Where(node, inputs),
             "Pow" => Pow(node, inputs),
             "Add" or "Sub" or "Mul" or "Div" => Arithmetic(node, inputs),
+            "Sum" => Sum(node, inputs),
+            "Max" or "Min" => Extreme(node, inputs),
+            "Neg" => Scaled(node.Name, SignalAt(inputs, 0), -1, 0),
+            "Concat" => Concat(node, inputs),
             "MaxPool" => MaxPool(node, inputs),
             "AveragePool" => AveragePool(node, inputs),
             "Pad" => Pad(node, inputs),
             "GlobalMaxPool" => Global(node, inputs, (name, x, window) => new FloatMaxPool(name, x, window, false)),
             "GlobalAveragePool" => Global(node, inputs, (name, x, window) => new FloatAveragePool(name, x, window)),
-            "Softmax" or "LogSoftmax" => Softmax(node, inputs),
-            "Identity" or "Dropout" => SignalAt(inputs, 0),
+            "ReduceMean" => ReduceMean(node, inputs),
+            "QuantizeLinear" => QuantizeLinear(node, inputs),
+            "DequantizeLinear" or "Identity" or "Dropout" => SignalAt(inputs, 0),
+            "Cast" => SignalAt(inputs, 0) with { IsCondition = false },
+            "Softmax" or "LogSoftmax" or "ArgMax" => Softmax(node, inputs),
             "Flatten" or "Reshape" or "Squeeze" or "Unsqueeze" => Reshape(node, inputs),
+            "Transpose" => Transpose(node, inputs),
             _ => throw new Refusal("it is supported for constants only and depends on the input here"),
         };
     }
@@ -193,6 +221,246 @@ internal sealed partial class GraphReader
         return x.Same(new FloatRelu(node.Name, x.Node));
     }
 
+    /// <summary>slope·x + (1 − slope)·max(x, 0).</summary>
+    private static Signal LeakyRelu(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        double slope = node.Float("alpha", 0.01f);
+        FloatNode positive = Scaled(node.Name, x.Same(new FloatRelu(node.Name, x.Node)), 1 - slope, 0).Node;
+        return x.Same(new FloatAdd(node.Name, positive, Scaled(node.Name, x, slope, 0).Node));
+    }
+
+    private static Signal Clip(OnnxNode node, object[] inputs)
+    {
+        return Clip(
+            node, SignalAt(inputs, 0), Limit("min", 1, double.NegativeInfinity), Limit("max", 2, double.PositiveInfinity));
+
+        double Limit(string name, int index, double otherwise) => inputs.Length > index && inputs[index] != Absent
+            ? ConstantAt(inputs, index).Single
+            : node.Float(name, otherwise);
+    }
+
+    private static Signal Clip(OnnxNode node, Signal x, double low, double high)
+    {
+        // Exporters write the limits of the type where they mean none.
+        low = low <= float.MinValue ? double.NegativeInfinity : low;
+        high = high >= float.MaxValue ? double.PositiveInfinity : high;
+        if (!(low < high) || double.IsPositiveInfinity(low) || double.IsNegativeInfinity(high))
+        {
+            throw new Refusal($"it clips to {low} … {high}, where nothing remains");
+        }
+
+        if (low == 0 && double.IsPositiveInfinity(high))
+        {
+            return x.Same(new FloatRelu(node.Name, x.Node));
+        }
+
+        if (double.IsFinite(low))
+        {
+            return x.Same(new FloatClip(node.Name, x.Node, low, high));
+        }
+
+        // min(x, high) = −max(−x, −high)
+        return double.IsPositiveInfinity(high)
+            ? x
+            : Scaled(
+                node.Name,
+                x.Same(new FloatClip(node.Name, Scaled(node.Name, x, -1, 0).Node, -high, double.PositiveInfinity)), -1, 0);
+    }
+
+    private static Signal HardSigmoid(OnnxNode node, object[] inputs) => Clip(
+        node,
+        Scaled(node.Name, SignalAt(inputs, 0), node.Float("alpha", 0.2f), node.Float("beta", 0.5)), 0, 1);
+
+    private static Signal Monotone(OnnxNode node, object[] inputs, MonotoneFunction function)
+    {
+        Signal x = SignalAt(inputs, 0);
+        return x.Same(new FloatMonotone(node.Name, x.Node, function));
+    }
+
+    /// <summary>−1, 0 or 1: two steps, which are one where x is never 0.</summary>
+    private static Signal Sign(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        Cut[] cuts = [.. Enumerable.Range(0, 2 * x.Node.Shape.Channels).Select(i => new Cut(0, i % 2 == 1))];
+        return x.Same(new FloatSteps(node.Name, x.Node, cuts, 0, [1, -1]));
+    }
+
+    private Signal Comparison(OnnxNode node, object[] inputs)
+    {
+        if (inputs is not [Signal or Constant, Signal or Constant] || (inputs[0] is Signal && inputs[1] is Signal))
+        {
+            throw new Refusal("it compares two values that depend on the input; only constants can stand on one side");
+        }
+
+        bool constantFirst = inputs[0] is Constant;
+        Signal x = SignalAt(inputs, constantFirst ? 1 : 0);
+        double[] thresholds = Spread(ConstantAt(inputs, constantFirst ? 0 : 1), x);
+        if (thresholds.Length != x.Node.Shape.Channels || !Array.TrueForAll(thresholds, double.IsFinite))
+        {
+            throw new Refusal("its constant differs within a channel or is not finite; use one number for each channel");
+        }
+
+        // x > t is not (x ≤ t).
+        bool greater = node.Operator.StartsWith("Greater", StringComparison.Ordinal) != constantFirst;
+        bool strict = !node.Operator.EndsWith("OrEqual", StringComparison.Ordinal);
+        Cut[] cuts = Array.ConvertAll(thresholds, t => new Cut(t, greater == strict));
+        FloatSteps steps = strict
+            ? new FloatSteps(node.Name, x.Node, cuts, 1, [-1])
+            : new FloatSteps(node.Name, x.Node, cuts, 0, [1]);
+        return x.Same(steps) with { IsCondition = true };
+    }
+
+    private static Signal Not(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        return x.IsCondition
+            ? Scaled(node.Name, x, -1, 1)
+            : throw new Refusal("it negates what is no comparison's result");
+    }
+
+    private Signal Where(OnnxNode node, object[] inputs)
+    {
+        Signal condition = SignalAt(inputs, 0);
+        if (!condition.IsCondition || inputs is not [_, Constant yes, Constant no])
+        {
+            throw new Refusal("it does not select between two constants by a comparison; only signs can be imported");
+        }
+
+        double[] high = Spread(yes, condition), low = Spread(no, condition);
+        int length = Math.Max(high.Length, low.Length);
+        high = length == high.Length ? high : PerElement(high, condition.Node.Shape);
+        low = length == low.Length ? low : PerElement(low, condition.Node.Shape);
+        RequireFinite(high);
+        RequireFinite(low);
+        var affine = new FloatAffine(node.Name, condition.Node, [.. high.Zip(low, (h, l) => h - l)], low);
+        return condition.Same(affine) with { IsCondition = false };
+    }
+
+    private static Signal Sum(OnnxNode node, object[] inputs)
+    {
+        Signal sum = SignalAt(inputs, 0);
+        for (int i = 1; i < inputs.Length; i++)
+        {
+            sum = Add(node, sum, SignalAt(inputs, i));
+        }
+
+        return sum;
+    }
+
+    private static Signal Extreme(OnnxNode node, object[] inputs)
+    {
+        if (inputs.Length != 2 || inputs.OfType<Signal>().Count() != 1)
+        {
+            throw new Refusal("it compares two values that depend on the input; only a constant can stand on one side");
+        }
+
+        int signal = inputs[0] is Signal ? 0 : 1;
+        Constant limit = ConstantAt(inputs, 1 - signal);
+        if (limit.Values.Length == 0 || !Array.TrueForAll(limit.Values, v => v == limit.Values[0]))
+        {
+            throw new Refusal("its constants differ; use one for all");
+        }
+
+        return node.Operator == "Max"
+            ? Clip(node, SignalAt(inputs, signal), limit.Values[0], double.PositiveInfinity)
+            : Clip(node, SignalAt(inputs, signal), double.NegativeInfinity, limit.Values[0]);
+    }
+
+    private static Signal Add(OnnxNode node, Signal left, Signal right) =>
+        left.Node.Shape == right.Node.Shape && left.Dims.AsSpan().SequenceEqual(right.Dims)
+            ? left.Same(new FloatAdd(node.Name, left.Node, right.Node))
+            : throw new Refusal(
+                $"it adds {Signal.Describe(left.Dims)} and {Signal.Describe(right.Dims)}; both must have one shape");
+
+    private static Signal Concat(OnnxNode node, object[] inputs)
+    {
+        if (inputs.Length > NetworkValidator.MaxJoined || inputs.Any(i => i is not Signal))
+        {
+            throw new Refusal(
+                $"it joins constants to values that depend on the input, or more than {NetworkValidator.MaxJoined} values");
+        }
+
+        Signal[] parts = [.. inputs.Cast<Signal>()];
+        Signal first = parts[0];
+        int rank = first.Dims.Length;
+        int axis = node.Int("axis", 1);
+        bool isVector = rank == 2;
+        if ((axis < 0 ? axis + rank : axis) != 1)
+        {
+            throw new Refusal($"it joins along axis {axis}; only channels (axis 1) can be joined");
+        }
+
+        foreach (Signal part in parts)
+        {
+            if (part.Dims.Length != rank || !part.Dims.AsSpan(2).SequenceEqual(first.Dims.AsSpan(2))
+                || part.Batch != first.Batch)
+            {
+                throw new Refusal("the values that it joins differ in more than their channels; the file is damaged");
+            }
+
+            if (!isVector || part.Node.Shape.Area != 1)
+            {
+                part.RequirePlane();
+            }
+        }
+
+        long channels = parts.Sum(p => (long)p.Node.Shape.Channels);
+        if (channels > Shape.MaxSize || !(first.Node.Shape with { Channels = (int)channels }).IsValid)
+        {
+            throw new Refusal("what it joins is larger than can be evaluated");
+        }
+
+        var concat = new FloatConcat(node.Name, [.. parts.Select(p => p.Node)]);
+        return isVector ? first.Vector(concat) : first.Plane(concat);
+    }
+
+    /// <summary>scale·x + shift with the same numbers for all elements.</summary>
+    private static Signal Scaled(string name, Signal x, double scale, double shift)
+    {
+        int channels = x.Node.Shape.Channels;
+        return x.Same(new FloatAffine(
+            name, x.Node, [.. Enumerable.Repeat(scale, channels)], [.. Enumerable.Repeat(shift, channels)]));
+    }
+
+    private static Signal ReduceMean(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0).RequirePlane();
+        long[]? axes = inputs.Length > 1 && inputs[1] != Absent
+            ? ConstantAt(inputs, 1).Integers()
+            : node.Ints("axes")?.Select(a => (long)a).ToArray();
+        if (axes is null || !axes.Select(a => a < 0 ? a + 4 : a).Order().SequenceEqual([2L, 3L]))
+        {
+            throw new Refusal("it does not run over height and width; only means over whole planes can be imported");
+        }
+
+        var pool = new FloatAveragePool(node.Name, x.Node, Whole(x.Node.Shape));
+        return node.Int("keepdims", 1) != 0 ? x.Plane(pool) : x.Vector(pool);
+    }
+
+    /// <summary>
+    /// Activations are exact here and need no rounding. Of their range only a lower end at 0 is kept: it is how
+    /// quantized networks write ReLU. The other ends are where values of the training data hardly go.
+    /// </summary>
+    private Signal QuantizeLinear(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        Constant? zeroPoint = inputs.Length > 2 && inputs[2] != Absent ? ConstantAt(inputs, 2) : null;
+        _report?.Invoke(
+            $"QuantizeLinear '{node.Name}' was dropped: activations need no rounding here"
+            + " (accuracy may differ a little from that of the quantized network).");
+        bool startsAtZero = zeroPoint is null || Array.TrueForAll(zeroPoint.Values, v => v == zeroPoint.LeastOfType);
+        return startsAtZero && x.Node is not (FloatInput or FloatRelu or FloatMaxPool { WithZero: true })
+            ? x.Same(new FloatRelu(node.Name, x.Node))
+            : x;
+    }
+
+    private static Signal Transpose(OnnxNode node, object[] inputs)
+    {
+        Signal x = SignalAt(inputs, 0);
+        return x.Transposed(node.Ints("perm") ?? [.. Enumerable.Range(0, x.Dims.Length).Reverse()]);
+    }
+
     private static Signal Pow(OnnxNode node, object[] inputs)
     {
         Signal x = SignalAt(inputs, 0);
@@ -211,10 +479,16 @@ internal sealed partial class GraphReader
 
         if (inputs[0] is Signal left && inputs[1] is Signal right)
         {
-            return node.Operator == "Mul" && left.Node == right.Node && left.Dims.AsSpan().SequenceEqual(right.Dims)
-                ? left.Same(new FloatSquare(node.Name, left.Node))
-                : throw new Refusal(
-                    "it joins two branches that depend on the input, which is not supported; use a chain of layers");
+            return node.Operator switch
+            {
+                "Add" => Add(node, left, right),
+                "Sub" => Add(node, left, Scaled(node.Name, right, -1, 0)),
+                "Mul" when left.Node == right.Node && left.Dims.AsSpan().SequenceEqual(right.Dims) =>
+                    left.Same(new FloatSquare(node.Name, left.Node)),
+                _ => throw new Refusal(
+                    "it multiplies or divides two values that depend on the input, which is not supported; only sums of "
+                    + "branches are"),
+            };
         }
 
         bool constantFirst = inputs[0] is Constant;
@@ -349,7 +623,7 @@ internal sealed partial class GraphReader
         return x.Plane(AveragePool(node.Name, x.Node, window.Window));
     }
 
-    /// <summary>Zeros around a plane: a pool of one tap that runs over the edges.</summary>
+    /// <summary>A constant around a plane.</summary>
     private static Signal Pad(OnnxNode node, object[] inputs)
     {
         Signal x = SignalAt(inputs, 0);
@@ -359,17 +633,19 @@ internal sealed partial class GraphReader
         double[] values = inputs.Length > 2 && inputs[2] != Absent
             ? ConstantAt(inputs, 2).Values
             : [node.Float("value", 0)];
-        bool zeros = node.Text("mode", "constant") == "constant" && Array.TrueForAll(values, v => v == 0);
+        bool isConstant = node.Text("mode", "constant") == "constant" && values is [var filling]
+            && double.IsFinite(filling);
         if (Array.TrueForAll(pads, p => p == 0))
         {
             return x;
         }
 
         x = x.RequirePlane();
-        if (!zeros
+        if (!isConstant
             || pads is not [0, 0, >= 0 and var top, >= 0 and var left, 0, 0, >= 0 and var bottom, >= 0 and var right])
         {
-            throw new Refusal("it does not pad height and width with zeros; pad with zeros there");
+            throw new Refusal(
+                "it does not pad height and width with one finite number; pad with zeros or another constant there");
         }
 
         Shape shape = x.Node.Shape;
@@ -378,7 +654,7 @@ internal sealed partial class GraphReader
             ? new Window(1, 1, 1, 1, 1, 1, (int)top, (int)left, (int)height, (int)width)
             : default;
         return window.IsValid && new Shape(shape.Channels, (int)height, (int)width).IsValid
-            ? x.Plane(AveragePool(node.Name, x.Node, window))
+            ? x.Plane(FloatLinear.Border(node.Name, x.Node, window, values[0]))
             : throw new Refusal("it makes a plane larger than can be evaluated");
     }
 
@@ -402,7 +678,7 @@ internal sealed partial class GraphReader
     private Signal Softmax(OnnxNode node, object[] inputs)
     {
         Signal x = SignalAt(inputs, 0);
-        int axis = node.Int("axis", 1);
+        int axis = node.Int("axis", node.Operator == "ArgMax" ? 0 : 1);
         axis = axis < 0 ? axis + x.Dims.Length : axis;
         // Older opsets flatten from the axis on, so that axis 1 means the classes in any case.
         if (axis < 0 || axis >= x.Dims.Length || (axis != 1 && x.Dims[axis] != x.Node.Shape.Size)

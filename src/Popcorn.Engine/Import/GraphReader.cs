@@ -10,9 +10,11 @@ namespace Popcorn.Engine.Import;
 internal sealed partial class GraphReader
 {
     private const string SupportedOperators =
-        "Conv, Gemm, MatMul, BatchNormalization, Relu, Mul(x, x), Pow(x, 2), MaxPool, AveragePool, GlobalMaxPool, "
-        + "GlobalAveragePool, Pad with zeros, Flatten, Reshape, Squeeze, Unsqueeze, Identity, Dropout, constants, "
-        + "Add, Sub, Mul and Div with constants, and a final Softmax or LogSoftmax";
+        "Conv, Gemm, MatMul, BatchNormalization, Relu, LeakyRelu, Clip, HardSigmoid, Tanh, Sigmoid, Softsign, Atan, "
+        + "Sign, comparisons with constants and Where, Mul(x, x), Pow(x, 2), MaxPool, AveragePool, GlobalMaxPool, "
+        + "GlobalAveragePool, ReduceMean over a plane, Pad with a constant, Concat, Flatten, Reshape, Squeeze, "
+        + "Unsqueeze, Transpose at the borders, Identity, Dropout, Cast, QuantizeLinear, DequantizeLinear, constants, "
+        + "Add and Sub, Mul and Div with constants, Max and Min with a constant, and a final Softmax, LogSoftmax or ArgMax";
 
     private readonly GraphProto _graph;
     private readonly Action<string>? _report;

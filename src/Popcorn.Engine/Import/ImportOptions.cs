@@ -1,16 +1,27 @@
+using Popcorn.Engine.Model;
+
 namespace Popcorn.Engine.Import;
 
 /// <summary>How a floating-point network becomes an integer network.</summary>
 public sealed record ImportOptions
 {
-    /// <summary>Bits of a weight, sign included: 2…12.</summary>
+    /// <summary>Bits of a weight, sign included: 1…12; 1: each weight is plus or minus its channel's mean magnitude.</summary>
     public int WeightBits { get; init; } = 8;
 
     /// <summary>Least share of the weights that shall be zero, 0…1 (1 excluded); the smallest are pruned.</summary>
     public double Sparsity { get; init; }
 
-    /// <summary>An integer of the input enters the network as integer × this.</summary>
+    /// <summary>An integer of the input enters the network as (integer × this − mean) / deviation.</summary>
     public double InputScale { get; init; } = 1 / 255.0;
+
+    /// <summary>See <see cref="InputScale"/>: one for all channels, one for each, or none for 0.</summary>
+    public IReadOnlyList<double> InputMeans { get; init; } = [];
+
+    /// <summary>See <see cref="InputScale"/>: one for all channels, one for each, or none for 1.</summary>
+    public IReadOnlyList<double> InputDeviations { get; init; } = [];
+
+    /// <summary>The order of an image's channels.</summary>
+    public ChannelOrder InputOrder { get; init; }
 
     /// <summary>Least integer of the input.</summary>
     public int InputMinimum { get; init; }
@@ -18,14 +29,26 @@ public sealed record ImportOptions
     /// <summary>Greatest integer of the input.</summary>
     public int InputMaximum { get; init; } = 255;
 
+    /// <summary>
+    /// Steps of the staircase that stands for a bounded activation such as tanh, 1…255: more are closer to it, and each
+    /// is one comparison a neuron.
+    /// </summary>
+    public int ActivationSteps { get; init; } = 15;
+
+    /// <summary>
+    /// Bits that values of typical size keep, 8…64: where they have grown to twice as many, they are rescaled and rounded,
+    /// and the network is no longer exact (<see cref="RescaleLayer"/>). 0, the default: never.
+    /// </summary>
+    public int RescaleBits { get; init; }
+
     /// <summary>Takes one line for each liberty the import took, such as a final Softmax that it dropped.</summary>
     public Action<string>? Report { get; init; }
 
     internal void Validate()
     {
-        if (WeightBits is < 2 or > 12)
+        if (WeightBits is < 1 or > 12)
         {
-            throw new PopcornException($"Weights of {WeightBits} bits cannot be made; choose 2 to 12.");
+            throw new PopcornException($"Weights of {WeightBits} bits cannot be made; choose 1 to 12.");
         }
 
         if (!(Sparsity is >= 0 and < 1))
@@ -33,9 +56,24 @@ public sealed record ImportOptions
             throw new PopcornException($"A sparsity of {Sparsity} cannot be reached; choose 0 or more, less than 1.");
         }
 
+        if (RescaleBits is not (0 or (>= 8 and <= 64)))
+        {
+            throw new PopcornException($"Values cannot be rescaled to {RescaleBits} bits; choose 8 to 64, or 0 for never.");
+        }
+
+        if (ActivationSteps is < 1 or > 255)
+        {
+            throw new PopcornException($"Activations of {ActivationSteps} steps cannot be made; choose 1 to 255.");
+        }
+
         if (!(double.IsNormal(InputScale) && InputScale > 0))
         {
             throw new PopcornException($"The input scale {InputScale} is not a positive number.");
+        }
+
+        if (!InputMeans.All(double.IsFinite) || !InputDeviations.All(d => double.IsNormal(d) && d > 0))
+        {
+            throw new PopcornException("The input's means are no numbers, or its deviations not positive.");
         }
 
         if (InputMinimum >= InputMaximum)

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using Google.Protobuf;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Import.Onnx;
@@ -13,12 +14,12 @@ public static class OnnxImporter
     /// <summary>Largest file that is read, in bytes.</summary>
     public const int MaxBytes = 1 << 30;
 
-    /// <summary>Imports an ONNX file.</summary>
+    /// <summary>Imports an ONNX file, gzipped or not.</summary>
     /// <exception cref="PopcornException">
     /// The file is damaged, or holds what cannot be imported: every finding with its node, on a line of its own.
     /// </exception>
     public static IntegerNetwork Import(Stream file, ImportOptions? options = null) =>
-        Import(BoundedStream.ReadAll(file, MaxBytes, "ONNX file"), options);
+        Import(Unpack(BoundedStream.ReadAll(file, MaxBytes, "ONNX file")), options);
 
     /// <inheritdoc cref="Import(Stream, ImportOptions?)"/>
     public static IntegerNetwork Import(byte[] file, ImportOptions? options = null)
@@ -26,11 +27,30 @@ public static class OnnxImporter
         options ??= new ImportOptions();
         options.Validate();
         FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(file), options.Report));
+        output = Simplifier.Simplify(Staircases.Replace(Staircases.DropLast(output, options), options));
         IEnumerable<FloatLinear> linear = FloatGraph.InOrder(output).OfType<FloatLinear>();
         MagnitudePruner.Prune([.. linear.Select(l => l.Weights)], options.Sparsity);
         IntegerNetwork network = Quantizer.Quantize(output, options);
         NetworkValidator.Validate(network);
         return network;
+    }
+
+    private static byte[] Unpack(byte[] file)
+    {
+        if (file is not [0x1f, 0x8b, ..])
+        {
+            return file;
+        }
+
+        try
+        {
+            using var gzip = new GZipStream(new MemoryStream(file), CompressionMode.Decompress);
+            return BoundedStream.ReadAll(gzip, MaxBytes, "ONNX file");
+        }
+        catch (InvalidDataException e)
+        {
+            throw new PopcornException("This gzipped ONNX file is damaged. Fetch it again.", e);
+        }
     }
 
     private static GraphProto Parse(byte[] file)

@@ -11,7 +11,9 @@ namespace Popcorn.Engine.Import;
 /// <param name="Dims">ONNX sides.</param>
 /// <param name="Batch">The batch that the file was written for; 1 where it is open.</param>
 /// <param name="IsProbability">Whether a Softmax was dropped before it, so that nothing may compute with it.</param>
-internal sealed record Signal(FloatNode Node, int[] Dims, int Batch, bool IsProbability = false)
+/// <param name="IsCondition">Whether it is a comparison's result, 1 for true, which only a selection may read.</param>
+internal sealed record Signal(
+    FloatNode Node, int[] Dims, int Batch, bool IsProbability = false, bool IsCondition = false)
 {
     public static Signal Input(ValueInfoProto info)
     {
@@ -72,6 +74,38 @@ internal sealed record Signal(FloatNode Node, int[] Dims, int Batch, bool IsProb
         return size == (Int128)Batch * Node.Shape.Size
             ? this with { Dims = dims }
             : throw new Refusal($"{Describe(Dims)} cannot be reshaped to {Describe(dims)}");
+    }
+
+    /// <summary>
+    /// Sides in another order: of the image as it comes in, which is then described as channels first; or where only
+    /// sides of 1 move, so that the elements stay where they are.
+    /// </summary>
+    public Signal Transposed(int[] permutation)
+    {
+        if (!permutation.Order().SequenceEqual(Enumerable.Range(0, Dims.Length)))
+        {
+            throw new Refusal("its perm is no permutation of the sides it reads; the file is damaged");
+        }
+
+        int[] dims = Array.ConvertAll(permutation, p => Dims[p]);
+        int[] large = Array.FindAll(permutation, p => Dims[p] != 1);
+        if (large.SequenceEqual(large.Order()))
+        {
+            return this with { Dims = dims };
+        }
+
+        if (Node is FloatInput input && permutation is [0, 3, 1, 2])
+        {
+            return this with
+            {
+                Node = new FloatInput(input.Name, new Shape(dims[1], dims[2], dims[3])),
+                Dims = dims,
+            };
+        }
+
+        throw new Refusal(
+            "it moves elements within the network; only images that come in as N×H×W×C can be transposed. Export the "
+            + "network with channels first");
     }
 
     /// <summary>Refuses anything that is not N×C×H×W over the elements as they lie.</summary>

@@ -4,8 +4,9 @@ namespace Popcorn.Engine.Import;
 
 /// <summary>
 /// Rewrites a floating-point graph into fewer nodes with the same value, exactly: element-wise scales and shifts (batch
-/// norm, normalised inputs) join the linear layer before or behind them, ReLU joins the max-pool beside it, and nodes
-/// that do nothing disappear. Only a node that nobody else reads is ever joined.
+/// norm, normalised inputs) join the linear layer before or behind them, ReLU joins the max-pool beside it, borders the
+/// convolution behind them, comparisons move before whatever increasing function they look at, and nodes that do
+/// nothing disappear. Only a node that nobody else reads is ever joined where that would repeat work.
 /// </summary>
 internal static class Simplifier
 {
@@ -40,8 +41,15 @@ internal static class Simplifier
         FloatAffine { Source: FloatLinear linear } affine when mayJoin(linear) && affine.IsPerChannel =>
             Behind(linear, affine),
         FloatAffine { Source: FloatAffine first } second when mayJoin(first) => Merge(first, second),
+        FloatAffine { Source: FloatSteps steps } affine when mayJoin(steps) && IsOneNumber(affine) =>
+            Behind(steps, affine),
         FloatLinear { Source: FloatAffine affine } linear when mayJoin(affine) && CanTakeIn(linear, affine) =>
             Before(affine, linear),
+        FloatLinear { Source: FloatLinear { IsBorder: true } border } linear when CanTakeIn(linear, border) =>
+            Before(border, linear),
+        FloatSteps steps => SimplifySteps(steps, mayJoin),
+        FloatConcat concat when concat.Sources.All(s => s is FloatRelu && mayJoin(s)) =>
+            new FloatRelu(concat.Name, new FloatConcat(concat.Name, [.. concat.Sources.Select(s => s.Source)])),
         FloatRelu { Source: FloatRelu or FloatMaxPool { WithZero: true } } => node.Source,
         FloatRelu { Source: FloatMaxPool pool } when mayJoin(pool) =>
             new FloatMaxPool(pool.Name, pool.Source, pool.Window, withZero: true),
@@ -70,20 +78,115 @@ internal static class Simplifier
         }
 
         double[] bias = [.. linear.Bias.Select((b, o) => b * affine.Scale[o] + affine.Shift[o])];
-        return new FloatLinear(linear.Name, linear.Source, linear.Window, linear.Groups, weights, bias);
+        return new FloatLinear(linear.Name, linear.Source, linear.Window, linear.Groups, weights, bias)
+        {
+            Padding = linear.Padding,
+        };
     }
 
     /// <summary>
-    /// A shift cannot move through padding, which is 0 behind it and would be −shift/scale before it. Scales and shifts
-    /// of single elements can be told apart by a fully connected layer only.
+    /// Padding that is p behind the affine map is (p − shift)/scale before it. Scales and shifts of single elements can
+    /// be told apart by a fully connected layer only.
     /// </summary>
     private static bool CanTakeIn(FloatLinear linear, FloatAffine affine)
     {
         Shape source = affine.Shape;
         bool isDense = linear.Groups == 1 && linear.Window == Window.Whole(source.Height, source.Width);
         return isDense || (affine.IsPerChannel
-            && (Array.TrueForAll(affine.Shift, s => s == 0)
-                || linear.Window.AlwaysWithin(source.Height, source.Width)));
+            && (linear.Window.AlwaysWithin(source.Height, source.Width)
+                || Enumerable.Range(0, source.Channels).All(c => PaddingOf(linear, c) == affine.Shift[c]
+                    || double.IsNormal(affine.Scale[c]))));
+    }
+
+    private static double PaddingOf(FloatLinear linear, int channel) =>
+        linear.Padding.Length == 0 ? 0 : linear.Padding[channel];
+
+    /// <summary>A convolution can look over a border itself, unless it has another one of its own.</summary>
+    private static bool CanTakeIn(FloatLinear linear, FloatLinear border) =>
+        linear.Window.AlwaysWithin(border.Shape.Height, border.Shape.Width)
+        || Enumerable.Range(0, border.Shape.Channels).All(c => PaddingOf(linear, c) == PaddingOf(border, c));
+
+    private static FloatLinear Before(FloatLinear border, FloatLinear linear)
+    {
+        Window window = linear.Window with
+        {
+            PadTop = linear.Window.PadTop + border.Window.PadTop,
+            PadLeft = linear.Window.PadLeft + border.Window.PadLeft,
+        };
+        return window.IsValid
+            ? new FloatLinear(linear.Name, border.Source, window, linear.Groups, linear.Weights, linear.Bias)
+            {
+                Padding = border.Padding,
+            }
+            : linear;
+    }
+
+    private static bool IsOneNumber(FloatAffine affine) =>
+        affine.Scale[0] != 0 && Array.TrueForAll(affine.Scale, s => s == affine.Scale[0])
+        && Array.TrueForAll(affine.Shift, s => s == affine.Shift[0]);
+
+    private static FloatSteps Behind(FloatSteps steps, FloatAffine affine) => new(
+        steps.Name, steps.Source, steps.Cuts, steps.Low * affine.Scale[0] + affine.Shift[0],
+        [.. steps.Heights.Select(h => h * affine.Scale[0])]);
+
+    /// <summary>
+    /// Moves comparisons before what they look at: they only ask whether an increasing function passes a threshold.
+    /// This repeats no work, whoever else reads what is passed over, except for a max-pool: max(x) ≥ t where any x ≥ t,
+    /// and max(x) ≤ t where all x ≤ t, which is a count of bits, and another comparison.
+    /// </summary>
+    private static FloatSteps SimplifySteps(FloatSteps steps, Predicate<FloatNode> mayJoin)
+    {
+        FloatNode source = steps.Source;
+        Cut[] cuts = steps.Cuts;
+        bool exclusive = true;
+        while (true)
+        {
+            exclusive &= mayJoin(source);
+            switch (source)
+            {
+                case FloatAffine { IsPerChannel: true } affine:
+                    int each = steps.Heights.Length;
+                    cuts = [.. cuts.Select((cut, i) => cut.Before(affine.Scale[i / each], affine.Shift[i / each]))];
+                    break;
+                case FloatRelu:
+                    cuts = Array.ConvertAll(cuts, cut => cut.Before(0, double.PositiveInfinity, true, t => t));
+                    break;
+                case FloatClip clip:
+                    cuts = Array.ConvertAll(cuts, cut => cut.Before(clip.Low, clip.High, true, t => t));
+                    break;
+                case FloatMonotone { Function: var f }:
+                    cuts = Array.ConvertAll(cuts, cut => cut.Before(f.Low, f.High, false, f.Inverse));
+                    break;
+                case FloatMaxPool pool when exclusive && steps.Heights.Length == 1:
+                    if (pool.WithZero)
+                    {
+                        cuts = Array.ConvertAll(cuts, cut => cut.Before(0, double.PositiveInfinity, true, t => t));
+                    }
+
+                    return Count(steps, cuts, pool, mayJoin);
+                default:
+                    return new FloatSteps(steps.Name, source, cuts, steps.Low, steps.Heights);
+            }
+
+            source = source.Source;
+        }
+    }
+
+    private static FloatSteps Count(FloatSteps steps, Cut[] cuts, FloatMaxPool pool, Predicate<FloatNode> mayJoin)
+    {
+        int taps = pool.Window.Taps;
+        int channels = cuts.Length;
+        var bits = new FloatSteps($"{steps.Name}/bits", pool.Source, cuts, 0, [1]);
+        double[] ones = [.. Enumerable.Repeat(1.0, channels * taps)];
+        // Where all must pass, what lies outside the plane passes as well.
+        double[] padding = [.. cuts.Select(cut => cut.Below ? 1.0 : 0.0)];
+        var count = new FloatLinear(pool.Name, SimplifySteps(bits, mayJoin), pool.Window, channels, ones, new double[channels])
+        {
+            Padding = pool.Window.AlwaysWithin(pool.Source.Shape.Height, pool.Source.Shape.Width) ? [] : padding,
+        };
+        return new FloatSteps(
+            steps.Name, count, [.. cuts.Select(cut => new Cut(cut.Below ? taps - 0.5 : 0.5, false))], steps.Low,
+            steps.Heights);
     }
 
     /// <summary>W(scale·x + shift) + b.</summary>
@@ -102,7 +205,16 @@ internal static class Simplifier
             bias[output] += linear.Weights[i] * affine.Shift[index];
         }
 
-        return new FloatLinear(linear.Name, affine.Source, linear.Window, linear.Groups, weights, bias);
+        bool isPadded = !linear.Window.AlwaysWithin(affine.Shape.Height, affine.Shape.Width);
+        double[] padding = !isPadded ? [] : [.. Enumerable.Range(0, affine.Shape.Channels).Select(c =>
+        {
+            double difference = PaddingOf(linear, c) - affine.Shift[c];
+            return difference == 0 ? 0 : difference / affine.Scale[c];
+        })];
+        return new FloatLinear(linear.Name, affine.Source, linear.Window, linear.Groups, weights, bias)
+        {
+            Padding = Array.TrueForAll(padding, p => p == 0) ? [] : padding,
+        };
     }
 
     private static FloatAffine Merge(FloatAffine first, FloatAffine second)

@@ -8,70 +8,57 @@ namespace Popcorn.Engine.Linear;
 /// </summary>
 internal static class LinearCompiler
 {
-    /// <summary>A layer with few positions is cut into programs of some rows each: work for all cores.</summary>
-    private const int LeastWorkItems = 16;
+    /// <summary>Products that a kernel may do side by side.</summary>
+    public const int SideBySide = 8;
 
-    /// <summary>Rows of such a program, at least: enough to work on side by side.</summary>
-    private const int LeastRows = 3 * CompiledPart.SideBySide / 2;
+    /// <summary>
+    /// Fewer tiles than this do not fill the lanes of several threads well enough: their programs run one by one, with
+    /// products of one tile in the lanes.
+    /// </summary>
+    private const int FewTiles = 8 * SideBySide;
 
-    /// <summary>Compiles a layer by its cheapest strategy.</summary>
+    /// <summary>Compiles a layer by its cheapest plan.</summary>
     public static CompiledLinear Compile(LinearLayer layer, Shape input) =>
-        Compile(StrategiesFor(layer, input).MinBy(s => s.Products)!);
+        Compile(PlansFor(layer, input).MinBy(plan => plan.Products)!);
 
-    /// <summary>All strategies that can compute a layer.</summary>
-    public static IEnumerable<LinearStrategy> StrategiesFor(LinearLayer layer, Shape input) =>
-        BucketStrategy.For(layer, input).Concat<LinearStrategy>(TableStrategy.For(layer, input));
+    /// <summary>Compiles a plan.</summary>
+    public static CompiledLinear Compile(LinearPlan plan) => new PlanCompiler(plan).Compile();
 
-    /// <summary>Compiles a layer by a given strategy.</summary>
-    public static CompiledLinear Compile(LinearStrategy strategy)
+    /// <summary>All ways to compute a layer that may pay.</summary>
+    public static IEnumerable<LinearPlan> PlansFor(LinearLayer layer, Shape input)
     {
-        LinearLayer layer = strategy.Layer;
-        CompiledPart[] tables = [.. strategy.CompileTables()];
-        CompiledPart[] rows = [.. CompileRows(layer, strategy)];
-        return new CompiledLinear
-        {
-            Inputs = strategy.Input.Size,
-            Outputs = layer.Output.Size,
-            Extras = strategy.Extras,
-            Negatives = strategy.Negatives,
-            Tables = [.. tables.Select(t => t.Part)],
-            Rows = [.. rows.Select(r => r.Part)],
-            BiasWords = BiasWordsOf(layer),
-            Strategy = strategy.Name,
-            Overhead = strategy.Overhead,
-            Products = strategy.Overhead + tables.Concat(rows).Sum(p => p.Products),
-        };
+        var geometry = new LayerGeometry(layer, input);
+        NegativeWeights[] ways = Array.Exists(layer.Weights, w => w < 0)
+            ? [NegativeWeights.InvertInputs, NegativeWeights.InvertOutputs]
+            : [NegativeWeights.None];
+        IEnumerable<Func<LayerSums>> signed =
+            from way in ways
+            from forms in FormsFor(geometry, way)
+            select (Func<LayerSums>)(() => LayerSums.Signed(geometry, way, forms));
+        IEnumerable<Func<LayerSums>> all =
+            ways.Length == 1 ? signed : signed.Append(() => LayerSums.Offset(geometry));
+        return all.Select(sums => new LinearPlan(geometry, sums()));
     }
 
-    private static IEnumerable<CompiledPart> CompileRows(LinearLayer layer, LinearStrategy strategy)
+    /// <summary>Whether so many tiles are run one by one.</summary>
+    public static bool FillsLanes(int tiles) => tiles < FewTiles;
+
+    /// <summary>Input rows that one window covers.</summary>
+    public static int RowsOfWindow(Window window) => (window.KernelHeight - 1) * window.DilationY + 1;
+
+    /// <summary>What is cheapest if outputs share nothing, and single bits, of which they share most.</summary>
+    private static IEnumerable<DigitForm[]> FormsFor(LayerGeometry geometry, NegativeWeights way)
     {
-        int rowsPerGroup = layer.Output.Channels / layer.Groups;
-        int groupsOfTiles = (layer.Output.Area + CompiledPart.SideBySide - 1) / CompiledPart.SideBySide * layer.Groups;
-        int cuts = strategy.RowsAreTiles
-            ? 1
-            : Math.Clamp(rowsPerGroup / LeastRows, 1, 1 + (LeastWorkItems - 1) / groupsOfTiles);
-        int rowsPerProgram = (rowsPerGroup + cuts - 1) / cuts;
-        for (int row = 0, rows; row < layer.Output.Channels; row += rows)
+        DigitForm[] cheapest = LayerSums.CheapestForms(geometry, way);
+        yield return cheapest;
+        bool signsMatter = Array.Exists(geometry.Layer.Weights, weight => Math.Abs((long)weight) > 2);
+        foreach (bool signed in signsMatter ? LayerSums.SignsFor(way) : [false])
         {
-            rows = Math.Min(rowsPerProgram, rowsPerGroup - row % rowsPerGroup);
-            yield return strategy.CompileRows(row, rows);
+            DigitForm[] bits = [.. cheapest.Select(_ => new DigitForm(1, signed))];
+            if (!bits.AsSpan().SequenceEqual(cheapest))
+            {
+                yield return bits;
+            }
         }
-    }
-
-    private static ulong[] BiasWordsOf(LinearLayer layer)
-    {
-        if (Array.TrueForAll(layer.Bias, b => b.IsZero))
-        {
-            return [];
-        }
-
-        int words = Words.CountFor(layer.Bias);
-        var all = new ulong[layer.Output.Size * words];
-        for (int output = 0; output < layer.Output.Size; output++)
-        {
-            Words.Write(layer.Bias[output / layer.Output.Area], all.AsSpan(output * words, words));
-        }
-
-        return all;
     }
 }

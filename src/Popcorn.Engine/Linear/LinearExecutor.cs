@@ -14,89 +14,63 @@ internal static class LinearExecutor
     public static CiphertextBatch Run(
         CompiledLinear layer, CiphertextBatch input, Execution execution, out long products)
     {
-        var output = new CiphertextBatch(input.Key, layer.Outputs);
+        var buffers = new CiphertextBatch?[layer.BufferSizes.Length];
+        bool done = false;
         try
         {
-            products = layer.Overhead;
-            using CiphertextBatch? extended =
-                layer.Extras == 0 ? null : Extend(layer, input, execution, ref products);
-            CiphertextBatch source = extended ?? input;
-            if (layer.Negatives == NegativeWeights.InvertOutputs)
+            for (int i = 0; i < buffers.Length; i++)
             {
-                RunInParts(layer, source, output, execution, ref products);
-            }
-            else
-            {
-                Run(layer.Rows, source, output, execution, ref products);
+                buffers[i] = i == (int)LayerBuffer.Input ? input
+                    : layer.BufferSizes[i] == 0 ? null
+                    : new CiphertextBatch(input.Key, layer.BufferSizes[i]);
             }
 
+            products = 0;
+            foreach (LinearStep step in layer.Steps)
+            {
+                products += Run(step, buffers, execution);
+            }
+
+            CiphertextBatch output = buffers[(int)LayerBuffer.Output]!;
             if (layer.BiasWords.Length > 0)
             {
                 int words = layer.BiasWords.Length / layer.Outputs;
                 Evaluator.AddPlain(layer.BiasWords, words, output, 0, layer.Outputs, execution);
             }
 
+            done = true;
             return output;
         }
-        catch
+        finally
         {
-            output.Dispose();
-            throw;
-        }
-    }
-
-    /// <summary>The inputs, and after them their inverses or the tables made from them.</summary>
-    private static CiphertextBatch Extend(
-        CompiledLinear layer, CiphertextBatch input, Execution execution, ref long products)
-    {
-        var extended = new CiphertextBatch(input.Key, layer.Inputs + layer.Extras);
-        try
-        {
-            extended.Gather(input, [.. Enumerable.Range(0, layer.Inputs)], 0);
-            if (layer.Negatives == NegativeWeights.InvertInputs)
+            for (int i = 0; i < buffers.Length; i++)
             {
-                Evaluator.Negate(input, 0, extended, layer.Inputs, layer.Inputs, execution);
+                if (i != (int)LayerBuffer.Input && !(done && i == (int)LayerBuffer.Output))
+                {
+                    buffers[i]?.Dispose();
+                }
             }
-
-            Run(layer.Tables, input, extended, execution, ref products);
-            return extended;
-        }
-        catch
-        {
-            extended.Dispose();
-            throw;
         }
     }
 
-    /// <summary>Positive and negative parts of all outputs, then the difference.</summary>
-    private static void RunInParts(
-        CompiledLinear layer, CiphertextBatch source, CiphertextBatch output, Execution execution, ref long products)
+    private static long Run(LinearStep step, CiphertextBatch?[] buffers, Execution execution)
     {
-        using var parts = new CiphertextBatch(source.Key, 2 * layer.Outputs);
-        Run(layer.Rows, source, parts, execution, ref products);
-        Evaluator.Negate(parts, layer.Outputs, parts, layer.Outputs, layer.Outputs, execution);
-        Evaluator.Add(parts, 0, parts, layer.Outputs, output, 0, layer.Outputs, execution);
-    }
-
-    /// <summary>Tiles of one program and several programs alike are spread over the cores.</summary>
-    private static void Run(
-        IReadOnlyList<LinearPart> parts, CiphertextBatch source, CiphertextBatch target, Execution execution,
-        ref long products)
-    {
-        if (parts.Count == 1)
+        switch (step)
         {
-            products += Run(parts[0], source, target, execution);
-            return;
+            case InvertStep invert:
+                Evaluator.Negate(
+                    buffers[(int)invert.From]!, invert.Offset, buffers[(int)invert.To]!, invert.Offset, invert.Count,
+                    execution);
+                return (long)Evaluator.ProductsOfInversion * invert.Count;
+            case RunStep run:
+                return Evaluator.Run(
+                    run.Part.Program, [.. run.Part.Sources.Select(source => ViewOf(source, buffers))],
+                    ViewOf(run.Part.Target, buffers), run.FirstTile, run.Tiles, execution);
+            default:
+                throw new ArgumentOutOfRangeException(nameof(step), step, "No such step.");
         }
-
-        long done = 0;
-        Execution sequential = execution with { DegreeOfParallelism = 1 };
-        execution.ForEach(
-            parts.Count, i => Interlocked.Add(ref done, Run(parts[i], source, target, sequential)));
-        products += done;
     }
 
-    private static long Run(LinearPart part, CiphertextBatch source, CiphertextBatch target, Execution execution) =>
-        Evaluator.Run(
-            part.Program, source, part.InputIndex, target, part.OutputIndex, part.Tiles, execution);
+    private static ProgramView ViewOf(BufferView view, CiphertextBatch?[] buffers) =>
+        new(buffers[(int)view.Buffer]!, view.Stride, view.Taps, view.Positions);
 }

@@ -14,6 +14,9 @@ internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = tr
 {
     public const int None = -1;
 
+    /// <summary>Instructions between two uses of a register, where products run side by side on some threads.</summary>
+    private const int ReuseDistance = 128;
+
     private readonly List<(int Left, int Right)> _products = [];
     private readonly Dictionary<(int, int), int> _known = [];
 
@@ -48,14 +51,6 @@ internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = tr
         return product;
     }
 
-    /// <summary>The product of all values, as a tree: neighbours do not depend on each other.</summary>
-    public int Sum(ReadOnlySpan<int> values) => values.Length switch
-    {
-        0 => None,
-        1 => values[0],
-        _ => Multiply(Sum(values[..(values.Length / 2)]), Sum(values[(values.Length / 2)..])),
-    };
-
     /// <summary>value^exponent by binary exponentiation; exponent ≥ 1.</summary>
     public int Power(int value, int exponent)
     {
@@ -72,61 +67,40 @@ internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = tr
         return result;
     }
 
-    /// <summary>
-    /// Sorts products by depth, so that neighbours do not depend on each other and a kernel can do several at once. Costs
-    /// registers: do it where a program has few tiles to work on side by side.
-    /// </summary>
-    /// <param name="results">Values to keep; renumbered.</param>
-    public void SortByDepth(Span<int> results)
-    {
-        var depth = new int[Count];
-        for (int i = 0; i < Count; i++)
-        {
-            depth[i] = 1 + Math.Max(DepthOf(_products[i].Left), DepthOf(_products[i].Right));
-        }
-
-        int[] order = [.. Enumerable.Range(0, Count).OrderBy(i => depth[i])];
-        var place = new int[Count];
-        for (int i = 0; i < Count; i++)
-        {
-            place[order[i]] = i;
-        }
-
-        (int Left, int Right)[] sorted =
-            [.. order.Select(i => (Renumber(_products[i].Left), Renumber(_products[i].Right)))];
-        _products.Clear();
-        _products.AddRange(sorted);
-        foreach (ref int result in results)
-        {
-            result = Renumber(result);
-        }
-
-        int DepthOf(int value) => value < inputs ? 0 : depth[value - inputs];
-
-        int Renumber(int value) => value < inputs ? value : inputs + place[value - inputs];
-    }
-
     /// <summary>The program that computes the given values, in registers.</summary>
-    public ProductCode Build(ReadOnlySpan<int> results)
+    /// <param name="results">Values to keep, or none.</param>
+    /// <param name="fillsLanes">
+    /// Order the products so that one tile keeps a kernel busy that does several at once; costs registers.
+    /// </param>
+    public ProductCode Build(ReadOnlySpan<int> results, bool fillsLanes)
     {
-        int[] lastUse = LastUses(results);
+        IReadOnlyList<int> order =
+            fillsLanes ? LaneScheduler.Order(_products, inputs, results) : [.. Enumerable.Range(0, Count)];
+        (int[] lastUse, int[] uses) = UsesOf(order, results);
         var registers = new int[Count];
-        var free = new Stack<int>();
-        int temporaries = 0;
+        var free = new FreeRegisters(inputs, fillsLanes ? ReuseDistance : 0);
         var instructions = new Instruction[Count];
         for (int i = 0; i < instructions.Length; i++)
         {
-            (int left, int right) = _products[i];
+            (int left, int right) = _products[order[i]];
             int leftRegister = RegisterOf(left);
             int rightRegister = RegisterOf(right);
-            Release(left, i);
-            if (right != left)
+            bool leftEnds = EndsAt(left, i);
+            if (right != left && EndsAt(right, i))
             {
-                Release(right, i);
+                free.Return(rightRegister, i);
             }
 
-            registers[i] = free.TryPop(out int register) ? register : inputs + temporaries++;
-            instructions[i] = new Instruction(registers[i], leftRegister, rightRegister);
+            // A chain of products stays in one register. Side by side, others may be reading a value of many uses.
+            bool stays = leftEnds && (!fillsLanes || uses[left - inputs] == 1);
+            if (leftEnds && !stays)
+            {
+                free.Return(leftRegister, i);
+            }
+
+            int target = stays ? leftRegister : free.Take(i);
+            registers[order[i]] = target;
+            instructions[i] = new Instruction(target, leftRegister, rightRegister);
         }
 
         var outputs = new int[results.Length];
@@ -135,26 +109,26 @@ internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = tr
             outputs[i] = results[i] == None ? None : RegisterOf(results[i]);
         }
 
-        return new ProductCode(instructions, inputs, temporaries, outputs);
+        return new ProductCode(instructions, inputs, free.Count, outputs);
 
         int RegisterOf(int value) => value < inputs ? value : registers[value - inputs];
 
-        void Release(int value, int at)
-        {
-            if (value >= inputs && lastUse[value - inputs] == at)
-            {
-                free.Push(registers[value - inputs]);
-            }
-        }
+        bool EndsAt(int value, int at) => value >= inputs && lastUse[value - inputs] == at;
     }
 
-    private int[] LastUses(ReadOnlySpan<int> results)
+    /// <summary>For each product the place in the order where it is used last, and how often it is used.</summary>
+    private (int[] LastUse, int[] Uses) UsesOf(IReadOnlyList<int> order, ReadOnlySpan<int> results)
     {
         var lastUse = new int[Count];
-        for (int i = 0; i < Count; i++)
+        var uses = new int[Count];
+        for (int i = 0; i < order.Count; i++)
         {
-            Mark(_products[i].Left, i);
-            Mark(_products[i].Right, i);
+            (int left, int right) = _products[order[i]];
+            Mark(left, i);
+            if (right != left)
+            {
+                Mark(right, i);
+            }
         }
 
         foreach (int result in results)
@@ -162,14 +136,42 @@ internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = tr
             Mark(result, int.MaxValue);
         }
 
-        return lastUse;
+        return (lastUse, uses);
 
         void Mark(int value, int at)
         {
             if (value >= inputs)
             {
                 lastUse[value - inputs] = at;
+                uses[value - inputs]++;
             }
+        }
+    }
+
+    /// <summary>Registers for temporaries.</summary>
+    /// <param name="first">Number of the first one.</param>
+    /// <param name="distance">
+    /// Instructions that a register rests before it is written again: products side by side must not touch the same
+    /// one. With 0, the last given back is the first taken: it is still in the cache.
+    /// </param>
+    private sealed class FreeRegisters(int first, int distance)
+    {
+        private readonly Stack<int> _free = new();
+        private readonly Queue<(int Register, int Since)> _resting = new();
+
+        public int Count { get; private set; }
+
+        public void Return(int register, int now) => _resting.Enqueue((register, now));
+
+        public int Take(int now)
+        {
+            while (_resting.TryPeek(out (int Register, int Since) rested) && rested.Since + distance <= now)
+            {
+                _free.Push(rested.Register);
+                _resting.Dequeue();
+            }
+
+            return _free.TryPop(out int register) ? register : first + Count++;
         }
     }
 }

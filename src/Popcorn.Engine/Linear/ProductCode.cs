@@ -10,12 +10,13 @@ namespace Popcorn.Engine.Linear;
 internal sealed record ProductCode(Instruction[] Instructions, int Inputs, int Temporaries, int[] Outputs)
 {
     /// <summary>Products that a run does when some inputs are absent: an absent operand costs nothing.</summary>
-    public int CountProducts(ReadOnlySpan<int> inputIndex)
+    /// <param name="isPresent">Whether a tile has an input.</param>
+    public int CountProducts(Func<int, bool> isPresent)
     {
         var present = new bool[Inputs + Temporaries];
         for (int i = 0; i < Inputs; i++)
         {
-            present[i] = inputIndex[i] >= 0;
+            present[i] = isPresent(i);
         }
 
         int products = 0;

@@ -5,7 +5,7 @@ using System.Text;
 
 namespace Popcorn.Engine.Model;
 
-/// <summary>Writes the body of a model file.</summary>
+/// <summary>Writes the secret part of a model file: integers of variable length, seven bits a byte, least first.</summary>
 internal sealed class ByteWriter
 {
     private readonly ArrayBufferWriter<byte> _buffer = new();
@@ -50,29 +50,16 @@ internal sealed class ByteWriter
         Bytes(bytes);
     }
 
-    public void Shape(Shape value)
+    public void Integers(BigInteger[] values)
     {
-        Unsigned(value.Channels);
-        Unsigned(value.Height);
-        Unsigned(value.Width);
-    }
-
-    public void Window(Window value)
-    {
-        Unsigned(value.KernelHeight);
-        Unsigned(value.KernelWidth);
-        Unsigned(value.StrideY);
-        Unsigned(value.StrideX);
-        Unsigned(value.DilationY);
-        Unsigned(value.DilationX);
-        Unsigned(value.PadTop);
-        Unsigned(value.PadLeft);
-        Unsigned(value.OutputHeight);
-        Unsigned(value.OutputWidth);
+        foreach (BigInteger value in values)
+        {
+            Integer(value);
+        }
     }
 }
 
-/// <summary>Reads the body of a model file; nothing is allocated before its bytes are known to be there.</summary>
+/// <summary>Reads the secret part of a model file; nothing is allocated before its bytes are known to be there.</summary>
 internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
 {
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
@@ -130,22 +117,31 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
         }
     }
 
-    public BigInteger Integer(int mostBytes) => new(Bytes(Unsigned(mostBytes)));
-
-    public Shape Shape()
+    /// <summary>A number of small integers.</summary>
+    public int[] SignedIntegers(int count)
     {
-        const int most = Model.Shape.MaxSize;
-        var shape = new Shape(Unsigned(most), Unsigned(most), Unsigned(most));
-        return shape.IsValid ? shape : throw new PopcornException($"the shape {shape} is not valid");
+        Expect(count);
+        var values = new int[count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = Signed();
+        }
+
+        return values;
     }
 
-    public Window Window()
+    /// <summary>A number of integers of at most some bits each.</summary>
+    public BigInteger[] Integers(long count, int mostBits)
     {
-        const int most = int.MaxValue;
-        var window = new Window(
-            Unsigned(most), Unsigned(most), Unsigned(most), Unsigned(most), Unsigned(most),
-            Unsigned(most), Unsigned(most), Unsigned(most), Unsigned(most), Unsigned(most));
-        return window.IsValid ? window : throw new PopcornException("a window is not valid");
+        // Each takes at least one byte, so that a lying count cannot make us allocate much more than the file holds.
+        Expect(count);
+        var values = new BigInteger[count];
+        for (int i = 0; i < values.Length; i++)
+        {
+            values[i] = new BigInteger(Bytes(Unsigned(mostBits / 8 + 1)));
+        }
+
+        return values;
     }
 
     private uint Unsigned()
@@ -162,67 +158,5 @@ internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
         }
 
         throw new PopcornException("a number is too long");
-    }
-}
-
-/// <summary>Packs bit fields into bytes, least significant bit first.</summary>
-internal sealed class BitWriter(ByteWriter writer)
-{
-    private ulong _pending;
-    private int _count;
-
-    /// <summary>Appends the low 1…32 bits of a value.</summary>
-    public void Write(uint value, int bits)
-    {
-        _pending |= (ulong)(value & (uint.MaxValue >> (32 - bits))) << _count;
-        _count += bits;
-        while (_count >= 8)
-        {
-            writer.Byte((byte)_pending);
-            _pending >>= 8;
-            _count -= 8;
-        }
-    }
-
-    /// <summary>Fills the last byte with zeros.</summary>
-    public void Flush()
-    {
-        if (_count > 0)
-        {
-            writer.Byte((byte)_pending);
-            _pending = 0;
-            _count = 0;
-        }
-    }
-}
-
-/// <summary>Takes bit fields out of bytes, as <see cref="BitWriter"/> packs them.</summary>
-internal ref struct BitReader
-{
-    private ulong _pending;
-    private int _count;
-
-    /// <summary>The next 1…32 bits.</summary>
-    public uint Read(ref ByteReader reader, int bits)
-    {
-        while (_count < bits)
-        {
-            _pending |= (ulong)reader.Byte() << _count;
-            _count += 8;
-        }
-
-        uint value = (uint)_pending & (uint.MaxValue >> (32 - bits));
-        _pending >>= bits;
-        _count -= bits;
-        return value;
-    }
-
-    /// <summary>Refuses bits that are set after the last field, so that a network has one file only.</summary>
-    public readonly void RequireZeroPadding()
-    {
-        if (_pending != 0)
-        {
-            throw new PopcornException("bits are set after the last weight");
-        }
     }
 }

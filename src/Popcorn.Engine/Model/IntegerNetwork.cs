@@ -1,11 +1,26 @@
 namespace Popcorn.Engine.Model;
 
-/// <summary>How a client turns a real input into the network's integers.</summary>
+/// <summary>In which order an image's channels enter.</summary>
+public enum ChannelOrder
+{
+    /// <summary>Red, green, blue; or whatever they are.</summary>
+    Rgb = 0,
+
+    /// <summary>Blue, green, red.</summary>
+    Bgr = 1,
+}
+
+/// <summary>
+/// How a client turns an input into the network's integers. Means and deviations are part of the first layer; a pixel
+/// enters as it is.
+/// </summary>
 /// <param name="Shape">Channels, height, width.</param>
 /// <param name="Minimum">Least integer that an element may have.</param>
 /// <param name="Maximum">Greatest integer that an element may have.</param>
 /// <param name="Scale">Real value = integer × scale; 1/255 for a pixel that enters as pixel/255.</param>
-public sealed record InputDescription(Shape Shape, int Minimum, int Maximum, double Scale);
+/// <param name="Order">The order of an image's channels.</param>
+public sealed record InputDescription(
+    Shape Shape, int Minimum, int Maximum, double Scale, ChannelOrder Order = ChannelOrder.Rgb);
 
 /// <summary>
 /// A network over the integers: what oblivious inference computes, exactly. Layers are in topological order; the last

@@ -7,17 +7,23 @@ namespace Popcorn.Engine.Model;
 /// layer i; a layer reads values that come before it.
 /// </summary>
 /// <param name="Name">The node's name in the imported network.</param>
-/// <param name="Input">The value it reads.</param>
+/// <param name="Input">The value it reads, or reads first.</param>
 /// <param name="Output">Shape of its result.</param>
 public abstract record Layer(string Name, int Input, Shape Output)
 {
+    /// <summary>The values that it reads beside <see cref="Input"/>.</summary>
+    public virtual IReadOnlyList<int> Further => [];
+
+    /// <summary>All values that it reads.</summary>
+    public IEnumerable<int> Inputs => Further.Prepend(Input);
+
     /// <summary>Short name of the kind, as shown to users: <c>conv</c>, <c>dense</c>, <c>relu</c>, …</summary>
     public abstract string Kind { get; }
 }
 
 /// <summary>
 /// A linear layer: grouped convolution with integer weights and biases; a fully connected layer is a window that covers
-/// the whole plane, an average pool a group for each channel with weights 1. Padding contributes 0.
+/// the whole plane, an average pool a group for each channel with weights 1.
 /// </summary>
 /// <param name="Name">The node's name.</param>
 /// <param name="Input">The value it reads, of shape (channels, height, width).</param>
@@ -35,6 +41,13 @@ public sealed record LinearLayer(
     /// <inheritdoc/>
     public override string Kind => KindOf(Window, Groups);
 
+    /// <summary>
+    /// What a tap adds where it lies outside the plane, [output channel][tap], flat; empty: nothing. It stands for a
+    /// padding value that differs from 0, and for the offsets of activations that are carried as other integers (±1 as
+    /// bits): both are there inside the plane and missing outside.
+    /// </summary>
+    public BigInteger[] Padding { get; init; } = [];
+
     /// <summary>What a linear layer of this geometry is called.</summary>
     public static string KindOf(Window window, int groups) =>
         window is { OutputHeight: 1, OutputWidth: 1 } && groups == 1 ? "dense" : "conv";
@@ -44,6 +57,74 @@ public sealed record LinearLayer(
 
     /// <summary>Number of non-zero weights.</summary>
     public int NonZero => Weights.Length - Weights.AsSpan().Count(0);
+
+    /// <summary>
+    /// What is added to the products at every output element, biases and padding together: one number for each output
+    /// channel where nothing is padded, else one for each element.
+    /// </summary>
+    /// <param name="input">Shape of the value it reads.</param>
+    public BigInteger[] Constants(Shape input)
+    {
+        if (Padding.Length == 0)
+        {
+            return Bias;
+        }
+
+        int taps = Window.Taps;
+        var constants = new BigInteger[Output.Size];
+        for (int position = 0; position < Output.Area; position++)
+        {
+            int[] absent = [.. Enumerable.Range(0, taps).Where(tap => Window.Position(position, tap, input) < 0)];
+            for (int channel = 0; channel < Output.Channels; channel++)
+            {
+                BigInteger sum = Bias[channel];
+                foreach (int tap in absent)
+                {
+                    sum += Padding[channel * taps + tap];
+                }
+
+                constants[channel * Output.Area + position] = sum;
+            }
+        }
+
+        return constants;
+    }
+}
+
+/// <summary>
+/// The sum of two values of one shape, each times a small integer that aligns its scale with the other's, channel by
+/// channel.
+/// </summary>
+/// <param name="Name">The node's name.</param>
+/// <param name="Input">The first value.</param>
+/// <param name="Second">The second value.</param>
+/// <param name="Output">The shape of both.</param>
+/// <param name="Factors">Factor of the first value, one for each channel.</param>
+/// <param name="SecondFactors">Factor of the second value.</param>
+public sealed record AddLayer(
+    string Name, int Input, int Second, Shape Output, int[] Factors, int[] SecondFactors)
+    : Layer(Name, Input, Output)
+{
+    /// <inheritdoc/>
+    public override string Kind => "add";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<int> Further => [Second];
+}
+
+/// <summary>The channels of several values of one height and width, one value after the other.</summary>
+/// <param name="Name">The node's name.</param>
+/// <param name="Input">The first value.</param>
+/// <param name="Further">The values behind it.</param>
+/// <param name="Output">The shape of all together.</param>
+public sealed record ConcatLayer(string Name, int Input, IReadOnlyList<int> Further, Shape Output)
+    : Layer(Name, Input, Output)
+{
+    /// <inheritdoc/>
+    public override string Kind => "concat";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<int> Further { get; } = Further;
 }
 
 /// <summary>max(x, 0), element by element.</summary>
@@ -51,6 +132,27 @@ public sealed record ReluLayer(string Name, int Input, Shape Output) : Layer(Nam
 {
     /// <inheritdoc/>
     public override string Kind => "relu";
+}
+
+/// <summary>min(max(x, 0), cap), element by element.</summary>
+/// <param name="Name">The node's name.</param>
+/// <param name="Input">The value it reads.</param>
+/// <param name="Output">Its shape.</param>
+/// <param name="Caps">The greatest result, one for each channel; not negative.</param>
+public sealed record ClipLayer(string Name, int Input, Shape Output, BigInteger[] Caps) : Layer(Name, Input, Output)
+{
+    /// <inheritdoc/>
+    public override string Kind => "clip";
+}
+
+/// <summary>
+/// x / 2^<paramref name="Shift"/>, rounded. The one layer that is not exact: obliviously it rounds up or down at random,
+/// with the fraction as the probability of up; in plaintext to the nearest. Both are off by less than 1.
+/// </summary>
+public sealed record RescaleLayer(string Name, int Input, Shape Output, int Shift) : Layer(Name, Input, Output)
+{
+    /// <inheritdoc/>
+    public override string Kind => "rescale";
 }
 
 /// <summary>x², element by element.</summary>

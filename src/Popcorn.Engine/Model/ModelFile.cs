@@ -1,202 +1,225 @@
 using System.Numerics;
-using System.Security.Cryptography;
+using Google.Protobuf;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Wire;
 
 namespace Popcorn.Engine.Model;
 
 /// <summary>
-/// The <c>.popcorn</c> file: magic, version, body, SHA-256 of all that precedes it. Integers of the body are
-/// variable-length (seven bits a byte, least first; signed ones zigzag); weights are packed at the least width that
-/// holds them, with the zeros of pruned layers reduced to one bit each. See <see cref="WeightCoding"/> for the seam
-/// where a denser coding joins.
+/// The <c>.popcorn</c> file: magic, version, and two sections, each behind its length and before a SHA-256.
+/// <list type="number">
+/// <item>The public part, what a client may know: the message of the wire that describes a model. The file cut off
+/// behind it can be given away.</item>
+/// <item>The secret part, compressed: names, weights and all other numbers, layer by layer.</item>
+/// </list>
 /// </summary>
 public static class ModelFile
 {
     /// <summary>Largest file that is read, in bytes.</summary>
     public const int MaxBytes = 1 << 30;
 
-    private const byte Version = 1;
+    private const byte Version = 3;
     private const string Advice = "Import the network again.";
+
+    private static readonly byte[] Head = [.. Magic, Version];
 
     private static ReadOnlySpan<byte> Magic => "POPCORN"u8;
 
-    /// <summary>Kinds of layers, as numbered in the file.</summary>
-    private enum Kind : byte
-    {
-        Linear = 1,
-        Relu = 2,
-        Square = 3,
-        Sign = 4,
-        MaxPool = 5,
-        MaxPoolWithZero = 6,
-    }
-
     /// <summary>Writes a network.</summary>
-    /// <exception cref="PopcornException">The network is not well formed.</exception>
+    /// <exception cref="PopcornException">The network is not well formed, or no key could hold its values.</exception>
     public static void Save(IntegerNetwork network, Stream stream)
     {
         NetworkValidator.Validate(network);
-        var writer = new ByteWriter();
-        writer.Bytes(Magic);
-        writer.Byte(Version);
-        writer.Shape(network.Input.Shape);
-        writer.Signed(network.Input.Minimum);
-        writer.Signed(network.Input.Maximum);
-        writer.Double(network.Input.Scale);
-        writer.Double(network.LogitScale);
-        writer.Unsigned(network.Layers.Count);
+        var description = PublicNetwork.From(network);
+        description.Validate();
+        var secret = new ByteWriter();
+        secret.Double(network.LogitScale);
         foreach (Layer layer in network.Layers)
         {
-            WriteLayer(writer, layer);
+            WriteSecret(secret, layer);
         }
 
-        writer.Bytes(SHA256.HashData(writer.Written));
-        stream.Write(writer.Written);
+        stream.Write(Assemble(PublicNetworkCodec.Encode(description).ToByteArray(), secret.Written));
     }
 
     /// <summary>Reads and validates a network; the rest of the stream must be exactly one model file.</summary>
     /// <exception cref="PopcornException">The file is not a model, damaged, or of an unknown version.</exception>
     public static IntegerNetwork Load(Stream stream)
     {
-        byte[] file = BoundedStream.ReadAll(stream, MaxBytes, "model file");
-        ReadOnlySpan<byte> bytes = file;
-        if (!bytes.StartsWith(Magic))
+        ReadOnlySpan<byte> file = ReadAll(stream);
+        int position = Head.Length;
+        PublicNetwork description = TakePublic(file, ref position);
+        if (position == file.Length)
         {
-            throw new PopcornException(
-                "This is not a Popcorn model file. Make one from an ONNX file with 'popcorn import'.");
+            throw new PopcornException("This file holds only the public part of a model. Use the whole file.");
         }
 
-        if (bytes.Length > Magic.Length && bytes[Magic.Length] != Version)
+        if (!Section.TryTake(file, ref position, out ReadOnlySpan<byte> secret) || position != file.Length)
         {
-            throw new PopcornException(
-                $"This model file has version {bytes[Magic.Length]}; this program reads version {Version}. {Advice}");
-        }
-
-        int bodyEnd = bytes.Length - SHA256.HashSizeInBytes;
-        if (bodyEnd <= Magic.Length || !SHA256.HashData(bytes[..bodyEnd]).AsSpan().SequenceEqual(bytes[bodyEnd..]))
-        {
-            throw new PopcornException($"The model file is damaged or cut short (its checksum is wrong). {Advice}");
+            throw Damaged();
         }
 
         try
         {
-            var reader = new ByteReader(bytes[(Magic.Length + 1)..bodyEnd]);
-            IntegerNetwork network = ReadNetwork(ref reader);
+            IntegerNetwork network = ReadSecret(description, Section.Expand(secret));
             NetworkValidator.Validate(network);
             return network;
         }
         catch (PopcornException e)
         {
-            throw new PopcornException($"The model file is malformed: {e.Message}. {Advice}", e);
+            throw Malformed(e);
         }
     }
 
-    private static void WriteLayer(ByteWriter writer, Layer layer)
+    /// <summary>
+    /// Reads the public part of a model file, or of one that was cut off behind it. Its bounds are what the file says:
+    /// whoever has the weights had better compute them.
+    /// </summary>
+    /// <exception cref="PopcornException">The file is not a model, damaged, or of an unknown version.</exception>
+    public static PublicNetwork LoadPublic(Stream stream)
     {
-        writer.Byte((byte)(layer switch
+        int position = Head.Length;
+        return TakePublic(ReadAll(stream), ref position);
+    }
+
+    /// <summary>The file of two parts, whatever they hold.</summary>
+    internal static byte[] Assemble(ReadOnlySpan<byte> description, ReadOnlySpan<byte> secret) =>
+        Section.Append(Section.Append(Head, description), Section.Compress(secret));
+
+    private static byte[] ReadAll(Stream stream)
+    {
+        byte[] file = BoundedStream.ReadAll(stream, MaxBytes, "model file");
+        if (!file.AsSpan().StartsWith(Magic))
         {
-            LinearLayer => Kind.Linear,
-            ReluLayer => Kind.Relu,
-            SquareLayer => Kind.Square,
-            SignLayer => Kind.Sign,
-            MaxPoolLayer { WithZero: true } => Kind.MaxPoolWithZero,
-            MaxPoolLayer => Kind.MaxPool,
-            _ => throw new NotSupportedException($"A layer of kind {layer.Kind} has no place in a model file."),
-        }));
+            throw new PopcornException(
+                "This is not a Popcorn model file. Make one from an ONNX file with 'popcorn import'.");
+        }
+
+        if (file.Length <= Magic.Length)
+        {
+            throw Damaged();
+        }
+
+        byte version = file[Magic.Length];
+        return version == Version
+            ? file
+            : throw new PopcornException(
+                $"This model file has version {version}; this program reads version {Version}. {Advice}");
+    }
+
+    private static PublicNetwork TakePublic(ReadOnlySpan<byte> file, ref int position)
+    {
+        if (!Section.TryTake(file, ref position, out ReadOnlySpan<byte> content))
+        {
+            throw Damaged();
+        }
+
+        try
+        {
+            return PublicNetworkCodec.Decode(Wire.Messages.PublicNetwork.Parser.ParseFrom(content));
+        }
+        catch (Exception e) when (e is PopcornException or InvalidProtocolBufferException)
+        {
+            throw Malformed(e);
+        }
+    }
+
+    private static PopcornException Damaged() =>
+        new($"The model file is damaged or cut short (its checksum is wrong). {Advice}");
+
+    private static PopcornException Malformed(Exception e) =>
+        new($"The model file is malformed: {e.Message.TrimEnd('.')}. {Advice}", e);
+
+    private static void WriteSecret(ByteWriter writer, Layer layer)
+    {
         writer.String(layer.Name);
-        writer.Unsigned(layer.Input);
         switch (layer)
         {
             case LinearLayer linear:
-                writer.Unsigned(linear.Output.Channels);
-                writer.Window(linear.Window);
-                writer.Unsigned(linear.Groups);
                 WeightCoding.Write(writer, linear.Weights);
-                foreach (BigInteger bias in linear.Bias)
+                writer.Integers(linear.Bias);
+                writer.Byte((byte)(linear.Padding.Length > 0 ? 1 : 0));
+                writer.Integers(linear.Padding);
+                break;
+            case AddLayer add:
+                foreach (int factor in add.Factors.Concat(add.SecondFactors))
                 {
-                    writer.Integer(bias);
+                    writer.Signed(factor);
                 }
 
                 break;
-            case MaxPoolLayer pool:
-                writer.Window(pool.Window);
+            case ClipLayer clip:
+                writer.Integers(clip.Caps);
                 break;
             default:
                 break;
         }
     }
 
-    private static IntegerNetwork ReadNetwork(ref ByteReader reader)
+    private static IntegerNetwork ReadSecret(PublicNetwork description, ReadOnlySpan<byte> secret)
     {
-        Shape shape = reader.Shape();
-        var input = new InputDescription(shape, reader.Signed(), reader.Signed(), reader.Double());
+        var reader = new ByteReader(secret);
         double logitScale = reader.Double();
-        int count = reader.Unsigned(NetworkValidator.MaxLayers);
         var layers = new List<Layer>();
-        var network = new IntegerNetwork(input, layers, logitScale);
-        for (int i = 0; i < count; i++)
+        foreach (PublicLayer layer in description.Layers)
         {
-            layers.Add(ReadLayer(ref reader, network));
+            layers.Add(ReadLayer(ref reader, layer, description.ShapeOf(layer.Input)));
         }
 
-        if (reader.Remaining != 0)
-        {
-            throw new PopcornException($"{reader.Remaining} bytes are left over after the last layer");
-        }
-
-        return network;
+        return reader.Remaining == 0
+            ? new IntegerNetwork(description.Input, layers, logitScale)
+            : throw new PopcornException($"{reader.Remaining} bytes are left over after the last layer");
     }
 
-    private static Layer ReadLayer(ref ByteReader reader, IntegerNetwork network)
+    /// <summary>A layer of its public part and what follows in the secret one.</summary>
+    private static Layer ReadLayer(ref ByteReader reader, PublicLayer layer, Shape source)
     {
-        var kind = (Kind)reader.Byte();
         string name = reader.String(NetworkValidator.MaxNameLength);
-        int source = reader.Unsigned(network.Layers.Count);
-        Shape shape = network.ShapeOf(source);
-        switch (kind)
+        switch (layer.Kind)
         {
-            case Kind.Linear:
-                return ReadLinear(ref reader, name, source, shape);
-            case Kind.Relu:
-                return new ReluLayer(name, source, shape);
-            case Kind.Square:
-                return new SquareLayer(name, source, shape);
-            case Kind.Sign:
-                return new SignLayer(name, source, shape);
-            case Kind.MaxPool or Kind.MaxPoolWithZero:
-                Window window = reader.Window();
-                var output = new Shape(shape.Channels, window.OutputHeight, window.OutputWidth);
-                return new MaxPoolLayer(name, source, output, window, kind == Kind.MaxPoolWithZero);
+            case LayerKind.Linear:
+                return ReadLinear(ref reader, name, layer, source);
+            case LayerKind.Add:
+                int[] factors = reader.SignedIntegers(source.Channels);
+                int[] secondFactors = reader.SignedIntegers(source.Channels);
+                return new AddLayer(name, layer.Input, layer.Further[0], layer.Output, factors, secondFactors);
+            case LayerKind.Concat:
+                return new ConcatLayer(name, layer.Input, layer.Further, layer.Output);
+            case LayerKind.Clip:
+                BigInteger[] caps = reader.Integers(source.Channels, NetworkValidator.MaxBiasBits);
+                return new ClipLayer(name, layer.Input, layer.Output, caps);
+            case LayerKind.Rescale:
+                return new RescaleLayer(name, layer.Input, layer.Output, layer.Shift);
+            case LayerKind.Relu:
+                return new ReluLayer(name, layer.Input, layer.Output);
+            case LayerKind.Square:
+                return new SquareLayer(name, layer.Input, layer.Output);
+            case LayerKind.Sign:
+                return new SignLayer(name, layer.Input, layer.Output);
+            case LayerKind.MaxPool or LayerKind.MaxPoolRelu:
+                bool withZero = layer.Kind == LayerKind.MaxPoolRelu;
+                return new MaxPoolLayer(name, layer.Input, layer.Output, layer.Window!.Value, withZero);
             default:
-                throw new PopcornException($"layer kind {(byte)kind} is not known");
+                throw new PopcornException($"layer kind {(int)layer.Kind} is not known");
         }
     }
 
-    private static LinearLayer ReadLinear(ref ByteReader reader, string name, int source, Shape shape)
+    private static LinearLayer ReadLinear(ref ByteReader reader, string name, PublicLayer layer, Shape source)
     {
-        int channels = reader.Unsigned(Shape.MaxSize);
-        Window window = reader.Window();
-        int groups = reader.Unsigned(Shape.MaxSize);
-        var output = new Shape(channels, window.OutputHeight, window.OutputWidth);
-        if (!output.IsValid || groups == 0)
-        {
-            throw new PopcornException($"layer '{name}' has no valid output shape or groups");
-        }
-
-        Int128 count = NetworkValidator.WeightCount(output, shape, window, groups);
+        Window window = layer.Window!.Value;
+        Int128 count = NetworkValidator.WeightCount(layer.Output, source, window, layer.Groups);
         if (count > NetworkValidator.MaxWeights)
         {
             throw new PopcornException($"layer '{name}' claims {count} weights");
         }
 
+        int channels = layer.Output.Channels;
         int[] weights = WeightCoding.Read(ref reader, (int)count);
-        // A bias takes at least one byte, so that a lying count cannot make us allocate much more than the file holds.
-        reader.Expect(channels);
-        var bias = new BigInteger[channels];
-        for (int i = 0; i < bias.Length; i++)
+        BigInteger[] bias = reader.Integers(channels, NetworkValidator.MaxBiasBits);
+        long paddings = reader.Byte() == 0 ? 0 : (long)channels * window.Taps;
+        return new LinearLayer(name, layer.Input, layer.Output, window, layer.Groups, weights, bias)
         {
-            bias[i] = reader.Integer(NetworkValidator.MaxBiasBits / 8 + 1);
-        }
-
-        return new LinearLayer(name, source, output, window, groups, weights, bias);
+            Padding = reader.Integers(paddings, NetworkValidator.MaxBiasBits),
+        };
     }
 }

@@ -17,6 +17,12 @@ public static class NetworkValidator
     /// <summary>Most weights that a layer may have.</summary>
     public const int MaxWeights = 1 << 28;
 
+    /// <summary>Most bits that a rescaling may drop.</summary>
+    public const int MaxShift = 1 << 10;
+
+    /// <summary>Most values that a layer may join.</summary>
+    public const int MaxJoined = 64;
+
     /// <summary>Most bits that a bias may have: far more than a plaintext of the largest key can hold.</summary>
     public const int MaxBiasBits = 1 << 13;
 
@@ -29,6 +35,7 @@ public static class NetworkValidator
         Require(
             input.Minimum < input.Maximum, $"the input's range {input.Minimum}…{input.Maximum} is empty");
         Require(double.IsFinite(input.Scale) && input.Scale > 0, "the input's scale is not a positive number");
+        Require(Enum.IsDefined(input.Order), "the order of the input's channels is not known");
         Require(
             double.IsFinite(network.LogitScale) && network.LogitScale > 0,
             "the scale of the logits is not a positive number");
@@ -41,11 +48,14 @@ public static class NetworkValidator
             {
                 Require(layer.Name.Length <= MaxNameLength, $"its name is longer than {MaxNameLength} characters");
                 Require(!layer.Name.Any(char.IsControl), "its name holds a control character");
-                Require(
-                    layer.Input >= 0 && layer.Input <= i,
-                    $"it reads value {layer.Input}, which does not come before it");
+                Require(layer.Further.Count < MaxJoined, $"it joins more than {MaxJoined} values");
+                foreach (int value in layer.Inputs)
+                {
+                    Require(value >= 0 && value <= i, $"it reads value {value}, which does not come before it");
+                }
+
                 Require(layer.Output.IsValid, $"its output shape {layer.Output} is not valid");
-                ValidateLayer(layer, network.ShapeOf(layer.Input));
+                ValidateLayer(layer, [.. layer.Inputs.Select(network.ShapeOf)]);
             }
             catch (PopcornException e)
             {
@@ -54,8 +64,9 @@ public static class NetworkValidator
         }
     }
 
-    private static void ValidateLayer(Layer layer, Shape source)
+    private static void ValidateLayer(Layer layer, Shape[] sources)
     {
+        Shape source = sources[0];
         switch (layer)
         {
             case LinearLayer linear:
@@ -67,12 +78,54 @@ public static class NetworkValidator
                 Require(
                     pool.Window.AlwaysSees(source.Height, source.Width), "one of its windows lies outside the plane");
                 break;
+            case AddLayer add:
+                RequireSameShape(layer, sources);
+                ValidateFactors(add.Factors, source.Channels);
+                ValidateFactors(add.SecondFactors, source.Channels);
+                break;
+            case ConcatLayer:
+                ValidateConcat(layer, sources);
+                break;
+            case ClipLayer clip:
+                RequireSameShape(layer, sources);
+                Require(clip.Caps.Length == source.Channels, $"it has {clip.Caps.Length} caps instead of {source.Channels}");
+                Require(
+                    Array.TrueForAll(clip.Caps, c => c.Sign >= 0 && c.GetBitLength() <= MaxBiasBits),
+                    $"a cap is negative or has more than {MaxBiasBits} bits");
+                break;
+            case RescaleLayer rescale:
+                RequireSameShape(layer, sources);
+                Require(rescale.Shift is > 0 and <= MaxShift, $"it shifts by {rescale.Shift}, not 1…{MaxShift} bits");
+                break;
             case ReluLayer or SquareLayer or SignLayer:
-                Require(layer.Output == source, $"its output shape {layer.Output} is not its input's, {source}");
+                RequireSameShape(layer, sources);
                 break;
             default:
                 throw new PopcornException("this kind of layer is not known");
         }
+    }
+
+    private static void RequireSameShape(Layer layer, Shape[] sources)
+    {
+        foreach (Shape source in sources)
+        {
+            Require(layer.Output == source, $"its output shape {layer.Output} is not its input's, {source}");
+        }
+    }
+
+    private static void ValidateFactors(int[] factors, int channels)
+    {
+        Require(factors.Length == channels, $"it has {factors.Length} factors instead of {channels}");
+        Require(factors.AsSpan().IndexOf(int.MinValue) < 0, "a factor is out of range");
+    }
+
+    private static void ValidateConcat(Layer layer, Shape[] sources)
+    {
+        long channels = sources.Sum(s => (long)s.Channels);
+        Require(channels == layer.Output.Channels, $"it joins {channels} channels to {layer.Output.Channels}");
+        Require(
+            Array.TrueForAll(sources, s => s with { Channels = layer.Output.Channels } == layer.Output),
+            "it joins values of different height or width");
     }
 
     private static void ValidateLinear(LinearLayer layer, Shape source)
@@ -88,7 +141,10 @@ public static class NetworkValidator
         Require(
             layer.Bias.Length == layer.Output.Channels,
             $"it has {layer.Bias.Length} biases instead of {layer.Output.Channels}");
-        foreach (BigInteger bias in layer.Bias)
+        Require(
+            layer.Padding.Length == 0 || layer.Padding.Length == layer.Output.Channels * layer.Window.Taps,
+            $"its padding has {layer.Padding.Length} numbers instead of {layer.Output.Channels * layer.Window.Taps}");
+        foreach (BigInteger bias in layer.Bias.Concat(layer.Padding))
         {
             Require(bias.GetBitLength() <= MaxBiasBits, $"a bias has more than {MaxBiasBits} bits");
         }

@@ -5,7 +5,7 @@ using Popcorn.Interop;
 namespace Popcorn.Engine.Nonlinear;
 
 /// <summary>
-/// The client's side of every round: decrypt the packed values, decide or square, encrypt the answers afresh.
+/// The client's side of every round: decrypt the packed values, decide, square or shift, encrypt the answers afresh.
 /// </summary>
 internal sealed class ClientRound(
     Encryptor encryptor, Decryptor decryptor, CiphertextBatchPool pool, Execution execution)
@@ -66,6 +66,7 @@ internal sealed class ClientRound(
     {
         RoundKind.Sign => 1,
         RoundKind.Compare => Words.For(step.Layout.MaskedBits + 1),
+        RoundKind.Rescale => Words.For(step.Layout.MaskedBits - Math.Min(step.Shift, step.Layout.MaskedBits) + 1),
         _ => Words.For(2 * step.Layout.MaskedBits + 1),
     };
 
@@ -92,6 +93,10 @@ internal sealed class ClientRound(
                     word &= 0 - answer[0];
                 }
 
+                break;
+            case RoundKind.Rescale:
+                int dropped = Math.Min(step.Shift, layout.MaskedBits);
+                Words.Extract(plaintext, layout.MaskedShift(slot) + dropped, layout.MaskedBits - dropped, answer);
                 break;
             default:
                 Span<ulong> z = stackalloc ulong[Words.For(layout.MaskedBits)];

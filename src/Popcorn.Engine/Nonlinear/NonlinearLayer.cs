@@ -1,3 +1,5 @@
+using System.Numerics;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Interop;
 
@@ -16,38 +18,23 @@ internal interface IRoundExchange
 /// </summary>
 internal abstract class NonlinearLayer
 {
-    /// <summary>The layer's protocol.</summary>
-    public static NonlinearLayer For(Plan plan, int layer)
+    /// <summary>The protocol of a plan's layer.</summary>
+    /// <param name="plan">The plan.</param>
+    /// <param name="index">The layer's number.</param>
+    /// <param name="layer">The layer itself, with what is secret of it.</param>
+    public static NonlinearLayer For(Plan plan, int index, Layer layer)
     {
-        RoundStep[] steps = [.. plan.Steps.OfType<RoundStep>().Where(s => s.Layer == layer)];
-        return plan.TournamentOf(layer) is Tournament tournament
-            ? new TournamentLayer(tournament, steps)
-            : new ElementwiseLayer(steps[0]);
+        RoundStep[] steps = [.. plan.Steps.OfType<RoundStep>().Where(s => s.Layer == index)];
+        return layer switch
+        {
+            ClipLayer clip => new ClipProtocol(steps[0], clip),
+            _ when plan.TournamentOf(index) is Tournament tournament => new TournamentLayer(tournament, steps),
+            _ => new ElementwiseLayer(steps[0]),
+        };
     }
 
-    /// <summary>Runs the protocol.</summary>
-    /// <returns>A new batch, which the caller disposes.</returns>
-    public abstract Task<CiphertextBatch> RunAsync(
-        ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange);
-}
-
-/// <summary>Sign and square: every element for itself, one round.</summary>
-internal sealed class ElementwiseLayer(RoundStep step) : NonlinearLayer
-{
-    /// <inheritdoc/>
-    public override async Task<CiphertextBatch> RunAsync(
-        ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange)
-    {
-        int[] order = random.Permutation(step.Items);
-        using CiphertextBatch values = context.Gather(input, order);
-        using ServerRound round = step.Kind == RoundKind.Sign
-            ? new SignRound(step, context, values, random)
-            : new SquareRound(step, context, values, random);
-        await exchange.RunAsync(round).ConfigureAwait(false);
-        return context.Gather(round.Results, Inverse(order));
-    }
-
-    private static int[] Inverse(int[] order)
+    /// <summary>The permutation that undoes one.</summary>
+    protected static int[] Inverse(int[] order)
     {
         var inverse = new int[order.Length];
         for (int i = 0; i < order.Length; i++)
@@ -56,6 +43,78 @@ internal sealed class ElementwiseLayer(RoundStep step) : NonlinearLayer
         }
 
         return inverse;
+    }
+
+    /// <summary>Runs the protocol.</summary>
+    /// <returns>A new batch, which the caller disposes.</returns>
+    public abstract Task<CiphertextBatch> RunAsync(
+        ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange);
+}
+
+/// <summary>Sign, square and rescaling: every element for itself, one round.</summary>
+internal sealed class ElementwiseLayer(RoundStep step) : NonlinearLayer
+{
+    /// <inheritdoc/>
+    public override async Task<CiphertextBatch> RunAsync(
+        ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange)
+    {
+        int[] order = random.Permutation(step.Items);
+        using CiphertextBatch values = context.Gather(input, order);
+        using ServerRound round = step.Kind switch
+        {
+            RoundKind.Sign => new SignRound(step, context, values, random),
+            RoundKind.Square => new SquareRound(step, context, values, random),
+            _ => new RescaleRound(step, context, values, random),
+        };
+        await exchange.RunAsync(round).ConfigureAwait(false);
+        return context.Gather(round.Results, Inverse(order));
+    }
+}
+
+/// <summary>
+/// min(max(x, 0), c) = ReLU(x) − ReLU(x − c): both of every element, in one round; which is which does not show.
+/// </summary>
+internal sealed class ClipProtocol(RoundStep step, ClipLayer layer) : NonlinearLayer
+{
+    /// <inheritdoc/>
+    public override async Task<CiphertextBatch> RunAsync(
+        ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange)
+    {
+        int size = input.Count;
+        using var both = new CiphertextBatch(context.Key, 2 * size);
+        int[] all = [.. Enumerable.Range(0, size)];
+        both.Gather(input, all, 0);
+        both.Gather(input, all, size);
+        (ulong[] words, int wordsEach) = MinusCaps();
+        Evaluator.AddPlain(words, wordsEach, both, size, size, context.Execution);
+
+        int[] order = random.Permutation(step.Items);
+        using CiphertextBatch values = context.Gather(both, order);
+        using var round = new CompareRound(step, context, values, null, random);
+        await exchange.RunAsync(round).ConfigureAwait(false);
+
+        int[] back = Inverse(order);
+        using CiphertextBatch excess = context.Gather(round.Results, back.AsSpan(size));
+        context.Negate(excess, excess);
+        CiphertextBatch result = context.Gather(round.Results, back.AsSpan(0, size));
+        Evaluator.Add(result, 0, excess, 0, result, 0, size, context.Execution);
+        context.Counter.Add(size);
+        return result;
+    }
+
+    private (ulong[] Words, int WordsEach) MinusCaps()
+    {
+        // |x| < 2^(b−1): a cap beyond that is never reached, and must not take x − c out of its slot.
+        BigInteger most = BigInteger.One << (step.BoundBits - 1);
+        BigInteger[] caps = Array.ConvertAll(layer.Caps, c => -BigInteger.Min(c, most));
+        int wordsEach = Words.CountFor(caps);
+        var words = new ulong[layer.Output.Size * wordsEach];
+        for (int i = 0; i < layer.Output.Size; i++)
+        {
+            Words.Write(caps[i / layer.Output.Area], words.AsSpan(i * wordsEach, wordsEach));
+        }
+
+        return (words, wordsEach);
     }
 }
 

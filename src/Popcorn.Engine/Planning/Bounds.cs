@@ -28,7 +28,8 @@ public sealed class Bounds
         for (int i = 0; i < network.Layers.Count; i++)
         {
             Layer layer = network.Layers[i];
-            channels[i + 1] = Through(layer, network.ShapeOf(layer.Input), channels[layer.Input]);
+            channels[i + 1] = Through(
+                layer, network.ShapeOf(layer.Input), [.. layer.Inputs.Select(value => channels[value])]);
         }
 
         return new Bounds(channels);
@@ -36,18 +37,27 @@ public sealed class Bounds
 
     /// <summary>Bounds of the output channels of one layer.</summary>
     /// <param name="layer">The layer.</param>
-    /// <param name="shape">Shape of what it reads.</param>
-    /// <param name="source">Bounds of the channels that it reads.</param>
-    public static Interval[] Through(Layer layer, Shape shape, Interval[] source) => layer switch
+    /// <param name="shape">Shape of what it reads first.</param>
+    /// <param name="sources">For every value it reads the bounds of its channels.</param>
+    public static Interval[] Through(Layer layer, Shape shape, params Interval[][] sources)
     {
-        LinearLayer linear => Linear(linear, shape, source),
-        ReluLayer => Array.ConvertAll(source, x => x.Relu()),
-        SquareLayer => Array.ConvertAll(source, x => x.Square()),
-        SignLayer => Array.ConvertAll(source, x => x.Sign()),
-        MaxPoolLayer { WithZero: true } => Array.ConvertAll(source, x => x.Relu()),
-        MaxPoolLayer => source,
-        _ => throw new NotSupportedException($"No bounds are defined for a layer of kind {layer.Kind}."),
-    };
+        Interval[] source = sources[0];
+        return layer switch
+        {
+            LinearLayer linear => Linear(linear, shape, source),
+            AddLayer add => [.. source.Select((x, c) =>
+                x.Times(add.Factors[c]).Plus(sources[1][c].Times(add.SecondFactors[c])))],
+            ConcatLayer => [.. sources.SelectMany(x => x)],
+            ReluLayer => Array.ConvertAll(source, x => x.Relu()),
+            ClipLayer clip => [.. source.Select((x, c) => x.Clip(clip.Caps[c]))],
+            RescaleLayer rescale => Array.ConvertAll(source, x => x.Rescale(rescale.Shift)),
+            SquareLayer => Array.ConvertAll(source, x => x.Square()),
+            SignLayer => Array.ConvertAll(source, x => x.Sign()),
+            MaxPoolLayer { WithZero: true } => Array.ConvertAll(source, x => x.Relu()),
+            MaxPoolLayer => source,
+            _ => throw new NotSupportedException($"No bounds are defined for a layer of kind {layer.Kind}."),
+        };
+    }
 
     /// <summary>
     /// Sums w·[low, high] over the taps. Weights of one input channel with the same sign and the same presence share
@@ -55,6 +65,11 @@ public sealed class Bounds
     /// </summary>
     private static Interval[] Linear(LinearLayer layer, Shape source, Interval[] channels)
     {
+        if (layer.Padding.Length > 0)
+        {
+            return LinearWithPadding(layer, source, channels);
+        }
+
         Presence[] presence = PresenceOfTaps(layer.Window, source);
         int taps = layer.Window.Taps;
         int inputsPerGroup = source.Channels / layer.Groups;
@@ -91,6 +106,47 @@ public sealed class Bounds
             }
 
             result[output] = new Interval(low, high);
+        }
+
+        return result;
+    }
+
+    /// <summary>The same where a tap outside the plane adds a number of its own: tap by tap.</summary>
+    private static Interval[] LinearWithPadding(LinearLayer layer, Shape source, Interval[] channels)
+    {
+        Presence[] presence = PresenceOfTaps(layer.Window, source);
+        int taps = layer.Window.Taps;
+        int inputsPerGroup = source.Channels / layer.Groups;
+        int outputsPerGroup = layer.Output.Channels / layer.Groups;
+        var result = new Interval[layer.Output.Channels];
+        for (int output = 0; output < result.Length; output++)
+        {
+            int firstInput = output / outputsPerGroup * inputsPerGroup;
+            var sum = new Interval(layer.Bias[output], layer.Bias[output]);
+            for (int tap = 0; tap < taps; tap++)
+            {
+                BigInteger padding = layer.Padding[output * taps + tap];
+                var absent = new Interval(padding, padding);
+                if (presence[tap] == Presence.Never)
+                {
+                    sum = sum.Plus(absent);
+                    continue;
+                }
+
+                Interval present = default;
+                for (int input = 0; input < inputsPerGroup; input++)
+                {
+                    int weight = layer.Weights[(output * inputsPerGroup + input) * taps + tap];
+                    if (weight != 0)
+                    {
+                        present = present.Plus(channels[firstInput + input].Times(weight));
+                    }
+                }
+
+                sum = sum.Plus(presence[tap] == Presence.Always ? present : present.Hull(absent));
+            }
+
+            result[output] = sum;
         }
 
         return result;

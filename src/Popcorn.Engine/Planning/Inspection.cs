@@ -70,6 +70,15 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
                 linear.NonZero, compiled.Strategy, compiled.Products, bits);
         }
 
+        if (layer is AddLayer or ConcatLayer)
+        {
+            return layer is AddLayer
+                ? new LayerReport(
+                    layer.Name, layer.Kind, layer.Output.Size, 0, 0, model.LinearAt(i).Strategy,
+                    model.LinearAt(i).Products, bits)
+                : new LayerReport(layer.Name, layer.Kind, layer.Output.Size, 0, 0, "side by side", 0, bits);
+        }
+
         RoundStep[] rounds = [.. plan.Steps.OfType<RoundStep>().Where(s => s.Layer == i)];
         string strategy = rounds.Length == 0
             ? "nothing to compare"

@@ -25,6 +25,23 @@ public readonly record struct Interval(BigInteger Low, BigInteger High)
     /// <summary>The images of max(x, 0).</summary>
     public Interval Relu() => new(BigInteger.Max(Low, BigInteger.Zero), BigInteger.Max(High, BigInteger.Zero));
 
+    /// <summary>The sums of a number of each.</summary>
+    public Interval Plus(Interval other) => new(Low + other.Low, High + other.High);
+
+    /// <summary>The images of factor·x.</summary>
+    public Interval Times(BigInteger factor) =>
+        factor.Sign < 0 ? new(High * factor, Low * factor) : new(Low * factor, High * factor);
+
+    /// <summary>The images of min(max(x, 0), cap).</summary>
+    public Interval Clip(BigInteger cap)
+    {
+        Interval positive = Relu();
+        return new(BigInteger.Min(positive.Low, cap), BigInteger.Min(positive.High, cap));
+    }
+
+    /// <summary>The images of x / 2^shift, rounded up or down.</summary>
+    public Interval Rescale(int shift) => new(Low >> shift, -(-High >> shift));
+
     /// <summary>The images of x².</summary>
     public Interval Square()
     {

@@ -95,7 +95,7 @@ public sealed class Plan
     /// below 2^(b+42).
     /// </summary>
     internal static (int SignedBits, int MaskedBits) FieldsOf(RoundKind kind, int boundBits) => (
-        kind == RoundKind.Square ? 0 : CarrierBits + boundBits + 2,
+        kind is RoundKind.Square or RoundKind.Rescale ? 0 : CarrierBits + boundBits + 2,
         kind == RoundKind.Sign ? 0 : MaskRandomBits(boundBits) + 1);
 
     /// <summary>Random bits of a mask for values |x| &lt; 2^b.</summary>
@@ -110,9 +110,16 @@ public sealed class Plan
         string name = $"{layer.Name} {i + 1}";
         switch (layer.Kind)
         {
-            case LayerKind.Linear:
+            case LayerKind.Linear or LayerKind.Add or LayerKind.Concat:
                 FitOrRefuse(layer.BoundBits + 1, 0, keyBits, i, layer);
                 steps.Add(new LocalStep(steps.Count, i, name));
+                break;
+            case LayerKind.Clip:
+                // x and x − cap side by side; a cap is below 2^bits, or never reached.
+                AddRound(RoundKind.Compare, 0, 2 * input.Size, bits + 1);
+                break;
+            case LayerKind.Rescale:
+                AddRound(RoundKind.Rescale, 0, input.Size, bits);
                 break;
             case LayerKind.Sign:
                 AddRound(RoundKind.Sign, 0, input.Size, bits);
@@ -158,7 +165,8 @@ public sealed class Plan
             int replies = WireLimits.MaxChunkCiphertexts / RepliesPerItem(kind);
             int packed = Math.Clamp(replies / layout.ItemsPerCiphertext, 1, PackedPerChunk);
             int perChunk = packed * layout.ItemsPerCiphertext;
-            steps.Add(new RoundStep(steps.Count, i, name, kind, round, items, perChunk, boundBits, layout));
+            steps.Add(new RoundStep(
+                steps.Count, i, name, kind, round, items, perChunk, boundBits, layout, layer.Shift));
         }
     }
 
@@ -173,10 +181,11 @@ public sealed class Plan
         var text = new StringBuilder();
         InputDescription input = Network.Input;
         Line($"popcorn plan {WireLimits.Version} key {KeyBits} carrier {CarrierBits} mask {MaskBits}");
-        Line($"input {input.Shape} from {input.Minimum} to {input.Maximum} scale {input.Scale:R}");
+        Line($"input {input.Shape} from {input.Minimum} to {input.Maximum} scale {input.Scale:R} {input.Order}");
         foreach (PublicLayer layer in Network.Layers)
         {
-            Line($"layer {layer.Kind} input {layer.Input} output {layer.Output} bits {layer.BoundBits}");
+            string inputs = string.Join(' ', layer.Inputs);
+            Line($"layer {layer.Kind} inputs {inputs} output {layer.Output} bits {layer.BoundBits} shift {layer.Shift}");
             if (layer.Window is Window window)
             {
                 Line($"groups {layer.Groups} window {window}");

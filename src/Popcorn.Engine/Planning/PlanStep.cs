@@ -10,7 +10,8 @@ namespace Popcorn.Engine.Planning;
 public abstract record PlanStep(int Index, int Layer, string Name);
 
 /// <summary>
-/// The server works on ciphertexts alone: a linear layer, or a pool whose windows hold one element each.
+/// The server works on ciphertexts alone: a linear layer, a sum, values joined, or a pool whose windows hold one element
+/// each.
 /// </summary>
 public sealed record LocalStep(int Index, int Layer, string Name) : PlanStep(Index, Layer, Name);
 
@@ -48,6 +49,9 @@ public enum RoundKind
 
     /// <summary>x²: one ciphertext per item comes back.</summary>
     Square = 3,
+
+    /// <summary>x / 2^shift, rounded at random: one ciphertext per item comes back.</summary>
+    Rescale = 4,
 }
 
 /// <summary>One round between the two: packed, blinded values down, fresh ciphertexts up.</summary>
@@ -60,9 +64,10 @@ public enum RoundKind
 /// <param name="ItemsPerChunk">Items in one message.</param>
 /// <param name="BoundBits">|x| &lt; 2^b of the values compared, b.</param>
 /// <param name="Layout">The slots.</param>
+/// <param name="Shift">Bits that a rescaling drops, else 0.</param>
 public sealed record RoundStep(
     int Index, int Layer, string Name, RoundKind Kind, int Round, int Items, int ItemsPerChunk, int BoundBits,
-    SlotLayout Layout)
+    SlotLayout Layout, int Shift = 0)
     : ExchangeStep(Index, Layer, Name, Items, ItemsPerChunk)
 {
     /// <summary>Ciphertexts that the client returns for each item.</summary>

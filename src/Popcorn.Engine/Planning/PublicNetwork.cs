@@ -22,17 +22,38 @@ public enum LayerKind
 
     /// <summary>1 where x ≥ 0, else 0.</summary>
     Sign = 6,
+
+    /// <summary>Sum of two values.</summary>
+    Add = 7,
+
+    /// <summary>The channels of several values.</summary>
+    Concat = 8,
+
+    /// <summary>min(max(x, 0), cap).</summary>
+    Clip = 9,
+
+    /// <summary>x / 2^shift, rounded.</summary>
+    Rescale = 10,
 }
 
 /// <summary>What a client may know of a layer: its geometry and the bit length of its bound, no weights.</summary>
 /// <param name="Kind">The layer's kind.</param>
-/// <param name="Input">The value it reads; see <see cref="Layer"/>.</param>
+/// <param name="Input">The value it reads, or reads first; see <see cref="Layer"/>.</param>
 /// <param name="Output">Shape of its result.</param>
 /// <param name="Window">Window of linear and max-pool layers.</param>
 /// <param name="Groups">Groups of linear layers, else 0.</param>
 /// <param name="BoundBits">Least b such that every result x has |x| &lt; 2^b.</param>
 public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window? Window, int Groups, int BoundBits)
 {
+    /// <summary>The values that it reads beside <see cref="Input"/>.</summary>
+    public IReadOnlyList<int> Further { get; init; } = [];
+
+    /// <summary>Bits that a rescaling drops, else 0.</summary>
+    public int Shift { get; init; }
+
+    /// <summary>All values that it reads.</summary>
+    public IEnumerable<int> Inputs => Further.Prepend(Input);
+
     /// <summary>The kind as shown to users.</summary>
     public string Name => Kind switch
     {
@@ -42,6 +63,10 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
         LayerKind.MaxPoolRelu => "maxpool+relu",
         LayerKind.Square => "square",
         LayerKind.Sign => "sign",
+        LayerKind.Add => "add",
+        LayerKind.Concat => "concat",
+        LayerKind.Clip => "clip",
+        LayerKind.Rescale => "rescale",
         _ => "?",
     };
 }
@@ -73,9 +98,17 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
                 MaxPoolLayer pool => (LayerKind.MaxPoolRelu, pool.Window, 0),
                 SquareLayer => (LayerKind.Square, (Window?)null, 0),
                 SignLayer => (LayerKind.Sign, null, 0),
+                AddLayer => (LayerKind.Add, null, 0),
+                ConcatLayer => (LayerKind.Concat, null, 0),
+                ClipLayer => (LayerKind.Clip, null, 0),
+                RescaleLayer => (LayerKind.Rescale, null, 0),
                 _ => throw new PopcornException($"Layer '{layer.Name}' ({layer.Kind}) has no oblivious protocol."),
             };
-            layers[i] = new PublicLayer(kind, layer.Input, layer.Output, window, groups, BitsOf(bounds.Hull(i + 1)));
+            layers[i] = new PublicLayer(kind, layer.Input, layer.Output, window, groups, BitsOf(bounds.Hull(i + 1)))
+            {
+                Further = layer.Further,
+                Shift = layer is RescaleLayer rescale ? rescale.Shift : 0,
+            };
         }
 
         return new PublicNetwork(network.Input, layers);
@@ -95,6 +128,7 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
     {
         Require(Input.Shape.IsValid, "its input shape is out of range");
         Require(Input.Minimum <= Input.Maximum && double.IsFinite(Input.Scale), "its input range is empty");
+        Require(Enum.IsDefined(Input.Order), "its channels are in an unknown order");
         Require(Layers.Count > 0, "it has no layers");
         long elements = Input.Shape.Size;
         for (int i = 0; i < Layers.Count; i++)
@@ -102,11 +136,20 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
             PublicLayer layer = Layers[i];
             string where = $"layer {i + 1}";
             Require(Enum.IsDefined(layer.Kind), $"{where} is of an unknown kind");
-            Require(layer.Input >= 0 && layer.Input <= i, $"{where} reads a value that does not come before it");
+            Require(layer.Further.Count < NetworkValidator.MaxJoined, $"{where} joins too many values");
+            Require(
+                layer.Inputs.All(value => value >= 0 && value <= i),
+                $"{where} reads a value that does not come before it");
             Require(layer.Output.IsValid, $"{where} has a shape out of range");
             Require(layer.BoundBits is > 0 and <= Plan.MaxBoundBits, $"{where} has a bound out of range");
             elements += layer.Output.Size;
             Shape input = ShapeOf(layer.Input);
+            Require(
+                layer.Further.Count == 0 || layer.Kind is LayerKind.Add or LayerKind.Concat,
+                $"{where} reads more values than its kind does");
+            Require(
+                layer.Kind == LayerKind.Rescale ? layer.Shift is > 0 and <= NetworkValidator.MaxShift : layer.Shift == 0,
+                $"{where} shifts by {layer.Shift} bits");
             switch (layer.Kind)
             {
                 case LayerKind.Linear:
@@ -118,6 +161,18 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
                     Require(layer.Output.Channels == input.Channels, $"{where} changes the number of channels");
                     RequireWindow(layer, where);
                     elements += (long)layer.Window!.Value.Taps * layer.Output.Size;
+                    break;
+                case LayerKind.Concat:
+                    Require(
+                        layer.Inputs.Sum(value => (long)ShapeOf(value).Channels) == layer.Output.Channels
+                        && layer.Inputs.All(value =>
+                            ShapeOf(value) with { Channels = layer.Output.Channels } == layer.Output),
+                        $"{where} joins what does not fit");
+                    break;
+                case LayerKind.Add:
+                    Require(
+                        layer.Further is [int second] && ShapeOf(second) == input && layer.Output == input,
+                        $"{where} adds what does not fit");
                     break;
                 default:
                     Require(layer.Output == input, $"{where} changes the shape");

@@ -72,6 +72,11 @@ public sealed record StepCost(
         SlotLayout layout = round.Layout;
         double pack = layout.ItemBits + (layout.SignedBits > 0 ? WindowedPower(Plan.CarrierBits / 2.0) : 0)
             + (layout.MaskedBits > 0 ? 1 : 0);
+        if (round.Kind == RoundKind.Rescale)
+        {
+            return round.Items * pack;
+        }
+
         double answer = round.Kind switch
         {
             RoundKind.Sign => 3 + 0.4,

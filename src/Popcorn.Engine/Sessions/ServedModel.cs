@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Numerics;
 using Popcorn.Engine.Linear;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
@@ -24,9 +25,12 @@ public sealed class ServedModel : IDisposable
         Network = network;
         Public = PublicNetwork.From(network);
         Public.Validate();
-        _linear = [.. network.Layers.Select(layer => layer is LinearLayer linear
-            ? LinearCompiler.Compile(linear, network.ShapeOf(layer.Input))
-            : null)];
+        _linear = [.. network.Layers.Select(layer => layer switch
+        {
+            LinearLayer linear => LinearCompiler.Compile(linear, network.ShapeOf(layer.Input)),
+            AddLayer add => LinearCompiler.Compile(AsLinear(add), BothOf(add)),
+            _ => null,
+        })];
     }
 
     /// <summary>The name by which clients ask for it.</summary>
@@ -62,7 +66,17 @@ public sealed class ServedModel : IDisposable
         }
     }
 
-    /// <summary>The compiled form of a linear layer.</summary>
+    /// <summary>
+    /// A sum as a linear layer over both values with their channels in turn: first, second, first, …
+    /// </summary>
+    private static LinearLayer AsLinear(AddLayer add) => new(
+        add.Name, add.Input, add.Output, Window.Pointwise(add.Output.Height, add.Output.Width), add.Output.Channels,
+        [.. add.Factors.Zip(add.SecondFactors).SelectMany(f => (int[])[f.First, f.Second])],
+        new BigInteger[add.Output.Channels]);
+
+    private static Shape BothOf(AddLayer add) => add.Output with { Channels = 2 * add.Output.Channels };
+
+    /// <summary>The compiled form of a linear layer, or of a sum over both its values with channels in turn.</summary>
     internal CompiledLinear LinearAt(int layer) =>
         _linear[layer] ?? throw new InvalidOperationException($"Layer {layer} is not linear.");
 }

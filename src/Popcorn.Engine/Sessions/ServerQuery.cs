@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Popcorn.Engine.Linear;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Nonlinear;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Wire;
@@ -79,16 +80,14 @@ internal sealed class ServerQuery(
             case InputStep input:
                 _values[0] = await ReceiveInputAsync(input).ConfigureAwait(false);
                 break;
-            case LocalStep when plan.Network.Layers[step.Layer].Kind == LayerKind.Linear:
+            case LocalStep when model.Network.Layers[step.Layer] is LinearLayer or AddLayer or ConcatLayer:
                 Report(step, 0, 1);
-                Finish(step.Layer, LinearExecutor.Run(
-                    model.LinearAt(step.Layer), InputOf(step.Layer), _context.Execution, out long products));
-                _context.Counter.Add(products);
+                Finish(step.Layer, RunLocally(step.Layer));
                 Report(step, 1, 1);
                 break;
             case LocalStep or RoundStep { Round: 0 }:
                 // Later rounds of the layer belong to the same protocol run.
-                NonlinearLayer layer = NonlinearLayer.For(plan, step.Layer);
+                NonlinearLayer layer = NonlinearLayer.For(plan, step.Layer, model.Network.Layers[step.Layer]);
                 Finish(step.Layer, await layer.RunAsync(_context, InputOf(step.Layer), random, this)
                     .ConfigureAwait(false));
                 break;
@@ -98,6 +97,60 @@ internal sealed class ServerQuery(
             default:
                 break;
         }
+    }
+
+    private CiphertextBatch RunLocally(int layer)
+    {
+        switch (model.Network.Layers[layer])
+        {
+            case ConcatLayer concat:
+                return Join(concat);
+            case AddLayer add:
+                using (CiphertextBatch both = Alternate(add))
+                {
+                    return RunLinear(both);
+                }
+
+            default:
+                return RunLinear(InputOf(layer));
+        }
+
+        CiphertextBatch RunLinear(CiphertextBatch input)
+        {
+            CiphertextBatch result =
+                LinearExecutor.Run(model.LinearAt(layer), input, _context.Execution, out long products);
+            _context.Counter.Add(products);
+            return result;
+        }
+    }
+
+    private CiphertextBatch Join(ConcatLayer concat)
+    {
+        var joined = new CiphertextBatch(_context.Key, concat.Output.Size);
+        int next = 0;
+        foreach (int value in concat.Inputs)
+        {
+            CiphertextBatch part = _values[value]!;
+            joined.Gather(part, [.. Enumerable.Range(0, part.Count)], next);
+            next += part.Count;
+        }
+
+        return joined;
+    }
+
+    /// <summary>Both values of a sum, a plane of each in turn.</summary>
+    private CiphertextBatch Alternate(AddLayer add)
+    {
+        int area = add.Output.Area;
+        var both = new CiphertextBatch(_context.Key, 2 * add.Output.Size);
+        for (int channel = 0; channel < add.Output.Channels; channel++)
+        {
+            int[] plane = [.. Enumerable.Range(channel * area, area)];
+            both.Gather(_values[add.Input]!, plane, 2 * channel * area);
+            both.Gather(_values[add.Second]!, plane, (2 * channel + 1) * area);
+        }
+
+        return both;
     }
 
     private async Task<CiphertextBatch> ReceiveInputAsync(InputStep step)
@@ -141,15 +194,17 @@ internal sealed class ServerQuery(
 
     private CiphertextBatch InputOf(int layer) => _values[plan.Network.Layers[layer].Input]!;
 
-    /// <summary>Keeps a layer's result, and lets go of its input where no later layer reads it.</summary>
+    /// <summary>Keeps a layer's result, and lets go of what it read where no later layer does.</summary>
     private void Finish(int layer, CiphertextBatch result)
     {
         _values[layer + 1] = result;
-        int input = plan.Network.Layers[layer].Input;
-        if (!plan.Network.Layers.Skip(layer + 1).Any(l => l.Input == input))
+        foreach (int input in plan.Network.Layers[layer].Inputs)
         {
-            _values[input]!.Dispose();
-            _values[input] = null;
+            if (!plan.Network.Layers.Skip(layer + 1).Any(l => l.Inputs.Contains(input)))
+            {
+                _values[input]?.Dispose();
+                _values[input] = null;
+            }
         }
     }
 

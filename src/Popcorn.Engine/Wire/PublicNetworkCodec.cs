@@ -17,17 +17,19 @@ internal static class PublicNetworkCodec
             InputMinimum = network.Input.Minimum,
             InputMaximum = network.Input.Maximum,
             InputScale = network.Input.Scale,
+            InputOrder = (uint)network.Input.Order,
         };
         foreach (PublicLayer layer in network.Layers)
         {
             message.Layers.Add(new Messages.PublicLayer
             {
                 Kind = (Messages.PublicLayer.Types.Kind)layer.Kind,
-                Input = (uint)layer.Input,
+                Inputs = { layer.Inputs.Select(value => (uint)value) },
                 Output = Encode(layer.Output),
                 Window = layer.Window is Window window ? Encode(window) : null,
                 Groups = (uint)layer.Groups,
                 BoundBits = (uint)layer.BoundBits,
+                Shift = (uint)layer.Shift,
             });
         }
 
@@ -49,18 +51,26 @@ internal static class PublicNetworkCodec
         try
         {
             var input = new InputDescription(
-                Decode(message.Input), message.InputMinimum, message.InputMaximum, message.InputScale);
+                Decode(message.Input), message.InputMinimum, message.InputMaximum, message.InputScale,
+                (ChannelOrder)checked((int)message.InputOrder));
             var layers = new PublicLayer[message.Layers.Count];
             for (int i = 0; i < layers.Length; i++)
             {
                 Messages.PublicLayer layer = message.Layers[i];
+                int[] inputs = [.. layer.Inputs.Select(value => checked((int)value))];
                 layers[i] = new PublicLayer(
                     (LayerKind)layer.Kind,
-                    checked((int)layer.Input),
+                    inputs.Length > 0
+                        ? inputs[0]
+                        : throw new PopcornException("The server described a layer that reads nothing; refused."),
                     Decode(layer.Output),
                     layer.Window is null ? null : Decode(layer.Window),
                     checked((int)layer.Groups),
-                    checked((int)layer.BoundBits));
+                    checked((int)layer.BoundBits))
+                {
+                    Further = inputs[1..],
+                    Shift = checked((int)layer.Shift),
+                };
             }
 
             var network = new PublicNetwork(input, layers);

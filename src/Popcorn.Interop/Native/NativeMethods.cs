@@ -114,19 +114,29 @@ internal static unsafe partial class NativeMethods
 
     [LibraryImport(Library, EntryPoint = "pc_program_create")]
     internal static partial int ProgramCreate(
-        ReadOnlySpan<Instruction> instructions, int instructionCount, int inputs, int temporaries,
-        ReadOnlySpan<int> outputs, int outputCount, out ProgramHandle program);
+        ReadOnlySpan<Instruction> instructions, int instructionCount, ReadOnlySpan<ProgramInput> inputs,
+        int inputCount, int temporaries, ReadOnlySpan<int> outputs, int outputCount, out ProgramHandle program);
 
     [LibraryImport(Library, EntryPoint = "pc_program_free")]
     internal static partial int ProgramFree(nint program);
 
     [LibraryImport(Library, EntryPoint = "pc_program_scratch_bytes")]
-    internal static partial int ProgramScratchBytes(ProgramHandle program, PublicKeyHandle key, out long bytes);
+    internal static partial int ProgramScratchBytes(
+        ProgramHandle program, PublicKeyHandle key, int tiles, out long bytes);
 
     [LibraryImport(Library, EntryPoint = "pc_program_run")]
     internal static partial int ProgramRun(
-        ProgramHandle program, BatchHandle source, int* inputIndex, BatchHandle target, int* outputIndex, int tiles,
+        ProgramHandle program, NativeView* sources, int sourceCount, NativeView* target, int firstTile, int tiles,
         byte* scratch, long scratchBytes, out long products);
+
+    [LibraryImport(Library, EntryPoint = "pc_program_begin")]
+    internal static partial int ProgramBegin(
+        ProgramHandle program, PublicKeyHandle key, byte* scratch, long scratchBytes);
+
+    [LibraryImport(Library, EntryPoint = "pc_program_join")]
+    internal static partial int ProgramJoin(
+        ProgramHandle program, NativeView* sources, int sourceCount, NativeView* target, int tile, byte* scratch,
+        long scratchBytes, out int done, out long products);
 
     [LibraryImport(Library, EntryPoint = "pc_multiply_sparse")]
     internal static partial int MultiplySparse(

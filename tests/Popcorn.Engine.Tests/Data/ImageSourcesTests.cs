@@ -228,4 +228,23 @@ public sealed class ImageSourcesTests : IDisposable
 
         return stream.ToArray();
     }
+
+    /// <summary>Halving takes the mean of two by two pixels, doubling mixes neighbours by quarters.</summary>
+    [Fact]
+    public void Images_are_resized_between_the_centres_of_pixels()
+    {
+        var image = new Image(new Shape(1, 2, 4), [0, 100, 200, 40, 20, 40, 0, 240]);
+        Assert.Equal([40, 120], image.Resize(1, 2).Values);
+        Assert.Equal([0, 25, 75, 100], new Image(new Shape(1, 1, 2), [0, 100]).Resize(1, 4).Values);
+        Assert.Equal([0, 0, 25, 25, 75, 75, 100, 100], new Image(new Shape(1, 2, 1), [0, 100]).Resize(4, 2).Values);
+        Assert.Same(image, image.Resize(2, 4));
+    }
+
+    [Fact]
+    public void Images_are_fitted_to_what_a_network_takes()
+    {
+        var source = new ArrayImages("memory", [new Image(new Shape(3, 1, 2), [10, 20, 30, 50, 0, 8])]);
+        var input = new InputDescription(new Shape(3, 1, 1), 0, 255, 1, ChannelOrder.Bgr);
+        Assert.Equal([4, 40, 15], new FittedImages(source, input).Read(0));
+    }
 }

@@ -71,14 +71,44 @@ internal sealed class FloatReference
         "GlobalAveragePool" => Pool(node, x[0], x[0].Dims[2..], (v, _) => v.Average()),
         "GlobalMaxPool" => Pool(node, x[0], x[0].Dims[2..], (v, _) => v.Max()),
         "Identity" or "Dropout" => x[0],
-        "Pad" => PadZeros(x[0], [.. x[1].Values.Select(v => (int)v)]),
+        "Pad" => PadPlane(x[0], [.. x[1].Values.Select(v => (int)v)], x.Length > 2 ? x[2].Values[0] : 0),
+        "LeakyRelu" => Map(x[0], v => v < 0 ? Float(node, "alpha", 0.01) * v : v),
+        "Clip" => Map(x[0], v => Math.Min(
+            Math.Max(v, x.Length > 1 ? x[1].Values[0] : Float(node, "min", double.NegativeInfinity)),
+            x.Length > 2 ? x[2].Values[0] : Float(node, "max", double.PositiveInfinity))),
+        "Max" => Broadcast(x[0], x[1], Math.Max),
+        "Min" => Broadcast(x[0], x[1], Math.Min),
+        "Sum" => x.Aggregate((a, b) => Broadcast(a, b, (v, w) => v + w)),
+        "Neg" => Map(x[0], v => -v),
+        "Abs" => Map(x[0], Math.Abs),
+        "HardSigmoid" => Map(x[0], v => Math.Clamp(Float(node, "alpha", 0.2) * v + Float(node, "beta", 0.5), 0, 1)),
+        "Tanh" => Map(x[0], Math.Tanh),
+        "Sigmoid" => Map(x[0], v => 1 / (1 + Math.Exp(-v))),
+        "Softsign" => Map(x[0], v => v / (1 + Math.Abs(v))),
+        "Atan" => Map(x[0], Math.Atan),
+        "Sign" => Map(x[0], v => Math.Sign(v)),
+        "Greater" => Broadcast(x[0], x[1], (a, b) => a > b ? 1 : 0),
+        "GreaterOrEqual" => Broadcast(x[0], x[1], (a, b) => a >= b ? 1 : 0),
+        "Less" => Broadcast(x[0], x[1], (a, b) => a < b ? 1 : 0),
+        "LessOrEqual" => Broadcast(x[0], x[1], (a, b) => a <= b ? 1 : 0),
+        "Not" => Map(x[0], v => 1 - v),
+        "Cast" => x[0],
+        "Where" => Broadcast(
+            Broadcast(x[0], x[1], (c, v) => c * v), Broadcast(x[0], x[2], (c, v) => (1 - c) * v), (a, b) => a + b),
+        "Concat" => Concat(x),
+        "DequantizeLinear" => Broadcast(
+            x.Length > 2 ? Broadcast(x[0], x[2], (v, z) => v - z) : x[0], x[1], (v, s) => v * s),
+        // Without the rounding, which the importer leaves out; the zero point is 0, of an unsigned type.
+        "QuantizeLinear" => Map(x[0], v => Math.Max(v / x[1].Values[0], 0)),
+        "ArgMax" => x[0],
+        "ReduceMean" => Pool(node, x[0], x[0].Dims[2..], (v, _) => v.Average()),
         // Logits, for comparison: Softmax only changes how they are expressed.
         "Softmax" or "LogSoftmax" => x[0],
         "Flatten" => new([x[0].Dims[0], x[0].Values.Length / x[0].Dims[0]], x[0].Values),
         "Reshape" => Reshape(x[0], x[1]),
         "Squeeze" => x[0] with { Dims = [.. x[0].Dims.Where((side, i) => i == 0 || side != 1)] },
         "Unsqueeze" => x[0] with { Dims = [x[0].Dims[0], 1, .. x[0].Dims[1..]] },
-        "Transpose" => Transpose(x[0]),
+        "Transpose" => x[0].Dims.Length == 2 ? Transpose(x[0]) : Permute(x[0], Ints(node, "perm")!),
         "Constant" => Read(node.Attribute[0].T),
         _ => throw new NotSupportedException(node.OpType),
     };
@@ -138,7 +168,7 @@ internal sealed class FloatReference
     private static (int[] Strides, int[] Dilations, int[] Pads, int[] Outputs) Geometry(
         NodeProto node, Tensor input, int[] kernel)
     {
-        bool isGlobal = node.OpType.StartsWith("Global", StringComparison.Ordinal);
+        bool isGlobal = node.OpType.StartsWith("Global", StringComparison.Ordinal) || node.OpType == "ReduceMean";
         int[] strides = isGlobal ? [1, 1] : Ints(node, "strides") ?? [1, 1];
         int[] dilations = isGlobal ? [1, 1] : Ints(node, "dilations") ?? [1, 1];
         int[] pads = isGlobal ? [0, 0, 0, 0] : Ints(node, "pads") ?? [0, 0, 0, 0];
@@ -220,15 +250,34 @@ internal sealed class FloatReference
         return x with { Dims = dims };
     }
 
-    private static Tensor PadZeros(Tensor x, int[] pads) => Make(
+    private static Tensor Concat(Tensor[] parts)
+    {
+        int[] dims = [.. parts[0].Dims];
+        dims[1] = parts.Sum(p => p.Dims[1]);
+        return new(dims, [.. parts.SelectMany(p => p.Values)]);
+    }
+
+    private static Tensor PadPlane(Tensor x, int[] pads, double value) => Make(
         [x.Dims[0], x.Dims[1], x.Dims[2] + pads[2] + pads[6], x.Dims[3] + pads[3] + pads[7]],
         at =>
         {
             int y = at[2] - pads[2], column = at[3] - pads[3];
-            return y >= 0 && y < x.Dims[2] && column >= 0 && column < x.Dims[3] ? x[at[0], at[1], y, column] : 0;
+            return y >= 0 && y < x.Dims[2] && column >= 0 && column < x.Dims[3] ? x[at[0], at[1], y, column] : value;
         });
 
     private static Tensor Transpose(Tensor x) => Make([x.Dims[1], x.Dims[0]], at => x[at[1], at[0]]);
+
+    private static Tensor Permute(Tensor x, int[] permutation) =>
+        Make([.. permutation.Select(p => x.Dims[p])], at =>
+        {
+            var from = new int[at.Length];
+            for (int i = 0; i < at.Length; i++)
+            {
+                from[permutation[i]] = at[i];
+            }
+
+            return x[from];
+        });
 
     private static Tensor Map(Tensor x, Func<double, double> function) =>
         x with { Values = Array.ConvertAll(x.Values, v => function(v)) };
@@ -254,10 +303,15 @@ internal sealed class FloatReference
     {
         double[] Raw() =>
             [.. MemoryMarshal.Cast<byte, float>(t.RawData.Span).ToArray().Select(f => (double)f)];
-        double[] values = t.RawData.Length > 0 ? Raw()
+        double[] values = t.DataType is 2 or 3 ? Bytes(t)
+            : t.RawData.Length > 0 ? Raw()
             : t.FloatData.Count > 0 ? [.. t.FloatData.Select(f => (double)f)] : [.. t.Int64Data.Select(i => (double)i)];
         return new([.. t.Dims.Select(d => (int)d)], values);
     }
+
+    /// <summary>Integers of a file's quantized weights.</summary>
+    private static double[] Bytes(TensorProto t) =>
+        [.. t.RawData.Span.ToArray().Select(b => t.DataType == 3 ? (sbyte)b : (double)b)];
 
     private static int Int(NodeProto node, string name, int otherwise) =>
         (int)(node.Attribute.FirstOrDefault(a => a.Name == name)?.I ?? otherwise);

@@ -1,5 +1,6 @@
 using System.Numerics;
 using Popcorn.Engine.Import;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Tests.Model;

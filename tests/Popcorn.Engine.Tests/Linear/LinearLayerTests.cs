@@ -1,5 +1,6 @@
 using System.Numerics;
 using Popcorn.Engine.Linear;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Interop;
 
@@ -12,20 +13,23 @@ public class LinearLayerTests
         { "dense", Net(new Shape(20, 1, 1), b => b.Dense(7)) },
         { "dense over a plane", Net(new Shape(2, 3, 4), b => b.Dense(3)) },
         { "one weight", Net(new Shape(1, 1, 1), b => b.Dense(1, limit: 1)) },
-        { "ternary, tables", Net(new Shape(64, 1, 1), b => b.Dense(16, limit: 1)) },
+        { "ternary", Net(new Shape(64, 1, 1), b => b.Dense(16, limit: 1)) },
         { "wide weights", Net(new Shape(5, 1, 1), b => b.Dense(4, limit: 2047)) },
         { "conv", Net(new Shape(2, 6, 5), b => b.Conv(3, 3, 1, 0)) },
         { "padded", Net(new Shape(2, 5, 5), b => b.Conv(3, 3, 1, 1)) },
         { "padding wider than the plane", Net(new Shape(1, 2, 2), b => b.Conv(2, 5, 1, 3)) },
         { "stride", Net(new Shape(1, 7, 7), b => b.Conv(4, 3, 2, 1)) },
         { "groups", Net(new Shape(4, 4, 4), b => b.Conv(6, 3, 1, 1, groups: 2)) },
-        { "binary, tables", Net(new Shape(40, 1, 1), b => b.Dense(40, limit: 1)) },
-        { "binary conv, tables", Net(new Shape(7, 6, 6), b => b.Conv(12, 3, 1, 1, limit: 1)) },
-        { "4 bits, groups that do not fill blocks, tables",
+        { "binary", Net(new Shape(40, 1, 1), b => b.Dense(40, limit: 1)) },
+        { "binary conv", Net(new Shape(7, 6, 6), b => b.Conv(12, 3, 1, 1, limit: 1)) },
+        { "4 bits in groups",
             Net(new Shape(14, 5, 5), b => b.Conv(24, 3, 2, 1, groups: 2, limit: 7)) },
-        { "positive, tables", Net(new Shape(12, 3, 3), b => b.Dense(30, limit: -3)) },
+        { "positive", Net(new Shape(12, 3, 3), b => b.Dense(30, limit: -3)) },
         { "depthwise", Net(new Shape(5, 4, 4), b => b.Conv(5, 3, 1, 1, groups: 5)) },
         { "average pool", Net(new Shape(3, 4, 4), b => b.AveragePool(2)) },
+        { "tiles side by side", Net(new Shape(6, 10, 9), b => b.Conv(12, 3, 1, 1, limit: 3)) },
+        { "tiles side by side, windows apart", Net(new Shape(3, 16, 18), b => b.Conv(5, 2, 2, 0, limit: 3)) },
+        { "stride leaves positions unseen", Net(new Shape(4, 17, 17), b => b.Conv(9, 1, 2, 0, limit: 3)) },
     };
 
     [Theory]
@@ -39,45 +43,72 @@ public class LinearLayerTests
         using var encrypted = new CiphertextBatch(TestKeys.Key.PublicKey, input.Length);
         encryptor.Encrypt([.. input.Select(x => (long)x)], encrypted);
 
-        LinearStrategy[] strategies =
-            [.. LinearCompiler.StrategiesFor((LinearLayer)network.Layers[0], network.Input.Shape)];
-        foreach (LinearStrategy strategy in strategies)
+        foreach (LinearPlan plan in LinearCompiler.PlansFor((LinearLayer)network.Layers[0], network.Input.Shape))
         {
-            using CompiledLinear compiled = LinearCompiler.Compile(strategy);
+            using CompiledLinear compiled = LinearCompiler.Compile(plan);
             using CiphertextBatch result = LinearExecutor.Run(compiled, encrypted, default, out long products);
             Assert.Equal(expected, new Decryptor(TestKeys.Key).DecryptSigned(result));
             Assert.Equal(compiled.Products, products);
+            Assert.True(products <= plan.Products, name);
         }
+    }
 
-        Assert.Equal(
-            name.Contains("tables", StringComparison.Ordinal),
-            strategies.Any(s => s.Name.StartsWith("tables", StringComparison.Ordinal)));
+    [Theory]
+    [InlineData(1)] // a row of outputs at a time
+    [InlineData(400)]
+    [InlineData(1000)]
+    public void BandsKeepFewSharedProductsAndChangeNothing(int sharedCiphertexts)
+    {
+        IntegerNetwork network = Net(new Shape(8, 13, 9), b => b.Conv(16, 3, 2, 2, limit: 2));
+        var layer = (LinearLayer)network.Layers[0];
+        Shape shape = network.Input.Shape;
+        var random = new Random(12);
+        int[] input = [.. Enumerable.Range(0, shape.Size).Select(_ => random.Next(-300, 300))];
+        using var encryptor = new Encryptor(TestKeys.Key, new EncryptorOptions { WindowBits = 4 });
+        using var encrypted = new CiphertextBatch(TestKeys.Key.PublicKey, input.Length);
+        encryptor.Encrypt([.. input.Select(x => (long)x)], encrypted);
+        var geometry = new LayerGeometry(layer, shape);
+        using CompiledLinear compiled =
+            LinearCompiler.Compile(new LinearPlan(geometry, LayerSums.Offset(geometry), sharedCiphertexts));
+        using CiphertextBatch result = LinearExecutor.Run(compiled, encrypted, default, out long products);
+
+        Assert.Equal(new PlainEvaluator(network).Run(input), new Decryptor(TestKeys.Key).DecryptSigned(result));
+        Assert.Equal(compiled.Products, products);
+        Assert.InRange(compiled.BufferSizes[(int)LayerBuffer.Shared], 0, sharedCiphertexts);
+        int bands = compiled.Steps.OfType<RunStep>().Count(step => step.Part.Target.Buffer == LayerBuffer.Shared);
+        Assert.True(sharedCiphertexts == 1 ? bands == 0 : bands > 1);
     }
 
     [Fact]
-    public void BothWaysToPayForNegativeWeightsAreUsed()
+    public void EveryWayToPayForNegativeWeightsIsUsed()
     {
-        // Many inputs and few outputs: invert outputs. Few inputs and many outputs: invert inputs.
+        // Many inputs and few outputs: invert outputs. Few inputs and many outputs: invert inputs. An offset: see below.
         Assert.Equal(NegativeWeights.InvertOutputs, WayOf(Net(new Shape(500, 1, 1), b => b.Dense(2, limit: 1))));
         Assert.Equal(NegativeWeights.InvertInputs, WayOf(Net(new Shape(4, 1, 1), b => b.Dense(50))));
         Assert.Equal(NegativeWeights.None, WayOf(Net(new Shape(2, 2, 2), b => b.AveragePool(2))));
     }
 
     [Fact]
-    public void TablesAreUsedWhereTheyPay()
+    public void OutputsShareProducts()
     {
-        // Binary and dense with many outputs: subset products, well under half a product for each weight.
-        var binary = new LinearLayer(
-            "binary", 0, new Shape(64, 1, 1), Window.Whole(1, 1), 1,
-            [.. Enumerable.Range(0, 64 * 256).Select(i => (i * 7919 >> 3 & 1) == 0 ? 1 : -1)], new BigInteger[64]);
-        using CompiledLinear compiled = LinearCompiler.Compile(binary, new Shape(256, 1, 1));
-        Assert.StartsWith("tables", compiled.Strategy, StringComparison.Ordinal);
-        Assert.True(compiled.Products < 0.4 * 64 * 256);
+        // 64 outputs of 256 inputs: a fifth of a product for each binary weight, two thirds for 4 bits, 1.2 where
+        // four of five weights are zero.
+        var random = new Random(6);
+        Assert.InRange(ProductsPerWeight(_ => 2 * random.Next(2) - 1), 0.1, 0.2);
+        Assert.InRange(ProductsPerWeight(_ => random.Next(-7, 8) | 1), 0.4, 0.7);
+        Assert.InRange(ProductsPerWeight(i => i % 5 == 0 ? random.Next(-7, 8) : 0), 0.8, 1.25);
 
-        // Wide weights: buckets.
-        var wide = binary with { Weights = [.. binary.Weights.Select((w, i) => w * (1 + i % 100))] };
-        using CompiledLinear other = LinearCompiler.Compile(wide, new Shape(256, 1, 1));
-        Assert.StartsWith("buckets", other.Strategy, StringComparison.Ordinal);
+        double ProductsPerWeight(Func<int, int> weight)
+        {
+            int[] weights = [.. Enumerable.Range(0, 64 * 256).Select(weight)];
+            random.Shuffle(weights);
+            var layer = new LinearLayer(
+                "dense", 0, new Shape(64, 1, 1), Window.Whole(1, 1), 1, weights, new BigInteger[64]);
+            using CompiledLinear compiled = LinearCompiler.Compile(layer, new Shape(256, 1, 1));
+            Assert.Equal(
+                layer.NonZero == weights.Length ? NegativeWeights.Offset : compiled.Negatives, compiled.Negatives);
+            return (double)compiled.Products / layer.NonZero;
+        }
     }
 
     [Fact]

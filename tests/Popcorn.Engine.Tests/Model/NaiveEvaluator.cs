@@ -21,6 +21,14 @@ internal static class NaiveEvaluator
                 ReluLayer => Array.ConvertAll(x, v => v.Sign > 0 ? v : 0),
                 SquareLayer => Array.ConvertAll(x, v => v * v),
                 SignLayer => Array.ConvertAll(x, v => v.Sign < 0 ? BigInteger.Zero : BigInteger.One),
+                AddLayer add => Add(add, shape, x, values[add.Second]),
+                ConcatLayer => [.. layer.Inputs.SelectMany(value => values[value])],
+                ClipLayer clip =>
+                    [.. x.Select((v, i) => BigInteger.Min(BigInteger.Max(v, 0), clip.Caps[i / shape.Area]))],
+                // To the nearest, halves up.
+                RescaleLayer rescale => Array.ConvertAll(
+                    x, v => BigInteger.Divide(v - Modulo(v, rescale.Shift), BigInteger.Pow(2, rescale.Shift))
+                        + (2 * Modulo(v, rescale.Shift) >= BigInteger.Pow(2, rescale.Shift) ? 1 : 0)),
                 _ => throw new NotSupportedException(),
             });
         }
@@ -48,8 +56,23 @@ internal static class NaiveEvaluator
                 }
             }
 
+            for (int tap = 0; tap < w.Taps && layer.Padding.Length > 0; tap++)
+            {
+                bool isAbsent = At(shape, x, 0, w, oy, ox, tap / w.KernelWidth, tap % w.KernelWidth) is null;
+                sum += isAbsent ? layer.Padding[o * w.Taps + tap] : 0;
+            }
+
             return sum;
         });
+    }
+
+    private static BigInteger[] Add(AddLayer layer, Shape shape, BigInteger[] x, BigInteger[] y) =>
+        [.. x.Select((v, i) => v * layer.Factors[i / shape.Area] + y[i] * layer.SecondFactors[i / shape.Area])];
+
+    private static BigInteger Modulo(BigInteger value, int shift)
+    {
+        BigInteger rest = BigInteger.Remainder(value, BigInteger.Pow(2, shift));
+        return rest.Sign < 0 ? rest + BigInteger.Pow(2, shift) : rest;
     }
 
     private static BigInteger[] MaxPool(MaxPoolLayer layer, Shape shape, BigInteger[] x)

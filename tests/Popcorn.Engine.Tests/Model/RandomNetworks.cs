@@ -6,7 +6,9 @@ namespace Popcorn.Engine.Tests.Model;
 /// <summary>Small networks of every kind of layer, window and width, reproducible from a seed.</summary>
 internal static class RandomNetworks
 {
-    public static IntegerNetwork Create(int seed)
+    /// <param name="seed">Says which.</param>
+    /// <param name="exact">Leave out rescaling, which rounds at random in oblivious inference.</param>
+    public static IntegerNetwork Create(int seed, bool exact = false)
     {
         var random = new Random(seed);
         var shape = new Shape(random.Next(1, 5), random.Next(1, 8), random.Next(1, 8));
@@ -17,7 +19,11 @@ internal static class RandomNetworks
         while (layers.Count < count)
         {
             int input = random.Next(4) == 0 ? random.Next(layers.Count + 1) : layers.Count;
-            layers.Add(RandomLayer(random, input, network.ShapeOf(input), $"layer {layers.Count}"));
+            Layer layer = RandomLayer(random, input, network, $"layer {layers.Count}");
+            if (!exact || layer is not RescaleLayer)
+            {
+                layers.Add(layer);
+            }
         }
 
         return network;
@@ -41,10 +47,26 @@ internal static class RandomNetworks
         return input;
     }
 
-    private static Layer RandomLayer(Random random, int input, Shape shape, string name)
+    private static Layer RandomLayer(Random random, int input, IntegerNetwork network, string name)
     {
-        switch (random.Next(8))
+        Shape shape = network.ShapeOf(input);
+        switch (random.Next(13))
         {
+            case 8:
+                int[] same = ValuesLike(network, s => s == shape);
+                return new AddLayer(
+                    name, input, same[random.Next(same.Length)], shape, Factors(random, shape), Factors(random, shape));
+            case 9:
+                int[] planes = ValuesLike(network, s => s.Height == shape.Height && s.Width == shape.Width);
+                int[] further = [.. Enumerable.Range(0, random.Next(3)).Select(_ => planes[random.Next(planes.Length)])];
+                int channels = shape.Channels + further.Sum(value => network.ShapeOf(value).Channels);
+                return new ConcatLayer(name, input, further, shape with { Channels = channels });
+            case 10:
+                BigInteger[] caps = [.. Enumerable.Range(0, shape.Channels)
+                    .Select(_ => (BigInteger)random.Next(100) << (random.Next(5) == 0 ? 100 : random.Next(12)))];
+                return new ClipLayer(name, input, shape, caps);
+            case 11:
+                return new RescaleLayer(name, input, shape, random.Next(1, random.Next(3) == 0 ? 70 : 6));
             case 0:
                 return new ReluLayer(name, input, shape);
             case 1:
@@ -81,7 +103,22 @@ internal static class RandomNetworks
             bias[i] = random.Next(-1000, 1000) * BigInteger.Pow(2, random.Next(6) == 0 ? random.Next(100) : 0);
         }
 
-        return new LinearLayer(name, input, output, window, groups, weights, bias);
+        var padding = new BigInteger[random.Next(3) == 0 ? output.Channels * window.Taps : 0];
+        for (int i = 0; i < padding.Length; i++)
+        {
+            padding[i] = random.Next(-1000, 1000) * BigInteger.Pow(2, random.Next(6) == 0 ? random.Next(100) : 0);
+        }
+
+        return new LinearLayer(name, input, output, window, groups, weights, bias) { Padding = padding };
+    }
+
+    private static int[] ValuesLike(IntegerNetwork network, Predicate<Shape> isWanted) =>
+        [.. Enumerable.Range(0, network.Layers.Count + 1).Where(value => isWanted(network.ShapeOf(value)))];
+
+    private static int[] Factors(Random random, Shape shape)
+    {
+        int widest = 1 << random.Next(0, 12);
+        return [.. Enumerable.Range(0, shape.Channels).Select(_ => random.Next(-widest, widest + 1))];
     }
 
     private static Window RandomWindow(Random random, Shape shape, Predicate<Window> isWanted)

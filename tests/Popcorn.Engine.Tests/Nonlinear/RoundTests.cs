@@ -65,6 +65,30 @@ public sealed class RoundTests : IDisposable
         Assert.Equal(expected, Run(RoundKind.Square, boundBits, x, null));
     }
 
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void RescalingOfEdgeValuesRoundsUpOrDown(int boundBits)
+    {
+        BigInteger[] x = EdgeValues(boundBits);
+        foreach (int shift in (int[])[1, 3, boundBits, boundBits + 1, boundBits + 41, boundBits + 42, boundBits + 200])
+        {
+            BigInteger[] result = Run(RoundKind.Rescale, boundBits, x, null, shift);
+            Assert.All(x.Zip(result), pair => Assert.InRange(
+                pair.Second, pair.First >> shift, -(-pair.First >> shift)));
+        }
+    }
+
+    [Fact]
+    public void RescalingRoundsUpAsOftenAsTheDroppedFractionSays()
+    {
+        // 3 / 8 = 0.375, −3 / 8 = −1 + 0.625.
+        const int Count = 400;
+        BigInteger[] x = [.. Enumerable.Range(0, Count).Select(i => (BigInteger)(i % 2 == 0 ? 3 : -3))];
+        BigInteger[] result = Run(RoundKind.Rescale, 8, x, null, 3);
+        Assert.InRange(result.Where((_, i) => i % 2 == 0).Count(r => r == 1), 75 - 35, 75 + 35);
+        Assert.InRange(result.Where((_, i) => i % 2 == 1).Count(r => r == 0), 125 - 35, 125 + 35);
+    }
+
     [Fact]
     public void ChallengesAreFreshEveryTime()
     {
@@ -115,7 +139,7 @@ public sealed class RoundTests : IDisposable
         for (int run = 0; run < 3; run++)
         {
             using CiphertextBatch result =
-                await NonlinearLayer.For(plan, 0).RunAsync(context, Encrypt(x), random, exchange);
+                await NonlinearLayer.For(plan, 0, new ReluLayer("any", 0, layer.Output)).RunAsync(context, Encrypt(x), random, exchange);
             Assert.Equal(
                 x.Select(v => kind switch
                 {
@@ -178,18 +202,19 @@ public sealed class RoundTests : IDisposable
         return [.. new HashSet<BigInteger> { 0, 1, -1, bound, -bound, bound - 1, 1 - bound, bound / 2, -(bound / 3) }];
     }
 
-    private static RoundStep Step(RoundKind kind, int boundBits, int items)
+    private static RoundStep Step(RoundKind kind, int boundBits, int items, int shift = 0)
     {
         (int signedBits, int maskedBits) = Plan.FieldsOf(kind, boundBits);
         SlotLayout layout = SlotLayout.Fit(signedBits, maskedBits, TestKeys.Bits)!;
 
         // Small chunks, so that several are needed.
-        return new RoundStep(1, 0, "test", kind, 0, items, 2 * layout.ItemsPerCiphertext, boundBits, layout);
+        return new RoundStep(1, 0, "test", kind, 0, items, 2 * layout.ItemsPerCiphertext, boundBits, layout, shift);
     }
 
-    private BigInteger[] Run(RoundKind kind, int boundBits, BigInteger[] left, BigInteger[]? right)
+    private BigInteger[] Run(
+        RoundKind kind, int boundBits, BigInteger[] left, BigInteger[]? right, int shift = 0)
     {
-        using ServerRound round = Begin(kind, boundBits, left, right);
+        using ServerRound round = Begin(kind, boundBits, left, right, shift);
         var client = new ClientRound(_client, _decryptor, _clientPool, default);
         byte[][] challenges = [.. Enumerable.Range(0, round.Step.Chunks).Select(round.Challenge)];
         for (int chunk = 0; chunk < round.Step.Chunks; chunk++)
@@ -200,16 +225,18 @@ public sealed class RoundTests : IDisposable
         return _decryptor.DecryptSigned(round.Results);
     }
 
-    private ServerRound Begin(RoundKind kind, int boundBits, BigInteger[] left, BigInteger[]? right)
+    private ServerRound Begin(
+        RoundKind kind, int boundBits, BigInteger[] left, BigInteger[]? right, int shift = 0)
     {
         var context = new ServerContext(_server, _serverPool, default, new ProductCounter());
-        RoundStep step = Step(kind, boundBits, left.Length);
+        RoundStep step = Step(kind, boundBits, left.Length, shift);
         using var random = new SecretRandom();
         ServerRound round = kind switch
         {
             RoundKind.Compare => new CompareRound(
                 step, context, Encrypt(left), right is null ? null : Encrypt(right), random),
             RoundKind.Sign => new SignRound(step, context, Encrypt(left), random),
+            RoundKind.Rescale => new RescaleRound(step, context, Encrypt(left), random),
             _ => new SquareRound(step, context, Encrypt(left), random),
         };
         round.Prepare();

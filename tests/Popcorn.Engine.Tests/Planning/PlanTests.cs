@@ -175,6 +175,23 @@ public class PlanTests
             }
         }
 
+        good = PublicNetwork.From(SampleNetworks.Branches(new Random(7)));
+        int concat = good.Layers.ToList().FindIndex(l => l.Kind == LayerKind.Concat);
+        Change(concat, l => l with { Further = [] });
+        Change(concat, l => l with { Further = [-1] });
+        Change(concat, l => l with { Further = [concat + 1] });
+        Change(concat, l => l with { Further = [0] });
+        Change(concat, l => l with { Further = [.. Enumerable.Repeat(1, 1000)] });
+        Change(0, l => l with { Further = [0] });
+        Change(0, l => l with { Shift = 1 });
+        good = PublicNetwork.From(SampleNetworks.Residual(new Random(7)));
+        int add = good.Layers.ToList().FindIndex(l => l.Kind == LayerKind.Add);
+        Change(add, l => l with { Further = [] });
+        Change(add, l => l with { Further = [0] });
+        good = PublicNetwork.From(SampleNetworks.Rescaled(new Random(7)));
+        Change(good.Layers.Count - 1, l => l with { Shift = 0 });
+        Change(good.Layers.Count - 1, l => l with { Shift = 1 << 20 });
+
         void Change(int i, Func<PublicLayer, PublicLayer> change)
         {
             PublicLayer[] layers = [.. good.Layers];

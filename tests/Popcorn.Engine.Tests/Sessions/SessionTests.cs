@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using Google.Protobuf;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
@@ -29,6 +30,9 @@ public class SessionTests
         { "signs", SampleNetworks.Signs },
         { "merged pools", SampleNetworks.MergedPools },
         { "groups and averages", SampleNetworks.GroupsAndAverages },
+        { "residual", SampleNetworks.Residual },
+        { "branches side by side", SampleNetworks.Branches },
+        { "clipped", SampleNetworks.Clipped },
         { "a pool that compares nothing", r => new SampleNetworks.Builder(r, new Shape(2, 3, 3))
             .MaxPool(1, 2, 0, false, false).Dense(2).Build() },
         { "more chunks than may be in flight", r => new SampleNetworks.Builder(r, new Shape(600, 1, 1))
@@ -68,13 +72,29 @@ public class SessionTests
         AssertPredicted(model, reports);
     }
 
+    /// <summary>
+    /// One oblivious inference on a random input gives the plain network's logits, bit for bit unless an error is stated.
+    /// </summary>
+    internal static async Task AssertAgreesAsync(IntegerNetwork network, Random random, double error = 0)
+    {
+        using var model = new ServedModel("net", network);
+        int[] input = RandomNetworks.Input(network, random);
+        await WithSession(model, Options, async client =>
+        {
+            InferenceResult result = await client.InferAsync(input, null, default);
+            Assert.All(
+                new PlainEvaluator(network).Run(input).Zip(result.Logits),
+                pair => Assert.InRange((double)BigInteger.Abs(pair.First - pair.Second), 0, error));
+        });
+    }
+
     [Fact]
     public async Task RandomNetworksAgree()
     {
         int compared = 0;
-        for (int seed = 0; seed < 60; seed++)
+        for (int seed = 0; seed < 120; seed++)
         {
-            IntegerNetwork network = RandomNetworks.Create(seed);
+            IntegerNetwork network = RandomNetworks.Create(seed, exact: true);
             using var model = new ServedModel("net", network);
             try
             {
@@ -94,7 +114,27 @@ public class SessionTests
             compared++;
         }
 
-        Assert.True(compared >= 30, $"Only {compared} networks fit the key.");
+        Assert.True(compared >= 60, $"Only {compared} networks fit the key.");
+    }
+
+    [Fact]
+    public async Task RescaledLogitsAreOffByOneAtMost()
+    {
+        IntegerNetwork network = SampleNetworks.Rescaled(new Random(3));
+        using var model = new ServedModel("net", network);
+        var plain = new PlainEvaluator(network);
+        var random = new Random(4);
+        await WithSession(model, Options, async client =>
+        {
+            for (int run = 0; run < 4; run++)
+            {
+                int[] input = [.. Enumerable.Range(0, network.Input.Shape.Size).Select(_ => random.Next(256))];
+                InferenceResult result = await client.InferAsync(input, null, default);
+                Assert.All(
+                    plain.Run(input).Zip(result.Logits),
+                    pair => Assert.InRange(pair.Second, pair.First - 1, pair.First + 1));
+            }
+        });
     }
 
     [Fact]

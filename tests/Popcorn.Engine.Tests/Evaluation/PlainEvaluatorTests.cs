@@ -1,7 +1,9 @@
 using System.Numerics;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Tests.Model;
 
-namespace Popcorn.Engine.Tests.Model;
+namespace Popcorn.Engine.Tests.Evaluation;
 
 public class PlainEvaluatorTests
 {

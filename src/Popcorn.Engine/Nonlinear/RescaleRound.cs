@@ -1,0 +1,54 @@
+using System.Numerics;
+using Popcorn.Engine.Planning;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Nonlinear;
+
+/// <summary>
+/// Rescaling: the client sees z = x + R, statistically independent of x, and returns [⌊z / 2^t⌋]; the server takes off
+/// ⌊R / 2^t⌋. What remains is x / 2^t rounded down, or up where the dropped bits of x and R carry: up with the dropped
+/// fraction of x as the probability, because those of R are uniform.
+/// </summary>
+internal sealed class RescaleRound : ServerRound
+{
+    private readonly Masks _masks;
+
+    /// <summary>Draws the blinding of a round.</summary>
+    /// <param name="step">The plan's step.</param>
+    /// <param name="context">Key, tables, threads.</param>
+    /// <param name="values">x in the order of travel.</param>
+    /// <param name="random">Draws the blinding.</param>
+    public RescaleRound(RoundStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
+        : base(step, context, values) => _masks = Masks.Draw(random, step.Items, step.BoundBits);
+
+    /// <inheritdoc/>
+    public override void Prepare()
+    {
+        // Nothing is negated here.
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _masks.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Blind(SlotPacker packer, int item) => packer.Masked(ValuesSource, item, _masks[item]);
+
+    /// <inheritdoc/>
+    protected override void Absorb(int first, int count, CiphertextBatch replies)
+    {
+        int words = _masks.WordsEach + 1;
+        var shifted = new ulong[count * words];
+        for (int i = 0; i < count; i++)
+        {
+            Words.Write(-(Words.Read(_masks[first + i]) >> Step.Shift), shifted.AsSpan(i * words, words));
+        }
+
+        Results.Gather(replies, [.. Enumerable.Range(0, count)], first);
+        Evaluator.AddPlain(shifted, words, Results, first, count, Context.Execution);
+        Array.Clear(shifted);
+    }
+}

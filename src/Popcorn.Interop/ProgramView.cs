@@ -1,0 +1,30 @@
+namespace Popcorn.Interop;
+
+/// <summary>
+/// How the tiles of a program's run see a batch. It holds entries of as many ciphertexts as there are positions; tile t
+/// finds entry e at tap k in ciphertext e·stride + positions[t·taps + k].
+/// </summary>
+/// <param name="Batch">Holds the ciphertexts.</param>
+/// <param name="Stride">Ciphertexts of one entry.</param>
+/// <param name="Taps">Positions that one tile sees.</param>
+/// <param name="Positions">
+/// Those of all tiles, each from 0 to <paramref name="Stride"/> − 1, or −1: an absent input (a plaintext 0), which costs
+/// nothing, or an output that is dropped.
+/// </param>
+public readonly record struct ProgramView(CiphertextBatch Batch, int Stride, int Taps, int[] Positions)
+{
+    /// <summary>A view of single ciphertexts: position and number are the same.</summary>
+    public ProgramView(CiphertextBatch batch, int taps, int[] positions)
+        : this(batch, batch.Count, taps, positions)
+    {
+    }
+
+    internal void Check(int tiles, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(Taps, name);
+        if (Positions.Length < (long)tiles * Taps)
+        {
+            throw new ArgumentException($"{tiles} tiles of {Taps} taps need as many positions.", name);
+        }
+    }
+}
