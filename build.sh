@@ -45,6 +45,17 @@ install_prerequisites() {
     ${as_root[@]+"${as_root[@]}"} $install
 }
 
+# One of the tests runs under valgrind. Where there is none and none can be had, it is skipped.
+install_valgrind() {
+    local as_root=() install
+    if have apt-get; then install='apt-get install -y --no-install-recommends valgrind'
+    elif have dnf; then install='dnf install -y valgrind valgrind-devel'
+    else return
+    fi
+    [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
+    ${as_root[@]+"${as_root[@]}"} $install || echo 'build.sh: no valgrind: one test will be skipped' >&2
+}
+
 command=${1:-build}
 [ $# -eq 0 ] || shift
 case $command in
@@ -65,6 +76,7 @@ case $command in
         [ "$command" = build ] || artifacts/popcorn/popcorn demo "$@"
         ;;
     test)
+        have valgrind || install_valgrind
         dotnet build Popcorn.sln -c Release
         status=0
         dotnet msbuild tests/Tests.proj -tl:off -v:minimal || status=$?

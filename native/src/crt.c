@@ -141,7 +141,7 @@ void pc_crt_split(const pc_private *private_key, pc_group groups[2], const mp_li
 
 void pc_crt_join(const pc_private *private_key, mp_limb_t *group, const pc_group groups[2])
 {
-    const pc_modulus *n = private_key->key->modulus;
+    const pc_modulus *n = private_key->key->secrets_modulus;
     const pc_modulus *const primes[2] = {private_key->side[0].modulus, private_key->side[1].modulus};
     const mp_limb_t *const words[2] = {groups[0].words, groups[1].words};
     n->kernel->recombine(n, group, primes, words, 2, private_key->join_factors);

@@ -36,7 +36,7 @@ int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t
         pc_crt_split(private_key, sides, group.words);
         pc_power_sides(private_key, sides, exponents, used, table);
         pc_crt_join(private_key, group.words, sides);
-        kernel->leave(n, standard.limbs, group.words);
+        kernel->leave(batch->key->secrets_modulus, standard.limbs, group.words);
         for (int32_t i = 0; i < used; i++) {
             plaintext_of(n, plaintexts + (int64_t)(done + i) * n->limbs, standard.limbs + (ptrdiff_t)i * 2 * n->limbs);
         }

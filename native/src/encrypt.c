@@ -8,6 +8,7 @@
 struct pc_encryptor {
     pc_public *key;
     pc_private *owner; /* null: public */
+    const pc_modulus *n; /* of the key: for secrets where secrets are multiplied */
     int32_t random_bytes;
     pc_fixed_base tables[2];
     int32_t parts;
@@ -101,12 +102,14 @@ static int32_t create(const pc_public *key, const pc_private *owner, int32_t exp
     created->key = pc_public_retain(key);
     created->owner = owner != NULL ? pc_private_retain(owner) : NULL;
     created->random_bytes = (exponent_bits + 7) / 8;
+    bool constant_time = (flags & PC_FLAG_CONSTANT_TIME) != 0;
+    created->n = owner != NULL || constant_time ? key->secrets_modulus : key->modulus;
     for (int i = 0; i < 2; i++) {
         created->tables[i] = (pc_fixed_base){
-            .modulus = owner != NULL ? owner->side[i].modulus : key->modulus,
+            .modulus = owner != NULL ? owner->side[i].modulus : created->n,
             .exponent_bits = exponent_bits,
             .window_bits = window_bits,
-            .scanned = (flags & PC_FLAG_CONSTANT_TIME) != 0,
+            .scanned = constant_time,
         };
     }
     int32_t status = owner != NULL ? init_owner_tables(created) : init_public_table(created);
@@ -170,6 +173,7 @@ int32_t pc_encryptor_fill(pc_encryptor *encryptor, int32_t first, int32_t count)
             atomic_fetch_add(&encryptor->parts_filled, 1);
         }
     }
+    pc_wipe_stack();
     return PC_OK;
 }
 
@@ -208,7 +212,7 @@ static void owner_power(const pc_encryptor *encryptor, mp_limb_t *group, const u
 static void randomize(const pc_encryptor *encryptor, const uint64_t *plaintexts, int32_t words_each,
                          const uint8_t *random, pc_batch *batch, int32_t offset, int32_t count, bool keep)
 {
-    const pc_modulus *modulus = batch->key->modulus;
+    const pc_modulus *modulus = encryptor->n;
     const pc_kernel *kernel = modulus->kernel;
     pc_group group, old;
     mp_limb_t k[PC_MAX_LANES * PC_MAX_LIMBS] = {0};

@@ -68,7 +68,7 @@ void pc_wipe(void *memory, size_t bytes)
     set_memory(memory, 0, bytes);
 }
 
-#define STACK_DEPTH 65536
+#define STACK_DEPTH 98304
 
 __attribute__((noinline)) void pc_wipe_stack(void)
 {

@@ -22,6 +22,7 @@ struct pc_public {
     int32_t key_bits;
     int32_t modulus_bytes;
     pc_modulus *modulus;          /* n */
+    pc_modulus *secrets_modulus;  /* n for operands that are secret, though n is not */
     mp_limb_t n_squared[2 * PC_MAX_LIMBS];
     mp_limb_t h[PC_MAX_LIMBS];    /* the base of the randomness is h_s = h^n mod n^2 */
 };

@@ -21,6 +21,13 @@ static int32_t read_public(const uint8_t *n, int32_t n_bytes, const uint8_t *h, 
     return coprime ? PC_OK : PC_ERR_KEY;
 }
 
+static void release(pc_public *key)
+{
+    pc_modulus_free(key->modulus);
+    pc_modulus_free(key->secrets_modulus);
+    pc_release(key);
+}
+
 int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, int32_t h_bytes, int32_t flags,
                          int32_t kernel, pc_public **key)
 {
@@ -45,7 +52,8 @@ int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, in
         mp_limb_t limbs[PC_MAX_LIMBS];
         pc_limbs_from_bytes(limbs, limb_count, n, n_bytes);
         created->modulus = pc_modulus_create(chosen, limbs, limb_count, false);
-        status = created->modulus != NULL ? PC_OK : PC_ERR_MEMORY;
+        created->secrets_modulus = pc_modulus_create(chosen, limbs, limb_count, true);
+        status = created->modulus != NULL && created->secrets_modulus != NULL ? PC_OK : PC_ERR_MEMORY;
     }
     if (status == PC_OK) {
         atomic_init(&created->references, 1);
@@ -56,8 +64,8 @@ int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, in
         mpz_mul(n_value, n_value, n_value);
         pc_limbs_from_mpz(created->n_squared, 2 * limb_count, n_value);
         *key = created;
-    } else {
-        pc_release(created);
+    } else if (created != NULL) {
+        release(created);
     }
     mpz_clears(n_value, h_value, NULL);
     return status;
@@ -73,8 +81,7 @@ pc_public *pc_public_retain(const pc_public *key)
 int32_t pc_public_free(pc_public *key)
 {
     if (key != NULL && atomic_fetch_sub(&key->references, 1) == 1) {
-        pc_modulus_free(key->modulus);
-        pc_release(key);
+        release(key);
     }
     return PC_OK;
 }

@@ -201,6 +201,13 @@ int32_t kernel_count(void)
     return info.kernel_count;
 }
 
+bool is_emulated(int32_t kernel)
+{
+    char name[32] = "";
+    OK(pc_kernel_name(kernel, name, (int32_t)sizeof name));
+    return strcmp(name, "ifma-emulated") == 0;
+}
+
 void read_number(mpz_t r, const key *k, const pc_batch *batch, int32_t index)
 {
     uint8_t bytes[PC_MAX_KEY_BITS / 4];

@@ -48,6 +48,8 @@ void key_from_primes(key *k, const mpz_t p, const mpz_t q, int32_t kernel);
 void key_free(key *k);
 
 int32_t kernel_count(void);
+/* The vector kernel in plain C, some fifty times slower than the real one: not for millions of products. */
+bool is_emulated(int32_t kernel);
 
 /* Ciphertexts of a batch as integers, through import and export. */
 void read_number(mpz_t r, const key *k, const pc_batch *batch, int32_t index);

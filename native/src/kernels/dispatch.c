@@ -11,6 +11,7 @@ extern const pc_kernel pc_kernel_ifma;
 #endif
 #if defined(PC_TEST_KERNELS)
 extern const pc_kernel pc_kernel_gmp8;
+extern const pc_kernel pc_kernel_ifma_emulated;
 #endif
 
 /* Fastest first: the first one that the processor can run is the default. */
@@ -21,6 +22,7 @@ static const pc_kernel *const all_kernels[] = {
     &pc_kernel_gmp,
 #if defined(PC_TEST_KERNELS)
     &pc_kernel_gmp8,
+    &pc_kernel_ifma_emulated,
 #endif
 };
 

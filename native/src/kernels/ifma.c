@@ -486,13 +486,14 @@ static int32_t radix_bits(int32_t limbs)
 /* The digits of a number that is not negative and below R. */
 static void export_digits(mp_limb_t *digits, int32_t count, const mpz_t x)
 {
-    mpz_t rest;
-    mpz_init_set(rest, x);
     for (int32_t i = 0; i < count; i++) {
-        digits[i] = mpz_getlimbn(rest, 0) & DIGIT_MASK;
-        mpz_fdiv_q_2exp(rest, rest, DIGIT_BITS);
+        int32_t limb = i * DIGIT_BITS / 64, shift = i * DIGIT_BITS % 64;
+        mp_limb_t digit = mpz_getlimbn(x, limb) >> shift;
+        if (shift > 64 - DIGIT_BITS) {
+            digit |= mpz_getlimbn(x, limb + 1) << (64 - shift);
+        }
+        digits[i] = digit & DIGIT_MASK;
     }
-    pc_mpz_clear_secret(rest);
 }
 
 /* -m^-1 mod 2^52 */
@@ -605,7 +606,7 @@ static uint32_t may_be_prime(const mp_limb_t *candidates, int32_t limbs)
 }
 
 const pc_kernel pc_kernel_ifma = {
-    .name = "ifma",
+    .name = PC_IFMA_NAME,
     .lanes = LANES,
     .state_bytes = sizeof(ifma_state),
     .window_bits = 4,

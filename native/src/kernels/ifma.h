@@ -11,6 +11,10 @@
 #define DIGIT_MASK ((UINT64_C(1) << DIGIT_BITS) - 1)
 #define MAX_DIGITS 80
 
+#ifndef PC_IFMA_NAME /* native/tests/emulated builds this kernel a second time, with intrinsics in plain C */
+#  define PC_IFMA_NAME "ifma"
+#endif
+
 #define INLINE static inline __attribute__((always_inline))
 
 #define ALL_LANES ((__mmask8)0xff)
