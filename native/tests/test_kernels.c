@@ -455,6 +455,110 @@ static void test_many(const pc_kernel *kernel, mp_bitcnt_t bits, int32_t product
     mpz_clears(m, bound, m_squared, NULL);
 }
 
+/* An exponent below 2^bits: 0, 1, all ones, or random. */
+static void draw_exponent(mpz_t e, mp_bitcnt_t bits, int32_t kind)
+{
+    mpz_set_ui(e, 0);
+    mpz_setbit(e, bits);
+    if (kind == 2) {
+        mpz_sub_ui(e, e, 1);
+    } else if (kind > 2) {
+        random_integer(e, e);
+    } else {
+        mpz_set_ui(e, (unsigned long)kind);
+    }
+}
+
+/* Powers of single residues modulo two moduli at once, random and on the edge, by exponents of all and of some bits. */
+static void test_power_pair(const pc_kernel *kernel, int32_t limbs)
+{
+    mpz_t m[2], e[2], wanted, bound;
+    lanes_of_integers x;
+    init(&x);
+    mpz_inits(m[0], m[1], e[0], e[1], wanted, bound, NULL);
+    const pc_modulus *moduli[2];
+    pc_modulus *made[2];
+    mp_limb_t m_limbs[PC_MAX_LIMBS], exponents[2][PC_MAX_LIMBS];
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t numbers[2][PC_MAX_NUMBER_WORDS];
+    for (int k = 0; k < 2; k++) {
+        mpz_set_ui(bound, 0);
+        mpz_setbit(bound, (mp_bitcnt_t)limbs * 64 - 1);
+        random_integer(m[k], bound);
+        mpz_add(m[k], m[k], bound);
+        mpz_setbit(m[k], 0);
+        export_limbs(m_limbs, limbs, m[k]);
+        moduli[k] = made[k] = pc_modulus_create(kernel, m_limbs, limbs, true);
+    }
+    size_t table_words = PC_SECRET_TABLE_GROUPS * pc_group_words(moduli[0]);
+    mp_limb_t *table = pc_allocate(table_words * sizeof *table);
+    for (int32_t kind = 0; kind < 6; kind++) {
+        int32_t bits = limbs * 64 - (kind % 2 == 0 ? 0 : random_below(63));
+        mpz_t residue[2];
+        for (int k = 0; k < 2; k++) {
+            pc_group group;
+            mp_limb_t *targets[PC_MAX_LANES] = {numbers[k]};
+            draw(moduli[k], m[k], group.words, &x);
+            kernel->scatter(moduli[k], targets, group.words);
+            mpz_init_set(residue[k], x.lane[0]);
+            draw_exponent(e[k], (mp_bitcnt_t)bits, kind < 4 ? (kind + k) % 4 : 3);
+            export_limbs(exponents[k], limbs, e[k]);
+        }
+        mp_limb_t *const rows[2] = {numbers[0], numbers[1]};
+        const mp_limb_t *const powers[2] = {exponents[0], exponents[1]};
+        kernel->power_pair(moduli, rows, powers, bits, table);
+        for (int k = 0; k < 2; k++) {
+            pc_group group;
+            const mp_limb_t *sources[PC_MAX_LANES];
+            mpz_mul(bound, m[k], m[k]);
+            mpz_powm(wanted, residue[k], e[k], bound);
+            for (int32_t i = 0; i < kernel->lanes; i++) {
+                sources[i] = numbers[k];
+                mpz_set(x.lane[i], wanted);
+            }
+            kernel->gather(moduli[k], group.words, sources);
+            CHECK(holds(moduli[k], m[k], group.words, &x));
+            mpz_clear(residue[k]);
+        }
+    }
+    pc_release(table);
+    pc_modulus_free(made[0]);
+    pc_modulus_free(made[1]);
+    mpz_clears(m[0], m[1], e[0], e[1], wanted, bound, NULL);
+    clear(&x);
+}
+
+/* Plaintexts added again and again, with no product in between that would make the halves small. */
+static void test_repeated_add_plain(const pc_kernel *kernel, int32_t limbs)
+{
+    mp_limb_t m_limbs[PC_MAX_LIMBS], k[PC_MAX_LANES * PC_MAX_LIMBS];
+    lanes_of_integers x;
+    mpz_t m, square, plain;
+    init(&x);
+    mpz_inits(m, square, plain, NULL);
+    mpz_setbit(m, (mp_bitcnt_t)limbs * 64);
+    mpz_sub_ui(m, m, 1);
+    mpz_mul(square, m, m);
+    export_limbs(m_limbs, limbs, m);
+    pc_modulus *modulus = pc_modulus_create(kernel, m_limbs, limbs, false);
+    pc_group group;
+    draw(modulus, m, group.words, &x);
+    for (int step = 0; step < 100; step++) {
+        for (int32_t i = 0; i < kernel->lanes; i++) {
+            adversarial_integer(plain, m);
+            export_limbs(k + i * limbs, limbs, plain);
+            mpz_mul(plain, plain, m);
+            mpz_add_ui(plain, plain, 1);
+            mpz_mul(x.lane[i], x.lane[i], plain);
+            mpz_mod(x.lane[i], x.lane[i], square);
+        }
+        kernel->add_plain(modulus, group.words, group.words, k);
+    }
+    CHECK(holds(modulus, m, group.words, &x));
+    pc_modulus_free(modulus);
+    mpz_clears(m, square, plain, NULL);
+    clear(&x);
+}
+
 int main(void)
 {
     static const int32_t limb_counts[] = {1, 2, 3, 4, 7, 8, 16, 17, 31, 32, 48, 63, 64};
@@ -464,6 +568,12 @@ int main(void)
         const pc_kernel *kernel = pc_kernel_at(i);
         test_tiny_moduli(kernel);
         test_recombinations(kernel);
+        for (int32_t limbs = 1; limbs <= PC_MAX_LIMBS / 2; limbs += limbs < 10 ? 3 : 2) {
+            if (kernel->power_pair != NULL) {
+                test_power_pair(kernel, limbs);
+            }
+            test_repeated_add_plain(kernel, 2 * limbs);
+        }
         static const mp_bitcnt_t sizes[] = {1024, 1536, 2048, 3072, 4096};
         for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
             test_many(kernel, sizes[j], getenv("POPCORN_SLOW_TESTS") != NULL ? 500000 : 5000);
