@@ -67,10 +67,10 @@ int32_t pc_add_plain(const uint64_t *plaintexts, int32_t words_each, pc_batch *b
 #define INVERSION_CHUNK 1024
 
 /*
- * group = group^-1, all lanes by one inversion modulo n. v = a^-1 mod n is a solution modulo n; x*v = 1 + e*n, so
- * v*(1 - e*n) is one modulo n^2.
+ * group = group^-1, all lanes by one inversion modulo n; those from `used` on hold 1. v = a^-1 mod n is a solution modulo
+ * n; x*v = 1 + e*n, so v*(1 - e*n) is one modulo n^2.
  */
-static void invert_group(const pc_modulus *modulus, mp_limb_t *group)
+static void invert_group(const pc_modulus *modulus, mp_limb_t *group, int32_t used)
 {
     const pc_kernel *kernel = modulus->kernel;
     int32_t limbs = modulus->limbs;
@@ -82,7 +82,7 @@ static void invert_group(const pc_modulus *modulus, mp_limb_t *group)
     mpz_t n, prefix[PC_MAX_LANES], lane, inverse, value;
     mpz_inits(n, lane, inverse, value, NULL);
     pc_mpz_from_limbs(n, modulus->m, limbs);
-    for (int32_t i = 0; i < lanes; i++) {
+    for (int32_t i = 0; i < used; i++) {
         mpz_init(prefix[i]);
         pc_mpz_from_limbs(prefix[i], standard.limbs + (ptrdiff_t)i * 2 * limbs, limbs);
         if (i > 0) {
@@ -90,8 +90,8 @@ static void invert_group(const pc_modulus *modulus, mp_limb_t *group)
             mpz_mod(prefix[i], prefix[i], n);
         }
     }
-    mpz_invert(inverse, prefix[lanes - 1], n); /* exists: batches hold units only */
-    for (int32_t i = lanes - 1; i >= 0; i--) {
+    mpz_invert(inverse, prefix[used - 1], n); /* exists: batches hold units only */
+    for (int32_t i = used - 1; i >= 0; i--) {
         mp_limb_t *at = standard.limbs + (ptrdiff_t)i * 2 * limbs;
         pc_mpz_from_limbs(lane, at, limbs);
         if (i > 0) {
@@ -144,7 +144,7 @@ static void invert_chunk(const pc_modulus *modulus, mp_limb_t *target, const mp_
         }
     }
     memcpy(inverse.words, prefixes + (size_t)(groups - 1) * words, words * sizeof(mp_limb_t));
-    invert_group(modulus, inverse.words);
+    invert_group(modulus, inverse.words, pc_min(lanes, count));
     for (int32_t i = groups - 1; i > 0; i--) {
         int32_t used = pc_min(lanes, count - i * lanes);
         pc_gather_row(modulus, x.words, source + (size_t)i * words, used);

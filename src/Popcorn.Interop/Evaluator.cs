@@ -90,7 +90,7 @@ public static unsafe class Evaluator
         target.CheckRange(targetOffset, count);
         CheckOverlap(source, sourceOffset, target, targetOffset, count);
         var tile = new NegateTile(source, sourceOffset, target, targetOffset);
-        Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Light, execution);
+        Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Inversion, execution);
     }
 
     /// <summary>

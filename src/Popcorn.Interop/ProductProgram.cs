@@ -40,6 +40,7 @@ public sealed class ProductProgram : IDisposable
         Handle = handle;
         Inputs = inputs.Length;
         Outputs = outputs.Length;
+        Products = instructions.Length;
         FillsLanes = fillsLanes;
     }
 
@@ -48,6 +49,9 @@ public sealed class ProductProgram : IDisposable
 
     /// <summary>Ciphertexts that a tile writes.</summary>
     public int Outputs { get; }
+
+    /// <summary>Products that a tile takes if no input is absent.</summary>
+    public int Products { get; }
 
     /// <summary>Whether a single tile keeps a vector kernel busy.</summary>
     public bool FillsLanes { get; }

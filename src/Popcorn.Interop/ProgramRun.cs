@@ -11,13 +11,14 @@ internal unsafe readonly struct ProgramRun(
     /// <summary>Runs all tiles.</summary>
     public void Run(int tiles, Execution execution)
     {
+        TileGrain grain = TileGrain.For(program.Products);
         if (!program.FillsLanes)
         {
-            Tiles.Run(new Block(this), tiles, key.Lanes, TileGrain.Heavy, execution);
+            Tiles.Run(new Block(this), tiles, key.Lanes, grain, execution);
         }
         else if (tiles >= 4 * execution.Workers)
         {
-            Tiles.Run(new Alone(this), tiles, 1, TileGrain.Heavy, execution);
+            Tiles.Run(new Alone(this), tiles, 1, grain, execution);
         }
         else
         {

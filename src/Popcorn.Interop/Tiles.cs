@@ -3,9 +3,6 @@ namespace Popcorn.Interop;
 /// <summary>Splits the range of a batch operation into tiles and runs them.</summary>
 internal static class Tiles
 {
-    // More tiles than workers, so that a worker that falls behind does not hold up the others.
-    private const int TilesPerWorker = 4;
-
     /// <summary>Runs <paramref name="work"/> over 0 .. <paramref name="count"/> - 1.</summary>
     /// <param name="work">A structure, so that a range of one tile allocates nothing.</param>
     /// <param name="count">Numbers in the range; with 0 nothing runs.</param>
@@ -34,7 +31,7 @@ internal static class Tiles
 
     internal static int Size(int count, int lanes, TileGrain grain, int workers)
     {
-        int shares = workers * TilesPerWorker;
+        int shares = workers * grain.PerWorker;
         int fair = (int)(((long)count + shares - 1) / shares);
         int size = Math.Clamp(fair, grain.Smallest, grain.Largest);
         return (size + lanes - 1) / lanes * lanes;

@@ -15,6 +15,9 @@ internal sealed class CommonProducts
     /// <summary>Steps that one search may take, roughly: for each value in a sum, the others there.</summary>
     private const long MaxWork = 150_000_000;
 
+    /// <summary>Uses that a pair may lag behind the most common one and still be kept up to date.</summary>
+    private const int Nearby = 3;
+
     private readonly List<int>[] _sums;
     private readonly int _leastUses;
     private readonly List<ulong[]> _sumsOf = []; // of each value, as bits
@@ -46,7 +49,7 @@ internal sealed class CommonProducts
 
         for (int value = 1; value < values; value++)
         {
-            QueuePairsOf(value);
+            QueuePairs(value, value, leastUses);
         }
     }
 
@@ -108,9 +111,9 @@ internal sealed class CommonProducts
             {
                 search.Replace(pair.A, pair.B);
             }
-            else
+            else if (search.Together(pair.A, pair.B) >= leastUses)
             {
-                search.Queue(pair.A, pair.B);
+                search._queue.Enqueue(pair, search.PriorityOf(pair.A, pair.B));
             }
         }
 
@@ -155,8 +158,13 @@ internal sealed class CommonProducts
             }
         }
 
+        int uses = Together(a, b);
         Together(a, b) = 0;
-        QueuePairsOf(product);
+        QueuePairs(product, product, _leastUses);
+
+        // Pairs with these have risen; those that are far from their turn are seen to when it comes.
+        QueuePairs(a, product, Math.Max(_leastUses, uses - Nearby));
+        QueuePairs(b, product, Math.Max(_leastUses, uses - Nearby));
     }
 
     private void AddValue()
@@ -181,19 +189,15 @@ internal sealed class CommonProducts
 
     private ref int Together(int a, int b) => ref a < b ? ref _together[b][a] : ref _together[a][b];
 
-    private void QueuePairsOf(int value)
+    /// <summary>Queues a value's pairs with those below another that are together in so many sums.</summary>
+    private void QueuePairs(int value, int end, int leastUses)
     {
-        for (int other = 0; other < value; other++)
+        for (int other = 0; other < end; other++)
         {
-            Queue(other, value);
-        }
-    }
-
-    private void Queue(int a, int b)
-    {
-        if (Together(a, b) >= _leastUses)
-        {
-            _queue.Enqueue((a, b), PriorityOf(a, b));
+            if (other != value && Together(value, other) >= leastUses)
+            {
+                _queue.Enqueue((value, other), PriorityOf(value, other));
+            }
         }
     }
 

@@ -6,8 +6,9 @@ namespace Popcorn.Engine.Linear;
 /// chain's value stays in its lane, so that only its factors are fetched.
 /// </summary>
 /// <remarks>
-/// A list scheduler: of what is ready, that comes first from which the longest way leads to the end. What a group makes
-/// is held back for some groups, while there is other work: several threads take groups in order, each one.
+/// A list scheduler: of what is ready, that comes first from which the longest way leads to the end, in chains, so that
+/// chains are only begun when their factors are there; among equals, in products. What a group makes is held back for
+/// some groups, while there is other work: several threads take groups in order, each one.
 /// </remarks>
 internal sealed class LaneScheduler
 {
@@ -20,16 +21,18 @@ internal sealed class LaneScheduler
     /// <summary>Groups that are likely under way at once.</summary>
     private const int GroupsAtOnce = 4;
 
+    private const long OneChain = 1L << 32;
+
     private readonly IReadOnlyList<(int Left, int Right)> _products;
     private readonly int _inputs;
-    private readonly int[] _height; // products on the longest way to the end
+    private readonly long[] _height; // what is on the longest way to the end: chains above, products below
     private readonly int[] _next; // the product that goes on with this one, if it alone uses it
     private readonly int[] _missing; // factors that are not there yet
     private readonly int[] _users; // of each product, those from _firstUser on
     private readonly int[] _firstUser;
     private readonly bool[] _done;
     private readonly List<int> _order;
-    private readonly PriorityQueue<int, int> _ready = new();
+    private readonly PriorityQueue<int, long> _ready = new();
     private readonly Queue<(int Product, int Since)> _fresh = new();
     private readonly List<Chain> _choice = [];
     private int _groups;
@@ -41,7 +44,7 @@ internal sealed class LaneScheduler
         int count = products.Count;
         _order = new List<int>(count);
         _done = new bool[count];
-        _height = new int[count];
+        _height = new long[count];
         _next = new int[count];
         _missing = new int[count];
         _firstUser = new int[count + 1];
@@ -70,26 +73,27 @@ internal sealed class LaneScheduler
             }
         }
 
-        Array.Fill(_next, ProductBuilder.None);
-        for (int i = count - 1; i >= 0; i--)
-        {
-            ReadOnlySpan<int> users = UsersOf(i);
-            foreach (int user in users)
-            {
-                _height[i] = Math.Max(_height[i], 1 + _height[user]);
-            }
-
-            if (users.Length == 1 && products[users[0]].Left == inputs + i)
-            {
-                _next[i] = users[0];
-            }
-        }
-
+        var isResult = new bool[count];
         foreach (int result in results)
         {
             if (result >= inputs)
             {
-                _next[result - inputs] = ProductBuilder.None;
+                isResult[result - inputs] = true;
+            }
+        }
+
+        Array.Fill(_next, ProductBuilder.None);
+        for (int i = count - 1; i >= 0; i--)
+        {
+            ReadOnlySpan<int> users = UsersOf(i);
+            if (users.Length == 1 && products[users[0]].Left == inputs + i && !isResult[i])
+            {
+                _next[i] = users[0];
+            }
+
+            foreach (int user in users)
+            {
+                _height[i] = Math.Max(_height[i], _height[user] + (_next[i] == user ? 1 : 1 + OneChain));
             }
         }
     }
