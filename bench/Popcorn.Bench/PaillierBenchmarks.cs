@@ -72,7 +72,7 @@ public class PaillierBenchmarks
     public void Add() => Run();
 
     /// <summary>Products with 8-bit numbers.</summary>
-    [Benchmark(OperationsPerInvoke = WorkloadSize.FullHeavy)]
+    [Benchmark(OperationsPerInvoke = WorkloadSize.FullLight)]
     public void Multiply8bit() => Run();
 
     /// <summary>A fully connected layer with weights ±1.</summary>

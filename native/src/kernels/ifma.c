@@ -262,8 +262,8 @@ static void recombine(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus 
     int32_t digits = state->digits;
     columns t, v;
     pc_group piece;
-    memset(&t, 0, sizeof t);
-    memset(&v, 0, sizeof v);
+    memset(t.words, 0, (size_t)(2 * digits * LANES) * sizeof *t.words);
+    memset(v.words, 0, (size_t)(2 * digits * LANES) * sizeof *v.words);
     for (int32_t half = 0; half < 2 * count; half++) {
         int32_t length = state_of(from[half / 2])->digits;
         const mp_limb_t *words = groups[half / 2] + half % 2 * length * LANES;
@@ -455,7 +455,7 @@ static void look_up(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t
 static bool available(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512ifma");
+           __builtin_cpu_supports("avx512ifma") && __builtin_cpu_supports("bmi2");
 }
 
 /* The tile width that makes the shorter number: K digits with at least 8 bits of slack. */

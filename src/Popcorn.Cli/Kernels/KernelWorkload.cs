@@ -75,12 +75,14 @@ internal sealed class KernelWorkload : IDisposable
         "decryptSingle" => Decryption(name, 1),
         "add" => new KernelOperation(
             name, _size.Light, () => Evaluator.Add(_source, 0, _source, 0, _target, 0, _size.Light, _execution)),
-        "multiply8bit" => Combination(name, 1, (output, _) => new Term((ulong)(128 + 37 * output % 128), 0, output, 0)),
+        "multiply8bit" => Combination(
+            name, _size.Light, 1, (output, _) => new Term((ulong)(128 + 37 * output % 128), 0, output, 0)),
         "macBinary" => Layer(name, 1, random => 2 * random.Next(2) - 1),
         "mac4bit" => Layer(name, 1, NonZero4Bits),
         "mac4bitSparse80" => Layer(name, SparseOneIn, NonZero4Bits),
         "pack64" => Combination(
             name,
+            _size.Heavy,
             (PublicKey.Bits - 1) / SlotBits,
             (output, slot) => new Term(1, 0, (output + slot) % _size.Inputs, slot * SlotBits)),
         "invertBatch" => new KernelOperation(
@@ -134,9 +136,8 @@ internal sealed class KernelWorkload : IDisposable
     }
 
     /// <summary>A combination of as many terms for every output, per term.</summary>
-    private KernelOperation Combination(string name, int termsEach, Func<int, int, Term> term)
+    private KernelOperation Combination(string name, int outputs, int termsEach, Func<int, int, Term> term)
     {
-        int outputs = _size.Heavy;
         Term[] terms = [.. Enumerable.Range(0, outputs * termsEach)
             .Select(i => term(i / termsEach, i % termsEach))];
         int[] first = [.. Enumerable.Range(0, outputs + 1).Select(i => i * termsEach)];
