@@ -13,10 +13,7 @@ internal sealed class CommonProducts
     private const int MaxValues = 6144;
 
     /// <summary>Steps that one search may take, roughly: for each value in a sum, the others there.</summary>
-    private const long MaxWork = 150_000_000;
-
-    /// <summary>Uses that a pair may lag behind the most common one and still be kept up to date.</summary>
-    private const int Nearby = 3;
+    private const long MaxWork = 12_000_000;
 
     private readonly List<int>[] _sums;
     private readonly int _leastUses;
@@ -49,7 +46,7 @@ internal sealed class CommonProducts
 
         for (int value = 1; value < values; value++)
         {
-            QueuePairs(value, value, leastUses);
+            QueuePairsOf(value);
         }
     }
 
@@ -111,9 +108,9 @@ internal sealed class CommonProducts
             {
                 search.Replace(pair.A, pair.B);
             }
-            else if (search.Together(pair.A, pair.B) >= leastUses)
+            else
             {
-                search._queue.Enqueue(pair, search.PriorityOf(pair.A, pair.B));
+                search.Queue(pair.A, pair.B);
             }
         }
 
@@ -158,13 +155,8 @@ internal sealed class CommonProducts
             }
         }
 
-        int uses = Together(a, b);
         Together(a, b) = 0;
-        QueuePairs(product, product, _leastUses);
-
-        // Pairs with these have risen; those that are far from their turn are seen to when it comes.
-        QueuePairs(a, product, Math.Max(_leastUses, uses - Nearby));
-        QueuePairs(b, product, Math.Max(_leastUses, uses - Nearby));
+        QueuePairsOf(product);
     }
 
     private void AddValue()
@@ -189,15 +181,19 @@ internal sealed class CommonProducts
 
     private ref int Together(int a, int b) => ref a < b ? ref _together[b][a] : ref _together[a][b];
 
-    /// <summary>Queues a value's pairs with those below another that are together in so many sums.</summary>
-    private void QueuePairs(int value, int end, int leastUses)
+    private void QueuePairsOf(int value)
     {
-        for (int other = 0; other < end; other++)
+        for (int other = 0; other < value; other++)
         {
-            if (other != value && Together(value, other) >= leastUses)
-            {
-                _queue.Enqueue((value, other), PriorityOf(value, other));
-            }
+            Queue(other, value);
+        }
+    }
+
+    private void Queue(int a, int b)
+    {
+        if (Together(a, b) >= _leastUses)
+        {
+            _queue.Enqueue((a, b), PriorityOf(a, b));
         }
     }
 
