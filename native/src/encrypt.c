@@ -40,7 +40,7 @@ static int32_t init_public_table(pc_encryptor *encryptor)
     mp_limb_t *table = pc_allocate(pc_power_table_words(n) * sizeof(mp_limb_t));
     PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
     pc_group base;
-    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t number[PC_MAX_NUMBER_WORDS];
     enter_base(encryptor->key, base.words);
     pc_power(n, base.words, n->m, encryptor->key->key_bits, table);
     pc_release(table);
@@ -58,7 +58,7 @@ static int32_t init_owner_tables(pc_encryptor *encryptor)
 
     const mp_limb_t *p = owner->side[0].modulus->m, *q = owner->side[1].modulus->m;
     pc_group base, sides[2];
-    mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t number[PC_MAX_NUMBER_WORDS];
     enter_base(encryptor->key, base.words);
     pc_crt_split(owner, sides, base.words);
     pc_power_sides(owner, sides, (const mp_limb_t *const[2]){q, p}, 1, table);
