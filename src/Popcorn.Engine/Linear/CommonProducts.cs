@@ -15,6 +15,9 @@ internal sealed class CommonProducts
     /// <summary>Steps that one search may take, roughly: for each value in a sum, the others there.</summary>
     private const long MaxWork = 12_000_000;
 
+    /// <summary>Smaller blocks have too little in common, whatever a search takes.</summary>
+    private const int LeastBlock = 4;
+
     private readonly List<int>[] _sums;
     private readonly int _leastUses;
     private readonly List<ulong[]> _sumsOf = []; // of each value, as bits
@@ -122,7 +125,7 @@ internal sealed class CommonProducts
     {
         double work = sums.Sum(sum => (double)sum.Count * sum.Count);
         int block = values;
-        while (block > MaxValues * 2 / 3 || work * block / values > MaxWork)
+        while (block > MaxValues * 2 / 3 || (block > LeastBlock && work * block / values > MaxWork))
         {
             block = (block + 1) / 2;
         }

@@ -18,6 +18,9 @@ internal readonly record struct DigitForm(int Bits, bool Signed)
     /// <summary>Digits that any weight may need: 32 bits and a carry in the narrowest form.</summary>
     public const int MaxDigits = 34;
 
+    /// <summary>Magnitudes that a digit may have, 0 with them.</summary>
+    public int Buckets => (1 << Bits) + 1;
+
     /// <summary>Digits of a weight, least significant first, each with the weight's sign applied.</summary>
     /// <returns>Number of digits up to the last non-zero one.</returns>
     public int Recode(long weight, Span<int> digits)

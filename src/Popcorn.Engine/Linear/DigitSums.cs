@@ -42,7 +42,23 @@ internal sealed class DigitSums(DigitForm form)
     public int Write(ProductBuilder builder, Func<int, int> valueOf)
     {
         int places = _sums.Count == 0 ? 0 : _sums.Keys.Max(key => key.Place) + 1;
-        var buckets = new int[(1 << form.Bits) + 1];
+        return Join(
+            form, places,
+            (place, digit) => _sums.TryGetValue((place, digit), out List<int>? sum)
+                ? Multiply(sum, builder, valueOf)
+                : ProductBuilder.None,
+            builder);
+    }
+
+    /// <summary>Writes the products that join a result's digits.</summary>
+    /// <param name="form">How its weights are cut.</param>
+    /// <param name="places">Places of digits.</param>
+    /// <param name="bucketAt">The value for a place and a digit: the product of what has that digit there, or none.</param>
+    /// <param name="builder">Takes the products.</param>
+    /// <returns>The value that holds the result.</returns>
+    public static int Join(DigitForm form, int places, Func<int, int, int> bucketAt, ProductBuilder builder)
+    {
+        var buckets = new int[form.Buckets];
         int result = ProductBuilder.None;
         for (int place = places - 1; place >= 0; place--)
         {
@@ -53,9 +69,7 @@ internal sealed class DigitSums(DigitForm form)
 
             for (int digit = 1; digit < buckets.Length; digit++)
             {
-                buckets[digit] = _sums.TryGetValue((place, digit), out List<int>? sum)
-                    ? Multiply(sum, builder, valueOf)
-                    : ProductBuilder.None;
+                buckets[digit] = bucketAt(place, digit);
             }
 
             result = builder.Multiply(result, JoinBuckets(buckets, builder));

@@ -32,6 +32,16 @@ internal sealed class LayerGeometry
     /// <summary>Input channels of one group.</summary>
     public int GroupChannels => Input.Channels / Layer.Groups;
 
+    /// <summary>The same layer on fewer input channels: the first ones of each group.</summary>
+    public LayerGeometry WithChannels(int channels)
+    {
+        int taps = Layer.Window.Taps;
+        int[] weights = [.. Enumerable.Range(0, Layer.Output.Channels)
+            .SelectMany(row => Layer.Weights.AsSpan(row * Layer.Fan, channels * taps).ToArray())];
+        return new LayerGeometry(
+            Layer with { Weights = weights }, Input with { Channels = channels * Layer.Groups });
+    }
+
     /// <summary>The group that an output channel belongs to.</summary>
     public int GroupOf(int row) => row / (Layer.Output.Channels / Layer.Groups);
 

@@ -86,20 +86,11 @@ internal sealed record LayerSums(NegativeWeights Negatives, DigitSums[] Results)
             int least = int.MaxValue;
             foreach (DigitForm form in FormsFor(geometry.Layer, row, negatives))
             {
-                var counter = new ProductBuilder(int.MaxValue / 2, countOnly: true, reuse: false);
-                var positive = new DigitSums(form);
-                var negative = new DigitSums(form);
-                bool apart = negatives == NegativeWeights.InvertOutputs;
-                ForEachWeight(geometry, row, (weight, column, inverse) =>
+                var counts = new DigitCounts(form, apart: negatives == NegativeWeights.InvertOutputs);
+                counts.Add(geometry.Layer.Weights.AsSpan(row * geometry.Layer.Fan, geometry.Layer.Fan));
+                if (counts.Products < least)
                 {
-                    positive.Add(weight, column, apart ? ProductBuilder.None : inverse);
-                    negative.Add(weight, ProductBuilder.None, apart ? column : ProductBuilder.None);
-                });
-                positive.Write(counter, value => value);
-                negative.Write(counter, value => value);
-                if (counter.Count < least)
-                {
-                    (least, forms[row]) = (counter.Count, form);
+                    (least, forms[row]) = (counts.Products, form);
                 }
             }
         });

@@ -17,27 +17,65 @@ internal static class LinearCompiler
     /// </summary>
     private const int FewTiles = 8 * SideBySide;
 
+    /// <summary>
+    /// Of a layer with more weights, ways to compute it are compared on so many of them: a search for shared products
+    /// costs more than all else.
+    /// </summary>
+    private const int SampleWeights = 1 << 17;
+
     /// <summary>Compiles a layer by its cheapest plan.</summary>
-    public static CompiledLinear Compile(LinearLayer layer, Shape input) =>
-        Compile(PlansFor(layer, input).MinBy(plan => plan.Products)!);
+    public static CompiledLinear Compile(LinearLayer layer, Shape input)
+    {
+        var geometry = new LayerGeometry(layer, input);
+        Func<LayerGeometry, LayerSums>[] ways = [.. WaysFor(geometry)];
+        int channels = (int)Math.Min(
+            geometry.GroupChannels, (long)SampleWeights * geometry.GroupChannels / Math.Max(1, layer.Weights.Length));
+        if (ways.Length == 1 || channels < 2 || channels >= geometry.GroupChannels)
+        {
+            return Compile(Cheapest(ways, way => new LinearPlan(geometry, way(geometry)), plan => plan.Products));
+        }
+
+        LayerGeometry sample = geometry.WithChannels(channels);
+        LayerGeometry half = geometry.WithChannels(channels / 2);
+        var (best, _) = Cheapest(ways, way => (Way: way, Products: ExpectedProducts(way)), way => way.Products);
+        return Compile(new LinearPlan(geometry, best(geometry)));
+
+        // What comes with more channels goes on; what each output pays (squarings, joining digits) does not.
+        double ExpectedProducts(Func<LayerGeometry, LayerSums> way)
+        {
+            double atHalf = ProductsOn(half, way);
+            double atSample = ProductsOn(sample, way);
+            return atSample + (atSample - atHalf)
+                * (geometry.GroupChannels - sample.GroupChannels) / (sample.GroupChannels - half.GroupChannels);
+        }
+
+        // With its share of the room for shared products.
+        double ProductsOn(LayerGeometry part, Func<LayerGeometry, LayerSums> way) => new LinearPlan(
+            part, way(part),
+            (int)((long)LinearPlan.MostSharedCiphertexts * part.GroupChannels / geometry.GroupChannels)).Products;
+    }
 
     /// <summary>Compiles a plan.</summary>
     public static CompiledLinear Compile(LinearPlan plan) => new PlanCompiler(plan).Compile();
 
-    /// <summary>All ways to compute a layer that may pay.</summary>
-    public static IEnumerable<LinearPlan> PlansFor(LinearLayer layer, Shape input)
+    /// <summary>All ways to compute a layer that may pay; each also for the layer with fewer channels.</summary>
+    public static IEnumerable<Func<LayerGeometry, LayerSums>> WaysFor(LayerGeometry geometry)
     {
-        var geometry = new LayerGeometry(layer, input);
-        NegativeWeights[] ways = Array.Exists(layer.Weights, w => w < 0)
-            ? [NegativeWeights.InvertInputs, NegativeWeights.InvertOutputs]
-            : [NegativeWeights.None];
-        IEnumerable<Func<LayerSums>> signed =
-            from way in ways
-            from forms in FormsFor(geometry, way)
-            select (Func<LayerSums>)(() => LayerSums.Signed(geometry, way, forms));
-        IEnumerable<Func<LayerSums>> all =
-            ways.Length == 1 ? signed : signed.Append(() => LayerSums.Offset(geometry));
-        return all.Select(sums => new LinearPlan(geometry, sums()));
+        if (!Array.Exists(geometry.Layer.Weights, w => w < 0))
+        {
+            return Signed(NegativeWeights.None);
+        }
+
+        return
+        [
+            .. Signed(NegativeWeights.InvertInputs),
+            .. Signed(NegativeWeights.InvertOutputs),
+            LayerSums.Offset,
+        ];
+
+        IEnumerable<Func<LayerGeometry, LayerSums>> Signed(NegativeWeights negatives) =>
+            FormsFor(geometry, negatives).Select(forms => (Func<LayerGeometry, LayerSums>)(
+                of => LayerSums.Signed(of, negatives, forms)));
     }
 
     /// <summary>Whether so many tiles are run one by one.</summary>
@@ -45,6 +83,10 @@ internal static class LinearCompiler
 
     /// <summary>Input rows that one window covers.</summary>
     public static int RowsOfWindow(Window window) => (window.KernelHeight - 1) * window.DilationY + 1;
+
+    private static TPlan Cheapest<TPlan, TCost>(
+        Func<LayerGeometry, LayerSums>[] ways, Func<Func<LayerGeometry, LayerSums>, TPlan> plan, Func<TPlan, TCost> cost) =>
+        ways.AsParallel().AsOrdered().Select(plan).AsEnumerable().MinBy(cost)!;
 
     /// <summary>What is cheapest if outputs share nothing, and single bits, of which they share most.</summary>
     private static IEnumerable<DigitForm[]> FormsFor(LayerGeometry geometry, NegativeWeights way)

@@ -25,12 +25,13 @@ public sealed class ServedModel : IDisposable
         Network = network;
         Public = PublicNetwork.From(network);
         Public.Validate();
-        _linear = [.. network.Layers.Select(layer => layer switch
+        _linear = new CompiledLinear?[network.Layers.Count];
+        Parallel.For(0, _linear.Length, i => _linear[i] = network.Layers[i] switch
         {
-            LinearLayer linear => LinearCompiler.Compile(linear, network.ShapeOf(layer.Input)),
+            LinearLayer linear => LinearCompiler.Compile(linear, network.ShapeOf(linear.Input)),
             AddLayer add => LinearCompiler.Compile(AsLinear(add), BothOf(add)),
             _ => null,
-        })];
+        });
     }
 
     /// <summary>The name by which clients ask for it.</summary>

@@ -43,8 +43,10 @@ public class LinearLayerTests
         using var encrypted = new CiphertextBatch(TestKeys.Key.PublicKey, input.Length);
         encryptor.Encrypt([.. input.Select(x => (long)x)], encrypted);
 
-        foreach (LinearPlan plan in LinearCompiler.PlansFor((LinearLayer)network.Layers[0], network.Input.Shape))
+        var geometry = new LayerGeometry((LinearLayer)network.Layers[0], network.Input.Shape);
+        foreach (Func<LayerGeometry, LayerSums> way in LinearCompiler.WaysFor(geometry))
         {
+            var plan = new LinearPlan(geometry, way(geometry));
             using CompiledLinear compiled = LinearCompiler.Compile(plan);
             using CiphertextBatch result = LinearExecutor.Run(compiled, encrypted, default, out long products);
             Assert.Equal(expected, new Decryptor(TestKeys.Key).DecryptSigned(result));
