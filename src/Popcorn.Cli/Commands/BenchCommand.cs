@@ -9,7 +9,7 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn bench</c>: figures of this machine.</summary>
 internal static class BenchCommand
 {
-    public static Command Create() => new("bench", "Measure this machine.") { CreateKernels() };
+    public static Command Create() => new("bench", "Measure this machine.") { CreateKernels(), CreateNetwork() };
 
     private static Command CreateKernels()
     {
@@ -41,6 +41,65 @@ internal static class BenchCommand
             return Task.CompletedTask;
         });
         return command;
+    }
+
+    private static Command CreateNetwork()
+    {
+        var file = new Argument<string>("model") { Description = "The integer network.", HelpName = "M.popcorn" };
+        Option<int> bits = KeygenCommand.BitsOption();
+        Option<int> threads = new Option<int>("--threads")
+        {
+            Description = "Threads of each party, at most one per core.",
+            DefaultValueFactory = _ => Environment.ProcessorCount,
+        }.InRange(1, Environment.ProcessorCount);
+        Option<int> repeat = new Option<int>("--repeat")
+        {
+            Description = "Inferences to make; the fastest counts.",
+            DefaultValueFactory = _ => 1,
+        }.InRange(1, 1000);
+        var command = new Command("network", "Measure an oblivious inference, both parties in this process.")
+        {
+            file, bits, threads, repeat,
+        };
+        command.SetWork(async (parsed, output, cancellationToken) =>
+        {
+            NetworkReport report;
+            using (var progress = new ProgressLine("bench"))
+            {
+                report = await NetworkBenchmark.RunAsync(
+                    parsed.GetRequiredValue(file), parsed.GetValue(bits), parsed.GetValue(threads),
+                    parsed.GetValue(repeat), progress, cancellationToken).ConfigureAwait(false);
+            }
+
+            Show(report, output);
+        });
+        return command;
+    }
+
+    private static void Show(NetworkReport report, Output output)
+    {
+        if (output.IsJson)
+        {
+            Output.WriteJson(report, ReportJson.Default.NetworkReport);
+            return;
+        }
+
+        Table table = Tables.Create("", ">measured", ">predicted");
+        table.AddCells("seconds", report.Seconds.ToString("0.00"), report.PredictedSeconds.ToString("0.00"));
+        table.AddCells("products", Units.Count(report.Products), Units.Count(report.PredictedProducts));
+        table.AddCells("server at work", Units.Seconds(report.ServerSeconds), "");
+        table.AddCells("client at work", Units.Seconds(report.ClientSeconds), "");
+        table.AddCells("up", Units.Bytes(report.BytesUp), "");
+        table.AddCells("down", Units.Bytes(report.BytesDown), "");
+        table.AddCells("rounds", report.Rounds.ToString(), "");
+        table.AddCells("peak memory", Units.Bytes(report.PeakMemoryBytes), "");
+        table.AddCells("managed memory taken", Units.Bytes(report.AllocatedBytes), "");
+        output.Screen.Write(table);
+        output.Line(
+            $"kernel {report.Isa}, key of {report.KeyBits} bits, threads of each party: {report.Threads}; logits "
+            + (report.Exact ? "equal the plaintext network's" : "DIFFER from the plaintext network's")
+            + $"; before: compiled in {Units.Seconds(report.CompileSeconds)}, key in {Units.Seconds(report.KeySeconds)}, "
+            + $"tables in {Units.Seconds(report.TableSeconds)}");
     }
 
     private static void Show(KernelsReport report, Output output)

@@ -49,6 +49,27 @@ internal sealed record KernelsReport(
     double ReferencePowmMicroseconds,
     IReadOnlyList<MeasuredOperation> Operations);
 
+internal sealed record NetworkReport(
+    string Model,
+    string Isa,
+    int KeyBits,
+    int Threads,
+    bool Exact,
+    double Seconds,
+    double ServerSeconds,
+    double ClientSeconds,
+    double PredictedSeconds,
+    long Products,
+    long PredictedProducts,
+    long BytesUp,
+    long BytesDown,
+    int Rounds,
+    long PeakMemoryBytes,
+    double KeySeconds,
+    double CompileSeconds,
+    double TableSeconds,
+    long AllocatedBytes);
+
 internal sealed record MeasuredOperation(string Name, double Microseconds, double RatioToPowm);
 
 [JsonSourceGenerationOptions(
@@ -61,4 +82,5 @@ internal sealed record MeasuredOperation(string Name, double Microseconds, doubl
 [JsonSerializable(typeof(ServeReport))]
 [JsonSerializable(typeof(InferReport))]
 [JsonSerializable(typeof(KernelsReport))]
+[JsonSerializable(typeof(NetworkReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

@@ -155,6 +155,7 @@ public sealed class ClientSession : IAsyncDisposable
         var clock = Stopwatch.StartNew();
         long sent = _connection.BytesSent;
         long received = _connection.BytesReceived;
+        TimeSpan waited = _connection.Waited;
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
         await _connection.SendAsync(new Frame { Query = new Query { Number = _queries++ } }, cancellationToken)
             .ConfigureAwait(false);
@@ -171,7 +172,8 @@ public sealed class ClientSession : IAsyncDisposable
         }
 
         return new InferenceResult(
-            logits, PlainEvaluator.Label(logits), clock.Elapsed.TotalSeconds, _connection.BytesSent - sent,
+            logits, PlainEvaluator.Label(logits), clock.Elapsed.TotalSeconds,
+            (clock.Elapsed - (_connection.Waited - waited)).TotalSeconds, _connection.BytesSent - sent,
             _connection.BytesReceived - received, Plan.Rounds);
 
         async ValueTask RunChunkAsync(ExchangeStep step, int chunk)

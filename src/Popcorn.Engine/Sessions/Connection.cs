@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 
@@ -12,9 +13,13 @@ internal sealed class Connection(IMessageChannel channel)
     /// <summary>Bytes of messages received.</summary>
     public long BytesReceived { get; private set; }
 
+    /// <summary>Time spent on sending and on waiting for the peer.</summary>
+    public TimeSpan Waited { get; private set; }
+
     public async ValueTask SendAsync(Frame frame, CancellationToken cancellationToken)
     {
         byte[] message = MessageCodec.Encode(frame);
+        long start = Stopwatch.GetTimestamp();
         try
         {
             await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
@@ -26,6 +31,7 @@ internal sealed class Connection(IMessageChannel channel)
         }
 
         BytesSent += message.Length;
+        Waited += Stopwatch.GetElapsedTime(start);
     }
 
     public ValueTask SendChunkAsync(int step, int first, byte[] ciphertexts, CancellationToken cancellationToken) =>
@@ -44,7 +50,9 @@ internal sealed class Connection(IMessageChannel channel)
     /// <summary>The next frame; null when the peer has closed in good order.</summary>
     public async ValueTask<Frame?> TryReceiveAsync(CancellationToken cancellationToken)
     {
+        long start = Stopwatch.GetTimestamp();
         byte[]? message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+        Waited += Stopwatch.GetElapsedTime(start);
         if (message is null)
         {
             return null;

@@ -28,8 +28,9 @@ public sealed record ServerOptions
 /// <param name="Model">The model's name.</param>
 /// <param name="KeyBits">Bits of the client's key.</param>
 /// <param name="Seconds">From the query's first message to the last logits.</param>
+/// <param name="WorkSeconds">Of these, what the server did not spend on the connection.</param>
 /// <param name="BytesUp">Bytes received.</param>
 /// <param name="BytesDown">Bytes sent.</param>
 /// <param name="Products">Products modulo n² that the server did in layers and packing.</param>
 public sealed record QueryReport(
-    string Model, int KeyBits, double Seconds, long BytesUp, long BytesDown, long Products);
+    string Model, int KeyBits, double Seconds, double WorkSeconds, long BytesUp, long BytesDown, long Products);

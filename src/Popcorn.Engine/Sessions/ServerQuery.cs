@@ -26,6 +26,7 @@ internal sealed class ServerQuery(
         var clock = Stopwatch.StartNew();
         long received = connection.BytesReceived;
         long sent = connection.BytesSent;
+        TimeSpan waited = connection.Waited;
         try
         {
             using var random = new SecretRandom();
@@ -43,7 +44,8 @@ internal sealed class ServerQuery(
         }
 
         return new QueryReport(
-            model.Name, plan.KeyBits, clock.Elapsed.TotalSeconds, connection.BytesReceived - received,
+            model.Name, plan.KeyBits, clock.Elapsed.TotalSeconds,
+            (clock.Elapsed - (connection.Waited - waited)).TotalSeconds, connection.BytesReceived - received,
             connection.BytesSent - sent, _context.Counter.Total);
     }
 

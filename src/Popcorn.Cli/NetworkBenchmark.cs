@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Numerics;
+using Popcorn.Cli.Commands;
+using Popcorn.Engine;
+using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Wire;
+using Popcorn.Interop;
+
+namespace Popcorn.Cli;
+
+/// <summary>One oblivious inference with both parties in this process, measured and compared with its prediction.</summary>
+internal static class NetworkBenchmark
+{
+    /// <summary>Runs a model on random input; costs do not depend on it.</summary>
+    /// <param name="path">The model.</param>
+    /// <param name="keyBits">Bits of the client's key.</param>
+    /// <param name="threads">Threads of each party.</param>
+    /// <param name="repeat">Inferences; the fastest is reported.</param>
+    /// <param name="progress">Told how far the client is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public static async Task<NetworkReport> RunAsync(
+        string path, int keyBits, int threads, int repeat, IProgress<SessionProgress> progress,
+        CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+        string name = Path.GetFileNameWithoutExtension(path);
+        IntegerNetwork network = Files.LoadModel(path);
+        using var model = new ServedModel(name, network);
+        double compileSeconds = clock.Elapsed.TotalSeconds;
+        KernelTimes times = KernelTimes.Measure(keyBits);
+
+        clock.Restart();
+        using PaillierPrivateKey key = PaillierPrivateKey.Generate(keyBits);
+        double keySeconds = clock.Elapsed.TotalSeconds;
+
+        var queries = new List<QueryReport>();
+        var options = new ServerOptions { DegreeOfParallelism = threads, QueryDone = queries.Add };
+        var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, options);
+        (IMessageChannel clientEnd, IMessageChannel serverEnd) = MemoryChannel.CreatePair();
+        Task serving = Task.Run(() => server.RunAsync(serverEnd, cancellationToken), cancellationToken);
+        int[] input = RandomInput(network.Input);
+        var results = new List<InferenceResult>();
+        long allocated = 0;
+        clock.Restart();
+        ClientSession session = await ClientSession.OpenAsync(
+            clientEnd, key, name, new ClientOptions { DegreeOfParallelism = threads }, cancellationToken)
+            .ConfigureAwait(false);
+        double tableSeconds = clock.Elapsed.TotalSeconds;
+        await using (session.ConfigureAwait(false))
+        {
+            for (int i = 0; i < repeat; i++)
+            {
+                long before = GC.GetTotalAllocatedBytes();
+                results.Add(await session.InferAsync(input, progress, cancellationToken).ConfigureAwait(false));
+                allocated = GC.GetTotalAllocatedBytes() - before;
+            }
+        }
+
+        await serving.ConfigureAwait(false);
+        Prediction predicted = Inspection.Of(model, keyBits, times, threads).Predicted;
+        BigInteger[] expected = new PlainEvaluator(network).Run(input);
+        int fastest = Enumerable.Range(0, repeat).MinBy(i => results[i].Seconds);
+        InferenceResult result = results[fastest];
+        return new NetworkReport(
+            name, PaillierLibrary.DefaultKernel, keyBits, threads, result.Logits.SequenceEqual(expected),
+            result.Seconds, queries[fastest].WorkSeconds, result.WorkSeconds, predicted.Seconds,
+            queries[fastest].Products, predicted.Products, result.BytesUp, result.BytesDown, result.Rounds,
+            Process.GetCurrentProcess().PeakWorkingSet64, keySeconds, compileSeconds, tableSeconds, allocated);
+    }
+
+    private static int[] RandomInput(InputDescription input)
+    {
+        var random = new Random(1);
+        return [.. Enumerable.Range(0, input.Shape.Size).Select(_ => random.Next(input.Minimum, input.Maximum + 1))];
+    }
+}
