@@ -166,23 +166,47 @@ static int32_t next_digit(uint64_t *magnitude, int32_t *position, int32_t window
     return digit << above;
 }
 
-/*
- * One multiple of one number by itself. The lanes of a kernel share their steps, so digits that stand at the same
- * positions in all outputs cost less than fewer digits that do not: 11 steps for any 8 bits, with digits of 2.
- */
-static bool wants_aligned_digits(const term *t, bool alone)
+static int32_t bit_length(uint64_t value)
 {
-    bool power_of_two = (t->magnitude & (t->magnitude - 1)) == 0;
-    return alone && t->magnitude >= 8 && !power_of_two;
+    return 64 - __builtin_clzll(value);
 }
 
-/* The aligned window for magnitudes as long as this one: counted for the worst of them, to be the same for all. */
-static void align_window(base *b, const term *t)
+/*
+ * Whether an output's terms stand side by side, as slots do, and not on top of each other, as weights do. The lanes of
+ * a kernel share their steps: where a lane has at most one digit at a position, digits that stand at the same positions
+ * in all outputs cost less than fewer digits that do not (11 steps for any 8 bits, with digits of 2).
+ */
+static bool is_sparse(const term *terms, size_t first, size_t end)
 {
-    int32_t bits = 64 - __builtin_clzll(t->magnitude), least = INT32_MAX;
+    int32_t bottom = INT32_MAX, top = 0, filled = 0;
+    for (size_t i = first; i < end; i++) {
+        int32_t bits = bit_length(terms[i].magnitude);
+        bottom = terms[i].shift < bottom ? terms[i].shift : bottom;
+        top = terms[i].shift + bits > top ? terms[i].shift + bits : top;
+        filled += bits;
+    }
+    return filled <= top - bottom;
+}
+
+/* The longest magnitude of a base that needs digits: one that is no power of 2, of 4 bits and more; 0 if none does. */
+static int32_t longest_magnitude(const base *b, const term *terms)
+{
+    int32_t longest = 0;
+    for (size_t i = b->first_term; i < b->end_term; i++) {
+        uint64_t magnitude = terms[i].magnitude;
+        bool power_of_two = (magnitude & (magnitude - 1)) == 0;
+        int32_t bits = bit_length(magnitude);
+        longest = !power_of_two && bits >= 4 && bits > longest ? bits : longest;
+    }
+    return longest;
+}
+
+/* The aligned window for terms of so many bits: counted for the worst of them, to be the same for all outputs. */
+static void align_window(base *b, const term *terms, int32_t bits)
+{
+    int32_t count = (int32_t)(b->end_term - b->first_term), least = INT32_MAX;
     for (int32_t window_bits = 2; window_bits <= MAX_WINDOW_BITS; window_bits++) {
-        int32_t windows = (bits + window_bits - 1) / window_bits;
-        int32_t cost = (1 << window_bits) - 2 + (windows - 1) * (window_bits + 1);
+        int32_t cost = (1 << window_bits) - 2 + count * ((bits + window_bits - 1) / window_bits);
         if (cost < least) {
             least = cost;
             b->window_bits = window_bits;
@@ -190,11 +214,13 @@ static void align_window(base *b, const term *t)
     }
     b->aligned = true;
     b->largest_digit = 1;
-    uint64_t magnitude = t->magnitude;
-    int32_t position = t->shift, at;
-    while (magnitude != 0) {
-        int32_t digit = next_digit(&magnitude, &position, b->window_bits, true, &at);
-        b->largest_digit = digit > b->largest_digit ? digit : b->largest_digit;
+    for (size_t i = b->first_term; i < b->end_term; i++) {
+        uint64_t magnitude = terms[i].magnitude;
+        int32_t position = terms[i].shift, at;
+        while (magnitude != 0) {
+            int32_t digit = next_digit(&magnitude, &position, b->window_bits, true, &at);
+            b->largest_digit = digit > b->largest_digit ? digit : b->largest_digit;
+        }
     }
 }
 
@@ -240,8 +266,15 @@ static void choose_window(base *b, const term *terms, bool alone)
 /* Groups sorted terms into bases; returns their number. */
 static size_t plan_bases(base *bases, const term *terms, size_t count, size_t *powers)
 {
-    size_t base_count = 0;
+    size_t base_count = 0, lane_end = 0;
+    bool sparse = false;
     for (size_t first = 0, end; first < count; first = end) {
+        if (first == lane_end) {
+            while (lane_end < count && terms[lane_end].lane == terms[first].lane) {
+                lane_end++;
+            }
+            sparse = is_sparse(terms, first, lane_end);
+        }
         for (end = first + 1; end < count && compare_terms(&terms[first], &terms[end]) == 0; end++) {
         }
         base *b = &bases[base_count++];
@@ -250,8 +283,9 @@ static size_t plan_bases(base *bases, const term *terms, size_t count, size_t *p
         bool alone = (first == 0 || terms[first - 1].lane != terms[first].lane) &&
                      (end == count || terms[end].lane != terms[first].lane);
         b->aligned = false;
-        if (end == first + 1 && wants_aligned_digits(&terms[first], alone)) {
-            align_window(b, &terms[first]);
+        int32_t longest = longest_magnitude(b, terms);
+        if (longest > 0 && sparse) {
+            align_window(b, terms, longest);
         } else {
             choose_window(b, terms, alone);
         }

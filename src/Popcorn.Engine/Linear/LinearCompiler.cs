@@ -81,8 +81,13 @@ internal static class LinearCompiler
     /// <summary>Whether so many tiles are run one by one.</summary>
     public static bool FillsLanes(int tiles) => tiles < FewTiles;
 
-    /// <summary>Input rows that one window covers.</summary>
-    public static int RowsOfWindow(Window window) => (window.KernelHeight - 1) * window.DilationY + 1;
+    /// <summary>Fewest output rows that are made at a time: enough tiles for several threads.</summary>
+    public static int LeastBand(Window window) =>
+        Math.Min(window.OutputHeight, (4 * SideBySide + window.OutputWidth - 1) / window.OutputWidth);
+
+    /// <summary>Input rows that windows in a number of output rows cover.</summary>
+    public static int InputRows(Window window, int outputRows) =>
+        (outputRows - 1) * window.StrideY + (window.KernelHeight - 1) * window.DilationY + 1;
 
     private static TPlan Cheapest<TPlan, TCost>(
         Func<LayerGeometry, LayerSums>[] ways, Func<Func<LayerGeometry, LayerSums>, TPlan> plan, Func<TPlan, TCost> cost) =>

@@ -13,10 +13,10 @@ internal readonly record struct WindowInput(int Value, int Tap);
 internal sealed class LinearPlan
 {
     /// <summary>
-    /// Ciphertexts that shared products may take at once (64 MB under keys of 2048 bits): what a core or two keep in
+    /// Ciphertexts that shared products may take at once (128 MB under keys of 2048 bits): what a core or two keep in
     /// their caches is less, but these are read in the order in which they lie.
     /// </summary>
-    public const int MostSharedCiphertexts = 100_000;
+    public const int MostSharedCiphertexts = 200_000;
 
     /// <summary>Products kept at a time for one window's outputs, or for all tiles in a kernel's lanes.</summary>
     private const int MostCommon = 1 << 16;
@@ -124,7 +124,8 @@ internal sealed class LinearPlan
         int taps = Layer.Window.Taps;
         List<int>[] sums = AllSums();
         List<int>[] atTaps = [.. sums.SelectMany(sum => AtTaps(sum))];
-        int rows = Math.Min(Geometry.Input.Height, LinearCompiler.RowsOfWindow(Layer.Window));
+        int rows = Math.Min(
+            Geometry.Input.Height, LinearCompiler.InputRows(Layer.Window, LinearCompiler.LeastBand(Layer.Window)));
         List<(int Left, int Right)> shared = CommonProducts.Extract(
             atTaps, Columns, Geometry.Seen.Length / Layer.Output.Area + 1,
             SharedCiphertexts / (rows * Geometry.Input.Width));

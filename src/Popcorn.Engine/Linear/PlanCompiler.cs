@@ -62,9 +62,9 @@ internal sealed class PlanCompiler(LinearPlan plan)
         {
             int mostRows = plan.SharedCiphertexts / (stored.Length * _input.Width);
             bandRows = Math.Clamp(
-                (mostRows - LinearCompiler.RowsOfWindow(_layer.Window)) / _layer.Window.StrideY + 1, 1, bandRows);
-            ringRows = Math.Min(
-                ringRows, (bandRows - 1) * _layer.Window.StrideY + LinearCompiler.RowsOfWindow(_layer.Window));
+                (mostRows - LinearCompiler.InputRows(_layer.Window, 1)) / _layer.Window.StrideY + 1,
+                LinearCompiler.LeastBand(_layer.Window), bandRows);
+            ringRows = Math.Min(ringRows, LinearCompiler.InputRows(_layer.Window, bandRows));
             _sizes[(int)LayerBuffer.Shared] = stored.Length * ringRows * _input.Width;
         }
 
@@ -77,8 +77,7 @@ internal sealed class PlanCompiler(LinearPlan plan)
         {
             int firstShared = sharedTiles.Count, firstWindow = windowTiles.Count;
             int end = Math.Min(row + bandRows, _layer.Output.Height);
-            int lastInputRow = (end - 1) * _layer.Window.StrideY - _layer.Window.PadTop
-                + LinearCompiler.RowsOfWindow(_layer.Window) - 1;
+            int lastInputRow = LinearCompiler.InputRows(_layer.Window, end) - 1 - _layer.Window.PadTop;
             for (; stored.Length > 0 && made < _geometry.Seen.Length
                 && _geometry.Seen[made] / _input.Width <= lastInputRow; made++)
             {

@@ -34,8 +34,7 @@ public sealed class ClientSession : IAsyncDisposable
         _options = options;
         Plan = plan;
         var clock = Stopwatch.StartNew();
-        _encryptor = new Encryptor(
-            key, TableSize.For(options.Profile, plan.KeyBits, TableSize.ClientEncryptions(plan)));
+        _encryptor = new Encryptor(key, TableSize.ForClient(plan, options.Profile));
         TableSeconds = clock.Elapsed.TotalSeconds;
         _pool = new CiphertextBatchPool(key.PublicKey);
         _rounds = new ClientRound(_encryptor, new Decryptor(key), _pool, new Execution(options.DegreeOfParallelism));

@@ -60,9 +60,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         Plan plan = model.PlanFor(key.Bits);
         await AgreeAsync(connection, receiver, model, plan, cancellationToken).ConfigureAwait(false);
 
-        using var encryptor = new Encryptor(
-            key,
-            TableSize.For(RandomnessProfile.Statistical, key.Bits, TableSize.ServerRerandomisations(plan)));
+        using var encryptor = new Encryptor(key, TableSize.ForServer(plan));
         using var pool = new CiphertextBatchPool(key);
         await connection.SendAsync(new Frame { Ready = new Ready() }, cancellationToken).ConfigureAwait(false);
         while (await receiver.TryReceiveAsync().ConfigureAwait(false) is Frame frame)

@@ -10,27 +10,28 @@ namespace Popcorn.Engine.Sessions;
 internal static class TableSize
 {
     /// <summary>Queries that a connection is taken to serve when its tables are sized.</summary>
-    private const int QueriesPerConnection = 2;
+    private const int QueriesPerConnection = 4;
 
-    private const int WidestWindow = 8;
+    /// <summary>67 MB under a key of 2048 bits; wider ones take more memory than they save time.</summary>
+    private const int WidestOfClient = 10;
 
-    /// <summary>Encryptions that the client makes in one query.</summary>
-    public static long ClientEncryptions(Plan plan) =>
-        plan.Steps.Sum(step => StepCost.Of(step, plan.KeyBits).Encryptions);
+    /// <summary>43 MB: a server keeps such tables for every client.</summary>
+    private const int WidestOfServer = 8;
 
-    /// <summary>Ciphertexts that the server re-randomises in one query.</summary>
-    public static long ServerRerandomisations(Plan plan) =>
-        plan.Steps.Sum(step => StepCost.Of(step, plan.KeyBits).Rerandomisations);
+    /// <summary>Options for the client's encryptions.</summary>
+    public static EncryptorOptions ForClient(Plan plan, RandomnessProfile profile) =>
+        For(plan, profile, cost => cost.Encryptions, WidestOfClient);
 
-    /// <summary>Options for an encryptor that is to do a number of encryptions for each query.</summary>
-    public static EncryptorOptions For(RandomnessProfile profile, int keyBits, long encryptions)
+    /// <summary>Options for the server's re-randomisations.</summary>
+    public static EncryptorOptions ForServer(Plan plan) =>
+        For(plan, RandomnessProfile.Statistical, cost => cost.Rerandomisations, WidestOfServer);
+
+    private static EncryptorOptions For(
+        Plan plan, RandomnessProfile profile, Func<StepCost, long> operations, int widest)
     {
-        int bits = Encryptor.ExponentBits(keyBits, profile);
-        int window = Enumerable.Range(1, WidestWindow).MinBy(w =>
-        {
-            long windows = (bits + w - 1) / w;
-            return windows * ((1L << w) + encryptions * QueriesPerConnection);
-        });
+        long all = QueriesPerConnection * plan.Steps.Sum(step => operations(StepCost.Of(step, plan.KeyBits)));
+        int bits = Encryptor.ExponentBits(plan.KeyBits, profile);
+        int window = Enumerable.Range(1, widest).MinBy(w => (bits + w - 1) / w * ((1L << w) + all));
         return new EncryptorOptions { Profile = profile, WindowBits = window };
     }
 }
