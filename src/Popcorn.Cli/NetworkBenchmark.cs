@@ -30,7 +30,7 @@ internal static class NetworkBenchmark
         IntegerNetwork network = Files.LoadModel(path);
         using var model = new ServedModel(name, network);
         double compileSeconds = clock.Elapsed.TotalSeconds;
-        KernelTimes times = KernelTimes.Measure(keyBits);
+        KernelTimes times = KernelTimes.Measure(model.PlanFor(keyBits), Environment.ProcessorCount);
 
         clock.Restart();
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(keyBits);
@@ -60,7 +60,7 @@ internal static class NetworkBenchmark
         }
 
         await serving.ConfigureAwait(false);
-        Prediction predicted = Inspection.Of(model, keyBits, times, threads).Predicted;
+        Prediction predicted = Inspection.Of(model, keyBits, times, Environment.ProcessorCount, threads).Predicted;
         BigInteger[] expected = new PlainEvaluator(network).Run(input);
         int fastest = Enumerable.Range(0, repeat).MinBy(i => results[i].Seconds);
         InferenceResult result = results[fastest];

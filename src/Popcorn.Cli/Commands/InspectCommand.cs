@@ -23,8 +23,9 @@ internal static class InspectCommand
             int keyBits = parsed.GetValue(bits);
             using var progress = new ProgressLine("compiling, timing the arithmetic");
             using var model = new ServedModel(Path.GetFileNameWithoutExtension(path), Files.LoadModel(path));
+            int cores = Environment.ProcessorCount;
             Inspection inspection = Inspection.Of(
-                model, keyBits, KernelTimes.Measure(keyBits), Environment.ProcessorCount);
+                model, keyBits, KernelTimes.Measure(model.PlanFor(keyBits), cores), cores);
             progress.Dispose();
             if (output.IsJson)
             {

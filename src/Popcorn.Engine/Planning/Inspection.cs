@@ -16,12 +16,15 @@ public sealed record LayerReport(
     string Name, string Kind, int Outputs, long Macs, int Nnz, string Strategy, long Products, int BoundBits);
 
 /// <summary>What one inference will cost.</summary>
-/// <param name="Seconds">Both parties on this machine, all cores.</param>
+/// <param name="Seconds">Both parties on this machine.</param>
+/// <param name="ServerSeconds">The server's work, in seconds of one core.</param>
+/// <param name="ClientSeconds">The client's work, in seconds of one core.</param>
 /// <param name="BytesUp">From client to server.</param>
 /// <param name="BytesDown">From server to client.</param>
 /// <param name="Rounds">Round trips.</param>
 /// <param name="Products">Products modulo n² on the server.</param>
-public sealed record Prediction(double Seconds, long BytesUp, long BytesDown, int Rounds, long Products);
+public sealed record Prediction(
+    double Seconds, double ServerSeconds, double ClientSeconds, long BytesUp, long BytesDown, int Rounds, long Products);
 
 /// <summary>A model's layers and what an inference with it will cost, before any ciphertext is made.</summary>
 public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Predicted)
@@ -31,7 +34,8 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
     /// <param name="keyBits">Bits of the clients' keys.</param>
     /// <param name="times">Kernel times of this machine.</param>
     /// <param name="cores">Cores that the two parties share.</param>
-    public static Inspection Of(ServedModel model, int keyBits, KernelTimes times, int cores)
+    /// <param name="threads">Threads of each party; 0: one for each core.</param>
+    public static Inspection Of(ServedModel model, int keyBits, KernelTimes times, int cores, int threads = 0)
     {
         Plan plan = model.PlanFor(keyBits);
         IntegerNetwork network = model.Network;
@@ -49,13 +53,12 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
                 : StepCost.Of(step, keyBits);
         }
 
-        double work = total.Products * times.Product
-            + total.Rerandomisations * times.Rerandomise
-            + total.Encryptions * times.EncryptOwner
-            + total.Decryptions * times.Decrypt
-            + (total.ServerImports + total.Decryptions) * times.Import;
+        // The server works from beginning to end, the client beside it where there are cores for both.
+        double server = total.ServerSeconds(times);
+        double client = total.ClientSeconds(times);
+        double seconds = Math.Max((server + client) / cores, server / (threads == 0 ? cores : threads));
         return new Inspection(layers, new Prediction(
-            work / cores, total.BytesUp, total.BytesDown, plan.Rounds, (long)total.Products));
+            seconds, server, client, total.BytesUp, total.BytesDown, plan.Rounds, (long)total.Products));
     }
 
     private static LayerReport Report(ServedModel model, Plan plan, int i)

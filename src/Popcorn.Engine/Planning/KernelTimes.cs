@@ -1,57 +1,100 @@
 using System.Diagnostics;
+using System.Numerics;
+using Popcorn.Engine.Linear;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Sessions;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Planning;
 
-/// <summary>Seconds that this machine takes for each operation on one ciphertext, on one thread.</summary>
-/// <param name="Product">A product modulo n².</param>
+/// <summary>
+/// Seconds that each operation on one ciphertext takes a core of this machine while its other cores do the same.
+/// </summary>
+/// <param name="Product">A product modulo n², as linear layers do them.</param>
+/// <param name="Square">A square modulo n².</param>
 /// <param name="Rerandomise">A re-randomisation by the public key.</param>
-/// <param name="EncryptOwner">An encryption by the key's owner, randomness of half the key's bits.</param>
+/// <param name="EncryptOwner">An encryption by the key's owner.</param>
 /// <param name="Decrypt">A decryption.</param>
 /// <param name="Import">From standard form, with all checks.</param>
-public sealed record KernelTimes(double Product, double Rerandomise, double EncryptOwner, double Decrypt, double Import)
+/// <param name="Export">To standard form.</param>
+public sealed record KernelTimes(
+    double Product, double Square, double Rerandomise, double EncryptOwner, double Decrypt, double Import,
+    double Export)
 {
     private const double SecondsPerOperation = 0.05;
 
-    /// <summary>Measures with a fresh key; takes well under a second for 2048 bits.</summary>
-    public static KernelTimes Measure(int keyBits, KeyOptions? options = null)
+    /// <summary>Ciphertexts of one operation: more than the nearest caches hold, as in a layer.</summary>
+    private const int Count = 512;
+
+    /// <summary>Measures with a fresh key, and with tables as large as the plan's parties make them.</summary>
+    /// <param name="plan">The plan; times are the same for all plans of a key size but for the tables.</param>
+    /// <param name="cores">Threads to measure on.</param>
+    /// <param name="options">Kernel and test switch.</param>
+    public static KernelTimes Measure(Plan plan, int cores, KeyOptions? options = null)
     {
-        using PaillierPrivateKey key = PaillierPrivateKey.Generate(keyBits, options);
-        const int Count = 64;
-        Execution one = Execution.Sequential;
+        using PaillierPrivateKey key = PaillierPrivateKey.Generate(plan.KeyBits, options);
+        var all = new Execution(cores);
         using var batch = new CiphertextBatch(key.PublicKey, Count);
         using var other = new CiphertextBatch(key.PublicKey, Count);
-        var asServersDo = new EncryptorOptions { Profile = RandomnessProfile.Statistical, WindowBits = 5 };
-        using var publicEncryptor = new Encryptor(key.PublicKey, asServersDo);
-        using var ownerEncryptor = new Encryptor(key, new EncryptorOptions { WindowBits = 6 });
+        using var publicEncryptor = new Encryptor(key.PublicKey, TableSize.ForServer(plan));
+        using var ownerEncryptor = new Encryptor(key, TableSize.ForClient(plan, RandomnessProfile.Standard));
         var decryptor = new Decryptor(key);
         var words = new ulong[Count * key.PublicKey.PlaintextWords];
         var bytes = new byte[Count * key.PublicKey.CiphertextBytes];
-        ownerEncryptor.EncryptZero(batch, 0, Count, one);
-        ownerEncryptor.EncryptZero(other, 0, Count, one);
-        batch.Export(0, Count, bytes, one);
+        ownerEncryptor.EncryptZero(batch, 0, Count, all);
+        ownerEncryptor.EncryptZero(other, 0, Count, all);
+        batch.Export(0, Count, bytes, all);
 
+        const int Squares = 64;
+        Term[] terms = [.. Enumerable.Range(0, Count).Select(i => new Term(1, 0, i, Squares))];
+        int[] first = [.. Enumerable.Range(0, Count + 1)];
+        double few = Time(n => Evaluator.Combine(
+            [batch], terms.AsSpan(0, n), first.AsSpan(0, n + 1), other, 0, all));
         return new KernelTimes(
-            Product: Time(n => Evaluator.Add(batch, 0, other, 0, other, 0, n, one)),
-            Rerandomise: Time(n => publicEncryptor.Rerandomize(other, 0, n, one)),
-            EncryptOwner: Time(n => ownerEncryptor.EncryptZero(other, 0, n, one)),
+            Product: TimeOfProduct(batch, all),
+            Square: few / Squares,
+            Rerandomise: Time(n => publicEncryptor.Rerandomize(other, 0, n, all)),
+            EncryptOwner: Time(n => ownerEncryptor.EncryptZero(other, 0, n, all)),
             Decrypt: Time(n => decryptor.Decrypt(
-                other, 0, n, words.AsSpan(0, n * key.PublicKey.PlaintextWords), one)),
-            Import: Time(n => batch.Import(bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), 0, n, one)));
+                other, 0, n, words.AsSpan(0, n * key.PublicKey.PlaintextWords), all)),
+            Import: Time(n => batch.Import(bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), 0, n, all)),
+            Export: Time(n => batch.Export(0, n, bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), all)));
 
-        static double Time(Action<int> operation)
+        double Time(Action<int> operation)
         {
             operation(1);
             long start = Stopwatch.GetTimestamp();
-            int done = 0;
+            long done = 0;
+            int size = 8 * cores;
             do
             {
-                operation(Count / 4);
-                done += Count / 4;
+                operation(size);
+                done += size;
+                size = Math.Min(2 * size, Count);
             }
             while (Stopwatch.GetElapsedTime(start).TotalSeconds < SecondsPerOperation);
 
-            return Stopwatch.GetElapsedTime(start).TotalSeconds / done;
+            return Stopwatch.GetElapsedTime(start).TotalSeconds * cores / done;
         }
+    }
+
+    /// <summary>On a convolution like those of the networks that take long.</summary>
+    private static double TimeOfProduct(CiphertextBatch ciphertexts, Execution execution)
+    {
+        const int Channels = 16, Side = 12, Taps = 9, LargestWeight = 7;
+        var random = new Random(1);
+        var shape = new Shape(Channels, Side, Side);
+        int[] weights = [.. Enumerable.Range(0, Channels * Channels * Taps)
+            .Select(_ => random.Next(-LargestWeight, LargestWeight + 1))];
+        using CompiledLinear layer = LinearCompiler.Compile(
+            new LinearLayer(
+                "sample", 0, shape, new Window(3, 3, 1, 1, 1, 1, 1, 1, Side, Side), 1, weights, new BigInteger[Channels]),
+            shape);
+        using var input = new CiphertextBatch(ciphertexts.Key, shape.Size);
+        input.Gather(ciphertexts, [.. Enumerable.Range(0, shape.Size).Select(i => i % Count)], 0);
+        LinearExecutor.Run(layer, input, execution, out _).Dispose();
+        long start = Stopwatch.GetTimestamp();
+        LinearExecutor.Run(layer, input, execution, out long products).Dispose();
+        return Stopwatch.GetElapsedTime(start).TotalSeconds * execution.DegreeOfParallelism / products;
     }
 }

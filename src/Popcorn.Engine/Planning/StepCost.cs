@@ -1,7 +1,11 @@
 namespace Popcorn.Engine.Planning;
 
 /// <summary>What the rounds of a plan cost, in operations and bytes; a function of the plan alone.</summary>
-/// <param name="Products">Products modulo n² on the server.</param>
+/// <param name="Products">Products modulo n² on the server, squares with them.</param>
+/// <param name="Squares">How many of these are squares.</param>
+/// <param name="Waits">
+/// Products that lanes of a kernel sit out while others multiply by their random factors: they take time and no more.
+/// </param>
 /// <param name="Rerandomisations">Re-randomisations on the server.</param>
 /// <param name="ServerImports">Ciphertexts that the server takes in.</param>
 /// <param name="Encryptions">Encryptions on the client.</param>
@@ -9,18 +13,20 @@ namespace Popcorn.Engine.Planning;
 /// <param name="BytesUp">Bytes from client to server.</param>
 /// <param name="BytesDown">Bytes from server to client.</param>
 public sealed record StepCost(
-    double Products, long Rerandomisations, long ServerImports, long Encryptions, long Decryptions, long BytesUp,
-    long BytesDown)
+    double Products, double Squares, double Waits, long Rerandomisations, long ServerImports, long Encryptions,
+    long Decryptions, long BytesUp, long BytesDown)
 {
     /// <summary>Framing of one chunk message.</summary>
     private const int FrameBytes = 16;
 
     /// <summary>Nothing at all.</summary>
-    public static StepCost None { get; } = new(0, 0, 0, 0, 0, 0, 0);
+    public static StepCost None { get; } = new(0, 0, 0, 0, 0, 0, 0, 0, 0);
 
     /// <summary>Sum of two costs.</summary>
     public static StepCost operator +(StepCost a, StepCost b) => new(
         a.Products + b.Products,
+        a.Squares + b.Squares,
+        a.Waits + b.Waits,
         a.Rerandomisations + b.Rerandomisations,
         a.ServerImports + b.ServerImports,
         a.Encryptions + b.Encryptions,
@@ -44,14 +50,21 @@ public sealed record StepCost(
             case RoundStep round:
                 long packed = round.Layout.Ciphertexts(round.Items);
                 long replies = (long)round.Items * round.RepliesPerItem;
-                return new StepCost(
-                    ProductsOf(round), packed, replies, replies, packed, Bytes(replies, round.Chunks),
-                    Bytes(packed, round.Chunks));
+                return WorkOn(round) with
+                {
+                    Rerandomisations = packed,
+                    ServerImports = replies,
+                    Encryptions = replies,
+                    Decryptions = packed,
+                    BytesUp = Bytes(replies, round.Chunks),
+                    BytesDown = Bytes(packed, round.Chunks),
+                };
             case OutputStep output:
                 long logits = output.Layout.Ciphertexts(output.Items);
                 return None with
                 {
                     Products = (double)output.Items * (output.Layout.SignedBits + 1),
+                    Squares = (double)output.Items * output.Layout.SignedBits,
                     Rerandomisations = logits,
                     Decryptions = logits,
                     BytesDown = Bytes(logits, output.Chunks),
@@ -63,33 +76,68 @@ public sealed record StepCost(
         long Bytes(long ciphertexts, int messages) => ciphertexts * ciphertextBytes + messages * (long)FrameBytes;
     }
 
+    /// <summary>The server's work, in seconds of one core.</summary>
+    public double ServerSeconds(KernelTimes times) =>
+        (Products - Squares + Waits) * times.Product
+        + Squares * times.Square
+        + Rerandomisations * (times.Rerandomise + times.Export)
+        + ServerImports * times.Import;
+
+    /// <summary>The client's work, in seconds of one core.</summary>
+    public double ClientSeconds(KernelTimes times) =>
+        Encryptions * (times.EncryptOwner + times.Export) + Decryptions * (times.Decrypt + times.Import);
+
     /// <summary>
     /// Expected products of a round: batch inversions (three each), packing (the squarings of a ciphertext are shared
     /// by its items, so an item pays for its own bits), the carriers' random factors, and removing masks.
     /// </summary>
-    private static double ProductsOf(RoundStep round)
+    private static StepCost WorkOn(RoundStep round)
     {
         SlotLayout layout = round.Layout;
-        double pack = layout.ItemBits + (layout.SignedBits > 0 ? WindowedPower(Plan.CarrierBits / 2.0) : 0)
-            + (layout.MaskedBits > 0 ? 1 : 0);
-        if (round.Kind == RoundKind.Rescale)
+        double squares = layout.ItemBits;
+        double products = layout.MaskedBits > 0 ? 1 : 0;
+        double waits = 0;
+        if (layout.SignedBits > 0)
         {
-            return round.Items * pack;
+            // Their lengths are uniform in 1 … CarrierBits; the longest of the lanes tells how long it takes.
+            products += AlignedPower(Plan.CarrierBits, Plan.CarrierBits / 2.0);
+            waits += AlignedPower(Plan.CarrierBits, Plan.CarrierBits) - AlignedPower(Plan.CarrierBits, Plan.CarrierBits / 2.0);
         }
 
-        double answer = round.Kind switch
+        if (round.Kind != RoundKind.Rescale)
         {
-            RoundKind.Sign => 3 + 0.4,
-            RoundKind.Compare => 3 + 1.5 + layout.MaskedBits + WindowedPower(layout.MaskedBits),
-            _ => 1.4 + layout.MaskedBits + WindowedPower(layout.MaskedBits),
+            products += 3 + round.Kind switch
+            {
+                RoundKind.Sign => 3 + 0.4,
+                RoundKind.Compare => 3 + 1.5,
+                _ => 1.4,
+            };
+        }
+
+        if (round.Kind is RoundKind.Compare or RoundKind.Square)
+        {
+            squares += layout.MaskedBits;
+            products += AlignedPower(layout.MaskedBits, layout.MaskedBits);
+        }
+
+        return None with
+        {
+            Products = round.Items * (squares + products),
+            Squares = round.Items * squares,
+            Waits = round.Items * waits,
         };
-        return round.Items * (3 + pack + answer);
     }
 
     /// <summary>
-    /// Products, squarings apart, of a random exponent of some bits: a small table and one for each
-    /// window.
+    /// Products, squarings apart, of a random exponent: a table of multiples, as large as pays for exponents of
+    /// <paramref name="longest"/> bits, and a product for each digit of <paramref name="bits"/> bits.
     /// </summary>
-    private static double WindowedPower(double bits) => Enumerable.Range(1, 8)
-        .Min(w => (1 << (w - 1)) - 1 + (w > 1 ? 1 : 0) + bits / (w + 1));
+    private static double AlignedPower(int longest, double bits)
+    {
+        const int WordBits = 64;
+        int words = (longest + WordBits - 1) / WordBits;
+        int inWord = Math.Min(longest, WordBits);
+        int window = Enumerable.Range(2, 4).MinBy(w => (1 << w) - 2 + words * ((inWord + w - 1) / w));
+        return (1 << window) - 2 + bits / window * (1 - Math.Pow(2, -window));
+    }
 }

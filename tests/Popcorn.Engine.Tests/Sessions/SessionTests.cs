@@ -413,7 +413,7 @@ public class SessionTests
     /// <summary>Linear layers exactly, which other tests show; rounds, whose factors are random, nearly.</summary>
     private static void AssertPredicted(ServedModel model, IEnumerable<QueryReport> reports)
     {
-        var anyTimes = new KernelTimes(1, 1, 1, 1, 1);
+        var anyTimes = new KernelTimes(1, 1, 1, 1, 1, 1, 1);
         Prediction predicted = Inspection.Of(model, TestKeys.Bits, anyTimes, 1).Predicted;
         foreach (QueryReport report in reports)
         {
