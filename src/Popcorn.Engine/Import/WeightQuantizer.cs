@@ -233,11 +233,17 @@ internal sealed class WeightQuantizer(int bits)
     private QuantizedLinear Round(FoldedLinear layer, double[] steps)
     {
         var weights = new int[layer.Weights.Length];
+        // Training does not leave exact zeros, pruning does; and what it has left, it has left for a reason.
+        bool pruned = layer.Weights.AsSpan().Contains(0.0);
         for (int i = 0; i < weights.Length; i++)
         {
             double multiple = layer.Weights[i] / steps[i / layer.Fan];
             // A single bit says the sign, however far a weight is from the mean magnitude.
             weights[i] = bits == 1 && Math.Abs(multiple) > LatticeError ? Math.Sign(multiple) : (int)Math.Round(multiple);
+            if (pruned && weights[i] == 0)
+            {
+                weights[i] = Math.Sign(layer.Weights[i]);
+            }
         }
 
         return new QuantizedLinear(weights, steps);
