@@ -127,12 +127,11 @@ internal sealed class TournamentLayer(Tournament tournament, RoundStep[] steps) 
     {
         // Players: the input's elements, the winners of all matches in the order in which they travelled, and at the
         // end the trivial encryption of 0 that a fresh batch holds.
-        int matches = tournament.Rounds.Sum(r => r.Count);
-        using var players = new CiphertextBatch(context.Key, input.Count + matches + 1);
+        using var players = new CiphertextBatch(context.Key, input.Count + tournament.Matches + 1);
         int zero = players.Count - 1;
         players.Gather(input, Range(0, input.Count), 0);
 
-        var location = new int[input.Count + matches];
+        var location = new int[input.Count + tournament.Matches];
         Range(0, input.Count).CopyTo(location, 0);
         int next = input.Count;
         for (int r = 0; r < steps.Length; r++)

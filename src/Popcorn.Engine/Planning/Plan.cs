@@ -142,7 +142,7 @@ public sealed class Plan
                 }
 
                 // Players of all rounds stand in one batch.
-                if (input.Size + tournament.Rounds.Sum(r => (long)r.Count) >= Shape.MaxSize)
+                if ((long)input.Size + tournament.Matches >= Shape.MaxSize)
                 {
                     throw new PopcornException($"Layer {i + 1} ({layer.Name}) is too large; use a smaller input.");
                 }

@@ -11,7 +11,8 @@ public readonly record struct Match(int Left, int Right);
 /// <summary>
 /// The comparisons that turn a value into its ReLU or its maxima over windows. Players 0 … inputs−1 are the elements
 /// of the value; the winner of match j (counted over all rounds) is player inputs + j. All matches of a round are
-/// independent; a window of t players needs ⌈log₂ t⌉ rounds. ReLU is a match against zero, and where a network has
+/// independent; a window of t players needs ⌈log₂ t⌉ rounds, or those of its rows and then those of a column where
+/// that takes fewer matches. ReLU is a match against zero, and where a network has
 /// max-pool and ReLU, zero is one more player. Windows that overlap share the matches they have in common.
 /// </summary>
 public sealed class Tournament
@@ -27,6 +28,9 @@ public sealed class Tournament
 
     /// <summary>Matches of each round.</summary>
     public IReadOnlyList<IReadOnlyList<Match>> Rounds { get; }
+
+    /// <summary>Matches of all rounds.</summary>
+    public int Matches => Rounds.Sum(round => round.Count);
 
     /// <summary>For each output element the player that wins its window.</summary>
     public IReadOnlyList<int> Winners { get; }
@@ -46,36 +50,58 @@ public sealed class Tournament
             return new Tournament([matches], [.. Enumerable.Range(input.Size, input.Size)]);
         }
 
-        var windows = new List<int>[layer.Output.Size];
-        for (int output = 0; output < windows.Length; output++)
-        {
-            windows[output] = PlayersOf(layer, input, output);
-        }
+        // Rows of overlapping windows are shared as a whole; single matches seldom are.
+        Tournament whole = Play(layer, input, rowsFirst: false);
+        Tournament byRows = Play(layer, input, rowsFirst: true);
+        return byRows.Matches < whole.Matches ? byRows : whole;
+    }
 
+    private static Tournament Play(PublicLayer layer, Shape input, bool rowsFirst)
+    {
         var rounds = new List<IReadOnlyList<Match>>();
         int players = input.Size;
-        while (Array.Exists(windows, w => w.Count > 1))
+        List<int>[][] rows = [.. Enumerable.Range(0, layer.Output.Size).Select(o => PlayersOf(layer, input, o))];
+        if (rowsFirst)
+        {
+            players = Reduce([.. rows.SelectMany(row => row)], rounds, players);
+        }
+
+        List<int>[] windows = Array.ConvertAll(rows, window => window.SelectMany(row => row).ToList());
+        if (layer.Kind == LayerKind.MaxPoolRelu)
+        {
+            Array.ForEach(windows, window => window.Add(Zero));
+        }
+
+        Reduce(windows, rounds, players);
+        return new Tournament(rounds, Array.ConvertAll(windows, w => w[0]));
+    }
+
+    /// <summary>Adds rounds until one player of every group is left; returns the number of players there are then.
+    /// </summary>
+    private static int Reduce(List<int>[] groups, List<IReadOnlyList<Match>> rounds, int players)
+    {
+        while (Array.Exists(groups, group => group.Count > 1))
         {
             var matches = new List<Match>();
             var known = new Dictionary<Match, int>();
-            foreach (List<int> window in windows)
+            foreach (List<int> group in groups)
             {
                 int winners = 0;
-                for (int i = 0; i < window.Count; i += 2)
+                for (int i = 0; i < group.Count; i += 2)
                 {
-                    window[winners++] = i + 1 == window.Count
-                        ? window[i]
-                        : WinnerOf(new Match(window[i], window[i + 1]), matches, known, players);
+                    group[winners++] = i + 1 == group.Count
+                        ? group[i]
+                        : WinnerOf(new Match(group[i], group[i + 1]), matches, known, players);
                 }
 
-                window.RemoveRange(winners, window.Count - winners);
+                group.RemoveRange(winners, group.Count - winners);
             }
 
             players += matches.Count;
             rounds.Add(matches);
         }
 
-        return new Tournament(rounds, Array.ConvertAll(windows, w => w[0]));
+        return players;
     }
 
     private static int WinnerOf(Match match, List<Match> matches, Dictionary<Match, int> known, int players)
@@ -90,30 +116,23 @@ public sealed class Tournament
         return winner;
     }
 
-    private static List<int> PlayersOf(PublicLayer layer, Shape input, int output)
+    /// <summary>The elements that a window sees, row by row.</summary>
+    private static List<int>[] PlayersOf(PublicLayer layer, Shape input, int output)
     {
         Window window = layer.Window!.Value;
         int channel = output / layer.Output.Area;
-        var players = new List<int>(window.Taps + 1);
+        List<int>[] rows = [.. Enumerable.Range(0, window.KernelHeight).Select(_ => new List<int>())];
         for (int tap = 0; tap < window.Taps; tap++)
         {
             int position = window.Position(output % layer.Output.Area, tap, input);
             if (position >= 0)
             {
-                players.Add(channel * input.Area + position);
+                rows[tap / window.KernelWidth].Add(channel * input.Area + position);
             }
         }
 
-        if (players.Count == 0)
-        {
-            throw new PopcornException("A max-pool window lies in the padding alone; the model is malformed.");
-        }
-
-        if (layer.Kind == LayerKind.MaxPoolRelu)
-        {
-            players.Add(Zero);
-        }
-
-        return players;
+        return Array.Exists(rows, row => row.Count > 0)
+            ? rows
+            : throw new PopcornException("A max-pool window lies in the padding alone; the model is malformed.");
     }
 }

@@ -63,6 +63,16 @@ public class TournamentTests
     }
 
     [Fact]
+    public void WindowsThatOverlapInBothDirectionsShareTheirRows()
+    {
+        var window = new Window(3, 3, 2, 2, 1, 1, 0, 0, 3, 3);
+        var layer = new PublicLayer(LayerKind.MaxPoolRelu, 0, new Shape(1, 3, 3), window, 0, 8);
+
+        // Seven rows of three windows with two matches each, two more and one against zero for every window.
+        Assert.Equal((7 * 3 * 2) + (9 * 3), Tournament.For(layer, new Shape(1, 7, 7)).Matches);
+    }
+
+    [Fact]
     public void AWindowInThePaddingAloneIsRefused()
     {
         var window = new Window(1, 1, 2, 2, 1, 1, 1, 1, 2, 2);
