@@ -11,7 +11,7 @@ const int Failure = 1;
 const int Usage = 2;
 
 // What begins with none of these words is BenchmarkDotNet's.
-Command[] commands = [GateCommand.Create(), ReportCommand.Create(), DudectCommand.Create()];
+Command[] commands = [GateCommand.Create(), ReportCommand.Create(), NetworksCommand.Create(), DudectCommand.Create()];
 if (Array.Find(commands, command => command.Name == args.FirstOrDefault()) is { } chosen)
 {
     ParseResult parsed = chosen.Parse(args[1..]);

@@ -11,7 +11,6 @@ namespace Popcorn.Bench.Report;
 internal static class ReportCommand
 {
     private const string Begin = "<!-- figures: ./build.sh bench --report -->";
-    private const string End = "<!-- end of figures -->";
     private const string LoadFile = "/proc/loadavg";
     private const int Rounds = 20;
     private const int Bits = 2048;
@@ -23,7 +22,7 @@ internal static class ReportCommand
     {
         var path = new Option<string>("--into")
         {
-            Description = $"Document with the lines '{Begin}' and '{End}'; what is between them is replaced.",
+            Description = $"Document with the line '{Begin}'; what follows it is replaced.",
             DefaultValueFactory = _ => Path.Combine("docs", "PERFORMANCE.md"),
             HelpName = "FILE",
         };
@@ -34,20 +33,9 @@ internal static class ReportCommand
 
     private static int Run(string path)
     {
-        string document = File.ReadAllText(path);
-        int begin = document.IndexOf(Begin, StringComparison.Ordinal);
-        int end = document.IndexOf(End, StringComparison.Ordinal);
-        if (begin < 0 || end < begin)
-        {
-            Console.Error.WriteLine($"{path} lacks the lines '{Begin}' and '{End}'.");
-            return 1;
-        }
-
-        string load = Load();
-        string figures = Describe(load);
-        File.WriteAllText(path, $"{document[..begin]}{Begin}\n{figures}{document[end..]}");
+        string figures = Describe(Load());
         Console.Write(figures);
-        return 0;
+        return FiguresDocument.TryReplace(path, Begin, figures) ? 0 : 1;
     }
 
     private static string Describe(string load)
