@@ -35,12 +35,14 @@ internal sealed class Inference(Uri server, string model)
     /// <param name="key">The client's key.</param>
     /// <param name="keySeconds">What making it took, where it is fresh; only reported.</param>
     /// <param name="images">The images.</param>
+    /// <param name="options">Threads and randomness.</param>
     /// <param name="done">Told of each result as it comes.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<InferReport> RunAsync(
         PaillierPrivateKey key,
         double? keySeconds,
         IReadOnlyList<ImageInput> images,
+        ClientOptions options,
         Action<ImagePrediction> done,
         CancellationToken cancellationToken)
     {
@@ -49,7 +51,7 @@ internal sealed class Inference(Uri server, string model)
         ClientSession session;
         using (new ProgressLine("agreeing on a plan, building encryption tables"))
         {
-            session = await ClientSession.OpenAsync(channel, key, model, new ClientOptions(), cancellationToken)
+            session = await ClientSession.OpenAsync(channel, key, model, options, cancellationToken)
                 .ConfigureAwait(false);
         }
 

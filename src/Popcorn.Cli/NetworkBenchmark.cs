@@ -17,12 +17,12 @@ internal static class NetworkBenchmark
     /// <summary>Runs a model on random input; costs do not depend on it.</summary>
     /// <param name="path">The model.</param>
     /// <param name="keyBits">Bits of the client's key.</param>
-    /// <param name="threads">Threads of each party.</param>
+    /// <param name="options">The client's threads, which are the server's too, and its randomness.</param>
     /// <param name="repeat">Inferences; the fastest is reported.</param>
     /// <param name="progress">Told how far the client is.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<NetworkReport> RunAsync(
-        string path, int keyBits, int threads, int repeat, IProgress<SessionProgress> progress,
+        string path, int keyBits, ClientOptions options, int repeat, IProgress<SessionProgress> progress,
         CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
@@ -30,15 +30,16 @@ internal static class NetworkBenchmark
         IntegerNetwork network = Files.LoadModel(path);
         using var model = new ServedModel(name, network);
         double compileSeconds = clock.Elapsed.TotalSeconds;
-        KernelTimes times = KernelTimes.Measure(model.PlanFor(keyBits), Environment.ProcessorCount);
+        KernelTimes times = KernelTimes.Measure(model.PlanFor(keyBits), Environment.ProcessorCount, options.Profile);
 
         clock.Restart();
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(keyBits);
         double keySeconds = clock.Elapsed.TotalSeconds;
 
         var queries = new List<QueryReport>();
-        var options = new ServerOptions { DegreeOfParallelism = threads, QueryDone = queries.Add };
-        var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, options);
+        int threads = options.DegreeOfParallelism;
+        var serverOptions = new ServerOptions { DegreeOfParallelism = threads, QueryDone = queries.Add };
+        var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, serverOptions);
         (IMessageChannel clientEnd, IMessageChannel serverEnd) = MemoryChannel.CreatePair();
         Task serving = Task.Run(() => server.RunAsync(serverEnd, cancellationToken), cancellationToken);
         int[] input = RandomInput(network.Input);
@@ -46,7 +47,7 @@ internal static class NetworkBenchmark
         long allocated = 0;
         clock.Restart();
         ClientSession session = await ClientSession.OpenAsync(
-            clientEnd, key, name, new ClientOptions { DegreeOfParallelism = threads }, cancellationToken)
+            clientEnd, key, name, options, cancellationToken)
             .ConfigureAwait(false);
         double tableSeconds = clock.Elapsed.TotalSeconds;
         await using (session.ConfigureAwait(false))

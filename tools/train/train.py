@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import binary
 import mnist
 
 RUNS = pathlib.Path(__file__).resolve().parent / "runs"
@@ -41,6 +42,11 @@ class Recipe:
     # Pruning runs from the first to the second of these fractions of the training; the rest is fine-tuning.
     prune_span: tuple = (0.15, 0.65)
     prune_every: int = 50  # steps
+    augmented: bool = True
+
+
+# The binarised networks of XONN, so many times as wide: what it takes to come close to their published accuracy.
+WIDTHS = {"mnist-bm1": 2, "mnist-bm2": 2, "mnist-bm3": 1}
 
 
 def mnist_small():
@@ -56,7 +62,54 @@ def mnist_small():
     )
 
 
-NETWORKS = {"mnist-small": Recipe(build=mnist_small, epochs=40, sparsity=0.86)}
+def binary_block(layer, channels):
+    """A binary layer, its batch norm and the sign."""
+    norm = nn.BatchNorm1d if isinstance(layer, nn.Linear) else nn.BatchNorm2d
+    return [layer, norm(channels), binary.Sign()]
+
+
+def mnist_bm1(width=WIDTHS["mnist-bm1"]):
+    hidden = 128 * width
+    return nn.Sequential(
+        nn.Flatten(),
+        *binary_block(binary.BinaryLinear(784, hidden), hidden),
+        *binary_block(binary.BinaryLinear(hidden, hidden), hidden),
+        binary.BinaryLinear(hidden, 10),
+        nn.BatchNorm1d(10),
+    )
+
+
+def mnist_bm2(width=WIDTHS["mnist-bm2"]):
+    channels, hidden = 5 * width, 100 * width
+    return nn.Sequential(
+        *binary_block(binary.BinaryConv2d(1, channels, 5, stride=2), channels),
+        nn.Flatten(),
+        *binary_block(binary.BinaryLinear(channels * 12 * 12, hidden), hidden),
+        binary.BinaryLinear(hidden, 10),
+        nn.BatchNorm1d(10),
+    )
+
+
+def mnist_bm3(width=WIDTHS["mnist-bm3"]):
+    channels, hidden = 16 * width, 100 * width
+    return nn.Sequential(
+        *binary_block(binary.BinaryConv2d(1, channels, 5), channels),
+        nn.MaxPool2d(2),
+        *binary_block(binary.BinaryConv2d(channels, channels, 5), channels),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        *binary_block(binary.BinaryLinear(channels * 4 * 4, hidden), hidden),
+        binary.BinaryLinear(hidden, 10),
+        nn.BatchNorm1d(10),
+    )
+
+
+NETWORKS = {
+    "mnist-small": Recipe(build=mnist_small, epochs=40, sparsity=0.86),
+    "mnist-bm1": Recipe(build=mnist_bm1, epochs=40, sparsity=0, weight_decay=0, augmented=False),
+    "mnist-bm2": Recipe(build=mnist_bm2, epochs=40, sparsity=0, weight_decay=0, augmented=False),
+    "mnist-bm3": Recipe(build=mnist_bm3, epochs=20, sparsity=0, weight_decay=0),
+}
 
 
 class Pruner:
@@ -83,6 +136,8 @@ class Pruner:
         return 1 - sum(int(mask.sum()) for mask in self.masks) / self._count
 
     def _prune(self, sparsity):
+        if sparsity == 0:
+            return
         magnitudes = torch.cat([(w.detach() * m).abs().flatten() for w, m in zip(self._weights, self.masks)])
         zeros = math.ceil(sparsity * self._count)
         threshold = magnitudes.kthvalue(max(1, zeros)).values
@@ -155,10 +210,12 @@ def train(name, recipe, seed, folder):
         total_loss = 0.0
         for index in range(steps_per_epoch):
             chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
-            loss = F.cross_entropy(network(augment(images[chosen], generator)), labels[chosen])
+            batch = augment(images[chosen], generator) if recipe.augmented else images[chosen]
+            loss = F.cross_entropy(network(batch), labels[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
+            binary.clip_weights(network)
             scheduler.step()
             pruner.apply(epoch * steps_per_epoch + index + 1)
             total_loss += loss.item()
@@ -246,6 +303,7 @@ def main():
     try:
         network, report = train(options.network, recipe, options.seed, folder)
         drop_constant_units(network)
+        network = binary.with_plain_layers(network)
         report.update(evaluate(network))
     except ValueError as error:
         sys.exit(f"train.py: {error}")

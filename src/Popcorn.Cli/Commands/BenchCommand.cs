@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Popcorn.Cli.Kernels;
 using Popcorn.Cli.Terminal;
+using Popcorn.Engine.Sessions;
 using Popcorn.Interop;
 using Spectre.Console;
 
@@ -57,18 +58,24 @@ internal static class BenchCommand
             Description = "Inferences to make; the fastest counts.",
             DefaultValueFactory = _ => 1,
         }.InRange(1, 1000);
+        Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
         var command = new Command("network", "Measure an oblivious inference, both parties in this process.")
         {
-            file, bits, threads, repeat,
+            file, bits, threads, repeat, shortExponent,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             NetworkReport report;
             using (var progress = new ProgressLine("bench"))
             {
+                var options = new ClientOptions
+                {
+                    DegreeOfParallelism = parsed.GetValue(threads),
+                    Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),
+                };
                 report = await NetworkBenchmark.RunAsync(
-                    parsed.GetRequiredValue(file), parsed.GetValue(bits), parsed.GetValue(threads),
-                    parsed.GetValue(repeat), progress, cancellationToken).ConfigureAwait(false);
+                    parsed.GetRequiredValue(file), parsed.GetValue(bits), options, parsed.GetValue(repeat), progress,
+                    cancellationToken).ConfigureAwait(false);
             }
 
             Show(report, output);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Popcorn.Cli.Terminal;
+using Popcorn.Engine.Sessions;
 using Popcorn.Interop;
 
 namespace Popcorn.Cli.Commands;
@@ -68,8 +69,8 @@ internal static class DemoCommand
             {
                 int shown = 0;
                 InferReport report = await client.RunAsync(
-                    key, seconds, images, result => Show(images[shown++], result, output), cancellationToken)
-                    .ConfigureAwait(false);
+                    key, seconds, images, new ClientOptions(), result => Show(images[shown++], result, output),
+                    cancellationToken).ConfigureAwait(false);
                 if (output.IsJson)
                 {
                     Output.WriteJson(report, ReportJson.Default.InferReport);

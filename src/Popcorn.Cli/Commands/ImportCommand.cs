@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Import;
@@ -59,10 +60,22 @@ internal static class ImportCommand
             HelpName = "N",
             DefaultValueFactory = _ => 0,
         }.InRange(0, 64);
+        var calibration = new Option<string?>("--calibration")
+        {
+            Description = "Sample images, as for eval, without labels: weights are rounded so that layers change least on "
+                + "them.",
+            HelpName = "FILE|DIR",
+        };
+        Option<int> calibrationLimit = new Option<int>("--calibration-limit")
+        {
+            Description = "Of these, the first N.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 256,
+        }.InRange(1, 100_000);
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
             source, target, weightBits, sparsity, inputScale, means, deviations, bgr, activationSteps,
-            rescale,
+            rescale, calibration, calibrationLimit,
         };
         command.SetWork((parsed, output, _) =>
         {
@@ -84,6 +97,12 @@ internal static class ImportCommand
                         InputOrder = parsed.GetValue(bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
                         ActivationSteps = parsed.GetValue(activationSteps),
                         RescaleBits = parsed.GetValue(rescale),
+                        Samples = parsed.GetValue(calibration) is not string samples ? null : input =>
+                        {
+                            IImageSource images = ImageInputs.Open(samples, null, input);
+                            int count = Math.Min(images.Count, parsed.GetValue(calibrationLimit));
+                            return [.. Enumerable.Range(0, count).Select(images.Read)];
+                        },
                         Report = Output.Note,
                     });
                 }

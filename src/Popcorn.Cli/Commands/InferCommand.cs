@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
+using Popcorn.Engine.Sessions;
 using Popcorn.Interop;
 
 namespace Popcorn.Cli.Commands;
@@ -47,9 +48,10 @@ internal static class InferCommand
         };
         Option<int> bits = KeygenCommand.BitsOption();
         bits.Description = $"Size of a fresh key. {bits.Description}";
+        Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
         var command = new Command("infer", "Classify images obliviously: only ciphertexts leave this machine.")
         {
-            server, model, images, indices, labels, keys, bits,
+            server, model, images, indices, labels, keys, bits, shortExponent,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
@@ -80,8 +82,9 @@ internal static class InferCommand
             using (key)
             using (key.PublicKey)
             {
+                var options = new ClientOptions { Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)) };
                 InferReport report = await client.RunAsync(
-                    key, keySeconds, inputs, _ => { }, cancellationToken).ConfigureAwait(false);
+                    key, keySeconds, inputs, options, _ => { }, cancellationToken).ConfigureAwait(false);
                 Inference.Show(report, output);
             }
         });

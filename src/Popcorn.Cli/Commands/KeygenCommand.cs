@@ -18,6 +18,16 @@ internal static class KeygenCommand
         return bits.AcceptOnly(KeyDirectory.AllowedBits);
     }
 
+    /// <summary>The option of every command that encrypts as a client.</summary>
+    public static Option<bool> ShortExponentOption() => new("--short-exponent")
+    {
+        Description = "Encrypt with short random exponents: twice as fast, on an assumption more; see THREAT_MODEL.md.",
+    };
+
+    /// <summary>What the option means.</summary>
+    public static RandomnessProfile ProfileOf(bool shortExponent) =>
+        shortExponent ? RandomnessProfile.ShortExponent : RandomnessProfile.Standard;
+
     public static Command Create()
     {
         var directory = new Option<string>("--out")

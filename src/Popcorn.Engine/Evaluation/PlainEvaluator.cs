@@ -76,6 +76,14 @@ public sealed class PlainEvaluator
         return RunTile(1, workspace, CancellationToken.None)[0];
     }
 
+    /// <summary>Shows what each layer reads first, in turn.</summary>
+    internal void Trace(ReadOnlySpan<int> input, Action<int, LimbTensor> reads)
+    {
+        Workspace workspace = NewWorkspace(1);
+        SetInput(Place(0, 1, workspace), 0, input);
+        RunTile(1, workspace, CancellationToken.None, reads);
+    }
+
     /// <summary>The logits of many inputs, on all cores.</summary>
     /// <param name="inputs">The inputs, each channel by channel, row by row.</param>
     /// <param name="progress">Told the number of inputs that are done.</param>
@@ -144,7 +152,8 @@ public sealed class PlainEvaluator
         workspace.Place(value, _slots[value], Network.ShapeOf(value), _limbs[value], images);
 
     /// <summary>Computes the layers of a tile whose input is in place.</summary>
-    private BigInteger[][] RunTile(int images, Workspace workspace, CancellationToken cancellation)
+    private BigInteger[][] RunTile(
+        int images, Workspace workspace, CancellationToken cancellation, Action<int, LimbTensor>? reads = null)
     {
         var sources = new LimbTensor[NetworkValidator.MaxJoined];
         for (int i = 0; i < _steps.Length; i++)
@@ -156,6 +165,7 @@ public sealed class PlainEvaluator
                 sources[count++] = workspace[value];
             }
 
+            reads?.Invoke(i, sources[0]);
             workspace.ClearScratch();
             _steps[i].Run(sources.AsSpan(0, count), Place(i + 1, images, workspace), workspace);
         }

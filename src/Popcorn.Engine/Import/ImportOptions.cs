@@ -41,6 +41,12 @@ public sealed record ImportOptions
     /// </summary>
     public int RescaleBits { get; init; }
 
+    /// <summary>
+    /// Sample data for what the network takes, as its integers: weights are then rounded so that each layer's outputs change
+    /// least on it, and biases take back what rounding adds on average. None: to the nearest.
+    /// </summary>
+    public Func<InputDescription, IReadOnlyList<int[]>>? Samples { get; init; }
+
     /// <summary>Takes one line for each liberty the import took, such as a final Softmax that it dropped.</summary>
     public Action<string>? Report { get; init; }
 

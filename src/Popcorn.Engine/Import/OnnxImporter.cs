@@ -32,6 +32,13 @@ public static class OnnxImporter
         MagnitudePruner.Prune([.. linear.Select(l => l.Weights)], options.Sparsity);
         IntegerNetwork network = Quantizer.Quantize(output, options);
         NetworkValidator.Validate(network);
+        if (options.Samples is not null)
+        {
+            var calibration = new Calibration(network, options.Samples(network.Input));
+            network = Quantizer.Quantize(output, options, calibration);
+            NetworkValidator.Validate(network);
+        }
+
         return network;
     }
 

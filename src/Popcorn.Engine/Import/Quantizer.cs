@@ -1,4 +1,5 @@
 using System.Numerics;
+using Popcorn.Engine.Compression;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 
@@ -34,9 +35,12 @@ internal sealed class Quantizer
     private readonly Dictionary<FloatNode, Moments> _moments = [];
     private readonly ILookup<FloatNode, FloatNode> _readers;
 
-    private Quantizer(ImportOptions options, IEnumerable<FloatNode> order)
+    private readonly Calibration? _calibration;
+
+    private Quantizer(ImportOptions options, Calibration? calibration, IEnumerable<FloatNode> order)
     {
         _options = options;
+        _calibration = calibration;
         _weights = new WeightQuantizer(options.WeightBits);
         _readers = order.SelectMany(n => n.Sources.Select(s => (Source: s, Reader: n))).ToLookup(e => e.Source, e => e.Reader);
     }
@@ -56,10 +60,14 @@ internal sealed class Quantizer
         public bool IsConstant(int channel) => Bounds[channel].Low == Bounds[channel].High;
     }
 
-    public static IntegerNetwork Quantize(FloatNode output, ImportOptions options)
+    /// <summary>Makes the integer network.</summary>
+    /// <param name="output">The graph.</param>
+    /// <param name="options">How.</param>
+    /// <param name="calibration">What the layers of the same network read, rounded to the nearest; or none.</param>
+    public static IntegerNetwork Quantize(FloatNode output, ImportOptions options, Calibration? calibration = null)
     {
         List<FloatNode> order = FloatGraph.InOrder(output);
-        var quantizer = new Quantizer(options, order);
+        var quantizer = new Quantizer(options, calibration, order);
         HashSet<FloatNode> uniform = FindUniform(output);
         FloatInput[] inputs = [.. order.OfType<FloatInput>()];
         if (inputs.Any(i => i.Shape != inputs[0].Shape))
@@ -447,6 +455,11 @@ internal sealed class Quantizer
         QuantizedLinear quantized = uniform
             ? _weights.Uniform(folded)
             : _weights.PerChannel(folded, DemandOf(linear), feedsSteps);
+        if (_calibration?.InputsOf(_layers.Count, linear.Name) is { } inputs)
+        {
+            WeightQuantizer.Calibrate(folded, quantized, inputs);
+        }
+
         BigInteger[] bias = [.. folded.Bias.Select((b, o) => Integers.Round(b / quantized.Steps[o], linear.Name))];
         var layer = new LinearLayer(
             linear.Name, source.Index, linear.Shape, linear.Window, linear.Groups, quantized.Weights, bias)

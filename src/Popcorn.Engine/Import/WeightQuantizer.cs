@@ -1,3 +1,5 @@
+using Popcorn.Engine.Compression;
+
 namespace Popcorn.Engine.Import;
 
 /// <summary>A linear layer on the integers of what it reads, before its weights are rounded.</summary>
@@ -156,6 +158,34 @@ internal sealed class WeightQuantizer(int bits)
         }
 
         return Round(layer, steps);
+    }
+
+    /// <summary>
+    /// Rounds anew by what the layer read on sample data, and lets its biases take back what rounding adds on average.
+    /// </summary>
+    /// <param name="layer">The layer; its biases change.</param>
+    /// <param name="quantized">Its rounded weights, which change.</param>
+    /// <param name="inputs">What each group read.</param>
+    public static void Calibrate(FoldedLinear layer, QuantizedLinear quantized, LayerInputs[] inputs)
+    {
+        CalibratedRounding[][] roundings = [.. inputs.Select(CalibratedRounding.For)];
+        bool pruned = layer.Weights.AsSpan().Contains(0.0);
+        Parallel.For(0, layer.Channels, o =>
+        {
+            int group = o / (layer.Channels / inputs.Length);
+            double step = quantized.Steps[o];
+            double[] exact = Array.ConvertAll(layer.WeightsOf(o).ToArray(), w => w / step);
+            Span<int> rounded = quantized.Weights.AsSpan(o * layer.Fan, layer.Fan);
+            foreach (CalibratedRounding rounding in roundings[group])
+            {
+                rounding.Round(exact, rounded, pruned);
+            }
+
+            for (int i = 0; i < exact.Length; i++)
+            {
+                layer.Bias[o] += (exact[i] - rounded[i]) * step * inputs[group].Means[i];
+            }
+        });
     }
 
     private static int LargestOf(int bits) => Math.Max(1, (1 << (bits - 1)) - 1);

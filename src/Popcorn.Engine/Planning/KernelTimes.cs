@@ -29,15 +29,17 @@ public sealed record KernelTimes(
     /// <summary>Measures with a fresh key, and with tables as large as the plan's parties make them.</summary>
     /// <param name="plan">The plan; times are the same for all plans of a key size but for the tables.</param>
     /// <param name="cores">Threads to measure on.</param>
+    /// <param name="profile">The client's randomness.</param>
     /// <param name="options">Kernel and test switch.</param>
-    public static KernelTimes Measure(Plan plan, int cores, KeyOptions? options = null)
+    public static KernelTimes Measure(
+        Plan plan, int cores, RandomnessProfile profile = RandomnessProfile.Standard, KeyOptions? options = null)
     {
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(plan.KeyBits, options);
         var all = new Execution(cores);
         using var batch = new CiphertextBatch(key.PublicKey, Count);
         using var other = new CiphertextBatch(key.PublicKey, Count);
         using var publicEncryptor = new Encryptor(key.PublicKey, TableSize.ForServer(plan));
-        using var ownerEncryptor = new Encryptor(key, TableSize.ForClient(plan, RandomnessProfile.Standard));
+        using var ownerEncryptor = new Encryptor(key, TableSize.ForClient(plan, profile));
         var decryptor = new Decryptor(key);
         var words = new ulong[Count * key.PublicKey.PlaintextWords];
         var bytes = new byte[Count * key.PublicKey.CiphertextBytes];

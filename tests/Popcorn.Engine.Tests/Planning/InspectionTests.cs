@@ -34,7 +34,7 @@ public class InspectionTests
     public void KernelTimesAreMeasured()
     {
         using var model = new ServedModel("net", SampleNetworks.ConvReluPoolDense(new Random(7)));
-        KernelTimes times = KernelTimes.Measure(model.PlanFor(TestKeys.Bits), cores: 1, TestKeys.Options);
+        KernelTimes times = KernelTimes.Measure(model.PlanFor(TestKeys.Bits), cores: 1, options: TestKeys.Options);
         double[] all =
         [
             times.Product, times.Square, times.Import, times.Export, times.Rerandomise, times.EncryptOwner, times.Decrypt,
