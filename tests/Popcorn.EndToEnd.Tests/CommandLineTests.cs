@@ -93,11 +93,35 @@ public sealed class CommandLineTests : IDisposable
         Assert.InRange(report.GetProperty("nnz").GetInt32(), 40, 54);
         Assert.InRange(report.GetProperty("sparsity").GetDouble(), 0.5, 0.6);
         JsonElement dense = report.GetProperty("layers").EnumerateArray().Last();
-        AssertKeys(dense, "name", "kind", "output", "weights", "nnz", "sparsity", "weightBits");
+        AssertKeys(
+            dense, "name", "kind", "output", "weights", "nnz", "sparsity", "weightBits", "distinctWeights", "boundBits");
         Assert.InRange(dense.GetProperty("weightBits").GetInt32(), 2, 8);
+        Assert.InRange(dense.GetProperty("distinctWeights").GetInt32(), 2, 255);
 
         JsonElement eval = await CommandRun.Json("eval", model, "--data", _files.Images(3));
         Assert.Equal(3, eval.GetProperty("count").GetInt32());
+    }
+
+    [Fact]
+    public async Task Import_prunes_single_layers_and_rounds_by_samples()
+    {
+        string onnx = _files.Onnx("net.onnx", "Relu");
+        string[] target = ["--out", _files["net.popcorn"]];
+        JsonElement plain = await CommandRun.Json(["import", onnx, .. target, "--weight-bits", "3"]);
+        string name = plain.GetProperty("layers").EnumerateArray().Last().GetProperty("name").GetString()!;
+        byte[] nearest = await File.ReadAllBytesAsync(_files["net.popcorn"]);
+
+        JsonElement pruned = await CommandRun.Json(["import", onnx, .. target, "--layer-sparsity", name + "=0.75"]);
+        JsonElement[] layers = [.. pruned.GetProperty("layers").EnumerateArray()];
+        Assert.InRange(layers[^1].GetProperty("sparsity").GetDouble(), 0.75, 0.8);
+        await CommandRun.Fails(1, "absent", ["import", onnx, .. target, "--layer-sparsity", "absent=0.5"]);
+        await CommandRun.Fails(1, "NAME=0.9", ["import", onnx, .. target, "--layer-sparsity", name]);
+        await CommandRun.Fails(1, "sparsity of 1", ["import", onnx, .. target, "--layer-sparsity", name + "=1"]);
+
+        string[] samples = ["--calibration", _files.Images(20)];
+        await CommandRun.Json(["import", onnx, .. target, "--weight-bits", "3", .. samples]);
+        Assert.NotEqual(nearest, await File.ReadAllBytesAsync(_files["net.popcorn"]));
+        await CommandRun.Fails(1, "absent", ["import", onnx, .. target, "--calibration", _files["absent"]]);
     }
 
     [Fact]
@@ -119,12 +143,15 @@ public sealed class CommandLineTests : IDisposable
         JsonElement report = await CommandRun.Json("inspect", _files.Model("tiny.popcorn"));
         JsonElement[] layers = [.. report.GetProperty("layers").EnumerateArray()];
         Assert.Equal(["conv", "relu", "dense"], layers.Select(layer => layer.GetProperty("name").GetString()));
+        string[] keys = ["name", "kind", "outputs", "macs", "nnz", "strategy", "products", "boundBits"];
         Assert.All(layers, layer => AssertKeys(
-            layer, "name", "kind", "outputs", "macs", "nnz", "strategy", "products", "boundBits"));
+            layer,
+            layer.GetProperty("kind").GetString() == "relu" ? keys : [.. keys, "weightBits", "distinctWeights"]));
         Assert.Equal([32, 32, 3], layers.Select(layer => layer.GetProperty("outputs").GetInt32()));
         Assert.Equal(2 * 9 * 16, layers[0].GetProperty("macs").GetInt32());
         JsonElement predicted = report.GetProperty("predicted");
-        AssertKeys(predicted, "seconds", "bytesUp", "bytesDown", "rounds", "products");
+        AssertKeys(
+            predicted, "seconds", "serverSeconds", "clientSeconds", "bytesUp", "bytesDown", "rounds", "products");
         Assert.All(predicted.EnumerateObject(), figure => Assert.True(figure.Value.GetDouble() > 0, figure.Name));
     }
 

@@ -46,7 +46,7 @@ class Recipe:
 
 
 # The binarised networks of XONN, so many times as wide: what it takes to come close to their published accuracy.
-WIDTHS = {"mnist-bm1": 2, "mnist-bm2": 2, "mnist-bm3": 1}
+WIDTHS = {"mnist-bm1": 2, "mnist-bm2": 2, "mnist-bm3": 2}
 
 
 def mnist_small():
@@ -107,8 +107,8 @@ def mnist_bm3(width=WIDTHS["mnist-bm3"]):
 NETWORKS = {
     "mnist-small": Recipe(build=mnist_small, epochs=40, sparsity=0.86),
     "mnist-bm1": Recipe(build=mnist_bm1, epochs=40, sparsity=0, weight_decay=0, augmented=False),
-    "mnist-bm2": Recipe(build=mnist_bm2, epochs=40, sparsity=0, weight_decay=0, augmented=False),
-    "mnist-bm3": Recipe(build=mnist_bm3, epochs=20, sparsity=0, weight_decay=0),
+    "mnist-bm2": Recipe(build=mnist_bm2, epochs=25, sparsity=0, weight_decay=0, augmented=False),
+    "mnist-bm3": Recipe(build=mnist_bm3, epochs=14, sparsity=0, weight_decay=0, augmented=False),
 }
 
 

@@ -1,9 +1,11 @@
 using System.CommandLine;
+using System.Globalization;
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
 using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
@@ -30,6 +32,11 @@ internal static class ImportCommand
             Description = "Prune the weights of least magnitude until this fraction of all is zero (0 to 0.99).",
             DefaultValueFactory = _ => 0,
         }.InRange(0, 0.99);
+        var layerSparsity = new Option<string[]>("--layer-sparsity")
+        {
+            Description = "The same for one layer, by the name of its node; may be given several times.",
+            HelpName = "NAME=S",
+        };
         Option<double> inputScale = new Option<double>("--input-scale")
         {
             Description = "A pixel enters the network as pixel times this.",
@@ -74,7 +81,7 @@ internal static class ImportCommand
         }.InRange(1, 100_000);
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
-            source, target, weightBits, sparsity, inputScale, means, deviations, bgr, activationSteps,
+            source, target, weightBits, sparsity, layerSparsity, inputScale, means, deviations, bgr, activationSteps,
             rescale, calibration, calibrationLimit,
         };
         command.SetWork((parsed, output, _) =>
@@ -91,6 +98,7 @@ internal static class ImportCommand
                     {
                         WeightBits = parsed.GetValue(weightBits),
                         Sparsity = parsed.GetValue(sparsity),
+                        LayerSparsity = ByLayer(parsed.GetValue(layerSparsity) ?? []),
                         InputScale = parsed.GetValue(inputScale),
                         InputMeans = parsed.GetValue(means) ?? [],
                         InputDeviations = parsed.GetValue(deviations) ?? [],
@@ -119,12 +127,32 @@ internal static class ImportCommand
         return command;
     }
 
+    private static Dictionary<string, double> ByLayer(string[] given)
+    {
+        var result = new Dictionary<string, double>();
+        foreach (string one in given)
+        {
+            int equals = one.LastIndexOf('=');
+            if (equals < 0 || !double.TryParse(
+                one.AsSpan(equals + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out double sparsity))
+            {
+                throw new PopcornException($"--layer-sparsity {one} is not of the form NAME=0.9.");
+            }
+
+            result[one[..equals]] = sparsity;
+        }
+
+        return result;
+    }
+
     private static ImportReport Summarize(string path, IntegerNetwork network)
     {
-        ImportedLayer[] layers = [.. network.Layers.Select(layer =>
+        PublicNetwork bounds = PublicNetwork.From(network);
+        ImportedLayer[] layers = [.. network.Layers.Select((layer, i) =>
         {
             int[] shape = Dimensions(layer.Output);
-            return layer is LinearLayer linear
+            int boundBits = bounds.Layers[i].BoundBits;
+            return layer is LinearLayer { IsPool: false } linear
                 ? new ImportedLayer(
                     layer.Name,
                     layer.Kind,
@@ -132,8 +160,10 @@ internal static class ImportCommand
                     linear.Weights.Length,
                     linear.NonZero,
                     Fraction(linear.Weights.Length - linear.NonZero, linear.Weights.Length),
-                    SignedBits(linear.Weights))
-                : new ImportedLayer(layer.Name, layer.Kind, shape, null, null, null, null);
+                    linear.WeightBits,
+                    linear.DistinctWeights,
+                    boundBits)
+                : new ImportedLayer(layer.Name, layer.Kind, shape, null, null, null, null, null, boundBits);
         })];
         long weights = layers.Sum(layer => layer.Weights ?? 0);
         long nonZero = layers.Sum(layer => layer.Nnz ?? 0);
@@ -156,7 +186,7 @@ internal static class ImportCommand
             return;
         }
 
-        Table table = Tables.Create("layer", "kind", "output", ">weights", ">non-zero", ">zeros", ">bits");
+        Table table = Tables.Create("layer", "kind", "output", ">weights", ">non-zero", ">zeros", ">bits", ">values", ">bound bits");
         foreach (ImportedLayer layer in report.Layers)
         {
             table.AddCells(
@@ -166,7 +196,9 @@ internal static class ImportCommand
                 layer.Weights is long weights ? Units.Count(weights) : "",
                 layer.Nnz is long nonZero ? Units.Count(nonZero) : "",
                 layer.Sparsity is double sparsity ? Units.Percent(sparsity) : "",
-                layer.WeightBits?.ToString() ?? "");
+                layer.WeightBits?.ToString() ?? "",
+                layer.DistinctWeights is int distinct ? Units.Count(distinct) : "",
+                layer.BoundBits.ToString());
         }
 
         output.Screen.Write(table);
@@ -179,16 +211,4 @@ internal static class ImportCommand
     private static int[] Dimensions(Shape shape) => [shape.Channels, shape.Height, shape.Width];
 
     private static double Fraction(long part, long whole) => whole == 0 ? 0 : (double)part / whole;
-
-    /// <summary>Least width of two's complement that holds all of them.</summary>
-    private static int SignedBits(ReadOnlySpan<int> weights)
-    {
-        int magnitudes = 0;
-        foreach (int weight in weights)
-        {
-            magnitudes |= weight < 0 ? ~weight : weight;
-        }
-
-        return 33 - int.LeadingZeroCount(magnitudes);
-    }
 }

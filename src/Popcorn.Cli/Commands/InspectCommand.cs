@@ -46,7 +46,7 @@ internal static class InspectCommand
     private static void Show(Inspection inspection, int keyBits, Output output)
     {
         Table table = Tables.Create(
-            "layer", "kind", ">outputs", ">macs", ">non-zero", "strategy", ">products", ">bound bits");
+            "layer", "kind", ">outputs", ">macs", ">non-zero", ">bits", ">values", "strategy", ">products", ">bound bits");
         foreach (LayerReport layer in inspection.Layers)
         {
             table.AddCells(
@@ -55,6 +55,8 @@ internal static class InspectCommand
                 Units.Count(layer.Outputs),
                 Units.Count(layer.Macs),
                 Units.Count(layer.Nnz),
+                layer.WeightBits?.ToString() ?? "",
+                layer.DistinctWeights is int distinct ? Units.Count(distinct) : "",
                 layer.Strategy,
                 Units.Count(layer.Products),
                 layer.BoundBits.ToString());

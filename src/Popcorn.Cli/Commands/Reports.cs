@@ -20,7 +20,15 @@ internal sealed record ImportReport(
     long Bytes);
 
 internal sealed record ImportedLayer(
-    string Name, string Kind, IReadOnlyList<int> Output, long? Weights, long? Nnz, double? Sparsity, int? WeightBits);
+    string Name,
+    string Kind,
+    IReadOnlyList<int> Output,
+    long? Weights,
+    long? Nnz,
+    double? Sparsity,
+    int? WeightBits,
+    int? DistinctWeights,
+    int BoundBits);
 
 internal sealed record InspectReport(IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits);
 

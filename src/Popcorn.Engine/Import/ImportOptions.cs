@@ -11,6 +11,9 @@ public sealed record ImportOptions
     /// <summary>Least share of the weights that shall be zero, 0…1 (1 excluded); the smallest are pruned.</summary>
     public double Sparsity { get; init; }
 
+    /// <summary>The same for single layers by their nodes' names, pruned each for itself before all are.</summary>
+    public IReadOnlyDictionary<string, double> LayerSparsity { get; init; } = new Dictionary<string, double>();
+
     /// <summary>An integer of the input enters the network as (integer × this − mean) / deviation.</summary>
     public double InputScale { get; init; } = 1 / 255.0;
 
@@ -57,9 +60,12 @@ public sealed record ImportOptions
             throw new PopcornException($"Weights of {WeightBits} bits cannot be made; choose 1 to 12.");
         }
 
-        if (!(Sparsity is >= 0 and < 1))
+        foreach (double sparsity in LayerSparsity.Values.Prepend(Sparsity))
         {
-            throw new PopcornException($"A sparsity of {Sparsity} cannot be reached; choose 0 or more, less than 1.");
+            if (!(sparsity is >= 0 and < 1))
+            {
+                throw new PopcornException($"A sparsity of {sparsity} cannot be reached; choose 0 or more, less than 1.");
+            }
         }
 
         if (RescaleBits is not (0 or (>= 8 and <= 64)))

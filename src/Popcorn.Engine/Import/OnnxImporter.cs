@@ -28,8 +28,7 @@ public static class OnnxImporter
         options.Validate();
         FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(file), options.Report));
         output = Simplifier.Simplify(Staircases.Replace(Staircases.DropLast(output, options), options));
-        IEnumerable<FloatLinear> linear = FloatGraph.InOrder(output).OfType<FloatLinear>();
-        MagnitudePruner.Prune([.. linear.Select(l => l.Weights)], options.Sparsity);
+        Prune([.. FloatGraph.InOrder(output).OfType<FloatLinear>()], options);
         IntegerNetwork network = Quantizer.Quantize(output, options);
         NetworkValidator.Validate(network);
         if (options.Samples is not null)
@@ -40,6 +39,18 @@ public static class OnnxImporter
         }
 
         return network;
+    }
+
+    private static void Prune(FloatLinear[] layers, ImportOptions options)
+    {
+        foreach ((string name, double sparsity) in options.LayerSparsity)
+        {
+            FloatLinear layer = Array.Find(layers, l => l.Name == name) ?? throw new PopcornException(
+                $"There is no layer '{name}' to prune; there are {string.Join(", ", layers.Select(l => l.Name))}.");
+            MagnitudePruner.Prune([layer.Weights], sparsity);
+        }
+
+        MagnitudePruner.Prune(Array.ConvertAll(layers, l => l.Weights), options.Sparsity);
     }
 
     private static byte[] Unpack(byte[] file)

@@ -52,6 +52,28 @@ public sealed record LinearLayer(
     public static string KindOf(Window window, int groups) =>
         window is { OutputHeight: 1, OutputWidth: 1 } && groups == 1 ? "dense" : "conv";
 
+    /// <summary>Whether it sums windows, as average pools do: then it has no weights to speak of.</summary>
+    public bool IsPool => Window.Taps > 1 && Groups == Output.Channels && Fan == Window.Taps
+        && Array.TrueForAll(Weights, weight => weight == 1);
+
+    /// <summary>Different weights, 0 included.</summary>
+    public int DistinctWeights => Weights.AsSpan().ToArray().Distinct().Count();
+
+    /// <summary>Least width of two's complement that holds every weight.</summary>
+    public int WeightBits
+    {
+        get
+        {
+            int magnitudes = 0;
+            foreach (int weight in Weights)
+            {
+                magnitudes |= weight < 0 ? ~weight : weight;
+            }
+
+            return 33 - int.LeadingZeroCount(magnitudes);
+        }
+    }
+
     /// <summary>Weights of one output channel: input channels of its group × taps.</summary>
     public int Fan => Weights.Length / Output.Channels;
 

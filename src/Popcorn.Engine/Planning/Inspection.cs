@@ -8,12 +8,15 @@ namespace Popcorn.Engine.Planning;
 /// <param name="Kind">The layer's kind.</param>
 /// <param name="Outputs">Elements of its result.</param>
 /// <param name="Macs">Multiply-accumulates, zero weights counted; padding not.</param>
-/// <param name="Nnz">Weights that are not zero.</param>
+/// <param name="Nnz">Weights that are not zero; pools have none.</param>
 /// <param name="Strategy">How it is computed.</param>
 /// <param name="Products">Products modulo n²: exact for linear layers, expected for rounds.</param>
 /// <param name="BoundBits">Every result x has |x| &lt; 2^BoundBits.</param>
+/// <param name="WeightBits">Bits of its weights, sign included, where it has any.</param>
+/// <param name="DistinctWeights">Different weights, where it has any.</param>
 public sealed record LayerReport(
-    string Name, string Kind, int Outputs, long Macs, int Nnz, string Strategy, long Products, int BoundBits);
+    string Name, string Kind, int Outputs, long Macs, int Nnz, string Strategy, long Products, int BoundBits,
+    int? WeightBits = null, int? DistinctWeights = null);
 
 /// <summary>What one inference will cost.</summary>
 /// <param name="Seconds">Both parties on this machine.</param>
@@ -70,7 +73,8 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
             var compiled = model.LinearAt(i);
             return new LayerReport(
                 layer.Name, layer.Kind, layer.Output.Size, MacsOf(linear, model.Network.ShapeOf(layer.Input)),
-                linear.NonZero, compiled.Strategy, compiled.Products, bits);
+                linear.IsPool ? 0 : linear.NonZero, compiled.Strategy, compiled.Products, bits,
+                linear.IsPool ? null : linear.WeightBits, linear.IsPool ? null : linear.DistinctWeights);
         }
 
         if (layer is AddLayer or ConcatLayer)
