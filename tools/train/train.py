@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Trains, prunes and exports a network: tools/train/train.py NETWORK
+"""Trains, prunes, rounds and exports a network: tools/train/train.py NETWORK
 
 Writes runs/NETWORK/NETWORK.onnx and report.json; checkpoint.pt is renewed after every epoch, and a run that was
 interrupted continues from it with the same result. Seed and algorithms are fixed, so the same machine gives the same
@@ -19,13 +19,71 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-import binary
+import cifar10
 import mnist
+from quantized import (
+    BinaryConv2d,
+    BinaryLinear,
+    RoundedConv2d,
+    RoundedLinear,
+    Sign,
+    clip_weights,
+    scales_after,
+    with_plain_layers,
+)
 
 RUNS = pathlib.Path(__file__).resolve().parent / "runs"
 # The steps are too small to gain from a second thread, and threads that wait for each other crawl on a busy machine.
 THREADS = 1
 OPSET = 13
+
+
+def turned(images, generator):
+    """Each image turned (up to 12 degrees), scaled, sheared and shifted (up to 2 pixels) at random."""
+    count = len(images)
+
+    def uniform(bound):
+        return (torch.rand(count, generator=generator) * 2 - 1) * bound
+
+    angle, scale, shear = uniform(math.radians(12)), 1 + uniform(0.1), uniform(0.15)
+    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
+    # Half the image's width is 1 in the coordinates of affine_grid.
+    shift_x, shift_y = uniform(2 / 14), uniform(2 / 14)
+    rows = [torch.stack([cos, shear - sin, shift_x], 1), torch.stack([sin, cos, shift_y], 1)]
+    grid = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    return F.grid_sample(images, grid, align_corners=False)
+
+
+def mirrored(images, generator):
+    """Each image mirrored or not and shifted (up to 4 pixels) at random."""
+    count, _, height, width = images.shape
+    flip = torch.rand(count, generator=generator) < 0.5
+    images = torch.where(flip.reshape(-1, 1, 1, 1), images.flip(3), images)
+    padded = F.pad(images, (4, 4, 4, 4)).permute(0, 2, 3, 1)
+    rows = torch.randint(9, (count, 1), generator=generator) + torch.arange(height)
+    columns = torch.randint(9, (count, 1), generator=generator) + torch.arange(width)
+    images = padded[torch.arange(count).reshape(-1, 1, 1), rows.unsqueeze(2), columns.unsqueeze(1)]
+    return images.permute(0, 3, 1, 2)
+
+
+@dataclasses.dataclass(frozen=True)
+class Images:
+    """A data set: where its two splits come from, and how an image may vary without changing its class."""
+
+    load: Callable
+    train: str
+    test: str
+    vary: Callable
+
+    def tensors(self, split):
+        """The images (count, channels, height, width) as bytes, and the labels."""
+        images, labels = self.load(split)
+        images = images if images.ndim == 4 else images[:, None]
+        return torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()).long()
+
+
+MNIST = Images(mnist.load, "train", "t10k", turned)
+CIFAR10 = Images(cifar10.load, "train", "test", mirrored)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,7 +92,8 @@ class Recipe:
 
     build: Callable[[], nn.Sequential]
     epochs: int
-    sparsity: float  # fraction of zero weights over the whole network
+    sparsity: float = 0  # fraction of zero weights over the whole network
+    images: Images = MNIST
     batch: int = 128
     learning_rate: float = 3e-3
     weight_decay: float = 1e-4
@@ -42,7 +101,12 @@ class Recipe:
     # Pruning runs from the first to the second of these fractions of the training; the rest is fine-tuning.
     prune_span: tuple = (0.15, 0.65)
     prune_every: int = 50  # steps
-    augmented: bool = True
+    varied: bool = True
+    short_floats: bool = False  # products in bfloat16, which recent processors do at twice the speed
+
+    def settings(self):
+        """What a checkpoint must agree with."""
+        return {k: v for k, v in vars(self).items() if k not in ("build", "images")}
 
 
 # The binarised networks of XONN, so many times as wide: what it takes to come close to their published accuracy.
@@ -62,19 +126,19 @@ def mnist_small():
     )
 
 
-def binary_block(layer, channels):
-    """A binary layer, its batch norm and the sign."""
+def binary_block(layer, channels, pool=None):
+    """A binary layer, pooled where wanted, its batch norm and the sign."""
     norm = nn.BatchNorm1d if isinstance(layer, nn.Linear) else nn.BatchNorm2d
-    return [layer, norm(channels), binary.Sign()]
+    return [layer, *([pool] if pool else []), norm(channels), Sign()]
 
 
 def mnist_bm1(width=WIDTHS["mnist-bm1"]):
     hidden = 128 * width
     return nn.Sequential(
         nn.Flatten(),
-        *binary_block(binary.BinaryLinear(784, hidden), hidden),
-        *binary_block(binary.BinaryLinear(hidden, hidden), hidden),
-        binary.BinaryLinear(hidden, 10),
+        *binary_block(BinaryLinear(784, hidden), hidden),
+        *binary_block(BinaryLinear(hidden, hidden), hidden),
+        BinaryLinear(hidden, 10),
         nn.BatchNorm1d(10),
     )
 
@@ -82,10 +146,10 @@ def mnist_bm1(width=WIDTHS["mnist-bm1"]):
 def mnist_bm2(width=WIDTHS["mnist-bm2"]):
     channels, hidden = 5 * width, 100 * width
     return nn.Sequential(
-        *binary_block(binary.BinaryConv2d(1, channels, 5, stride=2), channels),
+        *binary_block(BinaryConv2d(1, channels, 5, stride=2), channels),
         nn.Flatten(),
-        *binary_block(binary.BinaryLinear(channels * 12 * 12, hidden), hidden),
-        binary.BinaryLinear(hidden, 10),
+        *binary_block(BinaryLinear(channels * 12 * 12, hidden), hidden),
+        BinaryLinear(hidden, 10),
         nn.BatchNorm1d(10),
     )
 
@@ -93,22 +157,60 @@ def mnist_bm2(width=WIDTHS["mnist-bm2"]):
 def mnist_bm3(width=WIDTHS["mnist-bm3"]):
     channels, hidden = 16 * width, 100 * width
     return nn.Sequential(
-        *binary_block(binary.BinaryConv2d(1, channels, 5), channels),
+        *binary_block(BinaryConv2d(1, channels, 5), channels),
         nn.MaxPool2d(2),
-        *binary_block(binary.BinaryConv2d(channels, channels, 5), channels),
+        *binary_block(BinaryConv2d(channels, channels, 5), channels),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        *binary_block(binary.BinaryLinear(channels * 4 * 4, hidden), hidden),
-        binary.BinaryLinear(hidden, 10),
+        *binary_block(BinaryLinear(channels * 4 * 4, hidden), hidden),
+        BinaryLinear(hidden, 10),
         nn.BatchNorm1d(10),
     )
 
 
+# The convolutions of MiniONN's network for CIFAR-10: inputs, outputs, kernel, and whether pixels are pooled after it.
+MINIONN = [
+    (3, 64, 3, False),
+    (64, 64, 3, True),
+    (64, 64, 3, False),
+    (64, 64, 3, True),
+    (64, 64, 3, False),
+    (64, 64, 1, False),
+    (64, 16, 1, False),
+]
+
+
+def pixel_scale():
+    return torch.tensor([1 / 255])
+
+
+def cifar10_4bit(bits=4):
+    layers, scales = [], pixel_scale
+    for inputs, outputs, kernel, pooled in MINIONN:
+        conv = RoundedConv2d(inputs, outputs, kernel, bits, scales, padding=kernel // 2)
+        norm = nn.BatchNorm2d(outputs)
+        scales = scales_after(conv, norm)
+        layers += [conv, norm, nn.ReLU(), *([nn.AvgPool2d(2)] if pooled else [])]
+    return nn.Sequential(*layers, nn.Flatten(), RoundedLinear(16 * 8 * 8, 10, bits, scales, positions=8 * 8))
+
+
+def cifar10_binary():
+    # Pooling comes before the batch norm: sums of pixels are free, and a quarter of the signs is left.
+    layers = []
+    for i, (inputs, outputs, kernel, pooled) in enumerate(MINIONN):
+        first = RoundedConv2d(inputs, outputs, kernel, 4, pixel_scale, padding=kernel // 2)
+        conv = BinaryConv2d(inputs, outputs, kernel, padding=kernel // 2) if i else first
+        layers += binary_block(conv, outputs, nn.AvgPool2d(2) if pooled else None)
+    return nn.Sequential(*layers, nn.Flatten(), BinaryLinear(16 * 8 * 8, 10), nn.BatchNorm1d(10))
+
+
 NETWORKS = {
     "mnist-small": Recipe(build=mnist_small, epochs=40, sparsity=0.86),
-    "mnist-bm1": Recipe(build=mnist_bm1, epochs=40, sparsity=0, weight_decay=0, augmented=False),
-    "mnist-bm2": Recipe(build=mnist_bm2, epochs=25, sparsity=0, weight_decay=0, augmented=False),
-    "mnist-bm3": Recipe(build=mnist_bm3, epochs=14, sparsity=0, weight_decay=0, augmented=False),
+    "mnist-bm1": Recipe(build=mnist_bm1, epochs=40, weight_decay=0, varied=False),
+    "mnist-bm2": Recipe(build=mnist_bm2, epochs=25, weight_decay=0, varied=False),
+    "mnist-bm3": Recipe(build=mnist_bm3, epochs=14, weight_decay=0, varied=False),
+    "cifar10-4bit": Recipe(build=cifar10_4bit, epochs=24, sparsity=0.8, images=CIFAR10, short_floats=True),
+    "cifar10-binary": Recipe(build=cifar10_binary, epochs=30, images=CIFAR10, weight_decay=0, short_floats=True),
 }
 
 
@@ -144,27 +246,6 @@ class Pruner:
         self.masks = [((w.detach() * m).abs() > threshold).to(w.dtype) for w, m in zip(self._weights, self.masks)]
 
 
-def augment(images, generator):
-    """Turns (up to 12 degrees), scales, shears and shifts (up to 2 pixels) each image at random."""
-    count = len(images)
-
-    def uniform(bound):
-        return (torch.rand(count, generator=generator) * 2 - 1) * bound
-
-    angle, scale, shear = uniform(math.radians(12)), 1 + uniform(0.1), uniform(0.15)
-    cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
-    # Half the image's width is 1 in the coordinates of affine_grid.
-    shift_x, shift_y = uniform(2 / 14), uniform(2 / 14)
-    rows = [torch.stack([cos, shear - sin, shift_x], 1), torch.stack([sin, cos, shift_y], 1)]
-    grid = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)
-
-
-def as_tensors(split):
-    images, labels = mnist.load(split)
-    return torch.from_numpy(images.copy()).unsqueeze(1).float() / 255, torch.from_numpy(labels.copy()).long()
-
-
 def save_atomically(state, path):
     partial = path.with_suffix(".partial")
     torch.save(state, partial)
@@ -176,7 +257,7 @@ def train(name, recipe, seed, folder):
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
     network = recipe.build()
-    images, labels = as_tensors("train")
+    images, labels = recipe.images.tensors(recipe.images.train)
     steps_per_epoch = len(images) // recipe.batch
     total_steps = recipe.epochs * steps_per_epoch
     pruner = Pruner(network, recipe, total_steps)
@@ -190,7 +271,7 @@ def train(name, recipe, seed, folder):
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     checkpoint_path = folder / "checkpoint.pt"
     # A checkpoint made with other settings must not be continued. The layers are named by their printed form.
-    settings = {"network": str(network), "seed": seed, **{k: v for k, v in vars(recipe).items() if k != "build"}}
+    settings = {"network": str(network), "seed": seed, **recipe.settings()}
     first_epoch, seconds = 0, 0.0
     if checkpoint_path.exists():
         state = torch.load(checkpoint_path)
@@ -210,12 +291,15 @@ def train(name, recipe, seed, folder):
         total_loss = 0.0
         for index in range(steps_per_epoch):
             chosen = order[index * recipe.batch : (index + 1) * recipe.batch]
-            batch = augment(images[chosen], generator) if recipe.augmented else images[chosen]
-            loss = F.cross_entropy(network(batch), labels[chosen])
+            batch = images[chosen].float() / 255
+            batch = recipe.images.vary(batch, generator) if recipe.varied else batch
+            with torch.autocast("cpu", torch.bfloat16, enabled=recipe.short_floats):
+                logits = network(batch)
+            loss = F.cross_entropy(logits.float(), labels[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            binary.clip_weights(network)
+            clip_weights(network)
             scheduler.step()
             pruner.apply(epoch * steps_per_epoch + index + 1)
             total_loss += loss.item()
@@ -258,11 +342,12 @@ def drop_constant_units(network):
             second.weight = nn.Parameter(second.weight[:, keep])
 
 
-def evaluate(network):
+def evaluate(network, data):
     """The network's accuracy on the test set, and each layer's zero weights as a fraction."""
-    images, labels = as_tensors("t10k")
+    images, labels = data.tensors(data.test)
     with torch.no_grad():
-        accuracy = (network(images).argmax(1) == labels).double().mean().item()
+        predicted = torch.cat([network(block.float() / 255).argmax(1) for block in images.split(500)])
+    accuracy = (predicted == labels).double().mean().item()
     weights = {key: w for key, w in network.named_parameters() if w.dim() > 1}
     zeros = {key: int((w == 0).sum()) for key, w in weights.items()}
     return {
@@ -272,11 +357,12 @@ def evaluate(network):
     }
 
 
-def export(network, path):
+def export(network, data, path):
+    images, _ = data.tensors(data.test)
     # Batch 1 is fixed: a prediction is one image.
     torch.onnx.export(
         network.eval(),
-        torch.zeros(1, 1, 28, 28),
+        images[:1].float() / 255,
         str(path),
         opset_version=OPSET,
         input_names=["image"],
@@ -303,11 +389,11 @@ def main():
     try:
         network, report = train(options.network, recipe, options.seed, folder)
         drop_constant_units(network)
-        network = binary.with_plain_layers(network)
-        report.update(evaluate(network))
+        network = with_plain_layers(network)
+        report.update(evaluate(network, recipe.images))
     except ValueError as error:
         sys.exit(f"train.py: {error}")
-    export(network, folder / f"{options.network}.onnx")
+    export(network, recipe.images, folder / f"{options.network}.onnx")
     (folder / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     print(f"{options.network}: accuracy {report['accuracy']:.4f}, sparsity {report['sparsity']:.4f}, in {folder}")
 
