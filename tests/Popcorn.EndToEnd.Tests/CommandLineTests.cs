@@ -125,6 +125,37 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Import_tells_accuracies_and_the_sensitivity_of_layers()
+    {
+        string[] import =
+        [
+            "import", TestFiles.Sample("mnist-small.onnx"), "--out", _files["net.popcorn"], "--sparsity", "0.9",
+            "--weight-bits", "3",
+        ];
+        string[] data = ["--data", TestFiles.Sample("mnist-100-images.idx3-ubyte")];
+        JsonElement report = await CommandRun.Json([.. import, .. data, "--sensitivity", "--limit", "60"]);
+        double before = report.GetProperty("accuracyBefore").GetDouble();
+        Assert.InRange(before, 0.97, 1);
+        Assert.InRange(report.GetProperty("accuracy").GetDouble(), 0.1, before);
+        JsonElement[] layers = [.. report.GetProperty("sensitivity").EnumerateArray()];
+        Assert.Equal([392, 41_984, 820], layers.Select(layer => layer.GetProperty("weights").GetInt32()));
+        Assert.All(layers, layer =>
+        {
+            JsonElement[] tried = [.. layer.GetProperty("accuracy").EnumerateArray()];
+            Assert.Equal(
+                [0, 0.5, 0.7, 0.8, 0.9, 0.95], tried.Select(each => each.GetProperty("sparsity").GetDouble()));
+            Assert.All(tried, each => Assert.InRange(each.GetProperty("accuracy").GetDouble(), 0, 1));
+
+            // No layer bears all of it; most of the weights have been pruned in training.
+            Assert.True(tried[^1].GetProperty("accuracy").GetDouble() <= tried[0].GetProperty("accuracy").GetDouble());
+        });
+        await CommandRun.Fails(1, "--data", [.. import, "--sensitivity"]);
+        await CommandRun.Fails(1, "labels", [.. import, "--data", _files.Images(3, side: 28, labels: false)]);
+        JsonElement plain = await CommandRun.Json(import);
+        Assert.False(plain.TryGetProperty("accuracy", out _));
+    }
+
+    [Fact]
     public async Task Import_refuses_by_operator_and_node()
     {
         string[] target = ["--out", _files["net.popcorn"]];
@@ -151,7 +182,8 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(2 * 9 * 16, layers[0].GetProperty("macs").GetInt32());
         JsonElement predicted = report.GetProperty("predicted");
         AssertKeys(
-            predicted, "seconds", "serverSeconds", "clientSeconds", "bytesUp", "bytesDown", "rounds", "products");
+            predicted, "seconds", "serverSeconds", "clientSeconds", "bytesUp", "bytesDown", "rounds", "products",
+            "serverMemoryBytes");
         Assert.All(predicted.EnumerateObject(), figure => Assert.True(figure.Value.GetDouble() > 0, figure.Name));
     }
 

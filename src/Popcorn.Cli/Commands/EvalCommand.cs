@@ -1,9 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Numerics;
-using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
-using Popcorn.Engine;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
@@ -19,46 +17,20 @@ internal static class EvalCommand
     public static Command Create()
     {
         var model = new Argument<string>("model") { Description = "The integer network.", HelpName = "M.popcorn" };
-        var data = new Option<string>("--data")
-        {
-            Description = "IDX images, CIFAR-10 .bin, .npy, a PNG, or a folder of PNGs with a CSV (file,label).",
-            HelpName = "FILE|DIR",
-            Required = true,
-        };
-        var labels = new Option<string?>("--labels")
-        {
-            Description = "IDX labels, or a folder's CSV; by default the label file beside the images.",
-            HelpName = "FILE",
-        };
-        var labelOffset = new Option<int>("--label-offset")
-        {
-            Description = "Added to every label: 1 where the network's class 0 is the background.",
-            HelpName = "N",
-        };
-        Option<int> limit = new Option<int>("--limit")
-        {
-            Description = "Only the first N images; otherwise all.",
-            HelpName = "N",
-        }.InRange(1, int.MaxValue);
+        var testSet = new TestSetOptions(required: true);
         var logits = new Option<bool>("--logits") { Description = "Print every image's logits, exactly." };
         var command = new Command("eval", "Measure the accuracy of an integer network in plaintext.")
         {
-            model, data, labels, labelOffset, limit, logits,
+            model, logits,
         };
+        testSet.AddTo(command);
         command.SetWork((parsed, output, cancellationToken) =>
         {
             IntegerNetwork network = Files.LoadModel(parsed.GetRequiredValue(model));
-            string path = parsed.GetRequiredValue(data);
-            IImageSource source = ImageInputs.Open(path, parsed.GetValue(labels), network.Input);
+            TestSet images = testSet.Open(parsed, network.Input)!;
             bool keepLogits = parsed.GetValue(logits);
-            if (!keepLogits && source.Label(0) is null)
-            {
-                throw new PopcornException($"'{path}' comes without labels; name them with --labels.");
-            }
-
-            int count = parsed.GetValue(limit) is > 0 and int most ? Math.Min(most, source.Count) : source.Count;
             EvalReport report = Evaluate(
-                network, source, count, parsed.GetValue(labelOffset), keepLogits, cancellationToken);
+                network, keepLogits ? images : images.RequireLabels(), keepLogits, cancellationToken);
             Show(report, output);
             double error = RoundingError.Of(network);
             if (error > 0)
@@ -74,9 +46,9 @@ internal static class EvalCommand
     }
 
     private static EvalReport Evaluate(
-        IntegerNetwork network, IImageSource source, int count, int labelOffset, bool keepLogits,
-        CancellationToken cancellationToken)
+        IntegerNetwork network, TestSet images, bool keepLogits, CancellationToken cancellationToken)
     {
+        int count = images.Count;
         var evaluator = new PlainEvaluator(network);
         var logits = keepLogits ? new IReadOnlyList<string>[count] : null;
         int done = 0;
@@ -89,7 +61,7 @@ internal static class EvalCommand
             progress.Report(0, count, $"0 of {Units.Count(count)} images");
             evaluator.Evaluate(
                 count,
-                source.Read,
+                images.Source.Read,
                 (i, values) =>
                 {
                     if (logits is not null)
@@ -97,7 +69,7 @@ internal static class EvalCommand
                         logits[i] = [.. values.Select(value => value.ToString())];
                     }
 
-                    if (source.Label(i) + labelOffset is int expected)
+                    if (images.Label(i) is int expected)
                     {
                         labelled++;
                         right += PlainEvaluator.Label(values) == expected ? 1 : 0;

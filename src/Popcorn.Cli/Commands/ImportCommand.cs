@@ -3,6 +3,7 @@ using System.Globalization;
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
+using Popcorn.Engine.Compression;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
@@ -13,6 +14,8 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn import</c>: from ONNX to an integer network.</summary>
 internal static class ImportCommand
 {
+    private static readonly double[] TriedSparsities = [0, 0.5, 0.7, 0.8, 0.9, 0.95];
+
     public static Command Create()
     {
         var source = new Argument<string>("onnx") { Description = "The network, an ONNX file.", HelpName = "M.onnx" };
@@ -26,7 +29,7 @@ internal static class ImportCommand
         {
             Description = "Bits of a weight, sign included: 1 to 12. Weights that are quantized already stay.",
             DefaultValueFactory = _ => 8,
-        }.InRange(1, 12);
+        }.InRange(1, ImportOptions.MostWeightBits);
         Option<double> sparsity = new Option<double>("--sparsity")
         {
             Description = "Prune the weights of least magnitude until this fraction of all is zero (0 to 0.99).",
@@ -79,52 +82,104 @@ internal static class ImportCommand
             HelpName = "N",
             DefaultValueFactory = _ => 256,
         }.InRange(1, 100_000);
+        var testSet = new TestSetOptions(required: false);
+        var sensitivity = new Option<bool>("--sensitivity")
+        {
+            Description = "Prune each layer on its own, more and more, and tell the accuracy on --data.",
+        };
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
             source, target, weightBits, sparsity, layerSparsity, inputScale, means, deviations, bgr, activationSteps,
-            rescale, calibration, calibrationLimit,
+            rescale, calibration, calibrationLimit, sensitivity,
         };
-        command.SetWork((parsed, output, _) =>
+        testSet.AddTo(command);
+        command.SetWork((parsed, output, cancellationToken) =>
         {
             string sourcePath = parsed.GetRequiredValue(source);
             string targetPath = parsed.GetRequiredValue(target);
-            IntegerNetwork network;
-            using (new ProgressLine("importing"))
-            using (FileStream file = Files.OpenRead(sourcePath))
+            var options = new ImportOptions
             {
-                try
+                WeightBits = parsed.GetValue(weightBits),
+                Sparsity = parsed.GetValue(sparsity),
+                LayerSparsity = ByLayer(parsed.GetValue(layerSparsity) ?? []),
+                InputScale = parsed.GetValue(inputScale),
+                InputMeans = parsed.GetValue(means) ?? [],
+                InputDeviations = parsed.GetValue(deviations) ?? [],
+                InputOrder = parsed.GetValue(bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
+                ActivationSteps = parsed.GetValue(activationSteps),
+                RescaleBits = parsed.GetValue(rescale),
+                Samples = parsed.GetValue(calibration) is not string samples ? null : input =>
                 {
-                    network = OnnxImporter.Import(file, new ImportOptions
-                    {
-                        WeightBits = parsed.GetValue(weightBits),
-                        Sparsity = parsed.GetValue(sparsity),
-                        LayerSparsity = ByLayer(parsed.GetValue(layerSparsity) ?? []),
-                        InputScale = parsed.GetValue(inputScale),
-                        InputMeans = parsed.GetValue(means) ?? [],
-                        InputDeviations = parsed.GetValue(deviations) ?? [],
-                        InputOrder = parsed.GetValue(bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
-                        ActivationSteps = parsed.GetValue(activationSteps),
-                        RescaleBits = parsed.GetValue(rescale),
-                        Samples = parsed.GetValue(calibration) is not string samples ? null : input =>
-                        {
-                            IImageSource images = ImageInputs.Open(samples, null, input);
-                            int count = Math.Min(images.Count, parsed.GetValue(calibrationLimit));
-                            return [.. Enumerable.Range(0, count).Select(images.Read)];
-                        },
-                        Report = Output.Note,
-                    });
-                }
-                catch (PopcornException e)
-                {
-                    throw new PopcornException($"{sourcePath}: {e.Message}", e);
-                }
+                    IImageSource images = ImageInputs.Open(samples, null, input);
+                    int count = Math.Min(images.Count, parsed.GetValue(calibrationLimit));
+                    return [.. Enumerable.Range(0, count).Select(images.Read)];
+                },
+                Report = Output.Note,
+            };
+            byte[] onnx = Files.ReadAll(sourcePath, OnnxImporter.MaxBytes);
+            IntegerNetwork network = Import(sourcePath, onnx, options);
+            TestSet? images = testSet.Open(parsed, network.Input)?.RequireLabels();
+            if (images is null && parsed.GetValue(sensitivity))
+            {
+                throw new PopcornException("--sensitivity needs images to measure on; name them with --data.");
             }
 
             Files.Replace(targetPath, ownerOnly: false, stream => ModelFile.Save(network, stream));
-            Show(Summarize(targetPath, network), output);
+            ImportReport report = Summarize(targetPath, network);
+            if (images is not null)
+            {
+                report = Evaluate(report, network, onnx, options, images, cancellationToken);
+                report = parsed.GetValue(sensitivity)
+                    ? report with { Sensitivity = Sensitivity(onnx, options, images, cancellationToken) }
+                    : report;
+            }
+
+            Show(report, output);
             return Task.CompletedTask;
         });
         return command;
+    }
+
+    private static IntegerNetwork Import(string path, byte[] onnx, ImportOptions options)
+    {
+        using var progress = new ProgressLine("importing");
+        try
+        {
+            return OnnxImporter.Import(onnx, options);
+        }
+        catch (PopcornException e)
+        {
+            throw new PopcornException($"{path}: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Beside the accuracy that of the network before anything was pruned and with the finest weights.</summary>
+    private static ImportReport Evaluate(
+        ImportReport report, IntegerNetwork network, byte[] onnx, ImportOptions options, TestSet images,
+        CancellationToken cancellationToken)
+    {
+        using var progress = new ProgressLine("evaluating before and after");
+        IntegerNetwork before = OnnxImporter.Import(onnx, options with
+        {
+            WeightBits = ImportOptions.MostWeightBits,
+            Sparsity = 0,
+            LayerSparsity = new Dictionary<string, double>(),
+            Samples = null,
+            Report = null,
+        });
+        return report with
+        {
+            Accuracy = images.AccuracyOf(network, cancellationToken),
+            AccuracyBefore = images.AccuracyOf(before, cancellationToken),
+        };
+    }
+
+    private static IReadOnlyList<LayerSensitivity> Sensitivity(
+        byte[] onnx, ImportOptions options, TestSet images, CancellationToken cancellationToken)
+    {
+        using var progress = new ProgressLine("sensitivity");
+        return PruningSensitivity.Measure(
+            onnx, options, TriedSparsities, network => images.AccuracyOf(network, cancellationToken), progress.Report);
     }
 
     private static Dictionary<string, double> ByLayer(string[] given)
@@ -206,6 +261,26 @@ internal static class ImportCommand
             $"{report.Model}: {Units.Bytes(report.Bytes)}, input {string.Join('x', report.Input)}, "
             + $"{report.Outputs} outputs, {Units.Count(report.Nnz)} of {Units.Count(report.Weights)} weights non-zero "
             + $"({Units.Percent(report.Sparsity)} zeros)");
+        if (report.Accuracy is double after && report.AccuracyBefore is double before)
+        {
+            output.Line(
+                $"accuracy {Units.Percent(after)}; with all weights at {ImportOptions.MostWeightBits} bits "
+                + Units.Percent(before));
+        }
+
+        if (report.Sensitivity is { } sensitivity)
+        {
+            Table pruned = Tables.Create(
+                ["layer", ">weights", .. TriedSparsities.Select(sparsity => $">{sparsity:0 %} zeros")]);
+            foreach (LayerSensitivity layer in sensitivity)
+            {
+                pruned.AddCells(
+                    [layer.Name, Units.Count(layer.Weights), .. layer.Accuracy.Select(a => Units.Percent(a.Accuracy))]);
+            }
+
+            output.Line("Accuracy when one layer is pruned and no other:");
+            output.Screen.Write(pruned);
+        }
     }
 
     private static int[] Dimensions(Shape shape) => [shape.Channels, shape.Height, shape.Width];

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Popcorn.Engine.Compression;
 using Popcorn.Engine.Planning;
 
 namespace Popcorn.Cli.Commands;
@@ -17,7 +18,10 @@ internal sealed record ImportReport(
     long Weights,
     long Nnz,
     double Sparsity,
-    long Bytes);
+    long Bytes,
+    double? Accuracy = null,
+    double? AccuracyBefore = null,
+    IReadOnlyList<LayerSensitivity>? Sensitivity = null);
 
 internal sealed record ImportedLayer(
     string Name,

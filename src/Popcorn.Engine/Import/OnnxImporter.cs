@@ -19,16 +19,14 @@ public static class OnnxImporter
     /// The file is damaged, or holds what cannot be imported: every finding with its node, on a line of its own.
     /// </exception>
     public static IntegerNetwork Import(Stream file, ImportOptions? options = null) =>
-        Import(Unpack(BoundedStream.ReadAll(file, MaxBytes, "ONNX file")), options);
+        Import(BoundedStream.ReadAll(file, MaxBytes, "ONNX file"), options);
 
     /// <inheritdoc cref="Import(Stream, ImportOptions?)"/>
     public static IntegerNetwork Import(byte[] file, ImportOptions? options = null)
     {
         options ??= new ImportOptions();
-        options.Validate();
-        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(file), options.Report));
-        output = Simplifier.Simplify(Staircases.Replace(Staircases.DropLast(output, options), options));
-        Prune([.. FloatGraph.InOrder(output).OfType<FloatLinear>()], options);
+        FloatNode output = ReadFloat(file, options);
+        Prune(LinearLayersOf(output), options);
         IntegerNetwork network = Quantizer.Quantize(output, options);
         NetworkValidator.Validate(network);
         if (options.Samples is not null)
@@ -40,6 +38,20 @@ public static class OnnxImporter
 
         return network;
     }
+
+    /// <summary>The layers with weights to prune, by their nodes' names, and how many weights each has.</summary>
+    internal static IReadOnlyList<(string Name, int Weights)> LayersOf(byte[] file, ImportOptions options) =>
+        [.. LinearLayersOf(ReadFloat(file, options)).Select(l => (l.Name, l.Weights.Length))];
+
+    private static FloatNode ReadFloat(byte[] file, ImportOptions options)
+    {
+        options.Validate();
+        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(Unpack(file)), options.Report));
+        return Simplifier.Simplify(Staircases.Replace(Staircases.DropLast(output, options), options));
+    }
+
+    private static FloatLinear[] LinearLayersOf(FloatNode output) =>
+        [.. FloatGraph.InOrder(output).OfType<FloatLinear>()];
 
     private static void Prune(FloatLinear[] layers, ImportOptions options)
     {
