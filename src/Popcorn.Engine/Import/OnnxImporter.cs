@@ -33,9 +33,15 @@ public static class OnnxImporter
         {
             var calibration = new Calibration(network, options.Samples(network.Input));
             network = Quantizer.Quantize(output, options, calibration);
-            NetworkValidator.Validate(network);
         }
 
+        network = DeadChannels.Remove(network, out int removed);
+        if (removed > 0)
+        {
+            options.Report?.Invoke($"{removed} channels without effect were removed.");
+        }
+
+        NetworkValidator.Validate(network);
         return network;
     }
 
