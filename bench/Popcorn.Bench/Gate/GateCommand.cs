@@ -2,7 +2,6 @@ using Popcorn.Cli.Kernels;
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Popcorn.Bench.Report;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Gate;
@@ -27,7 +26,7 @@ internal static class GateCommand
             DefaultValueFactory = _ => [.. Directory.GetFiles("samples", "mnist-*.popcorn").Order(StringComparer.Ordinal)],
             HelpName = "M.popcorn",
         };
-        Option<string> popcorn = NetworksCommand.PopcornOption();
+        Option<string> popcorn = PopcornCommand.PathOption();
         var update = new Option<bool>("--update") { Description = "Take this machine's figures as its baseline." };
         var json = new Option<bool>("--json")
         {
@@ -57,7 +56,7 @@ internal static class GateCommand
             return Run(baseline, renew, percent, parsed.GetValue(json), gate => [
                 .. gate.Run(renew, Console.Error.WriteLine),
                 .. gate.RunInferences(
-                    parsed.GetRequiredValue(popcorn), parsed.GetRequiredValue(models), renew, Console.Error.WriteLine),
+                    new PopcornCommand(parsed.GetRequiredValue(popcorn)), parsed.GetRequiredValue(models), renew, Console.Error.WriteLine),
             ]);
         });
         return command;

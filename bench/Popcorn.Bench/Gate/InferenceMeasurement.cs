@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Popcorn.Interop;
@@ -18,11 +17,11 @@ internal static class InferenceMeasurement
     /// <param name="popcorn">The command to measure with.</param>
     /// <param name="model">An integer network's file.</param>
     /// <param name="slowDownPercent">Makes it longer by this much, to show that the gate notices.</param>
-    public static Measurement Of(string popcorn, string model, double slowDownPercent)
+    public static Measurement Of(PopcornCommand popcorn, string model, double slowDownPercent)
     {
         double reference = PaillierLibrary.MeasureReferencePowm(ReferenceRuns).TotalMicroseconds / ReferenceRuns;
-        using JsonDocument report = Run(popcorn, model);
-        JsonElement figures = report.RootElement;
+        JsonElement figures = popcorn.Run(
+            "bench", "network", model, "--repeat", Repeat.ToString(CultureInfo.InvariantCulture));
         double microseconds = figures.GetProperty("seconds").GetDouble() * 1e6 * (1 + slowDownPercent / 100);
         return new Measurement(
             figures.GetProperty("isa").GetString()!, OperationOf(model), microseconds, microseconds / reference,
@@ -33,20 +32,5 @@ internal static class InferenceMeasurement
                 figures.GetProperty("bytesDown").GetInt64(),
                 figures.GetProperty("rounds").GetInt32(),
                 figures.GetProperty("allocatedBytes").GetInt64()));
-    }
-
-    private static JsonDocument Run(string popcorn, string model)
-    {
-        string repeat = Repeat.ToString(CultureInfo.InvariantCulture);
-        var start = new ProcessStartInfo(popcorn, ["bench", "network", model, "--json", "--repeat", repeat])
-        {
-            RedirectStandardOutput = true,
-        };
-        using Process process = Process.Start(start) ?? throw new IOException($"{popcorn} did not start.");
-        string output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return process.ExitCode == 0
-            ? JsonDocument.Parse(output)
-            : throw new IOException($"{popcorn} could not measure {model}.");
     }
 }
