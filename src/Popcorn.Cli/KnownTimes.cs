@@ -16,8 +16,10 @@ internal static class KnownTimes
     /// <summary>After so many days times are measured anew: libraries, firmware and neighbours change.</summary>
     private const int Days = 30;
 
-    private static readonly string FilePath = Path.Combine(
-        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData), "popcorn", "kernel-times.json");
+    private static readonly string Folder =
+        Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+
+    private static readonly string FilePath = Path.Combine(Folder, "popcorn", "kernel-times.json");
 
     /// <summary>Predicts the cost of a model from known times.</summary>
     /// <param name="model">The model.</param>
@@ -61,6 +63,11 @@ internal static class KnownTimes
     /// <summary>Keeps them where that is allowed; elsewhere the next command measures again.</summary>
     private static void Save(Dictionary<string, KernelTimes> known)
     {
+        if (Folder.Length == 0)
+        {
+            return; // A service without a home.
+        }
+
         try
         {
             Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
