@@ -53,6 +53,9 @@ public sealed record ImportOptions
     /// <summary>Takes one line for each liberty the import took, such as a final Softmax that it dropped.</summary>
     public Action<string>? Report { get; init; }
 
+    /// <summary>Takes the number of channels that were removed because no logit depends on them.</summary>
+    public Action<int>? ReportRemovedChannels { get; init; }
+
     internal void Validate()
     {
         if (WeightBits is < 1 or > 12)

@@ -7,7 +7,8 @@ using Popcorn.Engine.Model;
 namespace Popcorn.Engine.Import;
 
 /// <summary>
-/// Makes integer networks of ONNX files, in four steps: read the graph, simplify it (exactly), prune it, quantize it.
+/// Makes integer networks of ONNX files, in five steps: read the graph, simplify it (exactly), prune it, quantize it, and
+/// remove the channels that nothing depends on (exactly).
 /// </summary>
 public static class OnnxImporter
 {
@@ -19,16 +20,15 @@ public static class OnnxImporter
     /// The file is damaged, or holds what cannot be imported: every finding with its node, on a line of its own.
     /// </exception>
     public static IntegerNetwork Import(Stream file, ImportOptions? options = null) =>
-        Import(Unpack(BoundedStream.ReadAll(file, MaxBytes, "ONNX file")), options);
+        Import(BoundedStream.ReadAll(file, MaxBytes, "ONNX file"), options);
 
     /// <inheritdoc cref="Import(Stream, ImportOptions?)"/>
     public static IntegerNetwork Import(byte[] file, ImportOptions? options = null)
     {
         options ??= new ImportOptions();
         options.Validate();
-        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(file), options.Report));
-        output = Simplifier.Simplify(Staircases.Replace(Staircases.DropLast(output, options), options));
-        Prune([.. FloatGraph.InOrder(output).OfType<FloatLinear>()], options);
+        FloatNode output = Read(file, options);
+        Prune(LinearLayersOf(output), options);
         IntegerNetwork network = Quantizer.Quantize(output, options);
         NetworkValidator.Validate(network);
         if (options.Samples is not null)
@@ -38,8 +38,29 @@ public static class OnnxImporter
             NetworkValidator.Validate(network);
         }
 
+        network = DeadChannels.Remove(network, out int removed);
+        NetworkValidator.Validate(network);
+        options.ReportRemovedChannels?.Invoke(removed);
         return network;
     }
+
+    /// <summary>The layers of an ONNX file that can be pruned, see <see cref="ImportOptions.LayerSparsity"/>.</summary>
+    /// <inheritdoc cref="Import(Stream, ImportOptions?)"/>
+    public static IReadOnlyList<PrunableLayer> LayersOf(byte[] file, ImportOptions? options = null)
+    {
+        options ??= new ImportOptions();
+        options.Validate();
+        return [.. LinearLayersOf(Read(file, options)).Select(layer => new PrunableLayer(layer.Name, layer.Weights.Length))];
+    }
+
+    private static FloatNode Read(byte[] file, ImportOptions options)
+    {
+        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(Unpack(file)), options.Report));
+        return Simplifier.Simplify(Staircases.Replace(Staircases.DropLast(output, options), options));
+    }
+
+    private static FloatLinear[] LinearLayersOf(FloatNode output) =>
+        [.. FloatGraph.InOrder(output).OfType<FloatLinear>()];
 
     private static void Prune(FloatLinear[] layers, ImportOptions options)
     {
