@@ -79,52 +79,95 @@ internal static class ImportCommand
             HelpName = "N",
             DefaultValueFactory = _ => 256,
         }.InRange(1, 100_000);
+        var data = new TestImageOptions(required: false);
+        var sensitivity = new Option<bool>("--sensitivity")
+        {
+            Description = "With --data: the accuracy when one layer alone is pruned, layer by layer.",
+        };
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
             source, target, weightBits, sparsity, layerSparsity, inputScale, means, deviations, bgr, activationSteps,
             rescale, calibration, calibrationLimit,
         };
-        command.SetWork((parsed, output, _) =>
+        data.AddTo(command);
+        command.Options.Add(sensitivity);
+        command.SetWork((parsed, output, cancellationToken) =>
         {
             string sourcePath = parsed.GetRequiredValue(source);
             string targetPath = parsed.GetRequiredValue(target);
-            IntegerNetwork network;
-            using (new ProgressLine("importing"))
-            using (FileStream file = Files.OpenRead(sourcePath))
+            bool measures = data.AreGiven(parsed);
+            bool wantsSensitivity = parsed.GetValue(sensitivity);
+            if (wantsSensitivity && !measures)
             {
-                try
-                {
-                    network = OnnxImporter.Import(file, new ImportOptions
-                    {
-                        WeightBits = parsed.GetValue(weightBits),
-                        Sparsity = parsed.GetValue(sparsity),
-                        LayerSparsity = ByLayer(parsed.GetValue(layerSparsity) ?? []),
-                        InputScale = parsed.GetValue(inputScale),
-                        InputMeans = parsed.GetValue(means) ?? [],
-                        InputDeviations = parsed.GetValue(deviations) ?? [],
-                        InputOrder = parsed.GetValue(bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
-                        ActivationSteps = parsed.GetValue(activationSteps),
-                        RescaleBits = parsed.GetValue(rescale),
-                        Samples = parsed.GetValue(calibration) is not string samples ? null : input =>
-                        {
-                            IImageSource images = ImageInputs.Open(samples, null, input);
-                            int count = Math.Min(images.Count, parsed.GetValue(calibrationLimit));
-                            return [.. Enumerable.Range(0, count).Select(images.Read)];
-                        },
-                        Report = Output.Note,
-                    });
-                }
-                catch (PopcornException e)
-                {
-                    throw new PopcornException($"{sourcePath}: {e.Message}", e);
-                }
+                throw new PopcornException("--sensitivity needs --data.");
             }
 
+            if (wantsSensitivity && parsed.GetValue(sparsity) > 0)
+            {
+                throw new PopcornException(
+                    "--sensitivity prunes one layer at a time: leave out --sparsity, or name layers with --layer-sparsity.");
+            }
+
+            int removedChannels = 0;
+            IReadOnlyList<int[]>? samples = null;
+            var options = new ImportOptions
+            {
+                WeightBits = parsed.GetValue(weightBits),
+                Sparsity = parsed.GetValue(sparsity),
+                LayerSparsity = ByLayer(parsed.GetValue(layerSparsity) ?? []),
+                InputScale = parsed.GetValue(inputScale),
+                InputMeans = parsed.GetValue(means) ?? [],
+                InputDeviations = parsed.GetValue(deviations) ?? [],
+                InputOrder = parsed.GetValue(bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
+                ActivationSteps = parsed.GetValue(activationSteps),
+                RescaleBits = parsed.GetValue(rescale),
+                Samples = parsed.GetValue(calibration) is not string path ? null : input =>
+                    samples ??= ReadSamples(path, input, parsed.GetValue(calibrationLimit)),
+                Report = Output.Note,
+                ReportRemovedChannels = count => removedChannels = count,
+            };
+            IntegerNetwork Import(ImportOptions how) => FromOnnx(sourcePath, file => OnnxImporter.Import(file, how));
+            IntegerNetwork network;
+            using (new ProgressLine("importing"))
+            {
+                network = Import(options);
+            }
+
+            TestImages? images = measures ? data.Open(parsed, network.Input, needsLabels: true) : null;
             Files.Replace(targetPath, ownerOnly: false, stream => ModelFile.Save(network, stream));
-            Show(Summarize(targetPath, network), output);
+            ImportReport report = Summarize(targetPath, network, removedChannels);
+            if (images is not null)
+            {
+                IReadOnlyList<PrunableLayer>? layers = wantsSensitivity
+                    ? FromOnnx(sourcePath, file => OnnxImporter.LayersOf(file, options with { Report = null }))
+                    : null;
+                report = new ImportMeasurement(images, Import, options)
+                    .Complete(report, network, layers, cancellationToken);
+            }
+
+            Show(report, output);
             return Task.CompletedTask;
         });
         return command;
+    }
+
+    private static T FromOnnx<T>(string path, Func<Stream, T> read)
+    {
+        using FileStream file = Files.OpenRead(path);
+        try
+        {
+            return read(file);
+        }
+        catch (PopcornException e)
+        {
+            throw new PopcornException($"{path}: {e.Message}", e);
+        }
+    }
+
+    private static IReadOnlyList<int[]> ReadSamples(string path, InputDescription input, int limit)
+    {
+        IImageSource images = ImageInputs.Open(path, null, input);
+        return [.. Enumerable.Range(0, Math.Min(images.Count, limit)).Select(images.Read)];
     }
 
     private static Dictionary<string, double> ByLayer(string[] given)
@@ -145,7 +188,7 @@ internal static class ImportCommand
         return result;
     }
 
-    private static ImportReport Summarize(string path, IntegerNetwork network)
+    private static ImportReport Summarize(string path, IntegerNetwork network, int removedChannels)
     {
         PublicNetwork bounds = PublicNetwork.From(network);
         ImportedLayer[] layers = [.. network.Layers.Select((layer, i) =>
@@ -175,7 +218,8 @@ internal static class ImportCommand
             weights,
             nonZero,
             Fraction(weights - nonZero, weights),
-            new FileInfo(path).Length);
+            new FileInfo(path).Length,
+            removedChannels);
     }
 
     private static void Show(ImportReport report, Output output)
@@ -205,7 +249,35 @@ internal static class ImportCommand
         output.Line(
             $"{report.Model}: {Units.Bytes(report.Bytes)}, input {string.Join('x', report.Input)}, "
             + $"{report.Outputs} outputs, {Units.Count(report.Nnz)} of {Units.Count(report.Weights)} weights non-zero "
-            + $"({Units.Percent(report.Sparsity)} zeros)");
+            + $"({Units.Percent(report.Sparsity)} zeros)"
+            + (report.RemovedChannels > 0 ? $", {Units.Count(report.RemovedChannels)} dead channels removed" : ""));
+        if (report is { Accuracy: double accuracy, AccuracyBefore: double before })
+        {
+            output.Line(
+                $"accuracy {Units.Percent(accuracy)}; {Units.Percent(before)} with nothing pruned and weights of 12 bits");
+        }
+
+        if (report.Sensitivity is not null)
+        {
+            Show(report.Sensitivity, output);
+        }
+    }
+
+    private static void Show(IReadOnlyList<LayerSensitivity> layers, Output output)
+    {
+        output.Line("Accuracy with one layer alone pruned to so many zeros:");
+        Table table = Tables.Create(
+            ["layer", ">weights", .. ImportMeasurement.Levels.Select(level => $">{level * 100:0} %")]);
+        foreach (LayerSensitivity layer in layers)
+        {
+            table.AddCells([
+                layer.Name,
+                Units.Count(layer.Weights),
+                .. layer.Accuracy.Select(pruned => pruned.Accuracy is double accuracy ? Units.Percent(accuracy) : ""),
+            ]);
+        }
+
+        output.Screen.Write(table);
     }
 
     private static int[] Dimensions(Shape shape) => [shape.Channels, shape.Height, shape.Width];

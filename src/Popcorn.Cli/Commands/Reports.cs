@@ -17,7 +17,22 @@ internal sealed record ImportReport(
     long Weights,
     long Nnz,
     double Sparsity,
-    long Bytes);
+    long Bytes,
+    int RemovedChannels)
+{
+    /// <summary>On the data that was given, if any.</summary>
+    public double? Accuracy { get; init; }
+
+    /// <summary>The same of the network before compression: nothing pruned, fine weights rounded to the nearest.</summary>
+    public double? AccuracyBefore { get; init; }
+
+    /// <summary>How accuracy suffers from pruning, layer by layer.</summary>
+    public IReadOnlyList<LayerSensitivity>? Sensitivity { get; init; }
+}
+
+internal sealed record LayerSensitivity(string Name, int Weights, IReadOnlyList<PrunedAccuracy> Accuracy);
+
+internal sealed record PrunedAccuracy(double Sparsity, double? Accuracy);
 
 internal sealed record ImportedLayer(
     string Name,

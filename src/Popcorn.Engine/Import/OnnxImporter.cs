@@ -20,7 +20,7 @@ public static class OnnxImporter
     /// The file is damaged, or holds what cannot be imported: every finding with its node, on a line of its own.
     /// </exception>
     public static IntegerNetwork Import(Stream file, ImportOptions? options = null) =>
-        Import(BoundedStream.ReadAll(file, MaxBytes, "ONNX file"), options);
+        Import(Unpack(BoundedStream.ReadAll(file, MaxBytes, "ONNX file")), options);
 
     /// <inheritdoc cref="Import(Stream, ImportOptions?)"/>
     public static IntegerNetwork Import(byte[] file, ImportOptions? options = null)
@@ -46,16 +46,17 @@ public static class OnnxImporter
 
     /// <summary>The layers of an ONNX file that can be pruned, see <see cref="ImportOptions.LayerSparsity"/>.</summary>
     /// <inheritdoc cref="Import(Stream, ImportOptions?)"/>
-    public static IReadOnlyList<PrunableLayer> LayersOf(byte[] file, ImportOptions? options = null)
+    public static IReadOnlyList<PrunableLayer> LayersOf(Stream file, ImportOptions? options = null)
     {
         options ??= new ImportOptions();
         options.Validate();
-        return [.. LinearLayersOf(Read(file, options)).Select(layer => new PrunableLayer(layer.Name, layer.Weights.Length))];
+        FloatNode output = Read(Unpack(BoundedStream.ReadAll(file, MaxBytes, "ONNX file")), options);
+        return [.. LinearLayersOf(output).Select(layer => new PrunableLayer(layer.Name, layer.Weights.Length))];
     }
 
     private static FloatNode Read(byte[] file, ImportOptions options)
     {
-        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(Unpack(file)), options.Report));
+        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(file), options.Report));
         return Simplifier.Simplify(Staircases.Replace(Staircases.DropLast(output, options), options));
     }
 
