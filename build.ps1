@@ -27,7 +27,7 @@ foreach ($tool in 'dotnet', 'cmake', 'ninja') {
 }
 
 switch ($Command) {
-  { $_ -in 'build', 'demo' } {
+  { $_ -in 'build', 'demo', 'bench' } {
     Invoke-Step dotnet @('publish', 'src/Popcorn.Cli', '-c', 'Release', '-o', 'artifacts/popcorn')
   }
   'demo' { Invoke-Step 'artifacts/popcorn/popcorn' (@('demo') + $Options) }

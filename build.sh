@@ -84,6 +84,7 @@ case $command in
         exit "$status"
         ;;
     bench)
+        dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn
         dotnet run --project bench/Popcorn.Bench -c Release -- "$@"
         ;;
 esac

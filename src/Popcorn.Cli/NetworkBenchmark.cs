@@ -18,11 +18,12 @@ internal static class NetworkBenchmark
     /// <param name="path">The model.</param>
     /// <param name="keyBits">Bits of the client's key.</param>
     /// <param name="options">The client's threads, which are the server's too, and its randomness.</param>
+    /// <param name="link">What lies between the parties.</param>
     /// <param name="repeat">Inferences; the fastest is reported.</param>
     /// <param name="progress">Told how far the client is.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<NetworkReport> RunAsync(
-        string path, int keyBits, ClientOptions options, int repeat, IProgress<SessionProgress> progress,
+        string path, int keyBits, ClientOptions options, EmulatedLink link, int repeat, IProgress<SessionProgress> progress,
         CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
@@ -40,7 +41,7 @@ internal static class NetworkBenchmark
         int threads = options.DegreeOfParallelism;
         var serverOptions = new ServerOptions { DegreeOfParallelism = threads, QueryDone = queries.Add };
         var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, serverOptions);
-        (IMessageChannel clientEnd, IMessageChannel serverEnd) = MemoryChannel.CreatePair();
+        (IMessageChannel clientEnd, IMessageChannel serverEnd) = link.Between(MemoryChannel.CreatePair());
         Task serving = Task.Run(() => server.RunAsync(serverEnd, cancellationToken), cancellationToken);
         int[] input = RandomInput(network.Input);
         var results = new List<InferenceResult>();
@@ -67,7 +68,8 @@ internal static class NetworkBenchmark
         InferenceResult result = results[fastest];
         return new NetworkReport(
             name, PaillierLibrary.DefaultKernel, keyBits, threads, result.Logits.SequenceEqual(expected),
-            result.Seconds, queries[fastest].WorkSeconds, result.WorkSeconds, predicted.Seconds,
+            result.Seconds, queries[fastest].WorkSeconds, result.WorkSeconds,
+            link.SecondsWith(predicted.Seconds, result.BytesUp, result.BytesDown, result.Rounds),
             queries[fastest].Products, predicted.Products, result.BytesUp, result.BytesDown, result.Rounds,
             Process.GetCurrentProcess().PeakWorkingSet64, keySeconds, compileSeconds, tableSeconds, allocated);
     }

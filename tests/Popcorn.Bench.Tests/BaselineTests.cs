@@ -14,7 +14,12 @@ public sealed class BaselineTests : IDisposable
     public void What_was_measured_is_read_back_and_passes()
     {
         Measurement[] measured =
-            [VerdictTests.Measured("add", 0.000_064_219_87), VerdictTests.Measured("keygen", 9.5, null)];
+            
+        [
+            VerdictTests.Measured("add", 0.000_064_219_87),
+            VerdictTests.Measured("keygen", 9.5, null),
+            VerdictTests.Measured("inference", 70, null) with { Work = new InferenceWork(1000, 200, 100, 3, 9999) },
+        ];
         Baseline baseline = Baseline.Empty;
         baseline.Update("a machine", measured);
         baseline.Save(_path);
@@ -47,7 +52,8 @@ public sealed class BaselineTests : IDisposable
     [InlineData("")]
     [InlineData("null")]
     [InlineData("{}")]
-    [InlineData("{\"allocations\":{\"add\":\"much\"},\"ratios\":{}}")]
+    [InlineData("{\"allocations\":{},\"ratios\":{}}")]
+    [InlineData("{\"allocations\":{\"add\":\"much\"},\"inferences\":{},\"ratios\":{}}")]
     public void Anything_else_is_refused(string text)
     {
         File.WriteAllText(_path, text);
@@ -60,9 +66,14 @@ public sealed class BaselineTests : IDisposable
         string path = Path.Combine(RepositoryRoot(), "bench", "baseline.json");
         Baseline baseline = Baseline.Load(path);
         Assert.Equal(KernelWorkload.Names.Where(name => name != "keygen").Order(), baseline.Allocations.Keys.Order());
+        Assert.Equal(
+            Directory.GetFiles(Path.Combine(RepositoryRoot(), "samples"), "mnist-*.popcorn")
+                .Select(InferenceMeasurement.OperationOf).Order(),
+            baseline.Inferences.Keys.Order());
         Assert.All(
             baseline.Ratios.Values.SelectMany(kernels => kernels.Values),
-            operations => Assert.Equal(KernelWorkload.Names.Order(), operations.Keys.Order()));
+            operations => Assert.Equal(
+                KernelWorkload.Names.Order(), operations.Keys.Where(name => !baseline.Inferences.ContainsKey(name)).Order()));
     }
 
     private static string RepositoryRoot()

@@ -6,8 +6,12 @@ public sealed class VerdictTests
 {
     private const string Machine = "a machine";
 
+    private static readonly InferenceWork Work = new(1000, 200, 100, 3, AllocatedBytes: 10_000);
+
     private static Baseline Known { get; } = new(
-        new() { ["add"] = 8 }, new() { [Machine] = new() { ["gmp"] = new() { ["add"] = 2, ["keygen"] = 2 } } });
+        new() { ["add"] = 8 },
+        new() { ["inference"] = Work },
+        new() { [Machine] = new() { ["gmp"] = new() { ["add"] = 2, ["keygen"] = 2, ["inference"] = 2 } } });
 
     [Theory]
     [InlineData(2, nameof(Outcome.Ok))]
@@ -62,6 +66,26 @@ public sealed class VerdictTests
         Assert.Equal(Outcome.Ok, Verdict.Of(search, Known, Machine).Outcome);
         Assert.Equal(Outcome.Slower, Verdict.Of(search with { Ratio = 3.1 }, Known, Machine).Outcome);
         Assert.Equal(Outcome.Slower, Verdict.Of(search with { RelativeError = 0.01 }, Known, Machine).Outcome);
+    }
+
+    [Fact]
+    public void An_inference_must_do_the_same_work_and_may_take_longer_than_an_operation()
+    {
+        Outcome Of(InferenceWork work, double ratio = 2) =>
+            Verdict.Of(Measured("inference", ratio, null) with { Work = work }, Known, Machine).Outcome;
+        Assert.Equal(Outcome.Ok, Of(Work));
+        Assert.Equal(Outcome.Ok, Of(Work, 2.3));
+        Assert.Equal(Outcome.Slower, Of(Work, 2.5));
+        Assert.Equal(Outcome.Ok, Of(Work with { AllocatedBytes = 10_400 }));
+        Assert.All(
+            (InferenceWork[])
+            [
+                Work with { Products = 1001 }, Work with { BytesUp = 199 }, Work with { BytesDown = 101 },
+                Work with { Rounds = 4 }, Work with { AllocatedBytes = 10_600 },
+            ],
+            other => Assert.Equal(Outcome.Work, Of(other)));
+        Measurement unknown = Measured("another", 2, null) with { Work = Work };
+        Assert.False(Verdict.Of(unknown, Known, Machine).Passed);
     }
 
     internal static Measurement Measured(string operation, double ratio, long? bytes = 8) =>

@@ -159,6 +159,25 @@ public sealed class TwoProcessTests : IDisposable
         Assert.True(report.GetProperty("keySeconds").GetDouble() > 0);
     }
 
+    [Theory]
+    [InlineData("mnist-small", "onnx", "8")]
+    [InlineData("mnist-bm1", "onnx.gz", "8")]
+    [InlineData("mnist-bm2", "onnx.gz", "8")]
+    [InlineData("mnist-bm3", "onnx.gz", "8")]
+    public async Task Samples_are_what_import_makes_and_infer_as_they_evaluate(string name, string kind, string bits)
+    {
+        string sample = TestFiles.Sample(name + ".popcorn");
+        string made = _files[name + ".popcorn"];
+        await CommandRun.Json("import", TestFiles.Sample($"{name}.{kind}"), "--out", made, "--weight-bits", bits);
+        Assert.Equal(await File.ReadAllBytesAsync(sample), await File.ReadAllBytesAsync(made));
+
+        string images = TestFiles.Sample("mnist-100-images.idx3-ubyte");
+        await using RunningServer server = await RunningServer.StartAsync(sample);
+        JsonElement report = await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", name, "--image", images, "--index", "3");
+        Assert.Equal((await EvalAsync(sample, images))[3], Logits(report.GetProperty("results")[0]));
+    }
+
     [Fact]
     public async Task The_demo_takes_its_server_along_even_when_it_is_killed()
     {

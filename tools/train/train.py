@@ -207,7 +207,7 @@ def cifar10_binary():
 NETWORKS = {
     "mnist-small": Recipe(build=mnist_small, epochs=40, sparsity=0.86),
     "mnist-bm1": Recipe(build=mnist_bm1, epochs=40, weight_decay=0, varied=False),
-    "mnist-bm2": Recipe(build=mnist_bm2, epochs=25, weight_decay=0, varied=False),
+    "mnist-bm2": Recipe(build=mnist_bm2, epochs=40, weight_decay=0),
     "mnist-bm3": Recipe(build=mnist_bm3, epochs=14, weight_decay=0, varied=False),
     "cifar10-4bit": Recipe(build=cifar10_4bit, epochs=24, sparsity=0.8, images=CIFAR10, short_floats=True),
     "cifar10-binary": Recipe(build=cifar10_binary, epochs=30, images=CIFAR10, weight_decay=0, short_floats=True),

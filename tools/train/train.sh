@@ -12,16 +12,19 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 # The packages belong to the distribution's own interpreter, which need not be the first python3 on PATH.
 python=/usr/bin/python3
-if ! "$python" -c 'import torch, onnx' 2>/dev/null; then
+# OpenBLAS, for the distribution's default is seven times slower; Pillow reads CIFAR-10's sheets.
+packages='python3-torch python3-onnx python3-pil libopenblas0-pthread'
+if ! "$python" -c 'import torch, onnx, PIL' 2>/dev/null; then
     if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
         apt-get update -qq
-        apt-get install -y -qq --no-install-recommends python3-torch python3-onnx
+        apt-get install -y -qq --no-install-recommends $packages
     else
-        echo "train.sh: install PyTorch and ONNX first: sudo apt-get install python3-torch python3-onnx" >&2
+        echo "train.sh: install PyTorch, ONNX, Pillow and OpenBLAS first: sudo apt-get install $packages" >&2
         exit 1
     fi
 fi
 
-"$python" "$here/../data/fetch.py" mnist
+"$python" "$here/../data/fetch.py" "${network%%-*}"
 "$python" "$here/train.py" "$@"
-"$python" "$here/check.py" "$here/runs/$network/$network.onnx"
+"$here/../../build.sh"
+"$python" "$here/check.py" "$network"

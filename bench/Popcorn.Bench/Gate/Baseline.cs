@@ -6,13 +6,15 @@ namespace Popcorn.Bench.Gate;
 
 /// <summary>What the gate compares with: bench/baseline.json.</summary>
 /// <param name="Allocations">Managed bytes that one run of an operation allocates, whatever kernel and machine.</param>
+/// <param name="Inferences">What whole inferences do, whatever machine.</param>
 /// <param name="Ratios">Times by the reference's: machine → kernel → operation.</param>
 internal sealed record Baseline(
     SortedDictionary<string, long> Allocations,
+    SortedDictionary<string, InferenceWork> Inferences,
     SortedDictionary<string, SortedDictionary<string, SortedDictionary<string, double>>> Ratios)
 {
     /// <summary>A baseline that knows nothing.</summary>
-    public static Baseline Empty => new([], []);
+    public static Baseline Empty => new([], [], []);
 
     /// <summary>Reads a baseline; a file that is absent knows nothing.</summary>
     /// <exception cref="JsonException">It is not a baseline.</exception>
@@ -34,6 +36,10 @@ internal sealed record Baseline(
             ? ratio
             : null;
 
+    /// <summary>Whether an inference's work is as expected.</summary>
+    public bool Knows(string inference, InferenceWork work) =>
+        Inferences.TryGetValue(inference, out InferenceWork? known) && work.Matches(known);
+
     /// <summary>Takes over what was measured.</summary>
     /// <param name="machine">Null leaves ratios as they are.</param>
     /// <param name="measurements">All of them.</param>
@@ -44,6 +50,11 @@ internal sealed record Baseline(
             if (measured.AllocatedBytes is long bytes)
             {
                 Allocations[measured.Operation] = bytes;
+            }
+
+            if (measured.Work is { } work)
+            {
+                Inferences[measured.Operation] = work;
             }
 
             if (machine is not null)

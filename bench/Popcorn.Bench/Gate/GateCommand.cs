@@ -1,6 +1,8 @@
+using Popcorn.Cli.Kernels;
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Popcorn.Bench.Report;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Gate;
@@ -19,6 +21,13 @@ internal static class GateCommand
             DefaultValueFactory = _ => Path.Combine("bench", "baseline.json"),
             HelpName = "FILE",
         };
+        var models = new Option<string[]>("--models")
+        {
+            Description = "Integer networks to infer with.",
+            DefaultValueFactory = _ => [.. Directory.GetFiles("samples", "mnist-*.popcorn").Order(StringComparer.Ordinal)],
+            HelpName = "M.popcorn",
+        };
+        Option<string> popcorn = NetworksCommand.PopcornOption();
         var update = new Option<bool>("--update") { Description = "Take this machine's figures as its baseline." };
         var json = new Option<bool>("--json")
         {
@@ -29,9 +38,9 @@ internal static class GateCommand
             Description = "Make every operation slower by so much on purpose: the gate must then fail.",
             HelpName = "PERCENT",
         };
-        var command = new Command(Name, "Compare allocations and times of every operation with the baseline.")
+        var command = new Command(Name, "Compare times, allocations and work of operations and inferences with the baseline.")
         {
-            path, update, slowDown, json,
+            path, models, popcorn, update, slowDown, json,
         };
         command.Validators.Add(result =>
         {
@@ -40,17 +49,27 @@ internal static class GateCommand
                 result.AddError("--update would keep what --slow-down makes of the figures: choose one.");
             }
         });
-        command.SetAction(parsed => Run(
-            parsed.GetRequiredValue(path), parsed.GetValue(update), parsed.GetValue(slowDown), parsed.GetValue(json)));
+        command.SetAction(parsed =>
+        {
+            string baseline = parsed.GetRequiredValue(path);
+            double percent = parsed.GetValue(slowDown);
+            bool renew = parsed.GetValue(update);
+            return Run(baseline, renew, percent, parsed.GetValue(json), gate => [
+                .. gate.Run(renew, Console.Error.WriteLine),
+                .. gate.RunInferences(
+                    parsed.GetRequiredValue(popcorn), parsed.GetRequiredValue(models), renew, Console.Error.WriteLine),
+            ]);
+        });
         return command;
     }
 
-    private static int Run(string path, bool update, double slowDownPercent, bool json)
+    private static int Run(
+        string path, bool update, double slowDownPercent, bool json,
+        Func<RegressionGate, IReadOnlyList<Verdict>> measure)
     {
         Baseline baseline = Baseline.Load(path);
         string? machine = Machine.Key;
-        IReadOnlyList<Verdict> verdicts =
-            new RegressionGate(baseline, machine, slowDownPercent).Run(update, Console.Error.WriteLine);
+        IReadOnlyList<Verdict> verdicts = measure(new RegressionGate(baseline, machine, slowDownPercent));
         if (update)
         {
             baseline.Update(machine, verdicts.Select(verdict => verdict.Measured));
@@ -78,9 +97,9 @@ internal static class GateCommand
 
     private static void Print(GateReport report)
     {
-        Console.WriteLine($"{Machine.Name} ({report.Machine ?? "model unknown"}), one thread, 2048-bit key");
+        Console.WriteLine($"{Machine.Name} ({report.Machine ?? "model unknown"}), 2048-bit key; operations on one thread, inferences on all");
         Console.WriteLine(
-            $"{"kernel",-7}{"operation",-20}{"µs",12}{"ratio",12}{"baseline",12}{"change",9}{"bytes",8}{"was",8}"
+            $"{"kernel",-7}{"operation",-24}{"µs",12}{"ratio",12}{"baseline",12}{"change",9}{"bytes",8}{"was",8}"
             + "  verdict");
         foreach (Verdict verdict in report.Operations)
         {
@@ -88,7 +107,7 @@ internal static class GateCommand
             string attempts = verdict.Attempts > 1 ? $" ({verdict.Attempts} attempts)" : "";
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{measured.Kernel,-7}{measured.Operation,-20}{measured.Microseconds,12:N2}{measured.Ratio,12:0.000000}"
+                $"{measured.Kernel,-7}{measured.Operation,-24}{measured.Microseconds,12:N2}{measured.Ratio,12:0.000000}"
                 + $"{verdict.BaselineRatio,12:0.000000}{100 * verdict.Change,7:+0.0;-0.0;0.0} %"
                 + $"{measured.AllocatedBytes,8}{verdict.BaselineBytes,8}  {verdict.Outcome}{attempts}"));
         }
@@ -102,6 +121,7 @@ internal static class GateCommand
         int failed = report.Operations.Count(verdict => !verdict.Passed);
         Console.WriteLine(failed == 0
             ? "passed"
-            : $"FAILED: {failed} of {report.Operations.Count}; slower means by more than {Verdict.Tolerance:P0}");
+            : $"FAILED: {failed} of {report.Operations.Count}; slower means by more than "
+                + $"{Verdict.Tolerance:P0}, for inferences {Verdict.InferenceTolerance:P0}");
     }
 }

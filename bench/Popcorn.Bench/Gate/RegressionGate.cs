@@ -5,8 +5,9 @@ using Popcorn.Interop;
 namespace Popcorn.Bench.Gate;
 
 /// <summary>
-/// Measures every operation of every kernel that this machine has, on one thread: allocations, and times as ratios to
-/// the reference. What seems slower than the baseline is measured again, and its best attempt counts.
+/// Measures every operation of every kernel that this machine has, on one thread, and whole inferences: allocations,
+/// and times as ratios to the reference. What seems slower than the baseline is measured again, and its best attempt
+/// counts.
 /// </summary>
 /// <param name="baseline">What to compare with.</param>
 /// <param name="machine">Key of this machine in the baseline.</param>
@@ -19,7 +20,7 @@ internal sealed class RegressionGate(Baseline baseline, string? machine, double 
     private const int AllocationRuns = 5;
     private static readonly TimeSpan Slice = TimeSpan.FromSeconds(0.02);
 
-    /// <summary>Measures and compares.</summary>
+    /// <summary>Measures and compares operations.</summary>
     /// <param name="always">Makes all attempts for all operations: for a baseline, which should not be a bad day's.
     /// </param>
     /// <param name="progress">Told of each step.</param>
@@ -30,25 +31,42 @@ internal sealed class RegressionGate(Baseline baseline, string? machine, double 
         {
             using var workload = new KernelWorkload(KeyBits, kernel, WorkloadSize.Short, Execution.Sequential);
             KernelOperation[] operations = [.. KernelWorkload.Names.Select(name => SlowedDown(workload.Create(name)))];
-            var found = new Dictionary<string, Verdict>();
-            KernelOperation[] due = operations;
-            for (int attempt = 1; attempt <= Attempts && due.Length > 0; attempt++)
+            verdicts.AddRange(BestOf(operations, each => each.Name, always, (due, attempt) =>
             {
                 progress($"kernel {kernel}, attempt {attempt}: {string.Join(", ", due.Select(each => each.Name))}");
-                foreach (Measurement measured in Measure(kernel, due))
-                {
-                    Measurement best = found.TryGetValue(measured.Operation, out Verdict? before)
-                        && before.Measured.Ratio < measured.Ratio ? before.Measured : measured;
-                    found[measured.Operation] = Verdict.Of(best, baseline, machine, attempt);
-                }
-
-                due = [.. operations.Where(each => always || found[each.Name].Outcome == Outcome.Slower)];
-            }
-
-            verdicts.AddRange(operations.Select(each => found[each.Name]));
+                return Measure(kernel, due);
+            }));
         }
 
         return verdicts;
+    }
+
+    /// <summary>The same for inferences with integer networks, named by their files, on the machine's kernel.</summary>
+    public IReadOnlyList<Verdict> RunInferences(string popcorn, string[] models, bool always, Action<string> progress) =>
+        [.. BestOf(models, InferenceMeasurement.OperationOf, always, (due, attempt) => due.Select(model =>
+        {
+            progress($"{InferenceMeasurement.OperationOf(model)}, attempt {attempt}");
+            return InferenceMeasurement.Of(popcorn, model, slowDownPercent);
+        }))];
+
+    private IEnumerable<Verdict> BestOf<T>(
+        T[] all, Func<T, string> nameOf, bool always, Func<T[], int, IEnumerable<Measurement>> measure)
+    {
+        var found = new Dictionary<string, Verdict>();
+        T[] due = all;
+        for (int attempt = 1; attempt <= Attempts && due.Length > 0; attempt++)
+        {
+            foreach (Measurement measured in measure(due, attempt))
+            {
+                Measurement best = found.TryGetValue(measured.Operation, out Verdict? before)
+                    && before.Measured.Ratio < measured.Ratio ? before.Measured : measured;
+                found[measured.Operation] = Verdict.Of(best, baseline, machine, attempt);
+            }
+
+            due = [.. all.Where(each => always || found[nameOf(each)].Outcome == Outcome.Slower)];
+        }
+
+        return all.Select(each => found[nameOf(each)]);
     }
 
     private static IEnumerable<Measurement> Measure(string kernel, KernelOperation[] operations) =>

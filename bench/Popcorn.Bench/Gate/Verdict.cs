@@ -7,8 +7,29 @@ namespace Popcorn.Bench.Gate;
 /// <param name="Ratio">The same in units of the reference.</param>
 /// <param name="RelativeError">Standard error of the ratio as a fraction of it, where luck is at work.</param>
 /// <param name="AllocatedBytes">Managed bytes that one run allocates; null where luck decides.</param>
+/// <param name="Work">What a whole inference does, where it is one.</param>
 internal sealed record Measurement(
-    string Kernel, string Operation, double Microseconds, double Ratio, double RelativeError, long? AllocatedBytes);
+    string Kernel, string Operation, double Microseconds, double Ratio, double RelativeError, long? AllocatedBytes,
+    InferenceWork? Work = null);
+
+/// <summary>What an inference does, whatever machine it runs on.</summary>
+/// <param name="Products">
+/// Products modulo n²: exact for linear layers; for rounds, where random factors decide, the expected number.
+/// </param>
+/// <param name="BytesUp">From client to server.</param>
+/// <param name="BytesDown">From server to client.</param>
+/// <param name="Rounds">Round trips.</param>
+/// <param name="AllocatedBytes">Managed memory of both parties.</param>
+internal sealed record InferenceWork(long Products, long BytesUp, long BytesDown, int Rounds, long AllocatedBytes)
+{
+    /// <summary>Lists grow by random factors, and the runtime's own business comes in between: so much may differ.</summary>
+    private const double AllocationTolerance = 0.05;
+
+    /// <summary>Whether both are the same work.</summary>
+    public bool Matches(InferenceWork other) =>
+        this with { AllocatedBytes = 0 } == other with { AllocatedBytes = 0 }
+        && Math.Abs(AllocatedBytes - other.AllocatedBytes) <= AllocationTolerance * other.AllocatedBytes;
+}
 
 /// <summary>How an operation compares with its baseline.</summary>
 internal enum Outcome
@@ -27,6 +48,9 @@ internal enum Outcome
 
     /// <summary>Other allocations, or ones that no baseline knows.</summary>
     Allocations,
+
+    /// <summary>An inference of other products, bytes, rounds or allocations, or one that no baseline knows.</summary>
+    Work,
 }
 
 /// <summary>A measurement and how it compares.</summary>
@@ -35,6 +59,9 @@ internal sealed record Verdict(
 {
     /// <summary>Regressions begin here: above what a busy machine does to best times (8 %), below 20 %.</summary>
     public const double Tolerance = 0.12;
+
+    /// <summary>The same for whole inferences, in which threads wait for each other.</summary>
+    public const double InferenceTolerance = 0.2;
 
     // A search that is no slower exceeds its baseline by so many standard errors once in hundreds of attempts.
     private const double Errors = 2.5;
@@ -51,11 +78,13 @@ internal sealed record Verdict(
         double? ratio = baseline.RatioOf(machine, measured.Kernel, measured.Operation);
         long? bytes = baseline.Allocations.TryGetValue(measured.Operation, out long known) ? known : null;
         double margin = Errors * measured.RelativeError;
+        double tolerance = measured.Work is null ? Tolerance : InferenceTolerance;
         Outcome outcome =
             measured.AllocatedBytes != bytes ? Outcome.Allocations
+            : measured.Work is { } work && !baseline.Knows(measured.Operation, work) ? Outcome.Work
             : ratio is null ? Outcome.Unknown
-            : measured.Ratio * (1 - margin) > ratio * (1 + Tolerance) ? Outcome.Slower
-            : measured.Ratio * (1 + margin) < ratio * (1 - Tolerance) ? Outcome.Faster
+            : measured.Ratio * (1 - margin) > ratio * (1 + tolerance) ? Outcome.Slower
+            : measured.Ratio * (1 + margin) < ratio * (1 - tolerance) ? Outcome.Faster
             : Outcome.Ok;
         return new Verdict(measured, ratio, bytes, outcome, attempts);
     }

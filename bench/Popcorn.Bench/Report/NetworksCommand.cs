@@ -1,3 +1,4 @@
+using Popcorn.Cli.Kernels;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
@@ -20,12 +21,7 @@ internal static class NetworksCommand
             HelpName = "M.popcorn",
             Arity = ArgumentArity.OneOrMore,
         };
-        var popcorn = new Option<string>("--popcorn")
-        {
-            Description = "The command to measure with; ./build.sh makes it.",
-            DefaultValueFactory = _ => Path.Combine("artifacts", "popcorn", "popcorn"),
-            HelpName = "FILE",
-        };
+        Option<string> popcorn = PopcornOption();
         var path = new Option<string>("--into")
         {
             Description = $"Document with the line '{Begin}'; what follows it is replaced.",
@@ -40,6 +36,14 @@ internal static class NetworksCommand
             parsed.GetRequiredValue(models), parsed.GetRequiredValue(popcorn), parsed.GetRequiredValue(path)));
         return command;
     }
+
+    /// <summary>Which command measures inferences.</summary>
+    public static Option<string> PopcornOption() => new("--popcorn")
+    {
+        Description = "The command to measure with; ./build.sh makes it.",
+        DefaultValueFactory = _ => Path.Combine("artifacts", "popcorn", "popcorn"),
+        HelpName = "FILE",
+    };
 
     private static int Run(string[] models, string popcorn, string path)
     {

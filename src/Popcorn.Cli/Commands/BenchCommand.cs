@@ -59,9 +59,19 @@ internal static class BenchCommand
             DefaultValueFactory = _ => 1,
         }.InRange(1, 1000);
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
+        Option<double> delay = new Option<double>("--delay")
+        {
+            Description = "Milliseconds that a message takes from one party to the other, over an emulated network.",
+            HelpName = "MS",
+        }.InRange(0, 10_000);
+        Option<double> bandwidth = new Option<double>("--bandwidth")
+        {
+            Description = "Megabits a second of the emulated network in each direction; 0: any number.",
+            HelpName = "MBIT",
+        }.InRange(0, 1_000_000);
         var command = new Command("network", "Measure an oblivious inference, both parties in this process.")
         {
-            file, bits, threads, repeat, shortExponent,
+            file, bits, threads, repeat, shortExponent, delay, bandwidth,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
@@ -74,8 +84,9 @@ internal static class BenchCommand
                     Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),
                 };
                 report = await NetworkBenchmark.RunAsync(
-                    parsed.GetRequiredValue(file), parsed.GetValue(bits), options, parsed.GetValue(repeat), progress,
-                    cancellationToken).ConfigureAwait(false);
+                    parsed.GetRequiredValue(file), parsed.GetValue(bits), options,
+                    new EmulatedLink(parsed.GetValue(delay), parsed.GetValue(bandwidth)), parsed.GetValue(repeat),
+                    progress, cancellationToken).ConfigureAwait(false);
             }
 
             Show(report, output);

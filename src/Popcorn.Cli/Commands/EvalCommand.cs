@@ -1,5 +1,8 @@
 using System.CommandLine;
+using System.Diagnostics;
+using System.Numerics;
 using Popcorn.Cli.Terminal;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 
@@ -8,20 +11,27 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn eval</c>: the integer network in plaintext, on a whole test set.</summary>
 internal static class EvalCommand
 {
+    /// <summary>With so many classes it is usual to tell as well how often the right one is among the first five.</summary>
+    private const int ManyClasses = 100;
+
     public static Command Create()
     {
         var model = new Argument<string>("model") { Description = "The integer network.", HelpName = "M.popcorn" };
-        var data = new TestImageOptions(required: true);
+        var testSet = new TestSetOptions(required: true);
         var logits = new Option<bool>("--logits") { Description = "Print every image's logits, exactly." };
-        var command = new Command("eval", "Measure the accuracy of an integer network in plaintext.") { model };
-        data.AddTo(command);
-        command.Options.Add(logits);
+        var command = new Command("eval", "Measure the accuracy of an integer network in plaintext.")
+        {
+            model, logits,
+        };
+        testSet.AddTo(command);
         command.SetWork((parsed, output, cancellationToken) =>
         {
             IntegerNetwork network = Files.LoadModel(parsed.GetRequiredValue(model));
+            TestSet images = testSet.Open(parsed, network.Input)!;
             bool keepLogits = parsed.GetValue(logits);
-            TestImages images = data.Open(parsed, network.Input, needsLabels: !keepLogits);
-            Show(Evaluate(network, images, keepLogits, cancellationToken), output);
+            EvalReport report = Evaluate(
+                network, keepLogits ? images : images.RequireLabels(), keepLogits, cancellationToken);
+            Show(report, output);
             double error = RoundingError.Of(network);
             if (error > 0)
             {
@@ -36,24 +46,54 @@ internal static class EvalCommand
     }
 
     private static EvalReport Evaluate(
-        IntegerNetwork network, TestImages images, bool keepLogits, CancellationToken cancellationToken)
+        IntegerNetwork network, TestSet images, bool keepLogits, CancellationToken cancellationToken)
     {
-        var logits = keepLogits ? new IReadOnlyList<string>[images.Count] : null;
-        using var progress = new ImageProgress("eval", images.Count);
-        Recognition recognition = images.Evaluate(
-            network,
-            (i, values) =>
-            {
-                if (logits is not null)
+        int count = images.Count;
+        var evaluator = new PlainEvaluator(network);
+        var logits = keepLogits ? new IReadOnlyList<string>[count] : null;
+        int done = 0;
+        int labelled = 0;
+        int right = 0;
+        int amongFive = 0;
+        long start = Stopwatch.GetTimestamp();
+        using (var progress = new ProgressLine("eval"))
+        {
+            progress.Report(0, count, $"0 of {Units.Count(count)} images");
+            evaluator.Evaluate(
+                count,
+                images.Source.Read,
+                (i, values) =>
                 {
-                    logits[i] = [.. values.Select(value => value.ToString())];
-                }
+                    if (logits is not null)
+                    {
+                        logits[i] = [.. values.Select(value => value.ToString())];
+                    }
 
-                progress.Next();
-            },
-            cancellationToken);
-        return new EvalReport(recognition.Accuracy, recognition.Top5, images.Count, progress.Seconds, logits);
+                    if (images.Label(i) is int expected)
+                    {
+                        labelled++;
+                        right += PlainEvaluator.Label(values) == expected ? 1 : 0;
+                        amongFive += IsAmongGreatest(values, expected, 5) ? 1 : 0;
+                    }
+
+                    done++;
+                    progress.Report(done, count, Pace(done, count, Stopwatch.GetElapsedTime(start).TotalSeconds));
+                },
+                cancellationToken);
+        }
+
+        double? accuracy = labelled == 0 ? null : (double)right / labelled;
+        double? top5 = labelled == 0 || network.Outputs < ManyClasses ? null : (double)amongFive / labelled;
+        return new EvalReport(accuracy, top5, count, Stopwatch.GetElapsedTime(start).TotalSeconds, logits);
     }
+
+    /// <summary>How long still, how fast, how far: what a narrow terminal cuts off matters least.</summary>
+    private static string Pace(int done, int count, double seconds) =>
+        $"{Units.Seconds(seconds / done * (count - done))} left, {Units.Rate(done / seconds)} images/s "
+        + $"({Units.Count(done)} of {Units.Count(count)})";
+
+    private static bool IsAmongGreatest(BigInteger[] logits, int label, int places) =>
+        label >= 0 && label < logits.Length && logits.Count(logit => logit > logits[label]) < places;
 
     private static void Show(EvalReport report, Output output)
     {

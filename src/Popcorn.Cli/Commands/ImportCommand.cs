@@ -3,6 +3,7 @@ using System.Globalization;
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
+using Popcorn.Engine.Compression;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
@@ -13,6 +14,8 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn import</c>: from ONNX to an integer network.</summary>
 internal static class ImportCommand
 {
+    private static readonly double[] TriedSparsities = [0, 0.5, 0.7, 0.8, 0.9, 0.95];
+
     public static Command Create()
     {
         var source = new Argument<string>("onnx") { Description = "The network, an ONNX file.", HelpName = "M.onnx" };
@@ -26,7 +29,7 @@ internal static class ImportCommand
         {
             Description = "Bits of a weight, sign included: 1 to 12. Weights that are quantized already stay.",
             DefaultValueFactory = _ => 8,
-        }.InRange(1, 12);
+        }.InRange(1, ImportOptions.MostWeightBits);
         Option<double> sparsity = new Option<double>("--sparsity")
         {
             Description = "Prune the weights of least magnitude until this fraction of all is zero (0 to 0.99).",
@@ -79,37 +82,21 @@ internal static class ImportCommand
             HelpName = "N",
             DefaultValueFactory = _ => 256,
         }.InRange(1, 100_000);
-        var data = new TestImageOptions(required: false);
+        var testSet = new TestSetOptions(required: false);
         var sensitivity = new Option<bool>("--sensitivity")
         {
-            Description = "With --data: the accuracy when one layer alone is pruned, layer by layer.",
+            Description = "Prune each layer on its own, more and more, and tell the accuracy on --data.",
         };
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
             source, target, weightBits, sparsity, layerSparsity, inputScale, means, deviations, bgr, activationSteps,
-            rescale, calibration, calibrationLimit,
+            rescale, calibration, calibrationLimit, sensitivity,
         };
-        data.AddTo(command);
-        command.Options.Add(sensitivity);
+        testSet.AddTo(command);
         command.SetWork((parsed, output, cancellationToken) =>
         {
             string sourcePath = parsed.GetRequiredValue(source);
             string targetPath = parsed.GetRequiredValue(target);
-            bool measures = data.AreGiven(parsed);
-            bool wantsSensitivity = parsed.GetValue(sensitivity);
-            if (wantsSensitivity && !measures)
-            {
-                throw new PopcornException("--sensitivity needs --data.");
-            }
-
-            if (wantsSensitivity && parsed.GetValue(sparsity) > 0)
-            {
-                throw new PopcornException(
-                    "--sensitivity prunes one layer at a time: leave out --sparsity, or name layers with --layer-sparsity.");
-            }
-
-            int removedChannels = 0;
-            IReadOnlyList<int[]>? samples = null;
             var options = new ImportOptions
             {
                 WeightBits = parsed.GetValue(weightBits),
@@ -121,28 +108,30 @@ internal static class ImportCommand
                 InputOrder = parsed.GetValue(bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
                 ActivationSteps = parsed.GetValue(activationSteps),
                 RescaleBits = parsed.GetValue(rescale),
-                Samples = parsed.GetValue(calibration) is not string path ? null : input =>
-                    samples ??= ReadSamples(path, input, parsed.GetValue(calibrationLimit)),
+                Samples = parsed.GetValue(calibration) is not string samples ? null : input =>
+                {
+                    IImageSource images = ImageInputs.Open(samples, null, input);
+                    int count = Math.Min(images.Count, parsed.GetValue(calibrationLimit));
+                    return [.. Enumerable.Range(0, count).Select(images.Read)];
+                },
                 Report = Output.Note,
-                ReportRemovedChannels = count => removedChannels = count,
             };
-            IntegerNetwork Import(ImportOptions how) => FromOnnx(sourcePath, file => OnnxImporter.Import(file, how));
-            IntegerNetwork network;
-            using (new ProgressLine("importing"))
+            byte[] onnx = Files.ReadAll(sourcePath, OnnxImporter.MaxBytes);
+            IntegerNetwork network = Import(sourcePath, onnx, options);
+            TestSet? images = testSet.Open(parsed, network.Input)?.RequireLabels();
+            if (images is null && parsed.GetValue(sensitivity))
             {
-                network = Import(options);
+                throw new PopcornException("--sensitivity needs images to measure on; name them with --data.");
             }
 
-            TestImages? images = measures ? data.Open(parsed, network.Input, needsLabels: true) : null;
             Files.Replace(targetPath, ownerOnly: false, stream => ModelFile.Save(network, stream));
-            ImportReport report = Summarize(targetPath, network, removedChannels);
+            ImportReport report = Summarize(targetPath, network);
             if (images is not null)
             {
-                IReadOnlyList<PrunableLayer>? layers = wantsSensitivity
-                    ? FromOnnx(sourcePath, file => OnnxImporter.LayersOf(file, options with { Report = null }))
-                    : null;
-                report = new ImportMeasurement(images, Import, options)
-                    .Complete(report, network, layers, cancellationToken);
+                report = Evaluate(report, network, onnx, options, images, cancellationToken);
+                report = parsed.GetValue(sensitivity)
+                    ? report with { Sensitivity = Sensitivity(onnx, options, images, cancellationToken) }
+                    : report;
             }
 
             Show(report, output);
@@ -151,12 +140,12 @@ internal static class ImportCommand
         return command;
     }
 
-    private static T FromOnnx<T>(string path, Func<Stream, T> read)
+    private static IntegerNetwork Import(string path, byte[] onnx, ImportOptions options)
     {
-        using FileStream file = Files.OpenRead(path);
+        using var progress = new ProgressLine("importing");
         try
         {
-            return read(file);
+            return OnnxImporter.Import(onnx, options);
         }
         catch (PopcornException e)
         {
@@ -164,10 +153,33 @@ internal static class ImportCommand
         }
     }
 
-    private static IReadOnlyList<int[]> ReadSamples(string path, InputDescription input, int limit)
+    /// <summary>Beside the accuracy that of the network before anything was pruned and with the finest weights.</summary>
+    private static ImportReport Evaluate(
+        ImportReport report, IntegerNetwork network, byte[] onnx, ImportOptions options, TestSet images,
+        CancellationToken cancellationToken)
     {
-        IImageSource images = ImageInputs.Open(path, null, input);
-        return [.. Enumerable.Range(0, Math.Min(images.Count, limit)).Select(images.Read)];
+        using var progress = new ProgressLine("evaluating before and after");
+        IntegerNetwork before = OnnxImporter.Import(onnx, options with
+        {
+            WeightBits = ImportOptions.MostWeightBits,
+            Sparsity = 0,
+            LayerSparsity = new Dictionary<string, double>(),
+            Samples = null,
+            Report = null,
+        });
+        return report with
+        {
+            Accuracy = images.AccuracyOf(network, cancellationToken),
+            AccuracyBefore = images.AccuracyOf(before, cancellationToken),
+        };
+    }
+
+    private static IReadOnlyList<LayerSensitivity> Sensitivity(
+        byte[] onnx, ImportOptions options, TestSet images, CancellationToken cancellationToken)
+    {
+        using var progress = new ProgressLine("sensitivity");
+        return PruningSensitivity.Measure(
+            onnx, options, TriedSparsities, network => images.AccuracyOf(network, cancellationToken), progress.Report);
     }
 
     private static Dictionary<string, double> ByLayer(string[] given)
@@ -188,7 +200,7 @@ internal static class ImportCommand
         return result;
     }
 
-    private static ImportReport Summarize(string path, IntegerNetwork network, int removedChannels)
+    private static ImportReport Summarize(string path, IntegerNetwork network)
     {
         PublicNetwork bounds = PublicNetwork.From(network);
         ImportedLayer[] layers = [.. network.Layers.Select((layer, i) =>
@@ -218,8 +230,7 @@ internal static class ImportCommand
             weights,
             nonZero,
             Fraction(weights - nonZero, weights),
-            new FileInfo(path).Length,
-            removedChannels);
+            new FileInfo(path).Length);
     }
 
     private static void Show(ImportReport report, Output output)
@@ -249,35 +260,27 @@ internal static class ImportCommand
         output.Line(
             $"{report.Model}: {Units.Bytes(report.Bytes)}, input {string.Join('x', report.Input)}, "
             + $"{report.Outputs} outputs, {Units.Count(report.Nnz)} of {Units.Count(report.Weights)} weights non-zero "
-            + $"({Units.Percent(report.Sparsity)} zeros)"
-            + (report.RemovedChannels > 0 ? $", {Units.Count(report.RemovedChannels)} dead channels removed" : ""));
-        if (report is { Accuracy: double accuracy, AccuracyBefore: double before })
+            + $"({Units.Percent(report.Sparsity)} zeros)");
+        if (report.Accuracy is double after && report.AccuracyBefore is double before)
         {
             output.Line(
-                $"accuracy {Units.Percent(accuracy)}; {Units.Percent(before)} with nothing pruned and weights of 12 bits");
+                $"accuracy {Units.Percent(after)}; with all weights at {ImportOptions.MostWeightBits} bits "
+                + Units.Percent(before));
         }
 
-        if (report.Sensitivity is not null)
+        if (report.Sensitivity is { } sensitivity)
         {
-            Show(report.Sensitivity, output);
-        }
-    }
+            Table pruned = Tables.Create(
+                ["layer", ">weights", .. TriedSparsities.Select(sparsity => $">{sparsity:0 %} zeros")]);
+            foreach (LayerSensitivity layer in sensitivity)
+            {
+                pruned.AddCells(
+                    [layer.Name, Units.Count(layer.Weights), .. layer.Accuracy.Select(a => Units.Percent(a.Accuracy))]);
+            }
 
-    private static void Show(IReadOnlyList<LayerSensitivity> layers, Output output)
-    {
-        output.Line("Accuracy with one layer alone pruned to so many zeros:");
-        Table table = Tables.Create(
-            ["layer", ">weights", .. ImportMeasurement.Levels.Select(level => $">{level * 100:0} %")]);
-        foreach (LayerSensitivity layer in layers)
-        {
-            table.AddCells([
-                layer.Name,
-                Units.Count(layer.Weights),
-                .. layer.Accuracy.Select(pruned => pruned.Accuracy is double accuracy ? Units.Percent(accuracy) : ""),
-            ]);
+            output.Line("Accuracy when one layer is pruned and no other:");
+            output.Screen.Write(pruned);
         }
-
-        output.Screen.Write(table);
     }
 
     private static int[] Dimensions(Shape shape) => [shape.Channels, shape.Height, shape.Width];

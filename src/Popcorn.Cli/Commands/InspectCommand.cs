@@ -13,9 +13,13 @@ internal static class InspectCommand
     {
         var file = new Argument<string>("model") { Description = "The integer network.", HelpName = "M.popcorn" };
         Option<int> bits = KeygenCommand.BitsOption();
+        var measure = new Option<bool>("--measure")
+        {
+            Description = "Time this machine's arithmetic anew instead of trusting what was measured in the last 30 days.",
+        };
         var command = new Command("inspect", "Show a model's layers and the predicted cost of an inference.")
         {
-            file, bits,
+            file, bits, measure,
         };
         command.SetWork((parsed, output, _) =>
         {
@@ -23,9 +27,7 @@ internal static class InspectCommand
             int keyBits = parsed.GetValue(bits);
             using var progress = new ProgressLine("compiling, timing the arithmetic");
             using var model = new ServedModel(Path.GetFileNameWithoutExtension(path), Files.LoadModel(path));
-            int cores = Environment.ProcessorCount;
-            Inspection inspection = Inspection.Of(
-                model, keyBits, KernelTimes.Measure(model.PlanFor(keyBits), cores), cores);
+            Inspection inspection = KnownTimes.Inspect(model, keyBits, parsed.GetValue(measure));
             progress.Dispose();
             if (output.IsJson)
             {
@@ -67,6 +69,6 @@ internal static class InspectCommand
         output.Line(
             $"One inference under a key of {keyBits} bits, predicted: {Units.Seconds(cost.Seconds)}, "
             + $"{Units.Bytes(cost.BytesUp)} up, {Units.Bytes(cost.BytesDown)} down, {cost.Rounds} rounds, "
-            + $"{Units.Count(cost.Products)} products");
+            + $"{Units.Count(cost.Products)} products, up to {Units.Bytes(cost.ServerMemoryBytes)} of ciphertexts on the server");
     }
 }

@@ -7,13 +7,16 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn keygen</c>: a key pair in a directory.</summary>
 internal static class KeygenCommand
 {
+    /// <summary>Bits of a key unless more are asked for.</summary>
+    public const int DefaultBits = 2048;
+
     /// <summary>The option of every command that makes a key.</summary>
     public static Option<int> BitsOption()
     {
         var bits = new Option<int>("--bits")
         {
             Description = $"Key size in bits: {string.Join(", ", KeyDirectory.AllowedBits)}.",
-            DefaultValueFactory = _ => 2048,
+            DefaultValueFactory = _ => DefaultBits,
         };
         return bits.AcceptOnly(KeyDirectory.AllowedBits);
     }

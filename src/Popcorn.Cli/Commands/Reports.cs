@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Popcorn.Engine.Compression;
 using Popcorn.Engine.Planning;
 
 namespace Popcorn.Cli.Commands;
@@ -18,21 +19,9 @@ internal sealed record ImportReport(
     long Nnz,
     double Sparsity,
     long Bytes,
-    int RemovedChannels)
-{
-    /// <summary>On the data that was given, if any.</summary>
-    public double? Accuracy { get; init; }
-
-    /// <summary>The same of the network before compression: nothing pruned, fine weights rounded to the nearest.</summary>
-    public double? AccuracyBefore { get; init; }
-
-    /// <summary>How accuracy suffers from pruning, layer by layer.</summary>
-    public IReadOnlyList<LayerSensitivity>? Sensitivity { get; init; }
-}
-
-internal sealed record LayerSensitivity(string Name, int Weights, IReadOnlyList<PrunedAccuracy> Accuracy);
-
-internal sealed record PrunedAccuracy(double Sparsity, double? Accuracy);
+    double? Accuracy = null,
+    double? AccuracyBefore = null,
+    IReadOnlyList<LayerSensitivity>? Sensitivity = null);
 
 internal sealed record ImportedLayer(
     string Name,

@@ -8,13 +8,15 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
 using Popcorn.Hosting;
+using Popcorn.Interop;
 
 namespace Popcorn.Cli.Commands;
 
 /// <summary><c>popcorn serve</c>: the service.</summary>
-internal static class ServeCommand
+internal static partial class ServeCommand
 {
     /// <summary>What precedes the URL in the line that says the service is ready.</summary>
     public const string ReadyPrefix = "listening on ";
@@ -115,8 +117,31 @@ internal static class ServeCommand
         }
 
         output.Line($"{ReadyPrefix}{url}");
+        _ = Task.Run(() => served.ForEach(model => Forecast(app.Logger, model)), cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Says in the log what a query will cost; queries need not wait for it.</summary>
+    private static void Forecast(ILogger logger, ServedModel model)
+    {
+        try
+        {
+            Prediction cost = KnownTimes.Inspect(model, KeygenCommand.DefaultBits).Predicted;
+            LogForecast(
+                logger, model.Name, KeygenCommand.DefaultBits, cost.Seconds, Units.Bytes(cost.BytesUp),
+                Units.Bytes(cost.BytesDown), cost.Rounds, Units.Bytes(cost.ServerMemoryBytes));
+        }
+        catch (Exception e) when (e is PopcornException or PaillierException or ObjectDisposedException)
+        {
+            // Such a model needs larger keys, or the service is stopping already.
+        }
+    }
+
+    [LoggerMessage(LogLevel.Information,
+        "{Model}: an inference under a key of {KeyBits} bits, both parties on this machine, will take {Seconds:0.00} s, "
+        + "{Up} up, {Down} down, {Rounds} rounds and up to {Memory} of ciphertexts here")]
+    private static partial void LogForecast(
+        ILogger logger, string model, int keyBits, double seconds, string up, string down, int rounds, string memory);
 
     private static WebApplication Build(IPEndPoint address, Action<PopcornOptions> configure)
     {

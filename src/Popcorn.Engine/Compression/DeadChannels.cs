@@ -1,164 +1,227 @@
+using System.Numerics;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
 
 namespace Popcorn.Engine.Compression;
 
 /// <summary>
-/// Removes the channels that no logit depends on, as pruning leaves them behind: they would be computed, masked, sent and
-/// encrypted again for nothing. The logits stay what they are, bit for bit.
+/// Removes the channels that pruning and rounding have left without effect: those that are constant, whose constant goes
+/// into the biases of the layers that read them, and those that nobody reads. The network's function stays as it is, bit
+/// for bit; what is gone costs no ciphertext, comparison or weight any more.
 /// </summary>
 public static class DeadChannels
 {
-    /// <summary>The network without its dead channels; itself where there is nothing to do.</summary>
-    /// <param name="network">The network.</param>
-    /// <param name="removed">Output channels that its linear layers lost.</param>
+    /// <summary>The same network without them.</summary>
+    /// <param name="network">A valid network.</param>
+    /// <param name="removed">How many channels of linear layers are gone.</param>
     public static IntegerNetwork Remove(IntegerNetwork network, out int removed)
     {
-        removed = 0;
-        while (true)
-        {
-            network = ConstantChannels.Fold(network);
-            bool[][] live = FindLive(network);
-            if (Array.TrueForAll(live, channels => !channels.Contains(false)))
-            {
-                return network;
-            }
-
-            removed += network.Layers
-                .Select((layer, i) => layer is LinearLayer { IsPool: false } ? live[i + 1].Count(l => !l) : 0).Sum();
-            // Where one group is left of several, it may lose channels that it could not lose among others.
-            network = network with { Layers = [.. network.Layers.Select((layer, i) => Keep(layer, live, live[i + 1]))] };
-        }
+        IntegerNetwork folded = FoldConstants(network);
+        bool[][] kept = Kept(folded);
+        removed = network.Layers.Select((layer, i) => layer is LinearLayer ? kept[i + 1].Count(keep => !keep) : 0).Sum();
+        return removed == 0 ? network : Rebuild(folded, kept);
     }
 
-    /// <summary>By value, the channels that must stay.</summary>
-    private static bool[][] FindLive(IntegerNetwork network)
+    /// <summary>Layers of one group no longer read what is constant.</summary>
+    private static IntegerNetwork FoldConstants(IntegerNetwork network)
     {
-        bool[][] live = [.. Enumerable.Range(0, network.Layers.Count + 1)
-            .Select(value => new bool[network.ShapeOf(value).Channels])];
-        Array.Fill(live[0], true);
-        Array.Fill(live[^1], true);
+        var bounds = Bounds.Of(network);
+        return network with
+        {
+            Layers = [.. network.Layers.Select(layer => layer is LinearLayer { Groups: 1 } linear
+                ? FoldConstants(linear, network.ShapeOf(linear.Input), bounds[linear.Input]) : layer)],
+        };
+    }
+
+    private static LinearLayer FoldConstants(LinearLayer layer, Shape source, IReadOnlyList<Interval> channels)
+    {
+        int taps = layer.Window.Taps;
+        int[] weights = [.. layer.Weights];
+        BigInteger[] bias = [.. layer.Bias];
+        bool within = layer.Window.AlwaysWithin(source.Height, source.Width);
+        BigInteger[] padding = [.. layer.Padding];
+        for (int c = 0; c < source.Channels; c++)
+        {
+            if (channels[c].Low != channels[c].High)
+            {
+                continue;
+            }
+
+            BigInteger constant = channels[c].Low;
+            if (!within && padding.Length == 0 && !constant.IsZero)
+            {
+                padding = new BigInteger[layer.Output.Channels * taps];
+            }
+
+            for (int o = 0; o < layer.Output.Channels; o++)
+            {
+                for (int tap = 0; tap < taps; tap++)
+                {
+                    ref int weight = ref weights[(o * source.Channels + c) * taps + tap];
+                    BigInteger share = weight * constant;
+                    weight = 0;
+                    bias[o] += share;
+                    if (!within && !share.IsZero)
+                    {
+                        // The bias now counts this tap everywhere; outside the plane it must not.
+                        padding[o * taps + tap] -= share;
+                    }
+                }
+            }
+        }
+
+        return layer with { Weights = weights, Bias = bias, Padding = padding };
+    }
+
+    /// <summary>
+    /// For each value the channels that stay: the logits and the input whole; of others those that a kept channel
+    /// depends on, and those that must stay beside such a one because a layer reads both together.
+    /// </summary>
+    private static bool[][] Kept(IntegerNetwork network)
+    {
+        int values = network.Layers.Count + 1;
+        var kept = new bool[values][];
+        for (int v = 0; v < values; v++)
+        {
+            kept[v] = new bool[network.ShapeOf(v).Channels];
+            Array.Fill(kept[v], v == 0 || v == values - 1);
+        }
+
+        Propagate(network, kept);
+        foreach (bool[] channels in kept.Where(channels => !channels.Contains(true)))
+        {
+            // A value of which nothing is read still has a shape.
+            channels[0] = true;
+        }
+
+        Propagate(network, kept);
+        return kept;
+    }
+
+    private static void Propagate(IntegerNetwork network, bool[][] kept)
+    {
         bool changed = true;
         while (changed)
         {
             changed = false;
             for (int i = network.Layers.Count - 1; i >= 0; i--)
             {
-                changed |= Spread(network.Layers[i], live, live[i + 1]);
-            }
-
-            // No value can be without channels.
-            if (!changed && Array.Find(live, channels => !channels.Contains(true)) is { } empty)
-            {
-                empty[0] = changed = true;
+                foreach ((int value, int channel) in Required(network, i, kept))
+                {
+                    changed |= !kept[value][channel];
+                    kept[value][channel] = true;
+                }
             }
         }
-
-        return live;
     }
 
-    /// <summary>
-    /// Marks what must live because something else does: what a live output reads with a weight, and the other channels
-    /// of a layer that cannot lose one alone.
-    /// </summary>
-    private static bool Spread(Layer layer, bool[][] live, bool[] output)
+    /// <summary>What a layer requires, given what is known to stay.</summary>
+    private static IEnumerable<(int Value, int Channel)> Required(IntegerNetwork network, int index, bool[][] kept)
     {
+        Layer layer = network.Layers[index];
+        int output = index + 1;
+        bool[] outputs = kept[output];
         switch (layer)
         {
             case LinearLayer { Groups: 1 } linear:
-                return SpreadByWeights(linear, live[layer.Input], output);
-            case LinearLayer linear:
-                bool changed = false;
-                foreach (int group in Enumerable.Range(0, linear.Groups))
+                int inputs = kept[linear.Input].Length;
+                for (int c = 0; c < inputs; c++)
                 {
-                    changed |= Tie(PartOf(live[layer.Input], group, linear.Groups), PartOf(output, group, linear.Groups));
+                    if (!kept[linear.Input][c] && IsRead(linear, c, inputs, outputs))
+                    {
+                        yield return (linear.Input, c);
+                    }
                 }
 
-                return changed;
-            case ConcatLayer:
-                changed = false;
+                break;
+            case LinearLayer linear when linear.Groups != outputs.Length || linear.Groups != kept[linear.Input].Length:
+                // Groups of several channels must stay of one size.
+                for (int c = 0; c < outputs.Length; c++)
+                {
+                    yield return (output, c);
+                }
+
+                for (int c = 0; c < kept[linear.Input].Length; c++)
+                {
+                    yield return (linear.Input, c);
+                }
+
+                break;
+            default:
+                // Channel by channel: all values that belong together, or those that stand behind each other.
                 int first = 0;
                 foreach (int value in layer.Inputs)
                 {
-                    changed |= TieEach(live[value], output.AsSpan(first, live[value].Length));
-                    first += live[value].Length;
+                    for (int c = 0; c < kept[value].Length; c++)
+                    {
+                        if (kept[value][c] || outputs[first + c])
+                        {
+                            yield return (value, c);
+                            yield return (output, first + c);
+                        }
+                    }
+
+                    first += layer is ConcatLayer ? kept[value].Length : 0;
                 }
 
-                return changed;
-            default:
-                changed = false;
-                foreach (int value in layer.Inputs)
-                {
-                    changed |= TieEach(live[value], output);
-                }
-
-                return changed;
+                break;
         }
     }
 
-    private static bool SpreadByWeights(LinearLayer layer, bool[] input, bool[] output)
+    private static bool IsRead(LinearLayer layer, int channel, int channels, bool[] outputs)
     {
-        bool changed = false;
-        for (int i = 0; i < layer.Weights.Length; i++)
+        int taps = layer.Window.Taps;
+        for (int o = 0; o < outputs.Length; o++)
         {
-            if (layer.Weights[i] != 0 && output[i / layer.Fan] && !input[layer.InputChannelOf(i)])
+            if (outputs[o] && layer.Weights.AsSpan((o * channels + channel) * taps, taps).ContainsAnyExcept(0))
             {
-                input[layer.InputChannelOf(i)] = changed = true;
+                return true;
             }
         }
 
-        return changed;
+        return false;
     }
 
-    private static Span<bool> PartOf(bool[] channels, int group, int groups) =>
-        channels.AsSpan(channels.Length / groups * group, channels.Length / groups);
-
-    /// <summary>Channels that live all, or none.</summary>
-    private static bool Tie(Span<bool> some, Span<bool> others)
+    private static IntegerNetwork Rebuild(IntegerNetwork network, bool[][] kept) => network with
     {
-        bool changed = (some.Contains(true) || others.Contains(true)) && (some.Contains(false) || others.Contains(false));
-        if (changed)
-        {
-            some.Fill(true);
-            others.Fill(true);
-        }
+        Layers = [.. network.Layers.Select((layer, i) => Shrink(layer, kept[layer.Input], kept[i + 1]))],
+    };
 
-        return changed;
-    }
-
-    private static bool TieEach(Span<bool> channels, Span<bool> others)
+    private static Layer Shrink(Layer layer, bool[] inputs, bool[] outputs)
     {
-        bool changed = false;
-        for (int i = 0; i < channels.Length; i++)
-        {
-            changed |= Tie(channels.Slice(i, 1), others.Slice(i, 1));
-        }
-
-        return changed;
-    }
-
-    private static Layer Keep(Layer layer, bool[][] live, bool[] output)
-    {
-        bool[] input = live[layer.Input];
-        Shape shape = layer.Output with { Channels = output.Count(l => l) };
+        Shape shape = layer.Output with { Channels = outputs.Count(keep => keep) };
         return layer switch
         {
             LinearLayer linear => linear with
             {
                 Output = shape,
-                Groups = linear.Groups == 1 ? 1 : linear.Groups * shape.Channels / output.Length,
-                Weights = [.. linear.Weights.Where(
-                    (_, i) => output[i / linear.Fan] && input[linear.InputChannelOf(i)])],
-                Bias = [.. linear.Bias.Where((_, i) => output[i])],
-                Padding = [.. linear.Padding.Where((_, i) => output[i / linear.Window.Taps])],
+                // Where channels are missing, there is one group, or one for each channel.
+                Groups = linear.Groups == outputs.Length ? shape.Channels : linear.Groups,
+                Weights = Weights(linear, inputs, outputs),
+                Bias = Of(linear.Bias, outputs, 1),
+                Padding = Of(linear.Padding, outputs, linear.Window.Taps),
             },
             AddLayer add => add with
             {
                 Output = shape,
-                Factors = [.. add.Factors.Where((_, i) => output[i])],
-                SecondFactors = [.. add.SecondFactors.Where((_, i) => output[i])],
+                Factors = Of(add.Factors, outputs, 1),
+                SecondFactors = Of(add.SecondFactors, outputs, 1),
             },
-            ClipLayer clip => clip with { Output = shape, Caps = [.. clip.Caps.Where((_, i) => output[i])] },
+            ClipLayer clip => clip with { Output = shape, Caps = Of(clip.Caps, outputs, 1) },
             _ => layer with { Output = shape },
         };
     }
+
+    private static int[] Weights(LinearLayer layer, bool[] inputs, bool[] outputs)
+    {
+        int[] rows = Of(layer.Weights, outputs, layer.Fan);
+        return layer.Groups > 1
+            ? rows
+            : Of(rows, [.. Enumerable.Repeat(inputs, outputs.Count(keep => keep)).SelectMany(i => i)], layer.Window.Taps);
+    }
+
+    /// <summary>What belongs to the kept channels, so many numbers for each.</summary>
+    private static T[] Of<T>(T[] numbers, bool[] kept, int each) => numbers.Length == 0
+        ? numbers
+        : [.. Enumerable.Range(0, kept.Length).Where(c => kept[c]).SelectMany(c => numbers[(c * each)..((c + 1) * each)])];
 }

@@ -5,6 +5,9 @@ namespace Popcorn.Engine.Import;
 /// <summary>How a floating-point network becomes an integer network.</summary>
 public sealed record ImportOptions
 {
+    /// <summary>Most bits that weights are rounded to.</summary>
+    public const int MostWeightBits = 12;
+
     /// <summary>Bits of a weight, sign included: 1…12; 1: each weight is plus or minus its channel's mean magnitude.</summary>
     public int WeightBits { get; init; } = 8;
 
@@ -53,14 +56,11 @@ public sealed record ImportOptions
     /// <summary>Takes one line for each liberty the import took, such as a final Softmax that it dropped.</summary>
     public Action<string>? Report { get; init; }
 
-    /// <summary>Takes the number of channels that were removed because no logit depends on them.</summary>
-    public Action<int>? ReportRemovedChannels { get; init; }
-
     internal void Validate()
     {
-        if (WeightBits is < 1 or > 12)
+        if (WeightBits is < 1 or > MostWeightBits)
         {
-            throw new PopcornException($"Weights of {WeightBits} bits cannot be made; choose 1 to 12.");
+            throw new PopcornException($"Weights of {WeightBits} bits cannot be made; choose 1 to {MostWeightBits}.");
         }
 
         foreach (double sparsity in LayerSparsity.Values.Prepend(Sparsity))

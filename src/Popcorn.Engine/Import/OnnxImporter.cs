@@ -7,8 +7,7 @@ using Popcorn.Engine.Model;
 namespace Popcorn.Engine.Import;
 
 /// <summary>
-/// Makes integer networks of ONNX files, in five steps: read the graph, simplify it (exactly), prune it, quantize it, and
-/// remove the channels that nothing depends on (exactly).
+/// Makes integer networks of ONNX files, in four steps: read the graph, simplify it (exactly), prune it, quantize it.
 /// </summary>
 public static class OnnxImporter
 {
@@ -20,14 +19,13 @@ public static class OnnxImporter
     /// The file is damaged, or holds what cannot be imported: every finding with its node, on a line of its own.
     /// </exception>
     public static IntegerNetwork Import(Stream file, ImportOptions? options = null) =>
-        Import(Unpack(BoundedStream.ReadAll(file, MaxBytes, "ONNX file")), options);
+        Import(BoundedStream.ReadAll(file, MaxBytes, "ONNX file"), options);
 
     /// <inheritdoc cref="Import(Stream, ImportOptions?)"/>
     public static IntegerNetwork Import(byte[] file, ImportOptions? options = null)
     {
         options ??= new ImportOptions();
-        options.Validate();
-        FloatNode output = Read(file, options);
+        FloatNode output = ReadFloat(file, options);
         Prune(LinearLayersOf(output), options);
         IntegerNetwork network = Quantizer.Quantize(output, options);
         NetworkValidator.Validate(network);
@@ -35,28 +33,26 @@ public static class OnnxImporter
         {
             var calibration = new Calibration(network, options.Samples(network.Input));
             network = Quantizer.Quantize(output, options, calibration);
-            NetworkValidator.Validate(network);
         }
 
         network = DeadChannels.Remove(network, out int removed);
+        if (removed > 0)
+        {
+            options.Report?.Invoke($"{removed} channels without effect were removed.");
+        }
+
         NetworkValidator.Validate(network);
-        options.ReportRemovedChannels?.Invoke(removed);
         return network;
     }
 
-    /// <summary>The layers of an ONNX file that can be pruned, see <see cref="ImportOptions.LayerSparsity"/>.</summary>
-    /// <inheritdoc cref="Import(Stream, ImportOptions?)"/>
-    public static IReadOnlyList<PrunableLayer> LayersOf(Stream file, ImportOptions? options = null)
-    {
-        options ??= new ImportOptions();
-        options.Validate();
-        FloatNode output = Read(Unpack(BoundedStream.ReadAll(file, MaxBytes, "ONNX file")), options);
-        return [.. LinearLayersOf(output).Select(layer => new PrunableLayer(layer.Name, layer.Weights.Length))];
-    }
+    /// <summary>The layers with weights to prune, by their nodes' names, and how many weights each has.</summary>
+    internal static IReadOnlyList<(string Name, int Weights)> LayersOf(byte[] file, ImportOptions options) =>
+        [.. LinearLayersOf(ReadFloat(file, options)).Select(l => (l.Name, l.Weights.Length))];
 
-    private static FloatNode Read(byte[] file, ImportOptions options)
+    private static FloatNode ReadFloat(byte[] file, ImportOptions options)
     {
-        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(file), options.Report));
+        options.Validate();
+        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(Unpack(file)), options.Report));
         return Simplifier.Simplify(Staircases.Replace(Staircases.DropLast(output, options), options));
     }
 

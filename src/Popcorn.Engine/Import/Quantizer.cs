@@ -174,9 +174,7 @@ internal sealed class Quantizer
             case FloatConcat concat:
                 return ConvertConcat(concat);
             case FloatMaxPool { WithZero: false } pool:
-                Value pooled = _values[node.Source];
-                var layer = new MaxPoolLayer(pool.Name, pooled.Index, pool.Shape, pool.Window, false);
-                return Append(layer, pooled.Scales, pooled.Offsets, pooled);
+                return ConvertMaxPool(pool);
             case FloatClip clip:
                 return ConvertClip(clip);
         }
@@ -286,6 +284,32 @@ internal sealed class Quantizer
                 TargetOf(affine));
     }
 
+    /// <summary>The greatest of bits is their OR: whether their sum is at least 1, one decision for a whole window.</summary>
+    private Value ConvertMaxPool(FloatMaxPool pool)
+    {
+        Value source = _values[pool.Source];
+        var bit = new Interval(0, 1);
+        if (!Array.TrueForAll(source.Bounds, bound => bound.Hull(bit) == bit))
+        {
+            var layer = new MaxPoolLayer(pool.Name, source.Index, pool.Shape, pool.Window, false);
+            return Append(layer, source.Scales, source.Offsets, source);
+        }
+
+        Value sum = Append(SumOf(pool, pool.Window, source, bias: -1), source.Scales, source.Offsets, source);
+        return Append(new SignLayer(pool.Name, sum.Index, pool.Shape), source.Scales, source.Offsets, sum);
+    }
+
+    /// <summary>What windows sum up to, channel by channel.</summary>
+    private static LinearLayer SumOf(FloatNode node, Window window, Value source, int bias)
+    {
+        int channels = node.Shape.Channels;
+        var weights = new int[channels * window.Taps];
+        Array.Fill(weights, 1);
+        return new LinearLayer(
+            node.Name, source.Index, node.Shape, window, channels, weights,
+            [.. Enumerable.Repeat((BigInteger)bias, channels)]);
+    }
+
     private Value ConvertAveragePool(FloatAveragePool pool)
     {
         Value source = _values[pool.Source];
@@ -299,10 +323,7 @@ internal sealed class Quantizer
                 uniform: false);
         }
 
-        var weights = new int[channels * pool.Window.Taps];
-        Array.Fill(weights, 1);
-        var layer = new LinearLayer(
-            pool.Name, source.Index, pool.Shape, pool.Window, channels, weights, new BigInteger[channels]);
+        LinearLayer layer = SumOf(pool, pool.Window, source, bias: 0);
         return Append(layer, Array.ConvertAll(source.Scales, s => s / pool.Window.Taps), source.Offsets, source);
     }
 

@@ -77,13 +77,6 @@ public sealed record LinearLayer(
     /// <summary>Weights of one output channel: input channels of its group × taps.</summary>
     public int Fan => Weights.Length / Output.Channels;
 
-    /// <summary>Input channel that a weight multiplies, by its place among all weights.</summary>
-    public int InputChannelOf(int weight)
-    {
-        int inputs = Fan / Window.Taps, outputs = Output.Channels / Groups;
-        return weight / Fan / outputs * inputs + weight % Fan / Window.Taps;
-    }
-
     /// <summary>Number of non-zero weights.</summary>
     public int NonZero => Weights.Length - Weights.AsSpan().Count(0);
 

@@ -26,8 +26,13 @@ public sealed record LayerReport(
 /// <param name="BytesDown">From server to client.</param>
 /// <param name="Rounds">Round trips.</param>
 /// <param name="Products">Products modulo n² on the server.</param>
+/// <param name="ServerMemoryBytes">
+/// The most that a query's ciphertexts take on the server; its tables, 43 MB at most under a key of 2048 bits, and the
+/// model come on top.
+/// </param>
 public sealed record Prediction(
-    double Seconds, double ServerSeconds, double ClientSeconds, long BytesUp, long BytesDown, int Rounds, long Products);
+    double Seconds, double ServerSeconds, double ClientSeconds, long BytesUp, long BytesDown, int Rounds, long Products,
+    long ServerMemoryBytes);
 
 /// <summary>A model's layers and what an inference with it will cost, before any ciphertext is made.</summary>
 public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Predicted)
@@ -61,7 +66,8 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         double client = total.ClientSeconds(times);
         double seconds = Math.Max((server + client) / cores, server / (threads == 0 ? cores : threads));
         return new Inspection(layers, new Prediction(
-            seconds, server, client, total.BytesUp, total.BytesDown, plan.Rounds, (long)total.Products));
+            seconds, server, client, total.BytesUp, total.BytesDown, plan.Rounds, (long)total.Products,
+            QueryMemory.Of(plan)));
     }
 
     private static LayerReport Report(ServedModel model, Plan plan, int i)

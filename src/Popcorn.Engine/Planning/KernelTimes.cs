@@ -26,6 +26,14 @@ public sealed record KernelTimes(
     /// <summary>Ciphertexts of one operation: more than the nearest caches hold, as in a layer.</summary>
     private const int Count = 512;
 
+    /// <summary>What times on one machine depend on, in words: those of equal conditions may be used again.</summary>
+    /// <param name="plan">See <see cref="Measure"/>.</param>
+    /// <param name="cores">See <see cref="Measure"/>.</param>
+    /// <param name="profile">See <see cref="Measure"/>.</param>
+    public static string ConditionsOf(Plan plan, int cores, RandomnessProfile profile = RandomnessProfile.Standard) =>
+        $"kernel {PaillierLibrary.DefaultKernel}, key of {plan.KeyBits} bits, {cores} cores, {profile} randomness, "
+        + $"windows of {TableSize.ForServer(plan).WindowBits} and {TableSize.ForClient(plan, profile).WindowBits} bits";
+
     /// <summary>Measures with a fresh key, and with tables as large as the plan's parties make them.</summary>
     /// <param name="plan">The plan; times are the same for all plans of a key size but for the tables.</param>
     /// <param name="cores">Threads to measure on.</param>

@@ -242,6 +242,16 @@ public class BranchesAndStepsTests
     }
 
     [Fact]
+    public void The_greatest_of_signs_takes_one_decision_for_a_window()
+    {
+        var onnx = new OnnxBuilder(0, 3, 9, 8);
+        string x = Binary(onnx, MaxPool(onnx, Select(onnx, Binary(onnx, X, 4, 3))), 3, 4);
+        IReadOnlyList<Layer> layers = onnx.Import(x, Fine).Layers;
+        Assert.DoesNotContain(layers, layer => layer is MaxPoolLayer);
+        Assert.Equal(2, layers.Count(layer => layer is SignLayer));
+    }
+
+    [Fact]
     public void Activations_at_the_end_are_dropped_and_reported()
     {
         var onnx = new OnnxBuilder(0, 5);

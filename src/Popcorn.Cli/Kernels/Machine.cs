@@ -3,16 +3,16 @@ using System.Runtime.Intrinsics.X86;
 using System.Text;
 using Popcorn.Interop;
 
-namespace Popcorn.Bench.Gate;
+namespace Popcorn.Cli.Kernels;
 
-/// <summary>What ratios to the reference depend on: the processor's model, and GMP, which is the reference.</summary>
+/// <summary>What measured times depend on: the processor's model, and GMP, which is their reference.</summary>
 internal static class Machine
 {
     private const int VendorLeaf = 0;
     private const int ModelLeaf = 1;
     private const int BrandLeaf = unchecked((int)0x8000_0002);
 
-    /// <summary>Key of this machine in a baseline, or null where the processor does not tell its model.</summary>
+    /// <summary>Key of this machine, or null where the processor does not tell its model.</summary>
     public static string? Key =>
         X86Base.IsSupported ? $"{Vendor} family {Family} model {Model}, GMP {PaillierLibrary.GmpVersion}" : null;
 

@@ -1,0 +1,91 @@
+using System.CommandLine;
+using Popcorn.Cli.Commands;
+using Popcorn.Cli.Data;
+using Popcorn.Engine;
+using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Cli;
+
+/// <summary>The images that a network is evaluated on.</summary>
+/// <param name="Path">Where they are.</param>
+/// <param name="Source">The images.</param>
+/// <param name="Count">The first so many of them.</param>
+/// <param name="LabelOffset">Added to every label.</param>
+internal sealed record TestSet(string Path, IImageSource Source, int Count, int LabelOffset)
+{
+    /// <summary>The class that the network should find; null where it is not known.</summary>
+    public int? Label(int index) => Source.Label(index) + LabelOffset;
+
+    /// <summary>Refuses images without classes.</summary>
+    /// <exception cref="PopcornException">There are none.</exception>
+    public TestSet RequireLabels() => Source.Label(0) is not null
+        ? this
+        : throw new PopcornException($"'{Path}' comes without labels; name them with --labels.");
+
+    /// <summary>The share of images that a network puts into their class.</summary>
+    public double AccuracyOf(IntegerNetwork network, CancellationToken cancellationToken)
+    {
+        int right = 0;
+        new PlainEvaluator(network).Evaluate(
+            Count,
+            Source.Read,
+            (i, logits) => right += PlainEvaluator.Label(logits) == Label(i) ? 1 : 0,
+            cancellationToken);
+        return (double)right / Count;
+    }
+}
+
+/// <summary>The options by which a command is told of a test set.</summary>
+internal sealed class TestSetOptions
+{
+    private readonly Option<string?> _data;
+
+    private readonly Option<string?> _labels = new("--labels")
+    {
+        Description = "IDX labels, or a folder's CSV; by default the label file beside the images.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<int> _labelOffset = new("--label-offset")
+    {
+        Description = "Added to every label: 1 where the network's class 0 is the background.",
+        HelpName = "N",
+    };
+
+    private readonly Option<int> _limit = new Option<int>("--limit")
+    {
+        Description = "Only the first N images; otherwise all.",
+        HelpName = "N",
+    }.InRange(1, int.MaxValue);
+
+    public TestSetOptions(bool required) => _data = new Option<string?>("--data")
+    {
+        Description = "IDX images, CIFAR-10 .bin, .npy, a PNG, or a folder of PNGs with a CSV (file,label).",
+        HelpName = "FILE|DIR",
+        Required = required,
+    };
+
+    /// <summary>Makes a command take them.</summary>
+    public void AddTo(Command command)
+    {
+        foreach (Option option in (Option[])[_data, _labels, _labelOffset, _limit])
+        {
+            command.Add(option);
+        }
+    }
+
+    /// <summary>Opens the test set that was named, if one was.</summary>
+    public TestSet? Open(ParseResult parsed, InputDescription input)
+    {
+        if (parsed.GetValue(_data) is not string path)
+        {
+            return null;
+        }
+
+        IImageSource source = ImageInputs.Open(path, parsed.GetValue(_labels), input);
+        int limit = parsed.GetValue(_limit);
+        return new TestSet(
+            path, source, limit > 0 ? Math.Min(limit, source.Count) : source.Count, parsed.GetValue(_labelOffset));
+    }
+}

@@ -1,0 +1,58 @@
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Planning;
+
+/// <summary>The most memory that the ciphertexts of one query take on the server; a function of the plan alone.</summary>
+internal static class QueryMemory
+{
+    /// <summary>Bytes of a ciphertext between operations: two numbers of 52-bit limbs, each in a word.</summary>
+    public static long CiphertextBytes(int keyBits)
+    {
+        const int LimbBits = 52, WordBytes = 8, Numbers = 2;
+        return Numbers * WordBytes * ((keyBits + LimbBits - 1) / LimbBits);
+    }
+
+    /// <summary>The peak over all layers: values that a later layer reads, and what the layer itself works on.</summary>
+    public static long Of(Plan plan)
+    {
+        PublicNetwork network = plan.Network;
+        var lastReader = new int[network.Layers.Count + 1];
+        for (int i = 0; i < network.Layers.Count; i++)
+        {
+            foreach (int input in network.Layers[i].Inputs)
+            {
+                lastReader[input] = i;
+            }
+        }
+
+        long live = network.Input.Shape.Size;
+        long peak = live;
+        for (int i = 0; i < network.Layers.Count; i++)
+        {
+            PublicLayer layer = network.Layers[i];
+            peak = Math.Max(peak, live + WorkOf(plan, i) + layer.Output.Size);
+            live += layer.Output.Size;
+            live -= layer.Inputs.Distinct().Where(v => lastReader[v] == i).Sum(v => (long)network.ShapeOf(v).Size);
+        }
+
+        return peak * CiphertextBytes(plan.KeyBits);
+    }
+
+    /// <summary>Ciphertexts that a layer holds beside what it reads and what it gives.</summary>
+    private static long WorkOf(Plan plan, int index)
+    {
+        PublicLayer layer = plan.Network.Layers[index];
+        RoundStep[] rounds = [.. plan.Steps.OfType<RoundStep>().Where(s => s.Layer == index)];
+
+        // A round: its items, their negatives, its results; a match has two players.
+        long items = rounds.Length == 0 ? 0 : rounds.Max(r => (long)r.Items);
+        return layer.Kind switch
+        {
+            LayerKind.Add => 2L * layer.Output.Size,
+            LayerKind.Clip => 5 * items,
+            _ when plan.TournamentOf(index) is Tournament tournament =>
+                plan.Network.ShapeOf(layer.Input).Size + tournament.Matches + 1 + 4 * items,
+            _ => 3 * items,
+        };
+    }
+}
