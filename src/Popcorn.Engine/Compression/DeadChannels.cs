@@ -16,10 +16,21 @@ public static class DeadChannels
     /// <param name="removed">How many channels of linear layers are gone.</param>
     public static IntegerNetwork Remove(IntegerNetwork network, out int removed)
     {
-        IntegerNetwork folded = FoldConstants(network);
-        bool[][] kept = Kept(folded);
-        removed = network.Layers.Select((layer, i) => layer is LinearLayer ? kept[i + 1].Count(keep => !keep) : 0).Sum();
-        return removed == 0 ? network : Rebuild(folded, kept);
+        removed = 0;
+        while (true)
+        {
+            IntegerNetwork folded = FoldConstants(network);
+            bool[][] kept = Kept(folded);
+            int gone = network.Layers.Select((layer, i) => layer is LinearLayer ? kept[i + 1].Count(keep => !keep) : 0).Sum();
+            if (gone == 0)
+            {
+                return network;
+            }
+
+            // Once a single group is left, its channels can go one by one.
+            removed += gone;
+            network = Rebuild(folded, kept);
+        }
     }
 
     /// <summary>Layers of one group no longer read what is constant.</summary>
@@ -134,16 +145,26 @@ public static class DeadChannels
                 }
 
                 break;
-            case LinearLayer linear when linear.Groups != outputs.Length || linear.Groups != kept[linear.Input].Length:
-                // Groups of several channels must stay of one size.
-                for (int c = 0; c < outputs.Length; c++)
+            case LinearLayer linear:
+                // Groups must stay of one size: each stays whole, or goes.
+                int inputsEach = kept[linear.Input].Length / linear.Groups, outputsEach = outputs.Length / linear.Groups;
+                for (int group = 0; group < linear.Groups; group++)
                 {
-                    yield return (output, c);
-                }
+                    if (!kept[linear.Input].AsSpan(group * inputsEach, inputsEach).Contains(true)
+                        && !outputs.AsSpan(group * outputsEach, outputsEach).Contains(true))
+                    {
+                        continue;
+                    }
 
-                for (int c = 0; c < kept[linear.Input].Length; c++)
-                {
-                    yield return (linear.Input, c);
+                    for (int c = 0; c < inputsEach; c++)
+                    {
+                        yield return (linear.Input, group * inputsEach + c);
+                    }
+
+                    for (int c = 0; c < outputsEach; c++)
+                    {
+                        yield return (output, group * outputsEach + c);
+                    }
                 }
 
                 break;
@@ -195,8 +216,8 @@ public static class DeadChannels
             LinearLayer linear => linear with
             {
                 Output = shape,
-                // Where channels are missing, there is one group, or one for each channel.
-                Groups = linear.Groups == outputs.Length ? shape.Channels : linear.Groups,
+                // Several groups go whole or not at all.
+                Groups = linear.Groups == 1 ? 1 : linear.Groups * shape.Channels / outputs.Length,
                 Weights = Weights(linear, inputs, outputs),
                 Bias = Of(linear.Bias, outputs, 1),
                 Padding = Of(linear.Padding, outputs, linear.Window.Taps),

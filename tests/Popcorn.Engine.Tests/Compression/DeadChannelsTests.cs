@@ -56,6 +56,48 @@ public class DeadChannelsTests
         Assert.Equal(new PlainEvaluator(network).Run(image), new PlainEvaluator(alive).Run(image));
     }
 
+    /// <summary>A staircase compares each channel several times and sums: nobody wants the comparisons of unread sums.</summary>
+    [Theory]
+    [InlineData(3, 2)]
+    [InlineData(3, 1)]
+    [InlineData(4, 0)]
+    public void Groups_go_whole(int channels, int read)
+    {
+        const int Steps = 5;
+        var random = new Random(channels);
+        var image = new Shape(2, 3, 3);
+        Shape Plane(int count) => image with { Channels = count };
+        LinearLayer Pointwise(string name, int input, int outputs, int groups, int weights) => new(
+            name, input, Plane(outputs), Window.Pointwise(3, 3), groups,
+            [.. Enumerable.Range(0, weights).Select(_ => random.Next(1, 9))],
+            [.. Enumerable.Repeat(BigInteger.MinusOne, outputs)]);
+        LinearLayer logits = Pointwise("logits", 4, 2, 1, 2 * channels);
+        for (int i = 0; i < logits.Weights.Length; i++)
+        {
+            logits.Weights[i] = i % channels < read ? logits.Weights[i] : 0;
+        }
+
+        var network = new IntegerNetwork(
+            new InputDescription(image, 0, 9, 1),
+            [
+                Pointwise("values", 0, channels, 1, 2 * channels),
+                Pointwise("thresholds", 1, channels * Steps, channels, channels * Steps),
+                new SignLayer("bits", 2, Plane(channels * Steps)),
+                Pointwise("sums", 3, channels, channels, channels * Steps),
+                logits,
+            ],
+            1);
+        IntegerNetwork alive = DeadChannels.Remove(network, out int _);
+        NetworkValidator.Validate(alive);
+        int left = Math.Max(read, 1);
+        Assert.Equal([left, left * Steps, left * Steps, left, 2], alive.Layers.Select(layer => layer.Output.Channels));
+        for (int i = 0; i < 10; i++)
+        {
+            int[] input = RandomNetworks.Input(network, random);
+            Assert.Equal(new PlainEvaluator(network).Run(input), new PlainEvaluator(alive).Run(input));
+        }
+    }
+
     [Fact]
     public void A_network_without_dead_channels_is_returned_as_it_is()
     {
