@@ -34,10 +34,12 @@ internal static class KnownTimes
     private static KernelTimes For(Plan plan, int cores, bool anew)
     {
         string conditions = $"{Machine.Key}; {KernelTimes.ConditionsOf(plan, cores)}";
-        Dictionary<string, KernelTimes> known = Load();
-        if (anew || !known.TryGetValue(conditions, out KernelTimes? times))
+        if (anew || !Load().TryGetValue(conditions, out KernelTimes? times))
         {
             times = KernelTimes.Measure(plan, cores);
+
+            // Others may have measured meanwhile.
+            Dictionary<string, KernelTimes> known = Load();
             known[conditions] = times;
             Save(known);
         }

@@ -298,6 +298,28 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(2, (await CommandRun.Of("bench", "kernels", "--threads", tooMany)).ExitCode);
     }
 
+    [Fact]
+    public async Task Kernel_times_are_measured_once_and_a_damaged_record_of_them_harms_nothing()
+    {
+        string model = _files.Model("tiny.popcorn");
+        async Task<double> Predicted(params string[] options) =>
+            (await CommandRun.Json(["inspect", model, "--bits", "3072", .. options]))
+                .GetProperty("predicted").GetProperty("seconds").GetDouble();
+        double first = await Predicted();
+        if (OperatingSystem.IsWindows())
+        {
+            return; // The record is the user's own there.
+        }
+
+        Assert.Equal(first, await Predicted());
+        double anew = await Predicted("--measure");
+        Assert.NotEqual(first, anew);
+        Assert.Equal(anew, await Predicted());
+        string record = Directory.GetFiles(Path.Combine(CommandRun.DataHome, "popcorn"), "kernel-times.json").Single();
+        await File.WriteAllTextAsync(record, "{ damaged");
+        Assert.True(await Predicted() > 0);
+    }
+
     private static void AssertKeys(JsonElement element, params string[] keys) =>
         Assert.Equal(keys.Order(), element.EnumerateObject().Select(property => property.Name).Order());
 }

@@ -13,6 +13,9 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     public static string Executable { get; } = Path.Combine(
         AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "popcorn.exe" : "popcorn");
 
+    /// <summary>Where the command keeps what it has measured, elsewhere than for the user who runs the tests.</summary>
+    public static string DataHome { get; } = Path.Combine(AppContext.BaseDirectory, "data-home");
+
     /// <summary>Starts the command with its three streams redirected.</summary>
     public static Process Start(params string[] arguments)
     {
@@ -21,6 +24,7 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            Environment = { ["XDG_DATA_HOME"] = DataHome },
         };
         return Process.Start(start)!;
     }
