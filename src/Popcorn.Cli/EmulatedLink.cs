@@ -53,8 +53,8 @@ internal sealed record EmulatedLink(double DelayMilliseconds, double Mbit)
         {
             if (_arrivals.TryDequeue(out long arrival))
             {
-                TimeSpan left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), arrival);
-                if (left > TimeSpan.Zero)
+                // A timer may be early.
+                while (Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), arrival) is var left && left > TimeSpan.Zero)
                 {
                     await Task.Delay(left, cancellationToken).ConfigureAwait(false);
                 }

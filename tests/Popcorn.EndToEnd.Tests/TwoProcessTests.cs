@@ -164,12 +164,17 @@ public sealed class TwoProcessTests : IDisposable
     [InlineData("mnist-bm1", "onnx.gz", "8")]
     [InlineData("mnist-bm2", "onnx.gz", "8")]
     [InlineData("mnist-bm3", "onnx.gz", "8")]
+    [InlineData("cifar10-4bit", "onnx.gz", "4")]
     public async Task Samples_are_what_import_makes_and_infer_as_they_evaluate(string name, string kind, string bits)
     {
         string sample = TestFiles.Sample(name + ".popcorn");
         string made = _files[name + ".popcorn"];
         await CommandRun.Json("import", TestFiles.Sample($"{name}.{kind}"), "--out", made, "--weight-bits", bits);
         Assert.Equal(await File.ReadAllBytesAsync(sample), await File.ReadAllBytesAsync(made));
+        if (name.StartsWith("cifar10", StringComparison.Ordinal))
+        {
+            return; // Minutes on the portable kernel.
+        }
 
         string images = TestFiles.Sample("mnist-100-images.idx3-ubyte");
         await using RunningServer server = await RunningServer.StartAsync(sample);
