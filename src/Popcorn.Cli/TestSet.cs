@@ -76,11 +76,14 @@ internal sealed class TestSetOptions
     }
 
     /// <summary>Opens the test set that was named, if one was.</summary>
+    /// <exception cref="PopcornException">It cannot be read or does not fit, or is described but not named.</exception>
     public TestSet? Open(ParseResult parsed, InputDescription input)
     {
         if (parsed.GetValue(_data) is not string path)
         {
-            return null;
+            bool idle = parsed.GetValue(_labels) is not null
+                || parsed.GetValue(_labelOffset) != 0 || parsed.GetValue(_limit) > 0;
+            return idle ? throw new PopcornException("--labels, --label-offset and --limit need --data.") : null;
         }
 
         IImageSource source = ImageInputs.Open(path, parsed.GetValue(_labels), input);

@@ -150,6 +150,7 @@ public sealed class CommandLineTests : IDisposable
             Assert.True(tried[^1].GetProperty("accuracy").GetDouble() <= tried[0].GetProperty("accuracy").GetDouble());
         });
         await CommandRun.Fails(1, "--data", [.. import, "--sensitivity"]);
+        await CommandRun.Fails(1, "--data", [.. import, "--limit", "5"]);
         await CommandRun.Fails(1, "labels", [.. import, "--data", _files.Images(3, side: 28, labels: false)]);
         JsonElement plain = await CommandRun.Json(import);
         Assert.False(plain.TryGetProperty("accuracy", out _));

@@ -19,7 +19,7 @@ public static class PruningSensitivity
 {
     /// <summary>Imports the network once for each layer and sparsity.</summary>
     /// <param name="onnx">The ONNX file.</param>
-    /// <param name="options">How to import it; their own sparsities do not count.</param>
+    /// <param name="options">How to import it; what they say of the layer itself and of all together does not count.</param>
     /// <param name="sparsities">What to try, 0 … 1.</param>
     /// <param name="accuracyOf">Evaluates a network.</param>
     /// <param name="progress">Told what is done of what: done, in all, the layer at hand.</param>
@@ -37,8 +37,8 @@ public static class PruningSensitivity
             foreach (double sparsity in sparsities)
             {
                 progress((result.Count * sparsities.Count) + accuracies.Count, layers.Count * sparsities.Count, name);
-                var only = new Dictionary<string, double> { [name] = sparsity };
-                IntegerNetwork network = OnnxImporter.Import(onnx, quiet with { LayerSparsity = only });
+                var pruned = new Dictionary<string, double>(options.LayerSparsity) { [name] = sparsity };
+                IntegerNetwork network = OnnxImporter.Import(onnx, quiet with { LayerSparsity = pruned });
                 accuracies.Add(new PrunedAccuracy(sparsity, accuracyOf(network)));
             }
 
