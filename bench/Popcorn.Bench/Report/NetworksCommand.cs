@@ -12,7 +12,7 @@ internal static class NetworksCommand
     private const string Begin = "<!-- figures: ./build.sh bench --networks -->";
 
     /// <summary>A network that takes longer is measured once, over no link, unless all is asked for.</summary>
-    private const double LongSeconds = 60;
+    private const double LongSeconds = 40;
 
     /// <summary>Short inferences are made several times: the first is slowed down by what is still being compiled.</summary>
     private const double ShortSeconds = 5;

@@ -21,7 +21,10 @@ public sealed record KernelTimes(
     double Product, double Square, double Rerandomise, double EncryptOwner, double Decrypt, double Import,
     double Export)
 {
-    private const double SecondsPerOperation = 0.05;
+    /// <summary>Operations take turns, so that a busy moment of the machine does not fall on one of them alone.</summary>
+    private const int Rounds = 7;
+
+    private const double SecondsPerRound = 0.015;
 
     /// <summary>Ciphertexts of one operation: more than the nearest caches hold, as in a layer.</summary>
     private const int Count = 512;
@@ -58,17 +61,22 @@ public sealed record KernelTimes(
         const int Squares = 64;
         Term[] terms = [.. Enumerable.Range(0, Count).Select(i => new Term(1, 0, i, Squares))];
         int[] first = [.. Enumerable.Range(0, Count + 1)];
-        double few = Time(n => Evaluator.Combine(
-            [batch], terms.AsSpan(0, n), first.AsSpan(0, n + 1), other, 0, all));
-        return new KernelTimes(
-            Product: TimeOfProduct(batch, all),
-            Square: few / Squares,
-            Rerandomise: Time(n => publicEncryptor.Rerandomize(other, 0, n, all)),
-            EncryptOwner: Time(n => ownerEncryptor.EncryptZero(other, 0, n, all)),
-            Decrypt: Time(n => decryptor.Decrypt(
+        using var product = new SampleLayer(batch, all);
+        Func<double>[] operations =
+        [
+            product.Time,
+            () => Time(n => Evaluator.Combine([batch], terms.AsSpan(0, n), first.AsSpan(0, n + 1), other, 0, all)) / Squares,
+            () => Time(n => publicEncryptor.Rerandomize(other, 0, n, all)),
+            () => Time(n => ownerEncryptor.EncryptZero(other, 0, n, all)),
+            () => Time(n => decryptor.Decrypt(
                 other, 0, n, words.AsSpan(0, n * key.PublicKey.PlaintextWords), all)),
-            Import: Time(n => batch.Import(bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), 0, n, all)),
-            Export: Time(n => batch.Export(0, n, bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), all)));
+            () => Time(n => batch.Import(bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), 0, n, all)),
+            () => Time(n => batch.Export(0, n, bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), all)),
+        ];
+        double[][] rounds = [.. Enumerable.Range(0, Rounds).Select(_ => Array.ConvertAll(operations, time => time()))];
+        double[] medians = [.. operations.Select((_, i) => rounds.Select(times => times[i]).Order().ElementAt(Rounds / 2))];
+        return new KernelTimes(
+            medians[0], medians[1], medians[2], medians[3], medians[4], medians[5], medians[6]);
 
         double Time(Action<int> operation)
         {
@@ -82,29 +90,48 @@ public sealed record KernelTimes(
                 done += size;
                 size = Math.Min(2 * size, Count);
             }
-            while (Stopwatch.GetElapsedTime(start).TotalSeconds < SecondsPerOperation);
+            while (Stopwatch.GetElapsedTime(start).TotalSeconds < SecondsPerRound);
 
             return Stopwatch.GetElapsedTime(start).TotalSeconds * cores / done;
         }
     }
 
-    /// <summary>On a convolution like those of the networks that take long.</summary>
-    private static double TimeOfProduct(CiphertextBatch ciphertexts, Execution execution)
+    /// <summary>A convolution like those of the networks that take long.</summary>
+    private sealed class SampleLayer : IDisposable
     {
-        const int Channels = 16, Side = 12, Taps = 9, LargestWeight = 7;
-        var random = new Random(1);
-        var shape = new Shape(Channels, Side, Side);
-        int[] weights = [.. Enumerable.Range(0, Channels * Channels * Taps)
-            .Select(_ => random.Next(-LargestWeight, LargestWeight + 1))];
-        using CompiledLinear layer = LinearCompiler.Compile(
-            new LinearLayer(
-                "sample", 0, shape, new Window(3, 3, 1, 1, 1, 1, 1, 1, Side, Side), 1, weights, new BigInteger[Channels]),
-            shape);
-        using var input = new CiphertextBatch(ciphertexts.Key, shape.Size);
-        input.Gather(ciphertexts, [.. Enumerable.Range(0, shape.Size).Select(i => i % Count)], 0);
-        LinearExecutor.Run(layer, input, execution, out _).Dispose();
-        long start = Stopwatch.GetTimestamp();
-        LinearExecutor.Run(layer, input, execution, out long products).Dispose();
-        return Stopwatch.GetElapsedTime(start).TotalSeconds * execution.DegreeOfParallelism / products;
+        private const int Channels = 16, Side = 12, Taps = 9, LargestWeight = 7;
+        private readonly CompiledLinear _layer;
+        private readonly CiphertextBatch _input;
+        private readonly Execution _execution;
+
+        public SampleLayer(CiphertextBatch ciphertexts, Execution execution)
+        {
+            var random = new Random(1);
+            var shape = new Shape(Channels, Side, Side);
+            int[] weights = [.. Enumerable.Range(0, Channels * Channels * Taps)
+                .Select(_ => random.Next(-LargestWeight, LargestWeight + 1))];
+            _execution = execution;
+            _layer = LinearCompiler.Compile(
+                new LinearLayer(
+                    "sample", 0, shape, new Window(3, 3, 1, 1, 1, 1, 1, 1, Side, Side), 1, weights,
+                    new BigInteger[Channels]),
+                shape);
+            _input = new CiphertextBatch(ciphertexts.Key, shape.Size);
+            _input.Gather(ciphertexts, [.. Enumerable.Range(0, shape.Size).Select(i => i % Count)], 0);
+        }
+
+        /// <summary>Seconds of one core for a product.</summary>
+        public double Time()
+        {
+            long start = Stopwatch.GetTimestamp();
+            LinearExecutor.Run(_layer, _input, _execution, out long products).Dispose();
+            return Stopwatch.GetElapsedTime(start).TotalSeconds * _execution.DegreeOfParallelism / products;
+        }
+
+        public void Dispose()
+        {
+            _layer.Dispose();
+            _input.Dispose();
+        }
     }
 }
