@@ -165,6 +165,7 @@ public sealed class TwoProcessTests : IDisposable
     [InlineData("mnist-bm2", "onnx.gz", "8")]
     [InlineData("mnist-bm3", "onnx.gz", "8")]
     [InlineData("cifar10-4bit", "onnx.gz", "4")]
+    [InlineData("cifar10-binary", "onnx.gz", "8")]
     public async Task Samples_are_what_import_makes_and_infer_as_they_evaluate(string name, string kind, string bits)
     {
         string sample = TestFiles.Sample(name + ".popcorn");
