@@ -25,21 +25,6 @@ internal static class Files
         }
     }
 
-    /// <summary>Reads a file as a whole.</summary>
-    /// <exception cref="PopcornException">It is missing, may not be read, or is larger than that.</exception>
-    public static byte[] ReadAll(string path, int mostBytes)
-    {
-        using FileStream file = OpenRead(path);
-        if (file.Length > mostBytes)
-        {
-            throw new PopcornException($"'{path}' is larger than {mostBytes >> 20} MiB.");
-        }
-
-        var content = new byte[file.Length];
-        file.ReadExactly(content);
-        return content;
-    }
-
     /// <summary>Loads a <c>.popcorn</c> file.</summary>
     /// <exception cref="PopcornException">The file is missing, damaged or something else.</exception>
     public static IntegerNetwork LoadModel(string path)

@@ -71,6 +71,7 @@ class Images:
     """A data set: where its two splits come from, and how an image may vary without changing its class."""
 
     load: Callable
+    shape: tuple
     train: str
     test: str
     vary: Callable
@@ -78,12 +79,11 @@ class Images:
     def tensors(self, split):
         """The images (count, channels, height, width) as bytes, and the labels."""
         images, labels = self.load(split)
-        images = images if images.ndim == 4 else images[:, None]
-        return torch.from_numpy(images.copy()), torch.from_numpy(labels.copy()).long()
+        return torch.from_numpy(images.reshape(-1, *self.shape).copy()), torch.from_numpy(labels.copy()).long()
 
 
-MNIST = Images(mnist.load, "train", "t10k", turned)
-CIFAR10 = Images(cifar10.load, "train", "test", mirrored)
+MNIST = Images(mnist.load, (1, 28, 28), "train", "t10k", turned)
+CIFAR10 = Images(cifar10.load, cifar10.IMAGE, "train", "test", mirrored)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,7 +110,7 @@ class Recipe:
 
 
 # The binarised networks of XONN, so many times as wide: what it takes to come close to their published accuracy.
-WIDTHS = {"mnist-bm1": 2, "mnist-bm2": 2, "mnist-bm3": 2}
+WIDTH = 2
 
 
 def mnist_small():
@@ -132,7 +132,7 @@ def binary_block(layer, channels, pool=None):
     return [layer, *([pool] if pool else []), norm(channels), Sign()]
 
 
-def mnist_bm1(width=WIDTHS["mnist-bm1"]):
+def mnist_bm1(width=WIDTH):
     hidden = 128 * width
     return nn.Sequential(
         nn.Flatten(),
@@ -143,7 +143,7 @@ def mnist_bm1(width=WIDTHS["mnist-bm1"]):
     )
 
 
-def mnist_bm2(width=WIDTHS["mnist-bm2"]):
+def mnist_bm2(width=WIDTH):
     channels, hidden = 5 * width, 100 * width
     return nn.Sequential(
         *binary_block(BinaryConv2d(1, channels, 5, stride=2), channels),
@@ -154,7 +154,7 @@ def mnist_bm2(width=WIDTHS["mnist-bm2"]):
     )
 
 
-def mnist_bm3(width=WIDTHS["mnist-bm3"]):
+def mnist_bm3(width=WIDTH):
     channels, hidden = 16 * width, 100 * width
     return nn.Sequential(
         *binary_block(BinaryConv2d(1, channels, 5), channels),
@@ -358,11 +358,10 @@ def evaluate(network, data):
 
 
 def export(network, data, path):
-    images, _ = data.tensors(data.test)
     # Batch 1 is fixed: a prediction is one image.
     torch.onnx.export(
         network.eval(),
-        images[:1].float() / 255,
+        torch.zeros(1, *data.shape),
         str(path),
         opset_version=OPSET,
         input_names=["image"],

@@ -1,7 +1,7 @@
-using Popcorn.Cli.Kernels;
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
+using Popcorn.Cli.Kernels;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Gate;
@@ -48,27 +48,24 @@ internal static class GateCommand
                 result.AddError("--update would keep what --slow-down makes of the figures: choose one.");
             }
         });
-        command.SetAction(parsed =>
-        {
-            string baseline = parsed.GetRequiredValue(path);
-            double percent = parsed.GetValue(slowDown);
-            bool renew = parsed.GetValue(update);
-            return Run(baseline, renew, percent, parsed.GetValue(json), gate => [
-                .. gate.Run(renew, Console.Error.WriteLine),
-                .. gate.RunInferences(
-                    new PopcornCommand(parsed.GetRequiredValue(popcorn)), parsed.GetRequiredValue(models), renew, Console.Error.WriteLine),
-            ]);
-        });
+        command.SetAction(parsed => Run(
+            parsed.GetRequiredValue(path), parsed.GetRequiredValue(models),
+            new PopcornCommand(parsed.GetRequiredValue(popcorn)), parsed.GetValue(update), parsed.GetValue(slowDown),
+            parsed.GetValue(json)));
         return command;
     }
 
     private static int Run(
-        string path, bool update, double slowDownPercent, bool json,
-        Func<RegressionGate, IReadOnlyList<Verdict>> measure)
+        string path, string[] models, PopcornCommand popcorn, bool update, double slowDownPercent, bool json)
     {
         Baseline baseline = Baseline.Load(path);
         string? machine = Machine.Key;
-        IReadOnlyList<Verdict> verdicts = measure(new RegressionGate(baseline, machine, slowDownPercent));
+        var gate = new RegressionGate(baseline, machine, slowDownPercent);
+        IReadOnlyList<Verdict> verdicts =
+        [
+            .. gate.Run(update, Console.Error.WriteLine),
+            .. gate.RunInferences(popcorn, models, update, Console.Error.WriteLine),
+        ];
         if (update)
         {
             baseline.Update(machine, verdicts.Select(verdict => verdict.Measured));

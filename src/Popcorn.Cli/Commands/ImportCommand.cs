@@ -116,8 +116,7 @@ internal static class ImportCommand
                 },
                 Report = Output.Note,
             };
-            byte[] onnx = Files.ReadAll(sourcePath, OnnxImporter.MaxBytes);
-            IntegerNetwork network = Import(sourcePath, onnx, options);
+            IntegerNetwork network = Import(sourcePath, options, out byte[] onnx);
             TestSet? images = testSet.Open(parsed, network.Input)?.RequireLabels();
             if (images is null && parsed.GetValue(sensitivity))
             {
@@ -140,11 +139,13 @@ internal static class ImportCommand
         return command;
     }
 
-    private static IntegerNetwork Import(string path, byte[] onnx, ImportOptions options)
+    private static IntegerNetwork Import(string path, ImportOptions options, out byte[] onnx)
     {
         using var progress = new ProgressLine("importing");
+        using FileStream file = Files.OpenRead(path);
         try
         {
+            onnx = BoundedStream.ReadAll(file, OnnxImporter.MaxBytes, "ONNX file");
             return OnnxImporter.Import(onnx, options);
         }
         catch (PopcornException e)

@@ -17,7 +17,7 @@ public sealed record LayerSensitivity(string Name, int Weights, IReadOnlyList<Pr
 /// <summary>Which layers of a network bear pruning: each is pruned while all others stay as they are.</summary>
 public static class PruningSensitivity
 {
-    /// <summary>Imports the network once for each layer and sparsity.</summary>
+    /// <summary>Imports the network for each layer and sparsity, and once with nothing pruned.</summary>
     /// <param name="onnx">The ONNX file.</param>
     /// <param name="options">How to import it; what they say of the layer itself and of all together does not count.</param>
     /// <param name="sparsities">What to try, 0 … 1.</param>
@@ -30,6 +30,7 @@ public static class PruningSensitivity
     {
         ImportOptions quiet = options with { Sparsity = 0, Report = null };
         IReadOnlyList<(string Name, int Weights)> layers = OnnxImporter.LayersOf(onnx, quiet);
+        double? unpruned = null;
         var result = new List<LayerSensitivity>();
         foreach ((string name, int weights) in layers)
         {
@@ -38,13 +39,17 @@ public static class PruningSensitivity
             {
                 progress((result.Count * sparsities.Count) + accuracies.Count, layers.Count * sparsities.Count, name);
                 var pruned = new Dictionary<string, double>(options.LayerSparsity) { [name] = sparsity };
-                IntegerNetwork network = OnnxImporter.Import(onnx, quiet with { LayerSparsity = pruned });
-                accuracies.Add(new PrunedAccuracy(sparsity, accuracyOf(network)));
+                accuracies.Add(new PrunedAccuracy(
+                    sparsity,
+                    pruned.Values.All(share => share == 0) ? unpruned ??= AccuracyWith(pruned) : AccuracyWith(pruned)));
             }
 
             result.Add(new LayerSensitivity(name, weights, accuracies));
         }
 
         return result;
+
+        double AccuracyWith(Dictionary<string, double> pruned) =>
+            accuracyOf(OnnxImporter.Import(onnx, quiet with { LayerSparsity = pruned }));
     }
 }

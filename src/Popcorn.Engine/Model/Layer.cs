@@ -57,7 +57,7 @@ public sealed record LinearLayer(
         && Array.TrueForAll(Weights, weight => weight == 1);
 
     /// <summary>Different weights, 0 included.</summary>
-    public int DistinctWeights => Weights.AsSpan().ToArray().Distinct().Count();
+    public int DistinctWeights => Weights.Distinct().Count();
 
     /// <summary>Least width of two's complement that holds every weight.</summary>
     public int WeightBits

@@ -77,10 +77,11 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         if (layer is LinearLayer linear)
         {
             var compiled = model.LinearAt(i);
+            bool isPool = linear.IsPool;
             return new LayerReport(
                 layer.Name, layer.Kind, layer.Output.Size, MacsOf(linear, model.Network.ShapeOf(layer.Input)),
-                linear.IsPool ? 0 : linear.NonZero, compiled.Strategy, compiled.Products, bits,
-                linear.IsPool ? null : linear.WeightBits, linear.IsPool ? null : linear.DistinctWeights);
+                isPool ? 0 : linear.NonZero, compiled.Strategy, compiled.Products, bits,
+                isPool ? null : linear.WeightBits, isPool ? null : linear.DistinctWeights);
         }
 
         if (layer is AddLayer or ConcatLayer)
