@@ -1,5 +1,7 @@
 #include "fixed_base.h"
 
+#include <string.h>
+
 #include "objects.h"
 
 static mp_limb_t *entry(const pc_fixed_base *fixed, int32_t window, int32_t digit)
@@ -13,19 +15,51 @@ static size_t table_words(const pc_fixed_base *fixed)
     return ((size_t)fixed->windows << fixed->window_bits) * (size_t)fixed->modulus->number_words;
 }
 
-/* Entry (j, 1) of every window: the base squared window_bits times from one to the next. */
-static void fill_window_bases(const pc_fixed_base *fixed, const mp_limb_t *base)
+/* Lane 0 of r gets R^2 / A modulo m for that of a group (A, B), the form of 1/x; false if x has a factor of m. */
+static bool invert(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *group)
+{
+    int32_t limbs = modulus->limbs;
+    pc_standard standard;
+    mpz_t x, m;
+    mpz_init2(x, (mp_bitcnt_t)limbs * 64);
+    mpz_init2(m, (mp_bitcnt_t)limbs * 64);
+    modulus->kernel->leave(modulus, standard.limbs, group);
+    pc_mpz_from_limbs(x, standard.limbs, limbs);
+    pc_mpz_from_limbs(m, modulus->m, limbs);
+    bool exists = mpz_invert(x, x, m) != 0;
+    memset(&standard, 0, sizeof standard);
+    if (exists) {
+        pc_limbs_from_mpz(standard.limbs, limbs, x);
+        modulus->kernel->enter(modulus, r, standard.limbs);
+    }
+    pc_mpz_clear_secret(x);
+    pc_mpz_clear_secret(m);
+    pc_wipe(&standard, sizeof standard);
+    return exists;
+}
+
+/*
+ * For every window its base, at entry (j, 1), and R^2 / A of that, at entry (j, 0), until pc_fixed_base_fill: from one
+ * window to the next both are squared window_bits times.
+ */
+static int32_t place_bases(const pc_fixed_base *fixed, const mp_limb_t *base)
 {
     const pc_modulus *modulus = fixed->modulus;
-    pc_group power;
+    const pc_kernel *kernel = modulus->kernel;
+    pc_group power, inverse;
     pc_gather_row(modulus, power.words, base, 1);
-    for (int32_t j = 0; j < fixed->windows; j++) {
+    bool exists = invert(modulus, inverse.words, power.words);
+    for (int32_t j = 0; j < fixed->windows && exists; j++) {
+        pc_scatter_row(modulus, entry(fixed, j, 0), inverse.words, 1);
         pc_scatter_row(modulus, entry(fixed, j, 1), power.words, 1);
         for (int32_t i = 0; i < fixed->window_bits && j + 1 < fixed->windows; i++) {
-            modulus->kernel->square(modulus, power.words, power.words);
+            kernel->square(modulus, power.words, power.words);
+            kernel->square(modulus, inverse.words, inverse.words);
         }
     }
     pc_wipe(&power, sizeof power);
+    pc_wipe(&inverse, sizeof inverse);
+    return exists ? PC_OK : PC_ERR_KEY;
 }
 
 int32_t pc_fixed_base_parts(const pc_fixed_base *fixed)
@@ -34,29 +68,34 @@ int32_t pc_fixed_base_parts(const pc_fixed_base *fixed)
     return (fixed->windows + lanes - 1) / lanes;
 }
 
-/* The other entries of some windows, one window per lane. */
+/* The entries of some windows, one window per lane. R^2 / A is R modulo m for 1: the first half of 1 itself. */
 void pc_fixed_base_fill(const pc_fixed_base *fixed, int32_t part)
 {
     const pc_modulus *modulus = fixed->modulus;
     const pc_kernel *kernel = modulus->kernel;
     int32_t first = part * kernel->lanes, used = pc_min(kernel->lanes, fixed->windows - first);
-    const mp_limb_t *sources[PC_MAX_LANES];
+    const mp_limb_t *sources[PC_MAX_LANES], *inverses[PC_MAX_LANES];
     mp_limb_t *targets[PC_MAX_LANES];
-    pc_group base, power;
+    struct {
+        pc_group base, base_inverse, power, inverse;
+    } work;
     for (int32_t i = 0; i < kernel->lanes; i++) {
         sources[i] = i < used ? entry(fixed, first + i, 1) : modulus->one;
+        inverses[i] = i < used ? entry(fixed, first + i, 0) : modulus->one;
     }
-    kernel->gather(modulus, base.words, sources);
-    pc_gather_ones(modulus, power.words);
+    kernel->gather(modulus, work.base.words, sources);
+    kernel->gather(modulus, work.base_inverse.words, inverses);
+    kernel->ratio_of(modulus, work.base.words, work.base.words, work.base_inverse.words);
+    pc_gather_ones(modulus, work.inverse.words);
+    kernel->ratio_of(modulus, work.power.words, work.inverse.words, work.inverse.words);
     for (int32_t digit = 0; digit < 1 << fixed->window_bits; digit++) {
         for (int32_t i = 0; i < kernel->lanes; i++) {
             targets[i] = i < used ? entry(fixed, first + i, digit) : NULL;
         }
-        kernel->scatter(modulus, targets, power.words);
-        kernel->multiply(modulus, power.words, power.words, base.words);
+        kernel->scatter(modulus, targets, work.power.words);
+        kernel->ratio_step(modulus, work.power.words, work.inverse.words, work.base.words, work.base_inverse.words);
     }
-    pc_wipe(&base, sizeof base);
-    pc_wipe(&power, sizeof power);
+    pc_wipe(&work, sizeof work);
 }
 
 int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base)
@@ -64,8 +103,7 @@ int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base)
     fixed->windows = (fixed->exponent_bits + fixed->window_bits - 1) / fixed->window_bits;
     fixed->table = pc_allocate(table_words(fixed) * sizeof(mp_limb_t));
     PC_REQUIRE(fixed->table != NULL, PC_ERR_MEMORY);
-    fill_window_bases(fixed, base);
-    return PC_OK;
+    return place_bases(fixed, base);
 }
 
 void pc_fixed_base_clear(pc_fixed_base *fixed)
@@ -117,7 +155,7 @@ static void find_factors(const pc_fixed_base *fixed, const mp_limb_t **factors, 
     const pc_modulus *modulus = fixed->modulus;
     for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
         int32_t number = i / share, window = step * share + i % share;
-        factors[i] = modulus->one;
+        factors[i] = entry(fixed, 0, 0);
         if (number < used && window < fixed->windows) {
             const uint8_t *exponent = exponents + (int64_t)number * exponent_bytes;
             factors[i] = entry(fixed, window, digit_of(fixed, exponent, exponent_bytes, window));
@@ -159,38 +197,52 @@ static void join_lanes(const pc_modulus *modulus, mp_limb_t *group, mp_limb_t *o
     move_lanes(modulus, group, group, from);
 }
 
+/* The group in the making, and what its ratios add up to. */
+typedef struct work {
+    pc_group factor, sums;
+    int32_t absorbed;
+} work;
+
+static void absorb(const pc_modulus *modulus, mp_limb_t *group, work *w)
+{
+    if (w->absorbed > 0 && w->absorbed % PC_MAX_ABSORBED == 0) {
+        modulus->kernel->absorb_sums(modulus, group, w->sums.words);
+        memset(w->sums.words, 0, pc_group_words(modulus) * sizeof(mp_limb_t));
+    }
+    modulus->kernel->absorb(modulus, group, w->sums.words, w->factor.words, w->absorbed++ == 0);
+}
+
 /* By indices: the next step's factors are on their way during a product. */
-static void power_by_index(const pc_fixed_base *fixed, mp_limb_t *group, mp_limb_t *factor, const uint8_t *exponents,
+static void power_by_index(const pc_fixed_base *fixed, mp_limb_t *group, work *w, const uint8_t *exponents,
                            int32_t exponent_bytes, int32_t used, int32_t share)
 {
     const pc_modulus *modulus = fixed->modulus;
-    const pc_kernel *kernel = modulus->kernel;
     const mp_limb_t *factors[PC_MAX_LANES];
     int32_t steps = (fixed->windows + share - 1) / share;
     find_factors(fixed, factors, exponents, exponent_bytes, used, share, 0);
     for (int32_t step = 0; step < steps; step++) {
-        mp_limb_t *target = step == 0 ? group : factor;
-        kernel->gather(modulus, target, factors);
+        modulus->kernel->gather(modulus, w->factor.words, factors);
         if (step + 1 < steps) {
             find_factors(fixed, factors, exponents, exponent_bytes, used, share, step + 1);
         }
-        if (step > 0) {
-            kernel->multiply(modulus, group, group, factor);
-        }
+        absorb(modulus, group, w);
     }
     pc_wipe(factors, sizeof factors);
 }
 
 /* By scans: lane i looks into window step * share + i % share. */
-static void power_by_scan(const pc_fixed_base *fixed, mp_limb_t *group, mp_limb_t *factor, const uint8_t *exponents,
+static void power_by_scan(const pc_fixed_base *fixed, mp_limb_t *group, work *w, const uint8_t *exponents,
                           int32_t exponent_bytes, int32_t used, int32_t share)
 {
     const pc_modulus *modulus = fixed->modulus;
     const pc_kernel *kernel = modulus->kernel;
+    const mp_limb_t *ones[PC_MAX_LANES];
     int32_t index[PC_MAX_LANES] = {0};
-    pc_gather_ones(modulus, group);
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        ones[i] = entry(fixed, 0, 0);
+    }
     for (int32_t first = 0; first < fixed->windows; first += share) {
-        pc_gather_ones(modulus, factor);
+        kernel->gather(modulus, w->factor.words, ones);
         for (int32_t turn = 0; turn < share && first + turn < fixed->windows; turn++) {
             uint32_t lanes = 0;
             for (int32_t number = 0; number < used; number++) {
@@ -198,9 +250,9 @@ static void power_by_scan(const pc_fixed_base *fixed, mp_limb_t *group, mp_limb_
                 index[lane] = digit_of(fixed, exponents + (int64_t)number * exponent_bytes, exponent_bytes, first + turn);
                 lanes |= UINT32_C(1) << lane;
             }
-            kernel->look_up(modulus, factor, entry(fixed, first + turn, 0), 1 << fixed->window_bits, index, lanes);
+            kernel->look_up(modulus, w->factor.words, entry(fixed, first + turn, 0), 1 << fixed->window_bits, index, lanes);
         }
-        kernel->multiply(modulus, group, group, factor);
+        absorb(modulus, group, w);
     }
     pc_wipe(index, sizeof index);
 }
@@ -210,14 +262,16 @@ void pc_fixed_base_power(const pc_fixed_base *fixed, mp_limb_t *group, const uin
 {
     const pc_modulus *modulus = fixed->modulus;
     int32_t share = share_of(modulus, used);
-    pc_group factor;
+    work w;
+    w.absorbed = 0;
     if (fixed->scanned) {
-        power_by_scan(fixed, group, factor.words, exponents, exponent_bytes, used, share);
+        power_by_scan(fixed, group, &w, exponents, exponent_bytes, used, share);
     } else {
-        power_by_index(fixed, group, factor.words, exponents, exponent_bytes, used, share);
+        power_by_index(fixed, group, &w, exponents, exponent_bytes, used, share);
     }
+    modulus->kernel->absorb_sums(modulus, group, w.sums.words);
     if (share > 1) {
-        join_lanes(modulus, group, factor.words, share);
+        join_lanes(modulus, group, w.factor.words, share);
     }
-    pc_wipe(&factor, pc_group_words(modulus) * sizeof(mp_limb_t));
+    pc_wipe(&w, sizeof w);
 }

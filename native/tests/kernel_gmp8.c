@@ -124,6 +124,56 @@ static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *
     }
 }
 
+static void ratio_of(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *inverse)
+{
+    mp_limb_t number[PC_MAX_NUMBER_WORDS], other[PC_MAX_NUMBER_WORDS];
+    for (int lane = 0; lane < LANES; lane++) {
+        load(modulus, number, a, lane);
+        load(modulus, other, inverse, lane);
+        pc_kernel_gmp.ratio_of(scalar_of(modulus), number, number, other);
+        store(modulus, r, number, lane);
+    }
+}
+
+static void ratio_step(const pc_modulus *modulus, mp_limb_t *power, mp_limb_t *inverse, const mp_limb_t *base,
+                       const mp_limb_t *base_inverse)
+{
+    mp_limb_t numbers[4][PC_MAX_NUMBER_WORDS];
+    for (int lane = 0; lane < LANES; lane++) {
+        load(modulus, numbers[0], power, lane);
+        load(modulus, numbers[1], inverse, lane);
+        load(modulus, numbers[2], base, lane);
+        load(modulus, numbers[3], base_inverse, lane);
+        pc_kernel_gmp.ratio_step(scalar_of(modulus), numbers[0], numbers[1], numbers[2], numbers[3]);
+        store(modulus, power, numbers[0], lane);
+        store(modulus, inverse, numbers[1], lane);
+    }
+}
+
+static void absorb(const pc_modulus *modulus, mp_limb_t *r, mp_limb_t *sums, const mp_limb_t *factor, bool first)
+{
+    mp_limb_t numbers[3][PC_MAX_NUMBER_WORDS] = {{0}};
+    for (int lane = 0; lane < LANES; lane++) {
+        load(modulus, numbers[0], r, lane);
+        load(modulus, numbers[1], sums, lane);
+        load(modulus, numbers[2], factor, lane);
+        pc_kernel_gmp.absorb(scalar_of(modulus), numbers[0], numbers[1], numbers[2], first);
+        store(modulus, r, numbers[0], lane);
+        store(modulus, sums, numbers[1], lane);
+    }
+}
+
+static void absorb_sums(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *sums)
+{
+    mp_limb_t number[PC_MAX_NUMBER_WORDS], other[PC_MAX_NUMBER_WORDS];
+    for (int lane = 0; lane < LANES; lane++) {
+        load(modulus, number, r, lane);
+        load(modulus, other, sums, lane);
+        pc_kernel_gmp.absorb_sums(scalar_of(modulus), number, other);
+        store(modulus, r, number, lane);
+    }
+}
+
 static void recombine(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus *const *from,
                       const mp_limb_t *const *groups, int32_t count, const mp_limb_t *factors)
 {
@@ -182,6 +232,10 @@ const pc_kernel pc_kernel_gmp8 = {
     .multiply = multiply,
     .square = square,
     .add_plain = add_plain,
+    .ratio_of = ratio_of,
+    .ratio_step = ratio_step,
+    .absorb = absorb,
+    .absorb_sums = absorb_sums,
     .recombine = recombine,
     .select = select_entry,
     .look_up = look_up,

@@ -153,6 +153,83 @@ static void test_chain(const pc_modulus *modulus, const mpz_t m)
     mpz_clear(m_squared);
 }
 
+/* Enters lanes of any integers below m^2. */
+static void enter_integers(const pc_modulus *modulus, const mpz_t m, mp_limb_t *group, const lanes_of_integers *x)
+{
+    pc_standard standard;
+    mpz_t a, b;
+    mpz_inits(a, b, NULL);
+    for (int32_t i = 0; i < modulus->kernel->lanes; i++) {
+        mpz_fdiv_qr(b, a, x->lane[i], m);
+        export_limbs(standard.limbs + i * 2 * modulus->limbs, modulus->limbs, a);
+        export_limbs(standard.limbs + i * 2 * modulus->limbs + modulus->limbs, modulus->limbs, b);
+    }
+    modulus->kernel->enter(modulus, group, standard.limbs);
+    mpz_clears(a, b, NULL);
+}
+
+/*
+ * Powers of units in ratio form, multiplied out: first 2 and 0 and 5 and 1, in two sums, then as many of the greatest as
+ * sums may hold.
+ */
+static void test_ratios(const pc_modulus *modulus, const mpz_t m)
+{
+    enum { POWERS = 6 };
+    static const int32_t wanted[] = {2, 0, 5, 1};
+    const pc_kernel *kernel = modulus->kernel;
+    pc_group base, base_inverse, power, inverse, sums, r, table[POWERS];
+    lanes_of_integers x, y;
+    mpz_t m_squared;
+    init(&x), init(&y);
+    mpz_init(m_squared);
+    mpz_mul(m_squared, m, m);
+    draw(modulus, m, base.words, &x);
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        if (mpz_invert(y.lane[i], x.lane[i], m) == 0) {
+            mpz_set_ui(x.lane[i], 1);
+            mpz_set_ui(y.lane[i], 1);
+        }
+    }
+    enter_integers(modulus, m, base.words, &x);
+    enter_integers(modulus, m, base_inverse.words, &y);
+    kernel->ratio_of(modulus, base.words, base.words, base_inverse.words);
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        mpz_set_ui(y.lane[i], 1);
+    }
+    enter_integers(modulus, m, inverse.words, &y);
+    kernel->ratio_of(modulus, power.words, inverse.words, inverse.words);
+    for (int32_t i = 0; i < POWERS; i++) {
+        table[i] = power;
+        kernel->ratio_step(modulus, power.words, inverse.words, base.words, base_inverse.words);
+    }
+
+    int32_t exponent = 0;
+    for (int32_t i = 0; i < 4; i++) {
+        kernel->absorb(modulus, r.words, sums.words, table[wanted[i]].words, i == 0);
+        exponent += wanted[i];
+        if (i == 1) {
+            kernel->absorb_sums(modulus, r.words, sums.words);
+            memset(&sums, 0, sizeof sums);
+        }
+    }
+    kernel->absorb_sums(modulus, r.words, sums.words);
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        mpz_powm_ui(y.lane[i], x.lane[i], (unsigned long)exponent, m_squared);
+    }
+    CHECK(holds(modulus, m, r.words, &y));
+
+    for (int32_t i = 0; i < PC_MAX_ABSORBED; i++) {
+        kernel->absorb(modulus, r.words, sums.words, table[POWERS - 1].words, i == 0);
+    }
+    kernel->absorb_sums(modulus, r.words, sums.words);
+    for (int32_t i = 0; i < kernel->lanes; i++) {
+        mpz_powm_ui(y.lane[i], x.lane[i], (POWERS - 1) * PC_MAX_ABSORBED, m_squared);
+    }
+    CHECK(holds(modulus, m, r.words, &y));
+    clear(&x), clear(&y);
+    mpz_clear(m_squared);
+}
+
 #define TABLE_ENTRIES 9
 
 static void test_moves(const pc_modulus *modulus, const mpz_t m)
@@ -274,6 +351,7 @@ static void test_modulus(const pc_kernel *kernel, const mpz_t m, int repeats)
             test_digit_patterns(modulus, m);
         }
         test_chain(modulus, m);
+        test_ratios(modulus, m);
         test_moves(modulus, m);
         pc_modulus_free(modulus);
     }

@@ -181,6 +181,19 @@ static void multiply_half(const pc_modulus *modulus, mp_limb_t *r, const mp_limb
     subtract_modulus(modulus, &top, r);
 }
 
+/* r = x + y and r = x - y modulo m, for residues below m. */
+static void add_half(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
+{
+    mp_limb_t top = mpn_add_n(r, x, y, modulus->limbs);
+    subtract_modulus(modulus, &top, r);
+}
+
+static void subtract_half(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
+{
+    mp_limb_t borrow = mpn_sub_n(r, x, y, modulus->limbs);
+    mpn_cnd_add_n(borrow, r, r, modulus->m, modulus->limbs);
+}
+
 /* (A + B*m)(1 + k*m) = A + (B + k*A)*m. With k' = redc(k * R^2) = k*R, redc(k' * A) = k*A. */
 static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *k)
 {
@@ -191,8 +204,63 @@ static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *
     if (r != a) {
         memcpy(r, a, (size_t)limbs * sizeof *r);
     }
-    mp_limb_t top = mpn_add_n(r + limbs, a + limbs, product, limbs);
-    subtract_modulus(modulus, &top, r + limbs);
+    add_half(modulus, r + limbs, a + limbs, product);
+}
+
+/* x = A + B*m over R is A * (1 + m*g) over R with g = B / A: redc(B * R^2 / A) = g*R. */
+static void ratio_of(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *inverse)
+{
+    int32_t limbs = modulus->limbs;
+    mp_limb_t ratio[PC_MAX_LIMBS];
+    multiply_half(modulus, ratio, a + limbs, inverse);
+    multiply_half(modulus, ratio, ratio, state_of(modulus)->r_squared);
+    memmove(r, a, (size_t)limbs * sizeof *r);
+    memcpy(r + limbs, ratio, (size_t)limbs * sizeof *r);
+}
+
+/*
+ * A*C = u*R - q*m = (A' + c*m)*R - q*m, so (A*C) / R = A' * (1 + m*(c - q/R) / A'). With J = R^2 / A' the last term times
+ * R^2 is c*J - redc(q*J).
+ */
+static void ratio_step(const pc_modulus *modulus, mp_limb_t *power, mp_limb_t *inverse, const mp_limb_t *base,
+                       const mp_limb_t *base_inverse)
+{
+    int32_t limbs = modulus->limbs;
+    mp_limb_t t[2 * PC_MAX_LIMBS], quotient[PC_MAX_LIMBS], carried[PC_MAX_LIMBS] = {0};
+    mul(modulus, t, power, base);
+    mp_limb_t top = reduce(modulus, power, t, quotient);
+    mp_limb_t once = subtract_modulus(modulus, &top, power);
+    multiply_half(modulus, inverse, inverse, base_inverse);
+    multiply_half(modulus, quotient, quotient, inverse);
+    mpn_cnd_add_n(once, carried, carried, inverse, limbs);
+    add_half(modulus, power + limbs, power + limbs, base + limbs);
+    add_half(modulus, power + limbs, power + limbs, carried);
+    subtract_half(modulus, power + limbs, power + limbs, quotient);
+}
+
+static void absorb(const pc_modulus *modulus, mp_limb_t *r, mp_limb_t *sums, const mp_limb_t *factor, bool first)
+{
+    int32_t limbs = modulus->limbs;
+    size_t bytes = (size_t)limbs * sizeof *r;
+    if (first) {
+        memcpy(r, factor, bytes);
+        memset(r + limbs, 0, bytes);
+        memcpy(sums, factor + limbs, bytes);
+        return;
+    }
+    mp_limb_t t[2 * PC_MAX_LIMBS], s[2 * PC_MAX_LIMBS];
+    mul(modulus, t, r, factor);
+    mul(modulus, s, r + limbs, factor);
+    finish(modulus, r, t, 0, s);
+    add_half(modulus, sums, sums, factor + limbs);
+}
+
+static void absorb_sums(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *sums)
+{
+    mp_limb_t unit[PC_MAX_LIMBS] = {1}, ratio[PC_MAX_LIMBS];
+    multiply_half(modulus, ratio, sums, unit);
+    multiply_half(modulus, ratio, ratio, r);
+    add_half(modulus, r + modulus->limbs, r + modulus->limbs, ratio);
 }
 
 /* r += x. (A, B) and (A - m, B + 1) are the same number. */
@@ -280,6 +348,10 @@ const pc_kernel pc_kernel_gmp = {
     .multiply = multiply,
     .square = square,
     .add_plain = add_plain,
+    .ratio_of = ratio_of,
+    .ratio_step = ratio_step,
+    .absorb = absorb,
+    .absorb_sums = absorb_sums,
     .recombine = recombine,
     .select = select_entry,
     .look_up = look_up,

@@ -121,20 +121,26 @@ static void square(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a)
     }
 }
 
-/* r = redc(x * y) < m + x*y/R for x, y of K digits. */
-static void multiply_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
+/* r = redc(x * y) < m + x*y/R for x, y of K digits, and the quotient's digits; r may be an operand. */
+static void divide_half(const ifma_state *state, mp_limb_t *r, mp_limb_t *quotient, const mp_limb_t *x,
+                        const mp_limb_t *y)
 {
     int32_t digits = state->digits;
     divisor m = divisor_of(state);
     columns t;
-    pc_group quotient;
     memset(t.words, 0, (size_t)digits * LANES * sizeof *t.words);
     if (state->tile == 20) {
-        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, m, state->digits, 20, true);
+        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient, m, state->digits, 20, true);
     } else {
-        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient.words, m, state->digits, 15, true);
+        reduce(t.words, (products){{x, NULL}, {y, NULL}, 1}, quotient, m, state->digits, 15, true);
     }
     settle(r, t.words + digits * LANES, digits);
+}
+
+static void multiply_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, const mp_limb_t *y)
+{
+    pc_group quotient;
+    divide_half(state, r, quotient.words, x, y);
 }
 
 /* r = x - m where that is not negative, else x. */
@@ -216,6 +222,107 @@ static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *
     if (r != a) {
         memcpy(r, a, (size_t)half * sizeof *r);
     }
+}
+
+/* The same number modulo m, below m and without carries above its digits; x < 2m. */
+static void canonical(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x)
+{
+    pc_group clean;
+    for (int32_t i = 0; i < state->digits; i++) {
+        store(clean.words, i, digit_at(x, i));
+    }
+    reduce_once(state, r, clean.words);
+}
+
+/* x = A + B*m over R is A * (1 + m*g) over R with g = B / A: redc(B * R^2 / A) = g*R, below (1 + 1/16) m ... */
+static void ratio_of(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *inverse)
+{
+    const ifma_state *state = state_of(modulus);
+    int32_t half = state->digits * LANES;
+    pc_group ratio, constant;
+    for (int32_t i = 0; i < state->digits; i++) {
+        store(constant.words, i, broadcast(state->r_squared[i]));
+    }
+    multiply_half(state, ratio.words, a + half, inverse);
+    multiply_half(state, ratio.words, ratio.words, constant.words);
+    memmove(r, a, (size_t)half * sizeof *r);
+    canonical(state, r + half, ratio.words);
+}
+
+/*
+ * A*C = A'*R - q*m, so (A*C) / R = A' * (1 - m*(q/R) / A'). With J = R^2 / A' < 2m the last term times R^2 is redc(q*J)
+ * < 3m: the new ratio is between 0 and 5m before it is reduced.
+ */
+static void ratio_step(const pc_modulus *modulus, mp_limb_t *power, mp_limb_t *inverse, const mp_limb_t *base,
+                       const mp_limb_t *base_inverse)
+{
+    const ifma_state *state = state_of(modulus);
+    int32_t half = state->digits * LANES;
+    pc_group less, quotient;
+    divide_half(state, power, quotient.words, power, base);
+    multiply_half(state, inverse, inverse, base_inverse);
+    multiply_half(state, less.words, quotient.words, inverse);
+    vector carry = _mm512_setzero_si512();
+    for (int32_t i = 0; i < state->digits; i++) {
+        vector sum = _mm512_add_epi64(load(power + half, i), load(base + half, i));
+        vector room = _mm512_sub_epi64(broadcast(3 * state->m[i]), digit_at(less.words, i));
+        sum = _mm512_add_epi64(_mm512_add_epi64(sum, room), carry);
+        carry = _mm512_srai_epi64(sum, DIGIT_BITS);
+        store(power + half, i, _mm512_and_si512(sum, digit_mask()));
+    }
+    for (int32_t i = 0; i < 4; i++) {
+        reduce_once(state, power + half, power + half);
+    }
+}
+
+/* r *= (C, 0): a product without A*D. */
+INLINE void multiply_by_first_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *c, const int32_t width)
+{
+    int32_t digits = state->digits, half = digits * LANES;
+    divisor m = divisor_of(state);
+    columns t, v;
+    pc_group quotient;
+    memset(t.words, 0, (size_t)half * sizeof *t.words);
+    reduce(t.words, (products){{r, NULL}, {c, NULL}, 1}, quotient.words, m, digits, width, true);
+    start_second_half(v.words, quotient.words, state);
+    reduce(v.words, (products){{r + half, NULL}, {c, NULL}, 1}, quotient.words, m, digits, width, true);
+    settle(r, t.words + half, digits);
+    settle(r + half, v.words + half, digits);
+}
+
+/* Ratios have digits of 52 bits: so many of them add up without a carry. */
+static void absorb(const pc_modulus *modulus, mp_limb_t *r, mp_limb_t *sums, const mp_limb_t *factor, bool first)
+{
+    const ifma_state *state = state_of(modulus);
+    int32_t half = state->digits * LANES;
+    if (first) {
+        memcpy(r, factor, (size_t)half * sizeof *r);
+        memset(r + half, 0, (size_t)half * sizeof *r);
+        memcpy(sums, factor + half, (size_t)half * sizeof *sums);
+        return;
+    }
+    if (state->tile == 20) {
+        multiply_by_first_half(state, r, factor, 20);
+    } else {
+        multiply_by_first_half(state, r, factor, 15);
+    }
+    for (int32_t i = 0; i < state->digits; i++) {
+        store(sums, i, _mm512_add_epi64(load(sums, i), load(factor + half, i)));
+    }
+}
+
+/* The sum of PC_MAX_ABSORBED ratios is below 2^7 m < R: redc leaves at most m + 1 of it, and redc by A (1 + 1/16) m. */
+static void absorb_sums(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *sums)
+{
+    const ifma_state *state = state_of(modulus);
+    int32_t half = state->digits * LANES;
+    pc_group ratio, unit;
+    memset(unit.words, 0, (size_t)half * sizeof *unit.words);
+    store(unit.words, 0, broadcast(1));
+    settle(ratio.words, sums, state->digits);
+    multiply_half(state, ratio.words, ratio.words, unit.words);
+    multiply_half(state, ratio.words, ratio.words, r);
+    add_half(state, r + half, r + half, ratio.words);
 }
 
 /* t += piece * the first half of a factor, v += piece * its second half; `count` digits of the piece are not zero. */
@@ -621,6 +728,10 @@ const pc_kernel pc_kernel_ifma = {
     .multiply = multiply,
     .square = square,
     .add_plain = add_plain,
+    .ratio_of = ratio_of,
+    .ratio_step = ratio_step,
+    .absorb = absorb,
+    .absorb_sums = absorb_sums,
     .recombine = recombine,
     .select = select_entry,
     .look_up = look_up,

@@ -37,6 +37,7 @@
 /* Numbers are padded to whole cache lines, so that any row of them keeps its alignment. */
 #define PC_NUMBER_ALIGNMENT 64
 #define PC_NUMBER_ALIGNMENT_WORDS 8
+#define PC_MAX_ABSORBED 128
 #define PC_MAX_SECRET_WINDOW_BITS 5
 #define PC_SECRET_TABLE_GROUPS (1 << PC_MAX_SECRET_WINDOW_BITS)
 
@@ -88,6 +89,24 @@ struct pc_kernel {
 
     /* r = a * (1 + m * k), k in [0, m) as plain limbs, lane i at k + i * limbs. r may be a. */
     void (*add_plain)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *k);
+
+    /*
+     * Ratio form, for factors that wait in a table: halves (A, G) that stand for A * (1 + m*g) / R with g = G / R^2 mod m.
+     * A product with such a factor multiplies by its first half alone, four half-size units instead of five, and adds up
+     * the second halves: products of 1 + m*g are sums of g. inverse: a group whose first half is R^2 / A mod m.
+     *
+     * ratio_of: r = a in ratio form. ratio_step: power *= base, both in ratio form, and the inverse along with it.
+     */
+    void (*ratio_of)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *inverse);
+    void (*ratio_step)(const pc_modulus *modulus, mp_limb_t *power, mp_limb_t *inverse, const mp_limb_t *base,
+                       const mp_limb_t *base_inverse);
+
+    /*
+     * absorb: r *= a factor in ratio form, without its second half, which is added to sums; the `first` factor sets both.
+     * absorb_sums: r *= what sums hold, of PC_MAX_ABSORBED factors at most.
+     */
+    void (*absorb)(const pc_modulus *modulus, mp_limb_t *r, mp_limb_t *sums, const mp_limb_t *factor, bool first);
+    void (*absorb_sums)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *sums);
 
     /*
      * r = the sum of pieces * factors: from residues modulo other moduli to one modulo m^2. The halves of `count` groups
