@@ -171,48 +171,49 @@ static int32_t bit_length(uint64_t value)
     return 64 - __builtin_clzll(value);
 }
 
+/* Does a magnitude need digits? One that is a power of 2 or short does not. */
+static bool is_long(uint64_t magnitude)
+{
+    return (magnitude & (magnitude - 1)) != 0 && bit_length(magnitude) >= 4;
+}
+
 /*
- * Whether an output's terms stand side by side, as slots do, and not on top of each other, as weights do. The lanes of
- * a kernel share their steps: where a lane has at most one digit at a position, digits that stand at the same positions
- * in all outputs cost less than fewer digits that do not (11 steps for any 8 bits, with digits of 2).
+ * Whether an output's long terms stand side by side, as slots do, and not on top of each other, as weights do. The lanes
+ * of a kernel share their steps: where a lane has at most one digit at a position, digits that stand at the same
+ * positions in all outputs cost less than fewer digits that do not (11 steps for any 8 bits, with digits of 2).
  */
 static bool is_sparse(const term *terms, size_t first, size_t end)
 {
     int32_t bottom = INT32_MAX, top = 0, filled = 0;
     for (size_t i = first; i < end; i++) {
-        int32_t bits = bit_length(terms[i].magnitude);
-        bottom = terms[i].shift < bottom ? terms[i].shift : bottom;
-        top = terms[i].shift + bits > top ? terms[i].shift + bits : top;
-        filled += bits;
+        if (is_long(terms[i].magnitude)) {
+            int32_t bits = bit_length(terms[i].magnitude);
+            bottom = terms[i].shift < bottom ? terms[i].shift : bottom;
+            top = terms[i].shift + bits > top ? terms[i].shift + bits : top;
+            filled += bits;
+        }
     }
     return filled <= top - bottom;
 }
 
-/* The longest magnitude of a base that needs digits: one that is no power of 2, of 4 bits and more; 0 if none does. */
-static int32_t longest_magnitude(const base *b, const term *terms)
+/* The products of a base, for each window, whose terms have digits at multiples of the window; 0 if none needs any. */
+static void count_aligned(const base *b, const term *terms, int32_t cost[])
 {
-    int32_t longest = 0;
-    for (size_t i = b->first_term; i < b->end_term; i++) {
-        uint64_t magnitude = terms[i].magnitude;
-        bool power_of_two = (magnitude & (magnitude - 1)) == 0;
-        int32_t bits = bit_length(magnitude);
-        longest = !power_of_two && bits >= 4 && bits > longest ? bits : longest;
+    for (int32_t window_bits = 2; window_bits <= MAX_WINDOW_BITS; window_bits++) {
+        int32_t digits = 0;
+        for (size_t i = b->first_term; i < b->end_term; i++) {
+            if (is_long(terms[i].magnitude)) {
+                digits += (bit_length(terms[i].magnitude) + window_bits - 1) / window_bits;
+            }
+        }
+        cost[window_bits] = digits > 0 ? (1 << window_bits) - 2 + digits : 0;
     }
-    return longest;
 }
 
-/* The aligned window for terms of so many bits: counted for the worst of them, to be the same for all outputs. */
-static void align_window(base *b, const term *terms, int32_t bits)
+/* Gives a base digits at multiples of a window. */
+static void align_window(base *b, const term *terms, int32_t window_bits)
 {
-    int32_t count = (int32_t)(b->end_term - b->first_term), least = INT32_MAX;
-    for (int32_t window_bits = 2; window_bits <= MAX_WINDOW_BITS; window_bits++) {
-        int32_t cost = (1 << window_bits) - 2 + count * ((bits + window_bits - 1) / window_bits);
-        if (cost < least) {
-            least = cost;
-            b->window_bits = window_bits;
-        }
-    }
-    b->aligned = true;
+    b->window_bits = window_bits;
     b->largest_digit = 1;
     for (size_t i = b->first_term; i < b->end_term; i++) {
         uint64_t magnitude = terms[i].magnitude;
@@ -263,6 +264,32 @@ static void choose_window(base *b, const term *terms, bool alone)
     }
 }
 
+/*
+ * Gives all aligned bases the same window, or their digits would stand at different positions in the lanes: the one that
+ * is best for the longest of them, which tells how many steps all take.
+ */
+static void align_windows(base *bases, size_t base_count, const term *terms)
+{
+    int32_t most[MAX_WINDOW_BITS + 1] = {0}, best = MAX_WINDOW_BITS;
+    for (size_t k = 0; k < base_count; k++) {
+        int32_t cost[MAX_WINDOW_BITS + 1];
+        if (bases[k].aligned) {
+            count_aligned(&bases[k], terms, cost);
+            for (int32_t window_bits = 2; window_bits <= MAX_WINDOW_BITS; window_bits++) {
+                most[window_bits] = cost[window_bits] > most[window_bits] ? cost[window_bits] : most[window_bits];
+            }
+        }
+    }
+    for (int32_t window_bits = MAX_WINDOW_BITS; window_bits >= 2; window_bits--) {
+        best = most[window_bits] <= most[best] ? window_bits : best;
+    }
+    for (size_t k = 0; k < base_count; k++) {
+        if (bases[k].aligned) {
+            align_window(&bases[k], terms, best);
+        }
+    }
+}
+
 /* Groups sorted terms into bases; returns their number. */
 static size_t plan_bases(base *bases, const term *terms, size_t count, size_t *powers)
 {
@@ -275,22 +302,23 @@ static size_t plan_bases(base *bases, const term *terms, size_t count, size_t *p
             }
             sparse = is_sparse(terms, first, lane_end);
         }
-        for (end = first + 1; end < count && compare_terms(&terms[first], &terms[end]) == 0; end++) {
-        }
         base *b = &bases[base_count++];
+        b->aligned = false;
+        for (end = first; end < count && compare_terms(&terms[first], &terms[end]) == 0; end++) {
+            b->aligned |= sparse && is_long(terms[end].magnitude);
+        }
         b->first_term = first;
         b->end_term = end;
-        bool alone = (first == 0 || terms[first - 1].lane != terms[first].lane) &&
-                     (end == count || terms[end].lane != terms[first].lane);
-        b->aligned = false;
-        int32_t longest = longest_magnitude(b, terms);
-        if (longest > 0 && sparse) {
-            align_window(b, terms, longest);
-        } else {
+        if (!b->aligned) {
+            bool alone = (first == 0 || terms[first - 1].lane != terms[first].lane) &&
+                         (end == count || terms[end].lane != terms[first].lane);
             choose_window(b, terms, alone);
         }
-        b->first_power = *powers;
-        *powers += power_count(b);
+    }
+    align_windows(bases, base_count, terms);
+    for (size_t k = 0; k < base_count; k++) {
+        bases[k].first_power = *powers;
+        *powers += power_count(&bases[k]);
     }
     return base_count;
 }
