@@ -178,9 +178,9 @@ static bool is_long(uint64_t magnitude)
 }
 
 /*
- * Whether an output's long terms stand side by side, as slots do, and not on top of each other, as weights do. The lanes
- * of a kernel share their steps: where a lane has at most one digit at a position, digits that stand at the same
- * positions in all outputs cost less than fewer digits that do not (11 steps for any 8 bits, with digits of 2).
+ * Whether an output's long terms stand side by side, as slots do, or two deep, but not on top of each other, as weights do.
+ * The lanes of a kernel share their steps: where a lane has hardly more than one digit at a position, digits that stand at
+ * the same positions in all outputs cost less than fewer digits that do not (11 steps for any 8 bits, with digits of 2).
  */
 static bool is_sparse(const term *terms, size_t first, size_t end)
 {
@@ -193,7 +193,7 @@ static bool is_sparse(const term *terms, size_t first, size_t end)
             filled += bits;
         }
     }
-    return filled <= top - bottom;
+    return filled <= 2 * (top - bottom);
 }
 
 /* The products of a base, for each window, whose terms have digits at multiples of the window; 0 if none needs any. */

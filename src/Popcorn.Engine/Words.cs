@@ -40,7 +40,7 @@ internal static class Words
     /// <summary>target += value · 2^shift; the sum must fit.</summary>
     public static void AddShifted(Span<ulong> target, ReadOnlySpan<ulong> value, int shift)
     {
-        value = value[..(value.LastIndexOfAnyExcept(0UL) + 1)];
+        value = Trimmed(value);
         int offset = shift / 64;
         int bits = shift % 64;
         UInt128 carry = 0;
@@ -67,25 +67,37 @@ internal static class Words
     }
 
     /// <summary>target −= value; the difference must not be negative.</summary>
-    public static void Subtract(Span<ulong> target, UInt128 value)
+    public static void Subtract(Span<ulong> target, ReadOnlySpan<ulong> value)
     {
-        UInt128 low = (target.Length > 1 ? (UInt128)target[1] << 64 : 0) | target[0];
-        UInt128 difference = low - value;
-        target[0] = (ulong)difference;
-        if (target.Length > 1)
+        value = Trimmed(value);
+        bool borrow = false;
+        for (int i = 0; i < target.Length && (borrow || i < value.Length); i++)
         {
-            target[1] = (ulong)(difference >> 64);
+            UInt128 less = (UInt128)Word(value, i) + (borrow ? 1UL : 0);
+            borrow = target[i] < less;
+            target[i] -= (ulong)less;
         }
 
-        bool borrow = low < value;
-        for (int i = 2; borrow && i < target.Length; i++)
-        {
-            borrow = target[i]-- == 0;
-        }
-
-        if (borrow)
+        if (borrow || value.Length > target.Length)
         {
             throw new ArgumentException("The difference is negative.", nameof(value));
+        }
+    }
+
+    /// <summary>result = value · factor; the product must fit.</summary>
+    public static void Multiply(ReadOnlySpan<ulong> value, ulong factor, Span<ulong> result)
+    {
+        UInt128 carry = 0;
+        for (int i = 0; i < result.Length; i++)
+        {
+            carry += (UInt128)Word(value, i) * factor;
+            result[i] = (ulong)carry;
+            carry >>= 64;
+        }
+
+        if (carry != 0 || factor != 0 && Trimmed(value).Length > result.Length)
+        {
+            throw new ArgumentException("The product does not fit.", nameof(result));
         }
     }
 
@@ -136,6 +148,9 @@ internal static class Words
             }
         }
     }
+
+    private static ReadOnlySpan<ulong> Trimmed(ReadOnlySpan<ulong> value) =>
+        value[..(value.LastIndexOfAnyExcept(0UL) + 1)];
 
     private static ulong Word(ReadOnlySpan<ulong> source, int index) => index < source.Length ? source[index] : 0;
 }

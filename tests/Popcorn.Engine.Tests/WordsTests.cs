@@ -40,21 +40,45 @@ public class WordsTests
         for (int round = 0; round < 2000; round++)
         {
             BigInteger start = RandomNumber(random, random.Next(1, 300));
-            var subtrahend = (UInt128)(RandomNumber(random, random.Next(1, 127)) % (start + 1));
+            BigInteger subtrahend = RandomNumber(random, random.Next(1, 300)) % (start + 1);
             var target = new ulong[6];
+            var value = new ulong[6];
             Words.Write(start, target);
+            Words.Write(subtrahend, value);
 
-            Words.Subtract(target, subtrahend);
+            Words.Subtract(target, value);
 
-            Assert.Equal(start - (BigInteger)subtrahend, Words.Read(target));
+            Assert.Equal(start - subtrahend, Words.Read(target));
         }
     }
 
     [Fact]
     public void SubtractRefusesNegativeResults()
     {
-        Assert.Throws<ArgumentException>(() => Words.Subtract([1, 0, 0], 2));
-        Assert.Throws<ArgumentException>(() => Words.Subtract([1], UInt128.One << 64));
+        Assert.Throws<ArgumentException>(() => Words.Subtract([1, 0, 0], [2]));
+        Assert.Throws<ArgumentException>(() => Words.Subtract([1], [0, 1]));
+        Assert.Throws<ArgumentException>(() => Words.Subtract([0, ulong.MaxValue], [1, ulong.MaxValue]));
+    }
+
+    [Fact]
+    public void MultiplyAgreesWithBigInteger()
+    {
+        var random = new Random(3);
+        for (int round = 0; round < 2000; round++)
+        {
+            BigInteger value = RandomNumber(random, random.Next(1, 300));
+            ulong factor = (ulong)RandomNumber(random, random.Next(1, 64));
+            var words = new ulong[5];
+            var product = new ulong[6];
+            Words.Write(value, words);
+
+            Words.Multiply(words, factor, product);
+
+            Assert.Equal(value * factor, Words.Read(product));
+        }
+
+        Assert.Throws<ArgumentException>(() => Words.Multiply([1UL << 63], 2, new ulong[1]));
+        Assert.Throws<ArgumentException>(() => Words.Multiply([0, 1], 2, new ulong[1]));
     }
 
     [Fact]

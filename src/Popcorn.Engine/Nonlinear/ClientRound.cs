@@ -65,7 +65,7 @@ internal sealed class ClientRound(
     private static int AnswerWords(RoundStep step) => step.Kind switch
     {
         RoundKind.Sign => 1,
-        RoundKind.Compare => Words.For(step.Layout.MaskedBits + 1),
+        RoundKind.Compare or RoundKind.Clip => Words.For(step.Layout.MaskedBits + 1),
         RoundKind.Rescale => Words.For(step.Layout.MaskedBits - Math.Min(step.Shift, step.Layout.MaskedBits) + 1),
         _ => Words.For(2 * step.Layout.MaskedBits + 1),
     };
@@ -77,20 +77,23 @@ internal sealed class ClientRound(
     private static void Decide(RoundStep step, ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)
     {
         SlotLayout layout = step.Layout;
-
-        // A signed field holds y + 2^(w−1), so its top bit is set where y ≥ 0; y is never 0.
         switch (step.Kind)
         {
             case RoundKind.Sign:
-                answer[0] = Words.Bit(plaintext, layout.SignedShift(slot) + layout.SignedBits - 1);
+                answer[0] = Positive(layout, plaintext, slot, 0);
                 break;
-            case RoundKind.Compare:
-                Span<ulong> product = answer[(answer.Length / 2)..];
-                answer[0] = Words.Bit(plaintext, layout.SignedShift(slot) + layout.SignedBits - 1);
-                Words.Extract(plaintext, layout.MaskedShift(slot), layout.MaskedBits, product);
-                foreach (ref ulong word in product)
+            case RoundKind.Compare or RoundKind.Clip:
+                // All bits, then all products.
+                int length = answer.Length / (2 * layout.SignedFields);
+                for (int field = 0; field < layout.SignedFields; field++)
                 {
-                    word &= 0 - answer[0];
+                    ulong positive = answer[field * length] = Positive(layout, plaintext, slot, field);
+                    Span<ulong> product = answer.Slice((layout.SignedFields + field) * length, length);
+                    Words.Extract(plaintext, layout.MaskedShift(slot), layout.MaskedBits, product);
+                    foreach (ref ulong word in product)
+                    {
+                        word &= 0 - positive;
+                    }
                 }
 
                 break;
@@ -106,6 +109,10 @@ internal sealed class ClientRound(
                 break;
         }
     }
+
+    /// <summary>1 where y is positive: a signed field holds y + 2^(w−1), so its top bit is set; y is never 0.</summary>
+    private static ulong Positive(SlotLayout layout, ReadOnlySpan<ulong> plaintext, int slot, int field) =>
+        Words.Bit(plaintext, layout.SignedShift(slot, field) + layout.SignedBits - 1);
 
     private ulong[] Decrypt(SlotLayout layout, int items, ReadOnlySpan<byte> ciphertexts, string step)
     {

@@ -13,7 +13,7 @@ internal static class LogitPacking
         for (int i = 0; i < step.ItemsIn(chunk); i++)
         {
             packer.Next();
-            packer.Signed(0, step.FirstOf(chunk) + i, 1, 0, 0, negated: false);
+            packer.Signed(0, 0, step.FirstOf(chunk) + i, 1, 0, 0, negated: false);
         }
 
         return packer.Seal([logits], context);

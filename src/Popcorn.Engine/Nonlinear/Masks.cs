@@ -35,7 +35,7 @@ internal sealed class Masks : IDisposable
             Span<ulong> mask = masks._words.AsSpan(i * masks.WordsEach, masks.WordsEach);
             random.Bits(mask, bits);
             Words.AddShifted(mask, [1], boundBits);
-            Words.Subtract(mask, 1);
+            Words.Subtract(mask, [1]);
         }
 
         return masks;

@@ -71,50 +71,21 @@ internal sealed class ElementwiseLayer(RoundStep step) : NonlinearLayer
     }
 }
 
-/// <summary>
-/// min(max(x, 0), c) = ReLU(x) − ReLU(x − c): both of every element, in one round; which is which does not show.
-/// </summary>
+/// <summary>min(max(x, 0), c): every element for itself, one round; the caps stay here.</summary>
 internal sealed class ClipProtocol(RoundStep step, ClipLayer layer) : NonlinearLayer
 {
     /// <inheritdoc/>
     public override async Task<CiphertextBatch> RunAsync(
         ServerContext context, CiphertextBatch input, SecretRandom random, IRoundExchange exchange)
     {
-        int size = input.Count;
-        using var both = new CiphertextBatch(context.Key, 2 * size);
-        int[] all = [.. Enumerable.Range(0, size)];
-        both.Gather(input, all, 0);
-        both.Gather(input, all, size);
-        (ulong[] words, int wordsEach) = MinusCaps();
-        Evaluator.AddPlain(words, wordsEach, both, size, size, context.Execution);
-
+        // |x| < 2^b: a cap beyond that is never reached, and must not take x − c out of its slot.
+        BigInteger most = BigInteger.One << step.BoundBits;
         int[] order = random.Permutation(step.Items);
-        using CiphertextBatch values = context.Gather(both, order);
-        using var round = new CompareRound(step, context, values, null, random);
+        BigInteger[] caps = Array.ConvertAll(order, i => BigInteger.Min(layer.Caps[i / layer.Output.Area], most));
+        using CiphertextBatch values = context.Gather(input, order);
+        using var round = new ClipRound(step, context, values, caps, random);
         await exchange.RunAsync(round).ConfigureAwait(false);
-
-        int[] back = Inverse(order);
-        using CiphertextBatch excess = context.Gather(round.Results, back.AsSpan(size));
-        context.Negate(excess, excess);
-        CiphertextBatch result = context.Gather(round.Results, back.AsSpan(0, size));
-        Evaluator.Add(result, 0, excess, 0, result, 0, size, context.Execution);
-        context.Counter.Add(size);
-        return result;
-    }
-
-    private (ulong[] Words, int WordsEach) MinusCaps()
-    {
-        // |x| < 2^(b−1): a cap beyond that is never reached, and must not take x − c out of its slot.
-        BigInteger most = BigInteger.One << (step.BoundBits - 1);
-        BigInteger[] caps = Array.ConvertAll(layer.Caps, c => -BigInteger.Min(c, most));
-        int wordsEach = Words.CountFor(caps);
-        var words = new ulong[layer.Output.Size * wordsEach];
-        for (int i = 0; i < layer.Output.Size; i++)
-        {
-            Words.Write(caps[i / layer.Output.Area], words.AsSpan(i * wordsEach, wordsEach));
-        }
-
-        return (words, wordsEach);
+        return context.Gather(round.Results, Inverse(order));
     }
 }
 

@@ -82,9 +82,11 @@ internal abstract class ServerRound(RoundStep step, ServerContext context, Ciphe
         Context.Counter.Add(
             Evaluator.Combine(sources, terms.Terms, terms.First, Results, first, Context.Execution));
 
-    /// <summary>Writes an item's sign carrier.</summary>
-    protected static void Carry(SlotPacker packer, int item, SignCarrier carrier) => packer.Signed(
-        carrier.Flip ? InverseSource : ValuesSource, item, carrier.Tau, 1, carrier.Sigma, negated: carrier.Flip);
+    /// <summary>Writes a sign carrier of an item, or of what the item is more than a cap.</summary>
+    protected static void Carry(
+        SlotPacker packer, int item, SignCarrier carrier, int field = 0, ReadOnlySpan<ulong> cap = default) =>
+        packer.Signed(
+            field, carrier.Flip ? InverseSource : ValuesSource, item, carrier.Tau, 1, carrier.Sigma, carrier.Flip, cap);
 
     /// <summary>A rented batch that holds −source[index[i]].</summary>
     protected CiphertextBatch NegatedGather(CiphertextBatch source, ReadOnlySpan<int> index)

@@ -47,26 +47,27 @@ internal sealed class SlotPacker
     }
 
     /// <summary>
-    /// Signed field of the item: factor · source + offset, or its negative where <paramref name="negated"/> and the
-    /// caller names the inverse as source. Holds the value plus 2^(SignedBits−1).
+    /// Signed field of the item: factor · 2^shift · (source − less) + offset, or its negative where
+    /// <paramref name="negated"/> and the caller names the inverse as source. Holds the value plus 2^(SignedBits−1).
     /// </summary>
-    public void Signed(int batch, int index, ulong factor, int factorShift, UInt128 offset, bool negated)
+    public void Signed(
+        int field, int batch, int index, ulong factor, int shift, UInt128 offset, bool negated,
+        ReadOnlySpan<ulong> less = default)
     {
-        int shift = _layout.SignedShift(Slot);
-        _terms.Add(new Term(factor, batch, index, shift + factorShift));
+        int position = _layout.SignedShift(Slot, field);
+        _terms.Add(new Term(factor, batch, index, position + shift));
         Span<ulong> half = stackalloc ulong[Words.For(_layout.SignedBits)];
+        Span<ulong> product = stackalloc ulong[half.Length];
+        Span<ulong> shifted = stackalloc ulong[half.Length];
         half.Clear();
+        shifted.Clear();
         Words.AddShifted(half, [1], _layout.SignedBits - 1);
-        if (negated)
-        {
-            Words.Subtract(half, offset);
-        }
-        else
-        {
-            Words.AddShifted(half, [(ulong)offset, (ulong)(offset >> 64)], 0);
-        }
-
-        Words.AddShifted(Constant, half, shift);
+        ReadOnlySpan<ulong> added = [(ulong)offset, (ulong)(offset >> 64)];
+        Words.Multiply(less, factor, product);
+        Words.AddShifted(shifted, product, shift);
+        Words.AddShifted(half, negated ? shifted : added, 0);
+        Words.Subtract(half, negated ? added : shifted);
+        Words.AddShifted(Constant, half, position);
     }
 
     /// <summary>Masked field of the item: source + mask.</summary>

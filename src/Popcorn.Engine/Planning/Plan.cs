@@ -64,7 +64,12 @@ public sealed class Plan
     public Tournament? TournamentOf(int layer) => _tournaments[layer];
 
     /// <summary>Ciphertexts that the client returns for each item of a round.</summary>
-    public static int RepliesPerItem(RoundKind kind) => kind == RoundKind.Compare ? 2 : 1;
+    public static int RepliesPerItem(RoundKind kind) => kind switch
+    {
+        RoundKind.Compare => 2,
+        RoundKind.Clip => 4,
+        _ => 1,
+    };
 
     /// <summary>Makes the plan of a network for a key size.</summary>
     /// <exception cref="PopcornException">A value outgrows the plaintexts of such a key.</exception>
@@ -92,11 +97,20 @@ public sealed class Plan
     /// <summary>
     /// Slots of a round on values |x| &lt; 2^b, that is |x| ≤ B = 2^b − 1. The carrier |τ(2x+1) + ρ| is below
     /// 2^T·(2B+2) = 2^(T+b+1), and one bit more holds its sign. The mask is uniform below 2^(b+1+40), so x + B + r is
-    /// below 2^(b+42).
+    /// below 2^(b+42). A clip compares x, and x less a cap of at most 2^b.
     /// </summary>
-    internal static (int SignedBits, int MaskedBits) FieldsOf(RoundKind kind, int boundBits) => (
-        kind is RoundKind.Square or RoundKind.Rescale ? 0 : CarrierBits + boundBits + 2,
-        kind == RoundKind.Sign ? 0 : MaskRandomBits(boundBits) + 1);
+    internal static (int SignedBits, int MaskedBits, int SignedFields) FieldsOf(RoundKind kind, int boundBits)
+    {
+        int carrier = CarrierBits + boundBits + 2;
+        int masked = MaskRandomBits(boundBits) + 1;
+        return kind switch
+        {
+            RoundKind.Compare => (carrier, masked, 1),
+            RoundKind.Clip => (carrier + 1, masked, 2),
+            RoundKind.Sign => (carrier, 0, 1),
+            _ => (0, masked, 1),
+        };
+    }
 
     /// <summary>Random bits of a mask for values |x| &lt; 2^b.</summary>
     internal static int MaskRandomBits(int boundBits) => boundBits + 1 + MaskBits;
@@ -115,8 +129,7 @@ public sealed class Plan
                 steps.Add(new LocalStep(steps.Count, i, name));
                 break;
             case LayerKind.Clip:
-                // x and x − cap side by side; a cap is below 2^bits, or never reached.
-                AddRound(RoundKind.Compare, 0, 2 * input.Size, bits + 1);
+                AddRound(RoundKind.Clip, 0, input.Size, bits);
                 break;
             case LayerKind.Rescale:
                 AddRound(RoundKind.Rescale, 0, input.Size, bits);
@@ -154,14 +167,14 @@ public sealed class Plan
 
         void AddRound(RoundKind kind, int round, int items, int boundBits)
         {
-            (int signedBits, int maskedBits) = FieldsOf(kind, boundBits);
+            (int signedBits, int maskedBits, int signedFields) = FieldsOf(kind, boundBits);
             if (kind == RoundKind.Square)
             {
                 // The answer is z²: it must fit as well, or a client that cannot encrypt it would tell how large z is.
                 FitOrRefuse(0, 2 * maskedBits, keyBits, i, layer);
             }
 
-            SlotLayout layout = FitOrRefuse(signedBits, maskedBits, keyBits, i, layer);
+            SlotLayout layout = FitOrRefuse(signedBits, maskedBits, keyBits, i, layer, signedFields);
             int replies = WireLimits.MaxChunkCiphertexts / RepliesPerItem(kind);
             int packed = Math.Clamp(replies / layout.ItemsPerCiphertext, 1, PackedPerChunk);
             int perChunk = packed * layout.ItemsPerCiphertext;
@@ -170,10 +183,11 @@ public sealed class Plan
         }
     }
 
-    private static SlotLayout FitOrRefuse(int signedBits, int maskedBits, int keyBits, int index, PublicLayer layer) =>
-        SlotLayout.Fit(signedBits, maskedBits, keyBits)
+    private static SlotLayout FitOrRefuse(
+        int signedBits, int maskedBits, int keyBits, int index, PublicLayer layer, int signedFields = 1) =>
+        SlotLayout.Fit(signedBits, maskedBits, keyBits, signedFields)
         ?? throw new PopcornException(
-            $"Layer {index + 1} ({layer.Name}) needs {signedBits + maskedBits}-bit slots and a {keyBits}-bit key holds "
+            $"Layer {index + 1} ({layer.Name}) needs {signedFields * signedBits + maskedBits}-bit slots and a {keyBits}-bit key holds "
             + $"{keyBits - 1}: use a larger key, or import the network with fewer weight bits.");
 
     private string Describe()

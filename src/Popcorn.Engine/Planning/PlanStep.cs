@@ -52,6 +52,9 @@ public enum RoundKind
 
     /// <summary>x / 2^shift, rounded at random: one ciphertext per item comes back.</summary>
     Rescale = 4,
+
+    /// <summary>min(max(x, 0), cap): four ciphertexts per item come back.</summary>
+    Clip = 5,
 }
 
 /// <summary>One round between the two: packed, blinded values down, fresh ciphertexts up.</summary>

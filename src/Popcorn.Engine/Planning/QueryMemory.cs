@@ -49,7 +49,6 @@ internal static class QueryMemory
         return layer.Kind switch
         {
             LayerKind.Add => 2L * layer.Output.Size,
-            LayerKind.Clip => 5 * items,
             _ when plan.TournamentOf(index) is Tournament tournament =>
                 plan.Network.ShapeOf(layer.Input).Size + tournament.Matches + 1 + 4 * items,
             _ => 3 * items,

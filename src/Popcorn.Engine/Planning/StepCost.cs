@@ -100,8 +100,9 @@ public sealed record StepCost(
         if (layout.SignedBits > 0)
         {
             // Their lengths are uniform in 1 … CarrierBits; the longest of the lanes tells how long it takes.
-            products += AlignedPower(Plan.CarrierBits, Plan.CarrierBits / 2.0);
-            waits += AlignedPower(Plan.CarrierBits, Plan.CarrierBits) - AlignedPower(Plan.CarrierBits, Plan.CarrierBits / 2.0);
+            double average = AlignedPower(Plan.CarrierBits, Plan.CarrierBits / 2.0);
+            products += layout.SignedFields * average;
+            waits += layout.SignedFields * (AlignedPower(Plan.CarrierBits, Plan.CarrierBits) - average);
         }
 
         if (round.Kind != RoundKind.Rescale)
@@ -110,11 +111,12 @@ public sealed record StepCost(
             {
                 RoundKind.Sign => 3 + 0.4,
                 RoundKind.Compare => 3 + 1.5,
+                RoundKind.Clip => 6 + 1 + 2.5 + AlignedPower(round.BoundBits, round.BoundBits),
                 _ => 1.4,
             };
         }
 
-        if (round.Kind is RoundKind.Compare or RoundKind.Square)
+        if (round.Kind is RoundKind.Compare or RoundKind.Clip or RoundKind.Square)
         {
             squares += layout.MaskedBits;
             products += AlignedPower(layout.MaskedBits, layout.MaskedBits);

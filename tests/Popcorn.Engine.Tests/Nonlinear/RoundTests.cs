@@ -58,6 +58,43 @@ public sealed class RoundTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Bounds))]
+    public void ClipOfEdgeValues(int boundBits)
+    {
+        BigInteger[] edges = EdgeValues(boundBits);
+        BigInteger[] caps = [0, 1, 2, BigInteger.One << (boundBits - 1), (BigInteger.One << boundBits) - 1, BigInteger.One << boundBits];
+        BigInteger[] x = [.. caps.SelectMany(_ => edges)];
+        BigInteger[] c = [.. caps.SelectMany(cap => Enumerable.Repeat(cap, edges.Length))];
+        BigInteger[] expected = [.. x.Zip(c, (v, cap) => BigInteger.Min(BigInteger.Max(v, 0), cap))];
+
+        // Signs and order are random: often enough for each of the eight ways.
+        for (int run = 0; run < 4; run++)
+        {
+            Assert.Equal(expected, Run(RoundKind.Clip, boundBits, x, c));
+        }
+    }
+
+    [Fact]
+    public void WhichCarrierOfAClipIsWhichDoesNotShow()
+    {
+        // x is small and the cap is large: so is one carrier of two, on average, and it is as often the first.
+        RoundStep step = Step(RoundKind.Clip, 60, 1);
+        int firstIsLonger = 0;
+        const int Count = 200;
+        for (int i = 0; i < Count; i++)
+        {
+            using ServerRound round = Begin(RoundKind.Clip, 60, [0], [BigInteger.One << 60]);
+            BigInteger plaintext = Open(round.Challenge(0))[0];
+            BigInteger half = BigInteger.One << (step.Layout.SignedBits - 1);
+            BigInteger first = plaintext % (2 * half) - half;
+            BigInteger second = (plaintext >> step.Layout.SignedBits) % (2 * half) - half;
+            firstIsLonger += BigInteger.Abs(first) > BigInteger.Abs(second) ? 1 : 0;
+        }
+
+        Assert.InRange(firstIsLonger, Count / 2 - 50, Count / 2 + 50);
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
     public void SquareOfEdgeValues(int boundBits)
     {
         BigInteger[] x = EdgeValues(boundBits);
@@ -204,8 +241,8 @@ public sealed class RoundTests : IDisposable
 
     private static RoundStep Step(RoundKind kind, int boundBits, int items, int shift = 0)
     {
-        (int signedBits, int maskedBits) = Plan.FieldsOf(kind, boundBits);
-        SlotLayout layout = SlotLayout.Fit(signedBits, maskedBits, TestKeys.Bits)!;
+        (int signedBits, int maskedBits, int signedFields) = Plan.FieldsOf(kind, boundBits);
+        SlotLayout layout = SlotLayout.Fit(signedBits, maskedBits, TestKeys.Bits, signedFields)!;
 
         // Small chunks, so that several are needed.
         return new RoundStep(1, 0, "test", kind, 0, items, 2 * layout.ItemsPerCiphertext, boundBits, layout, shift);
@@ -235,6 +272,7 @@ public sealed class RoundTests : IDisposable
         {
             RoundKind.Compare => new CompareRound(
                 step, context, Encrypt(left), right is null ? null : Encrypt(right), random),
+            RoundKind.Clip => new ClipRound(step, context, Encrypt(left), right!, random),
             RoundKind.Sign => new SignRound(step, context, Encrypt(left), random),
             RoundKind.Rescale => new RescaleRound(step, context, Encrypt(left), random),
             _ => new SquareRound(step, context, Encrypt(left), random),

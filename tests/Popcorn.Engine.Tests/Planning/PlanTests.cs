@@ -21,7 +21,7 @@ public class PlanTests
         BigInteger negative = 2 * tau * -bound + 1;
         BigInteger mask = bound + (BigInteger.One << Plan.MaskRandomBits(boundBits)) - 1;
 
-        (int signedBits, int maskedBits) = Plan.FieldsOf(RoundKind.Compare, boundBits);
+        (int signedBits, int maskedBits, _) = Plan.FieldsOf(RoundKind.Compare, boundBits);
 
         BigInteger half = BigInteger.One << (signedBits - 1);
         Assert.True(carrier < half);
@@ -29,6 +29,11 @@ public class PlanTests
         Assert.True(bound + mask < BigInteger.One << maskedBits);
         Assert.True(mask - bound >= 0);
         Assert.True(signedBits + maskedBits <= 2 * boundBits + Plan.CarrierBits + Plan.MaskBits + 4);
+
+        // The least x less the greatest cap.
+        (int clipBits, _, int fields) = Plan.FieldsOf(RoundKind.Clip, boundBits);
+        Assert.True(2 * tau * (-bound - (BigInteger.One << boundBits)) + 1 > -(BigInteger.One << (clipBits - 1)));
+        Assert.Equal((signedBits + 1, 2), (clipBits, fields));
     }
 
     [Theory]
