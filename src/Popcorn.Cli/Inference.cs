@@ -31,10 +31,11 @@ internal sealed class Inference(Uri server, string model)
             : throw new PopcornException($"The server describes the input of '{model}' in a way not understood.");
     }
 
-    /// <summary>Classifies the images, one after the other.</summary>
+    /// <summary>Classifies the images, some in each query, one query after the other.</summary>
     /// <param name="key">The client's key.</param>
     /// <param name="keySeconds">What making it took, where it is fresh; only reported.</param>
     /// <param name="images">The images.</param>
+    /// <param name="batch">Images of a query, at most.</param>
     /// <param name="options">Threads and randomness.</param>
     /// <param name="done">Told of each result as it comes.</param>
     /// <param name="cancellationToken">Gives up.</param>
@@ -42,6 +43,7 @@ internal sealed class Inference(Uri server, string model)
         PaillierPrivateKey key,
         double? keySeconds,
         IReadOnlyList<ImageInput> images,
+        int batch,
         ClientOptions options,
         Action<ImagePrediction> done,
         CancellationToken cancellationToken)
@@ -58,25 +60,32 @@ internal sealed class Inference(Uri server, string model)
         await using (session.ConfigureAwait(false))
         {
             var results = new List<ImagePrediction>(images.Count);
-            foreach (ImageInput image in images)
+            foreach (ImageInput[] query in images.Chunk(batch))
             {
-                InferenceResult result;
-                using (var progress = new ProgressLine($"image {results.Count + 1} of {images.Count}"))
+                IReadOnlyList<InferenceResult> answers;
+                string first = $"{(query.Length == 1 ? "image" : "images from")} {results.Count + 1}";
+                using (var progress = new ProgressLine($"{first} of {images.Count}"))
                 {
-                    result = await session.InferAsync(image.Values, progress, cancellationToken).ConfigureAwait(false);
+                    answers = await session.InferAsync(
+                        [.. query.Select(image => (ReadOnlyMemory<int>)image.Values)], progress, cancellationToken)
+                        .ConfigureAwait(false);
                 }
 
-                var prediction = new ImagePrediction(
-                    image.Name,
-                    result.Label,
-                    image.Expected,
-                    [.. result.Logits.Select(logit => logit.ToString())],
-                    result.Seconds,
-                    result.BytesUp,
-                    result.BytesDown,
-                    result.Rounds);
-                results.Add(prediction);
-                done(prediction);
+                foreach ((ImageInput image, InferenceResult result) in query.Zip(answers))
+                {
+                    var prediction = new ImagePrediction(
+                        image.Name,
+                        result.Label,
+                        image.Expected,
+                        [.. result.Logits.Select(logit => logit.ToString())],
+                        result.Seconds,
+                        result.BytesUp,
+                        result.BytesDown,
+                        result.Rounds,
+                        result.Images);
+                    results.Add(prediction);
+                    done(prediction);
+                }
             }
 
             return new InferReport(results, model, key.PublicKey.Bits, keySeconds, session.TableSeconds);

@@ -51,7 +51,10 @@ internal static class KnownTimes
     {
         try
         {
-            return File.GetLastWriteTimeUtc(FilePath) > DateTime.UtcNow.AddDays(-Days)
+            // Another build has other times.
+            DateTime built = Directory.EnumerateFiles(AppContext.BaseDirectory, "*opcorn*").Max(File.GetLastWriteTimeUtc);
+            DateTime measured = File.GetLastWriteTimeUtc(FilePath);
+            return measured > built && measured > DateTime.UtcNow.AddDays(-Days)
                 ? JsonSerializer.Deserialize(File.ReadAllText(FilePath), KnownTimesJson.Default.DictionaryStringKernelTimes)
                     ?? []
                 : [];

@@ -31,6 +31,11 @@ public sealed class PopcornOptions
     /// <summary>Smallest key accepted from a client, in bits of its modulus.</summary>
     public int MinimumKeyBits { get; set; } = 2048;
 
+    /// <summary>
+    /// Memory that the ciphertexts of a query with several images may take, in bytes; a single image is always taken.
+    /// </summary>
+    public long BatchMemoryBytes { get; set; } = new ServerOptions().BatchMemoryBytes;
+
     internal void Validate()
     {
         Require(Models.Count > 0, "A Popcorn service needs at least one model.");
@@ -41,6 +46,7 @@ public sealed class PopcornOptions
         Require(IdleTimeout > TimeSpan.Zero, $"{nameof(IdleTimeout)} must be positive.");
         Require(KeepAliveInterval > TimeSpan.Zero, $"{nameof(KeepAliveInterval)} must be positive.");
         Require(ShutdownGrace >= TimeSpan.Zero, $"{nameof(ShutdownGrace)} must not be negative.");
+        Require(BatchMemoryBytes >= 0, $"{nameof(BatchMemoryBytes)} must not be negative.");
         Require(DegreeOfParallelism >= 0, $"{nameof(DegreeOfParallelism)} must not be negative.");
     }
 

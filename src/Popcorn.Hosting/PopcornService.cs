@@ -117,11 +117,13 @@ internal sealed partial class PopcornService
                     DegreeOfParallelism = _options.DegreeOfParallelism,
                     MinimumKeyBits = _options.MinimumKeyBits,
                     IdleTimeout = _options.IdleTimeout,
+                    BatchMemoryBytes = _options.BatchMemoryBytes,
                     QueryDone = query =>
                     {
                         _metrics.QueryDone(query.Model, query.Seconds);
                         LogQueryDone(
-                            session, query.Model, query.KeyBits, query.Seconds, query.BytesUp, query.BytesDown);
+                            session, query.Model, query.KeyBits, query.Images, query.Seconds, query.BytesUp,
+                            query.BytesDown);
                     },
                 };
                 await new ServerSession(_models, options).RunAsync(channel, stop.Token).ConfigureAwait(false);

@@ -40,6 +40,16 @@ public sealed class TwoProcessTests : IDisposable
             Assert.Equal(2, result.GetProperty("rounds").GetInt32());
         }
 
+        // Three images in two queries.
+        JsonElement batches = await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "tiny", "--key", _files["keys"],
+            "--image", images, "--index", "0-1", "3", "--batch", "2");
+        JsonElement[] shared = [.. batches.GetProperty("results").EnumerateArray()];
+        Assert.Equal([expected[0], expected[1], expected[3]], shared.Select(Logits));
+        Assert.Equal([2, 2, 1], shared.Select(result => result.GetProperty("images").GetInt32()));
+        Assert.Equal(shared[0].GetProperty("seconds").GetDouble(), shared[1].GetProperty("seconds").GetDouble());
+        Assert.InRange(shared[0].GetProperty("bytesUp").GetInt64(), 36 * 512, 104 * 512);
+
         JsonElement other = await CommandRun.Json(
             "infer", "--server", server.Url, "--model", "other", "--image", images, "--index", "2");
         Assert.True(other.GetProperty("keySeconds").GetDouble() > 0);

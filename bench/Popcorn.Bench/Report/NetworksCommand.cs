@@ -14,10 +14,14 @@ internal static class NetworksCommand
     /// <summary>A network that takes longer is measured once, over no link, unless all is asked for.</summary>
     private const double LongSeconds = 40;
 
-    /// <summary>Short inferences are made several times: the first is slowed down by what is still being compiled.</summary>
-    private const double ShortSeconds = 5;
+    /// <summary>Networks of so many outputs count from a class of everything else.</summary>
+    private const int ClassesWithBackground = 1001;
 
-    private const string Repeats = "5";
+    /// <summary>Test sets by the shape of their images; the last one's are scaled to what a network takes.</summary>
+    private static readonly (string Option, string Input)[] TestSets =
+    [
+        ("--mnist", "1x28x28"), ("--cifar10", "3x32x32"), ("--imagenet", "any other shape"),
+    ];
 
     private static readonly (string Name, string[] Options)[] Links =
     [
@@ -34,6 +38,11 @@ internal static class NetworksCommand
             Arity = ArgumentArity.OneOrMore,
         };
         Option<string> popcorn = PopcornCommand.PathOption();
+        Option<string?>[] testSets = Array.ConvertAll(TestSets, set => new Option<string?>(set.Option)
+        {
+            Description = $"Test set for the accuracy of networks with an input of {set.Input}.",
+            HelpName = "FILE|DIR",
+        });
         var path = new Option<string>("--into")
         {
             Description = $"Document with the line '{Begin}'; what follows it is replaced, the charts go beside it.",
@@ -48,15 +57,20 @@ internal static class NetworksCommand
         {
             models, popcorn, path, all,
         };
+        foreach (Option testSet in testSets)
+        {
+            command.Add(testSet);
+        }
+
         command.SetAction(parsed => Run(
             parsed.GetRequiredValue(models), new PopcornCommand(parsed.GetRequiredValue(popcorn)),
-            parsed.GetRequiredValue(path), parsed.GetValue(all)));
+            parsed.GetRequiredValue(path), parsed.GetValue(all), Array.ConvertAll(testSets, parsed.GetValue)));
         return command;
     }
 
-    private static int Run(string[] models, PopcornCommand popcorn, string path, bool all)
+    private static int Run(string[] models, PopcornCommand popcorn, string path, bool all, string?[] testSets)
     {
-        Row[] rows = Array.ConvertAll(models, model => Measure(popcorn, model, all));
+        Row[] rows = Array.ConvertAll(models, model => Measure(popcorn, model, all, testSets));
         string folder = Path.GetDirectoryName(path) ?? "";
         var seconds = new BarChart(
             "Seconds for one inference", ["measured", "predicted"],
@@ -71,24 +85,38 @@ internal static class NetworksCommand
         return FiguresDocument.TryReplace(path, Begin, text) ? 0 : 1;
     }
 
-    private static Row Measure(PopcornCommand popcorn, string model, bool all)
+    private static Row Measure(PopcornCommand popcorn, string model, bool all, string?[] testSets)
     {
         Console.Error.WriteLine(model);
-        string[] once = ["bench", "network", model];
-        JsonElement report = popcorn.Run(once);
-        double first = report.GetProperty("seconds").GetDouble();
-        string[] often = first <= ShortSeconds ? [.. once, "--repeat", Repeats] : once;
-        report = first <= ShortSeconds ? popcorn.Run(often) : report;
-        bool others = all || first <= LongSeconds;
+        string[] bench = ["bench", "network", model];
+        JsonElement report = popcorn.Run(bench);
+        bool others = all || report.GetProperty("seconds").GetDouble() <= LongSeconds;
         JsonElement inspection = popcorn.Run("inspect", model);
         return new Row(
             Path.GetFileNameWithoutExtension(model),
             report,
             inspection.GetProperty("layers").EnumerateArray().Sum(layer => layer.GetProperty("nnz").GetInt64()),
-            others ? Seconds([.. often, "--threads", "1"]) : null,
-            [.. Links.Select(link => others ? Seconds([.. often, .. link.Options]) : (double?)null)]);
+            AccuracyOf(popcorn, model, inspection, testSets),
+            others ? Seconds([.. bench, "--threads", "1"]) : null,
+            [.. Links.Select(link => others ? Seconds([.. bench, .. link.Options]) : (double?)null)]);
 
         double Seconds(string[] arguments) => popcorn.Run(arguments).GetProperty("seconds").GetDouble();
+    }
+
+    /// <summary>Of the test set for inputs of the network's shape; null without one.</summary>
+    private static double? AccuracyOf(
+        PopcornCommand popcorn, string model, JsonElement inspection, string?[] testSets)
+    {
+        string input = inspection.GetProperty("input").GetString()!;
+        int set = Array.FindIndex(TestSets, candidate => candidate.Input == input);
+        if (testSets[set < 0 ? ^1 : set] is not string path)
+        {
+            return null;
+        }
+
+        int classes = inspection.GetProperty("layers").EnumerateArray().Last().GetProperty("outputs").GetInt32();
+        string[] offset = classes == ClassesWithBackground ? ["--label-offset", "1"] : [];
+        return popcorn.Run(["eval", model, "--data", path, .. offset]).GetProperty("accuracy").GetDouble();
     }
 
     private static string Describe(Row[] rows)
@@ -104,11 +132,11 @@ internal static class NetworksCommand
         }
 
         Line($"");
-        Line($"| network | non-zero weights | products | up, MB | down, MB | rounds | memory, MB |");
-        Line($"| --- | ---: | ---: | ---: | ---: | ---: | ---: |");
+        Line($"| network | accuracy | non-zero weights | products | up, MB | down, MB | rounds | memory, MB |");
+        Line($"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         foreach (Row row in rows)
         {
-            Line($"| {row.Name} | {row.Nnz:N0} | {row.Value("products"):N0} | {row.Number("bytesUp", 1e6)} | {row.Number("bytesDown", 1e6)} | {row.Value("rounds")} | {row.Value("peakMemoryBytes") / 1e6:N0} |");
+            Line($"| {row.Name} | {row.Accuracy:P2} | {row.Nnz:N0} | {row.Value("products"):N0} | {row.Number("bytesUp", 1e6)} | {row.Number("bytesDown", 1e6)} | {row.Value("rounds")} | {row.Value("peakMemoryBytes") / 1e6:N0} |");
         }
 
         Line($"");
@@ -123,7 +151,7 @@ internal static class NetworksCommand
         value?.ToString(value < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture) ?? "";
 
     /// <summary>A network's figures.</summary>
-    private sealed record Row(string Name, JsonElement Report, long Nnz, double? OneThread, double?[] OverLinks)
+    private sealed record Row(string Name, JsonElement Report, long Nnz, double? Accuracy, double? OneThread, double?[] OverLinks)
     {
         public double Value(string name) => Report.GetProperty(name).GetDouble();
 

@@ -55,8 +55,8 @@ internal static class BenchCommand
         }.InRange(1, Environment.ProcessorCount);
         Option<int> repeat = new Option<int>("--repeat")
         {
-            Description = "Inferences to make; the fastest counts.",
-            DefaultValueFactory = _ => 1,
+            Description = "Inferences to make; the fastest counts. By default as many as begin within three seconds.",
+            HelpName = "N",
         }.InRange(1, 1000);
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
         Option<double> delay = new Option<double>("--delay")
@@ -69,9 +69,11 @@ internal static class BenchCommand
             Description = "Megabits a second of the emulated network in each direction; 0: any number.",
             HelpName = "MBIT",
         }.InRange(0, 1_000_000);
+        Option<int> batch = InferCommand.BatchOption();
+        Option<int> chunk = ServeCommand.ChunkOption();
         var command = new Command("network", "Measure an oblivious inference, both parties in this process.")
         {
-            file, bits, threads, repeat, shortExponent, delay, bandwidth,
+            file, bits, threads, repeat, batch, chunk, shortExponent, delay, bandwidth,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
@@ -84,7 +86,8 @@ internal static class BenchCommand
                     Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),
                 };
                 report = await NetworkBenchmark.RunAsync(
-                    parsed.GetRequiredValue(file), parsed.GetValue(bits), options,
+                    parsed.GetRequiredValue(file), parsed.GetValue(bits), parsed.GetValue(batch),
+                    parsed.GetValue(chunk), options,
                     new EmulatedLink(parsed.GetValue(delay), parsed.GetValue(bandwidth)), parsed.GetValue(repeat),
                     progress, cancellationToken).ConfigureAwait(false);
             }
@@ -114,7 +117,8 @@ internal static class BenchCommand
         table.AddCells("managed memory taken", Units.Bytes(report.AllocatedBytes), "");
         output.Screen.Write(table);
         output.Line(
-            $"kernel {report.Isa}, key of {report.KeyBits} bits, threads of each party: {report.Threads}; logits "
+            $"kernel {report.Isa}, key of {report.KeyBits} bits, threads of each party: {report.Threads}, "
+            + $"images: {report.Images}, inferences: {report.Inferences}; logits "
             + (report.Exact ? "equal the plaintext network's" : "DIFFER from the plaintext network's")
             + $"; before: compiled in {Units.Seconds(report.CompileSeconds)}, key in {Units.Seconds(report.KeySeconds)}, "
             + $"tables in {Units.Seconds(report.TableSeconds)}");

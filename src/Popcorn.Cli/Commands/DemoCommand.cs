@@ -69,7 +69,7 @@ internal static class DemoCommand
             {
                 int shown = 0;
                 InferReport report = await client.RunAsync(
-                    key, seconds, images, new ClientOptions(), result => Show(images[shown++], result, output),
+                    key, seconds, images, batch: 1, new ClientOptions(), result => Show(images[shown++], result, output),
                     cancellationToken).ConfigureAwait(false);
                 if (output.IsJson)
                 {

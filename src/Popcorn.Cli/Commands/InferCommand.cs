@@ -49,9 +49,10 @@ internal static class InferCommand
         Option<int> bits = KeygenCommand.BitsOption();
         bits.Description = $"Size of a fresh key. {bits.Description}";
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
+        Option<int> batch = BatchOption();
         var command = new Command("infer", "Classify images obliviously: only ciphertexts leave this machine.")
         {
-            server, model, images, indices, labels, keys, bits, shortExponent,
+            server, model, images, indices, labels, keys, bits, shortExponent, batch,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
@@ -84,10 +85,18 @@ internal static class InferCommand
             {
                 var options = new ClientOptions { Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)) };
                 InferReport report = await client.RunAsync(
-                    key, keySeconds, inputs, options, _ => { }, cancellationToken).ConfigureAwait(false);
+                    key, keySeconds, inputs, parsed.GetValue(batch), options, _ => { }, cancellationToken).ConfigureAwait(false);
                 Inference.Show(report, output);
             }
         });
         return command;
     }
+
+    /// <summary>How many images a query holds.</summary>
+    public static Option<int> BatchOption() => new Option<int>("--batch")
+    {
+        Description = "Images in one query, at most: they share its round trips. 'seconds' are then those of the query.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 1,
+    }.InRange(1, 1000);
 }

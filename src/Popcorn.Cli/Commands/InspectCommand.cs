@@ -32,7 +32,8 @@ internal static class InspectCommand
             if (output.IsJson)
             {
                 Output.WriteJson(
-                    new InspectReport(inspection.Layers, inspection.Predicted, keyBits),
+                    new InspectReport(
+                        model.Network.Input.Shape.ToString(), inspection.Layers, inspection.Predicted, keyBits),
                     ReportJson.Default.InspectReport);
             }
             else

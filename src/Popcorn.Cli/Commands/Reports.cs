@@ -34,7 +34,8 @@ internal sealed record ImportedLayer(
     int? DistinctWeights,
     int BoundBits);
 
-internal sealed record InspectReport(IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits);
+internal sealed record InspectReport(
+    string Input, IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits);
 
 internal sealed record EvalReport(
     double? Accuracy, double? Top5, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>>? Logits);
@@ -52,7 +53,8 @@ internal sealed record ImagePrediction(
     double Seconds,
     long BytesUp,
     long BytesDown,
-    int Rounds);
+    int Rounds,
+    int Images);
 
 internal sealed record KernelsReport(
     string Isa,
@@ -66,6 +68,8 @@ internal sealed record NetworkReport(
     string Isa,
     int KeyBits,
     int Threads,
+    int Images,
+    int Inferences,
     bool Exact,
     double Seconds,
     double ServerSeconds,

@@ -10,6 +10,7 @@ using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Wire;
 using Popcorn.Hosting;
 using Popcorn.Interop;
 
@@ -50,15 +51,22 @@ internal static partial class ServeCommand
             Description = "Threads that one client's query may use; 0: all cores.",
             DefaultValueFactory = _ => 0,
         }.InRange(0, 1 << 10);
+        Option<int> chunk = ChunkOption();
+        Option<int> batchMemory = new Option<int>("--batch-memory")
+        {
+            Description = "Memory that a query of several images may take on top of tables and model; one image is always taken.",
+            HelpName = "MIB",
+            DefaultValueFactory = _ => (int)(new PopcornOptions().BatchMemoryBytes >> 20),
+        }.InRange(0, 1 << 20);
         var untilInputEnds = new Option<bool>(UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
         {
-            models, listen, connections, threads, untilInputEnds,
+            models, listen, connections, threads, chunk, batchMemory, untilInputEnds,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen));
-            List<ServedModel> served = Load(parsed.GetRequiredValue(models));
+            List<ServedModel> served = Load(parsed.GetRequiredValue(models), parsed.GetValue(chunk));
             try
             {
                 using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -76,6 +84,7 @@ internal static partial class ServeCommand
 
                     options.MaxConnections = parsed.GetValue(connections);
                     options.DegreeOfParallelism = parsed.GetValue(threads);
+                    options.BatchMemoryBytes = (long)parsed.GetValue(batchMemory) << 20;
                     options.ShutdownGrace = ShutdownGrace;
                 });
                 await using (app.ConfigureAwait(false))
@@ -92,6 +101,14 @@ internal static partial class ServeCommand
         });
         return command;
     }
+
+    /// <summary>How many packed ciphertexts a message of a round holds.</summary>
+    public static Option<int> ChunkOption() => new Option<int>("--chunk")
+    {
+        Description = "Packed ciphertexts in one message of a round, at most: more for many cores, fewer for less memory.",
+        HelpName = "N",
+        DefaultValueFactory = _ => Plan.DefaultChunkCiphertexts,
+    }.InRange(1, WireLimits.MaxChunkCiphertexts);
 
     private static async Task RunAsync(
         WebApplication app,
@@ -168,7 +185,7 @@ internal static partial class ServeCommand
         return app;
     }
 
-    private static List<ServedModel> Load(string[] paths)
+    private static List<ServedModel> Load(string[] paths, int chunkCiphertexts)
     {
         foreach (IGrouping<string, string> same in paths.GroupBy(NameOf).Where(group => group.Count() > 1))
         {
@@ -176,7 +193,7 @@ internal static partial class ServeCommand
         }
 
         using var progress = new ProgressLine("compiling the models");
-        return [.. paths.Select(path => new ServedModel(NameOf(path), Files.LoadModel(path)))];
+        return [.. paths.Select(path => new ServedModel(NameOf(path), Files.LoadModel(path), chunkCiphertexts))];
     }
 
     private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path);

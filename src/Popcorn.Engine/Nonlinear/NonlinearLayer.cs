@@ -28,7 +28,8 @@ internal abstract class NonlinearLayer
         return layer switch
         {
             ClipLayer clip => new ClipProtocol(steps[0], clip),
-            _ when plan.TournamentOf(index) is Tournament tournament => new TournamentLayer(tournament, steps),
+            _ when plan.TournamentOf(index) is Tournament tournament =>
+                new TournamentLayer(tournament, plan.Images, steps),
             _ => new ElementwiseLayer(steps[0]),
         };
     }
@@ -81,7 +82,7 @@ internal sealed class ClipProtocol(RoundStep step, ClipLayer layer) : NonlinearL
         // |x| < 2^b: a cap beyond that is never reached, and must not take x − c out of its slot.
         BigInteger most = BigInteger.One << step.BoundBits;
         int[] order = random.Permutation(step.Items);
-        BigInteger[] caps = Array.ConvertAll(order, i => BigInteger.Min(layer.Caps[i / layer.Output.Area], most));
+        BigInteger[] caps = Array.ConvertAll(order, i => BigInteger.Min(layer.Caps[i / layer.Output.Area % layer.Output.Channels], most));
         using CiphertextBatch values = context.Gather(input, order);
         using var round = new ClipRound(step, context, values, caps, random);
         await exchange.RunAsync(round).ConfigureAwait(false);
@@ -89,8 +90,8 @@ internal sealed class ClipProtocol(RoundStep step, ClipLayer layer) : NonlinearL
     }
 }
 
-/// <summary>ReLU and max-pool: the rounds of a <see cref="Tournament"/>.</summary>
-internal sealed class TournamentLayer(Tournament tournament, RoundStep[] steps) : NonlinearLayer
+/// <summary>ReLU and max-pool: the rounds of a <see cref="Tournament"/>, in which all images play at once.</summary>
+internal sealed class TournamentLayer(Tournament tournament, int images, RoundStep[] steps) : NonlinearLayer
 {
     /// <inheritdoc/>
     public override async Task<CiphertextBatch> RunAsync(
@@ -98,36 +99,49 @@ internal sealed class TournamentLayer(Tournament tournament, RoundStep[] steps) 
     {
         // Players: the input's elements, the winners of all matches in the order in which they travelled, and at the
         // end the trivial encryption of 0 that a fresh batch holds.
-        using var players = new CiphertextBatch(context.Key, input.Count + tournament.Matches + 1);
+        int size = input.Count / images;
+        int ofImage = size + tournament.Matches;
+        using var players = new CiphertextBatch(context.Key, images * ofImage + 1);
         int zero = players.Count - 1;
         players.Gather(input, Range(0, input.Count), 0);
 
-        var location = new int[input.Count + tournament.Matches];
-        Range(0, input.Count).CopyTo(location, 0);
-        int next = input.Count;
+        // Where an image's player stands: its elements, then its matches round by round.
+        var location = new int[images * ofImage];
+        for (int i = 0; i < input.Count; i++)
+        {
+            location[i / size * ofImage + i % size] = i;
+        }
+
+        int first = size;
         for (int r = 0; r < steps.Length; r++)
         {
             IReadOnlyList<Match> round = tournament.Rounds[r];
-            int[] order = random.Permutation(round.Count);
-            int[] left = Array.ConvertAll(order, m => location[round[m].Left]);
-            int[] right = Array.ConvertAll(
-                order, m => round[m].Right == Tournament.Zero ? zero : location[round[m].Right]);
+            int[] order = random.Permutation(steps[r].Items);
+            int[] left = Array.ConvertAll(order, i => Locate(i / round.Count, round[i % round.Count].Left));
+            int[] right = Array.ConvertAll(order, i => round[i % round.Count].Right == Tournament.Zero
+                ? zero
+                : Locate(i / round.Count, round[i % round.Count].Right));
             bool allZero = Array.TrueForAll(right, p => p == zero);
             using CiphertextBatch leftPlayers = context.Gather(players, left);
             using CiphertextBatch? rightPlayers = allZero ? null : context.Gather(players, right);
             using var compare = new CompareRound(steps[r], context, leftPlayers, rightPlayers, random);
             await exchange.RunAsync(compare).ConfigureAwait(false);
 
-            players.Gather(compare.Results, Range(0, round.Count), next);
+            int next = images * first;
+            players.Gather(compare.Results, Range(0, order.Length), next);
             for (int i = 0; i < order.Length; i++)
             {
-                location[next + order[i]] = next + i;
+                location[order[i] / round.Count * ofImage + first + order[i] % round.Count] = next + i;
             }
 
-            next += round.Count;
+            first += round.Count;
         }
 
-        return context.Gather(players, [.. tournament.Winners.Select(w => location[w])]);
+        IEnumerable<int> winners =
+            Enumerable.Range(0, images).SelectMany(image => tournament.Winners.Select(w => Locate(image, w)));
+        return context.Gather(players, [.. winners]);
+
+        int Locate(int image, int player) => location[image * ofImage + player];
     }
 
     private static int[] Range(int start, int count) => [.. Enumerable.Range(start, count)];

@@ -43,9 +43,11 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
     /// <param name="times">Kernel times of this machine.</param>
     /// <param name="cores">Cores that the two parties share.</param>
     /// <param name="threads">Threads of each party; 0: one for each core.</param>
-    public static Inspection Of(ServedModel model, int keyBits, KernelTimes times, int cores, int threads = 0)
+    /// <param name="images">Images that the inference classifies at once.</param>
+    public static Inspection Of(
+        ServedModel model, int keyBits, KernelTimes times, int cores, int threads = 0, int images = 1)
     {
-        Plan plan = model.PlanFor(keyBits);
+        Plan plan = model.PlanFor(keyBits, images);
         IntegerNetwork network = model.Network;
         var layers = new LayerReport[network.Layers.Count];
         StepCost total = StepCost.None;
@@ -57,7 +59,7 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         foreach (PlanStep step in plan.Steps)
         {
             total += step is LocalStep
-                ? StepCost.None with { Products = layers[step.Layer].Products }
+                ? StepCost.None with { Products = (double)images * model.LocalProducts(step.Layer) }
                 : StepCost.Of(step, keyBits);
         }
 

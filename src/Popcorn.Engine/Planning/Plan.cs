@@ -25,18 +25,22 @@ public sealed class Plan
     public const int MaxBoundBits = 4096;
 
     /// <summary>
-    /// Packed ciphertexts in one chunk of a round: two groups of eight lanes, one for each of two
-    /// cores.
+    /// Packed ciphertexts in one chunk of a round unless a server has it otherwise: two groups of eight lanes, one for each
+    /// of two cores.
     /// </summary>
-    private const int PackedPerChunk = 16;
+    public const int DefaultChunkCiphertexts = 16;
 
     private readonly Tournament?[] _tournaments;
 
-    private Plan(PublicNetwork network, int keyBits, IReadOnlyList<PlanStep> steps, Tournament?[] tournaments)
+    private Plan(
+        PublicNetwork network, int keyBits, int images, int chunkCiphertexts, IReadOnlyList<PlanStep> steps,
+        Tournament?[] tournaments)
     {
         _tournaments = tournaments;
         Network = network;
         KeyBits = keyBits;
+        Images = images;
+        ChunkCiphertexts = chunkCiphertexts;
         Steps = steps;
         Text = Describe();
         Hash = SHA256.HashData(Encoding.UTF8.GetBytes(Text));
@@ -47,6 +51,12 @@ public sealed class Plan
 
     /// <summary>Bits of the Paillier modulus.</summary>
     public int KeyBits { get; }
+
+    /// <summary>Images of a query; items of a step are those of the first image, then those of the second …</summary>
+    public int Images { get; }
+
+    /// <summary>Packed ciphertexts in one chunk of a round, at most: longer ones have fewer messages, and more memory.</summary>
+    public int ChunkCiphertexts { get; }
 
     /// <summary>The steps, in order.</summary>
     public IReadOnlyList<PlanStep> Steps { get; }
@@ -60,7 +70,7 @@ public sealed class Plan
     /// <summary>Round trips of one inference: every round, and the input that is answered by the logits.</summary>
     public int Rounds => Steps.Count(s => s is RoundStep) + 1;
 
-    /// <summary>The comparisons of a layer that compares, else null.</summary>
+    /// <summary>The comparisons of a layer that compares, for one image, else null.</summary>
     public Tournament? TournamentOf(int layer) => _tournaments[layer];
 
     /// <summary>Ciphertexts that the client returns for each item of a round.</summary>
@@ -72,26 +82,45 @@ public sealed class Plan
     };
 
     /// <summary>Makes the plan of a network for a key size.</summary>
-    /// <exception cref="PopcornException">A value outgrows the plaintexts of such a key.</exception>
-    public static Plan Create(PublicNetwork network, int keyBits)
+    /// <param name="network">The network.</param>
+    /// <param name="keyBits">Bits of the modulus.</param>
+    /// <param name="images">Images that one query classifies.</param>
+    /// <param name="chunkCiphertexts">See <see cref="ChunkCiphertexts"/>.</param>
+    /// <exception cref="PopcornException">
+    /// A value outgrows the plaintexts of such a key, or a step would have too many items.
+    /// </exception>
+    public static Plan Create(
+        PublicNetwork network, int keyBits, int images = 1, int chunkCiphertexts = DefaultChunkCiphertexts)
     {
         network.Validate();
+        if (chunkCiphertexts is < 1 or > WireLimits.MaxChunkCiphertexts)
+        {
+            throw new PopcornException(
+                $"A chunk holds 1 to {WireLimits.MaxChunkCiphertexts} packed ciphertexts, not {chunkCiphertexts}.");
+        }
+
+        int largest = network.Layers.Max(layer => layer.Output.Size);
+        if (images < 1 || images > Shape.MaxSize / Math.Max(largest, network.Input.Shape.Size))
+        {
+            throw new PopcornException($"{images} images are not what one query can hold; send fewer at once.");
+        }
+
         var tournaments = new Tournament?[network.Layers.Count];
         var steps = new List<PlanStep>
         {
-            new InputStep(0, network.Input.Shape.Size, WireLimits.MaxChunkCiphertexts),
+            new InputStep(0, images * network.Input.Shape.Size, WireLimits.MaxChunkCiphertexts),
         };
         for (int i = 0; i < network.Layers.Count; i++)
         {
-            AddLayer(network, keyBits, i, steps, tournaments);
+            AddLayer(network, keyBits, images, chunkCiphertexts, i, steps, tournaments);
         }
 
         int last = network.Layers.Count - 1;
         PublicLayer output = network.Layers[last];
         SlotLayout layout = FitOrRefuse(output.BoundBits + 1, 0, keyBits, last, output);
         int perChunk = layout.ItemsPerCiphertext * WireLimits.MaxChunkCiphertexts;
-        steps.Add(new OutputStep(steps.Count, last, output.Output.Size, perChunk, layout));
-        return new Plan(network, keyBits, steps, tournaments);
+        steps.Add(new OutputStep(steps.Count, last, images * output.Output.Size, perChunk, layout));
+        return new Plan(network, keyBits, images, chunkCiphertexts, steps, tournaments);
     }
 
     /// <summary>
@@ -116,7 +145,8 @@ public sealed class Plan
     internal static int MaskRandomBits(int boundBits) => boundBits + 1 + MaskBits;
 
     private static void AddLayer(
-        PublicNetwork network, int keyBits, int i, List<PlanStep> steps, Tournament?[] tournaments)
+        PublicNetwork network, int keyBits, int images, int chunkCiphertexts, int i, List<PlanStep> steps,
+        Tournament?[] tournaments)
     {
         PublicLayer layer = network.Layers[i];
         Shape input = network.ShapeOf(layer.Input);
@@ -155,9 +185,9 @@ public sealed class Plan
                 }
 
                 // Players of all rounds stand in one batch.
-                if ((long)input.Size + tournament.Matches >= Shape.MaxSize)
+                if (images * ((long)input.Size + tournament.Matches) >= Shape.MaxSize)
                 {
-                    throw new PopcornException($"Layer {i + 1} ({layer.Name}) is too large; use a smaller input.");
+                    throw new PopcornException($"Layer {i + 1} ({layer.Name}) is too large; use a smaller input, or fewer at once.");
                 }
 
                 tournaments[i] = tournament;
@@ -176,10 +206,10 @@ public sealed class Plan
 
             SlotLayout layout = FitOrRefuse(signedBits, maskedBits, keyBits, i, layer, signedFields);
             int replies = WireLimits.MaxChunkCiphertexts / RepliesPerItem(kind);
-            int packed = Math.Clamp(replies / layout.ItemsPerCiphertext, 1, PackedPerChunk);
+            int packed = Math.Clamp(replies / layout.ItemsPerCiphertext, 1, chunkCiphertexts);
             int perChunk = packed * layout.ItemsPerCiphertext;
             steps.Add(new RoundStep(
-                steps.Count, i, name, kind, round, items, perChunk, boundBits, layout, layer.Shift));
+                steps.Count, i, name, kind, round, images * items, perChunk, boundBits, layout, layer.Shift));
         }
     }
 
@@ -194,7 +224,7 @@ public sealed class Plan
     {
         var text = new StringBuilder();
         InputDescription input = Network.Input;
-        Line($"popcorn plan {WireLimits.Version} key {KeyBits} carrier {CarrierBits} mask {MaskBits}");
+        Line($"popcorn plan {WireLimits.Version} key {KeyBits} images {Images} carrier {CarrierBits} mask {MaskBits}");
         Line($"input {input.Shape} from {input.Minimum} to {input.Maximum} scale {input.Scale:R} {input.Order}");
         foreach (PublicLayer layer in Network.Layers)
         {

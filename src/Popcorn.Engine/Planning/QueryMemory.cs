@@ -12,7 +12,7 @@ internal static class QueryMemory
         return Numbers * WordBytes * ((keyBits + LimbBits - 1) / LimbBits);
     }
 
-    /// <summary>The peak over all layers: values that a later layer reads, and what the layer itself works on.</summary>
+    /// <summary>The peak over all layers, for all images: values that a later layer reads, and what the layer itself works on.</summary>
     public static long Of(Plan plan)
     {
         PublicNetwork network = plan.Network;
@@ -35,17 +35,17 @@ internal static class QueryMemory
             live -= layer.Inputs.Distinct().Where(v => lastReader[v] == i).Sum(v => (long)network.ShapeOf(v).Size);
         }
 
-        return peak * CiphertextBytes(plan.KeyBits);
+        return plan.Images * peak * CiphertextBytes(plan.KeyBits);
     }
 
-    /// <summary>Ciphertexts that a layer holds beside what it reads and what it gives.</summary>
+    /// <summary>Ciphertexts that a layer holds for an image beside what it reads and what it gives.</summary>
     private static long WorkOf(Plan plan, int index)
     {
         PublicLayer layer = plan.Network.Layers[index];
         RoundStep[] rounds = [.. plan.Steps.OfType<RoundStep>().Where(s => s.Layer == index)];
 
         // A round: its items, their negatives, its results; a match has two players.
-        long items = rounds.Length == 0 ? 0 : rounds.Max(r => (long)r.Items);
+        long items = rounds.Length == 0 ? 0 : rounds.Max(r => (long)r.Items / plan.Images);
         return layer.Kind switch
         {
             LayerKind.Add => 2L * layer.Output.Size,

@@ -74,7 +74,9 @@ public sealed class ClientSession : IAsyncDisposable
             await connection.SendAsync(new Frame { Hello = hello }, cancellationToken).ConfigureAwait(false);
             using var receiver = new ReceiveTimeout(connection, options.IdleTimeout, cancellationToken);
             Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Welcome).ConfigureAwait(false);
-            Plan plan = Plan.Create(PublicNetworkCodec.Decode(answer.Welcome.Network), key.PublicKey.Bits);
+            Plan plan = Plan.Create(
+                PublicNetworkCodec.Decode(answer.Welcome.Network), key.PublicKey.Bits,
+                chunkCiphertexts: (int)Math.Min(answer.Welcome.ChunkCiphertexts, int.MaxValue));
             if (!CryptographicOperations.FixedTimeEquals(answer.Welcome.PlanHash.Span, plan.Hash.Span))
             {
                 throw new PopcornException(
@@ -108,9 +110,28 @@ public sealed class ClientSession : IAsyncDisposable
     /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
     /// <exception cref="PopcornException">The input does not fit, or the server failed.</exception>
     public async Task<InferenceResult> InferAsync(
-        ReadOnlyMemory<int> input, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
+        ReadOnlyMemory<int> input, IProgress<SessionProgress>? progress, CancellationToken cancellationToken) =>
+        (await InferAsync([input], progress, cancellationToken).ConfigureAwait(false))[0];
+
+    /// <summary>One query for several images: as many round trips as for one.</summary>
+    /// <param name="inputs">For each image the input's integers, channel by channel, row by row.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
+    /// <exception cref="PopcornException">
+    /// An input does not fit, these are more images than one query can hold or the server allows, or the server failed.
+    /// </exception>
+    public async Task<IReadOnlyList<InferenceResult>> InferAsync(
+        IReadOnlyList<ReadOnlyMemory<int>> inputs, IProgress<SessionProgress>? progress,
+        CancellationToken cancellationToken)
     {
-        CheckInput(input.Span);
+        foreach (ReadOnlyMemory<int> input in inputs)
+        {
+            CheckInput(input.Span);
+        }
+
+        Plan plan = inputs.Count == 1
+            ? Plan
+            : Plan.Create(Plan.Network, Plan.KeyBits, inputs.Count, Plan.ChunkCiphertexts);
         if (_broken)
         {
             throw new PopcornException("An earlier query of this session failed; open a new session.");
@@ -119,9 +140,10 @@ public sealed class ClientSession : IAsyncDisposable
         _broken = true;
         try
         {
-            InferenceResult result = await RunAsync(input, progress, cancellationToken).ConfigureAwait(false);
+            IReadOnlyList<InferenceResult> results =
+                await RunAsync(plan, inputs, progress, cancellationToken).ConfigureAwait(false);
             _broken = false;
-            return result;
+            return results;
         }
         catch (Exception e) when (e is PopcornException or PaillierException or OperationCanceledException)
         {
@@ -148,39 +170,47 @@ public sealed class ClientSession : IAsyncDisposable
         await _channel.DisposeAsync().ConfigureAwait(false);
     }
 
-    private async Task<InferenceResult> RunAsync(
-        ReadOnlyMemory<int> input, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<InferenceResult>> RunAsync(
+        Plan plan, IReadOnlyList<ReadOnlyMemory<int>> inputs, IProgress<SessionProgress>? progress,
+        CancellationToken cancellationToken)
     {
+        int[] values = [.. inputs.SelectMany(input => input.ToArray())];
         var clock = Stopwatch.StartNew();
         long sent = _connection.BytesSent;
         long received = _connection.BytesReceived;
         TimeSpan waited = _connection.Waited;
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
-        await _connection.SendAsync(new Frame { Query = new Query { Number = _queries++ } }, cancellationToken)
-            .ConfigureAwait(false);
+        var query = new Query { Number = _queries++, Images = (uint)plan.Images };
+        await _connection.SendAsync(new Frame { Query = query }, cancellationToken).ConfigureAwait(false);
 
         var logits = new List<BigInteger>();
-        foreach (ExchangeStep step in Plan.Steps.OfType<ExchangeStep>())
+        foreach (ExchangeStep step in plan.Steps.OfType<ExchangeStep>())
         {
             for (int chunk = 0; chunk < step.Chunks; chunk++)
             {
                 await RunChunkAsync(step, chunk).ConfigureAwait(false);
                 int done = step.FirstOf(chunk) + step.ItemsIn(chunk);
-                progress?.Report(new SessionProgress(step.Name, step.Index, Plan.Steps.Count, done, step.Items));
+                progress?.Report(new SessionProgress(step.Name, step.Index, plan.Steps.Count, done, step.Items));
             }
         }
 
-        return new InferenceResult(
-            logits, PlainEvaluator.Label(logits), clock.Elapsed.TotalSeconds,
-            (clock.Elapsed - (_connection.Waited - waited)).TotalSeconds, _connection.BytesSent - sent,
-            _connection.BytesReceived - received, Plan.Rounds);
+        Array.Clear(values);
+        double seconds = clock.Elapsed.TotalSeconds;
+        double work = seconds - (_connection.Waited - waited).TotalSeconds;
+        long up = (_connection.BytesSent - sent) / plan.Images;
+        long down = (_connection.BytesReceived - received) / plan.Images;
+        return
+        [
+            .. logits.Chunk(logits.Count / plan.Images).Select(own => new InferenceResult(
+                own, PlainEvaluator.Label(own), seconds, work, up, down, plan.Rounds, plan.Images)),
+        ];
 
         async ValueTask RunChunkAsync(ExchangeStep step, int chunk)
         {
             int first = step.FirstOf(chunk);
             if (step is InputStep)
             {
-                byte[] ciphertexts = EncryptInput(input.Span.Slice(first, step.ItemsIn(chunk)));
+                byte[] ciphertexts = EncryptInput(values.AsSpan(first, step.ItemsIn(chunk)));
                 await _connection.SendChunkAsync(step.Index, first, ciphertexts, cancellationToken)
                     .ConfigureAwait(false);
                 return;

@@ -5,11 +5,12 @@ namespace Popcorn.Engine.Sessions;
 /// <summary>What an inference gave and what it cost.</summary>
 /// <param name="Logits">The integer network's logits, exact.</param>
 /// <param name="Label">Index of the greatest logit, the first of equals.</param>
-/// <param name="Seconds">From the first message of the query to the result.</param>
+/// <param name="Seconds">From the first message of the query to the result; of all its images.</param>
 /// <param name="WorkSeconds">Of these, what the client did not spend on the connection.</param>
-/// <param name="BytesUp">Bytes of messages from client to server.</param>
-/// <param name="BytesDown">Bytes of messages from server to client.</param>
-/// <param name="Rounds">Round trips.</param>
+/// <param name="BytesUp">Bytes of messages from client to server; an image's share.</param>
+/// <param name="BytesDown">Bytes of messages from server to client; an image's share.</param>
+/// <param name="Rounds">Round trips of the query, for all its images.</param>
+/// <param name="Images">Images of the query.</param>
 public sealed record InferenceResult(
     IReadOnlyList<BigInteger> Logits, int Label, double Seconds, double WorkSeconds, long BytesUp, long BytesDown,
-    int Rounds);
+    int Rounds, int Images);

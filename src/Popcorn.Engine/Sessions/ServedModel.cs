@@ -13,16 +13,21 @@ namespace Popcorn.Engine.Sessions;
 public sealed class ServedModel : IDisposable
 {
     private readonly CompiledLinear?[] _linear;
-    private readonly ConcurrentDictionary<int, Plan> _plans = new();
+    private readonly ConcurrentDictionary<(int KeyBits, int Images), Plan> _plans = new();
+
+    private readonly int _chunkCiphertexts;
 
     /// <summary>Compiles a network.</summary>
     /// <param name="name">The name by which clients ask for it.</param>
     /// <param name="network">The integer network; validated.</param>
+    /// <param name="chunkCiphertexts">See <see cref="Plan.ChunkCiphertexts"/>.</param>
     /// <exception cref="PopcornException">The network is malformed or holds a layer without a protocol.</exception>
-    public ServedModel(string name, IntegerNetwork network)
+    public ServedModel(
+        string name, IntegerNetwork network, int chunkCiphertexts = Plan.DefaultChunkCiphertexts)
     {
         Name = name;
         Network = network;
+        _chunkCiphertexts = chunkCiphertexts;
         Public = PublicNetwork.From(network);
         Public.Validate();
         _linear = new CompiledLinear?[network.Layers.Count];
@@ -43,19 +48,21 @@ public sealed class ServedModel : IDisposable
     /// <summary>What clients may know of it.</summary>
     public PublicNetwork Public { get; }
 
-    /// <summary>The plan for a key size.</summary>
-    /// <exception cref="PopcornException">A value outgrows the plaintexts of such a key.</exception>
-    public Plan PlanFor(int keyBits)
+    /// <summary>The plan for a key size and a number of images in a query.</summary>
+    /// <exception cref="PopcornException">
+    /// A value outgrows the plaintexts of such a key, or these are too many images.
+    /// </exception>
+    public Plan PlanFor(int keyBits, int images = 1)
     {
-        // Few sizes are common; a client that tries them all must not fill the memory.
+        // Few are common; a client that tries them all must not fill the memory.
         const int Kept = 8;
-        if (_plans.TryGetValue(keyBits, out Plan? plan))
+        if (_plans.TryGetValue((keyBits, images), out Plan? plan))
         {
             return plan;
         }
 
-        plan = Plan.Create(Public, keyBits);
-        return _plans.Count < Kept ? _plans.GetOrAdd(keyBits, plan) : plan;
+        plan = Plan.Create(Public, keyBits, images, _chunkCiphertexts);
+        return _plans.Count < Kept ? _plans.GetOrAdd((keyBits, images), plan) : plan;
     }
 
     /// <inheritdoc/>
@@ -76,6 +83,9 @@ public sealed class ServedModel : IDisposable
         new BigInteger[add.Output.Channels]);
 
     private static Shape BothOf(AddLayer add) => add.Output with { Channels = 2 * add.Output.Channels };
+
+    /// <summary>Products of a layer that the server computes alone, for one image.</summary>
+    internal long LocalProducts(int layer) => _linear[layer]?.Products ?? 0;
 
     /// <summary>The compiled form of a linear layer, or of a sum over both its values with channels in turn.</summary>
     internal CompiledLinear LinearAt(int layer) =>

@@ -11,6 +11,11 @@ public sealed record ServerOptions
     /// <summary>Smallest key that a client may bring.</summary>
     public int MinimumKeyBits { get; init; } = 2048;
 
+    /// <summary>
+    /// Memory that the ciphertexts of a query with several images may take, in bytes; a single image is always taken.
+    /// </summary>
+    public long BatchMemoryBytes { get; init; } = 1L << 30;
+
     /// <summary>Longest time that a session waits for its client's next message.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(2);
 
@@ -27,10 +32,12 @@ public sealed record ServerOptions
 /// <summary>What a finished query cost, as the server saw it.</summary>
 /// <param name="Model">The model's name.</param>
 /// <param name="KeyBits">Bits of the client's key.</param>
+/// <param name="Images">Images classified.</param>
 /// <param name="Seconds">From the query's first message to the last logits.</param>
 /// <param name="WorkSeconds">Of these, what the server did not spend on the connection.</param>
 /// <param name="BytesUp">Bytes received.</param>
 /// <param name="BytesDown">Bytes sent.</param>
 /// <param name="Products">Products modulo n² that the server did in layers and packing.</param>
 public sealed record QueryReport(
-    string Model, int KeyBits, double Seconds, double WorkSeconds, long BytesUp, long BytesDown, long Products);
+    string Model, int KeyBits, int Images, double Seconds, double WorkSeconds, long BytesUp, long BytesDown,
+    long Products);

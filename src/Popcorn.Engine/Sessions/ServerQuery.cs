@@ -44,7 +44,7 @@ internal sealed class ServerQuery(
         }
 
         return new QueryReport(
-            model.Name, plan.KeyBits, clock.Elapsed.TotalSeconds,
+            model.Name, plan.KeyBits, plan.Images, clock.Elapsed.TotalSeconds,
             (clock.Elapsed - (connection.Waited - waited)).TotalSeconds, connection.BytesReceived - received,
             connection.BytesSent - sent, _context.Counter.Total);
     }
@@ -101,20 +101,57 @@ internal sealed class ServerQuery(
         }
     }
 
+    /// <summary>A layer without the client, image by image.</summary>
     private CiphertextBatch RunLocally(int layer)
+    {
+        if (plan.Images == 1)
+        {
+            return RunLocally(layer, 0);
+        }
+
+        int size = plan.Network.Layers[layer].Output.Size;
+        var result = new CiphertextBatch(_context.Key, plan.Images * size);
+        try
+        {
+            for (int image = 0; image < plan.Images; image++)
+            {
+                using CiphertextBatch part = RunLocally(layer, image);
+                result.Gather(part, Range(0, size), image * size);
+            }
+
+            return result;
+        }
+        catch
+        {
+            result.Dispose();
+            throw;
+        }
+    }
+
+    private CiphertextBatch RunLocally(int layer, int image)
     {
         switch (model.Network.Layers[layer])
         {
             case ConcatLayer concat:
-                return Join(concat);
+                return Join(concat, image);
             case AddLayer add:
-                using (CiphertextBatch both = Alternate(add))
+                using (CiphertextBatch both = Alternate(add, image))
                 {
                     return RunLinear(both);
                 }
 
             default:
-                return RunLinear(InputOf(layer));
+                CiphertextBatch all = InputOf(layer);
+                if (plan.Images == 1)
+                {
+                    return RunLinear(all);
+                }
+
+                int size = all.Count / plan.Images;
+                using (CiphertextBatch own = _context.Gather(all, Range(image * size, size)))
+                {
+                    return RunLinear(own);
+                }
         }
 
         CiphertextBatch RunLinear(CiphertextBatch input)
@@ -126,34 +163,36 @@ internal sealed class ServerQuery(
         }
     }
 
-    private CiphertextBatch Join(ConcatLayer concat)
+    private CiphertextBatch Join(ConcatLayer concat, int image)
     {
         var joined = new CiphertextBatch(_context.Key, concat.Output.Size);
         int next = 0;
         foreach (int value in concat.Inputs)
         {
-            CiphertextBatch part = _values[value]!;
-            joined.Gather(part, [.. Enumerable.Range(0, part.Count)], next);
-            next += part.Count;
+            int size = plan.Network.ShapeOf(value).Size;
+            joined.Gather(_values[value]!, Range(image * size, size), next);
+            next += size;
         }
 
         return joined;
     }
 
     /// <summary>Both values of a sum, a plane of each in turn.</summary>
-    private CiphertextBatch Alternate(AddLayer add)
+    private CiphertextBatch Alternate(AddLayer add, int image)
     {
         int area = add.Output.Area;
         var both = new CiphertextBatch(_context.Key, 2 * add.Output.Size);
         for (int channel = 0; channel < add.Output.Channels; channel++)
         {
-            int[] plane = [.. Enumerable.Range(channel * area, area)];
+            int[] plane = Range(image * add.Output.Size + channel * area, area);
             both.Gather(_values[add.Input]!, plane, 2 * channel * area);
             both.Gather(_values[add.Second]!, plane, (2 * channel + 1) * area);
         }
 
         return both;
     }
+
+    private static int[] Range(int start, int count) => [.. Enumerable.Range(start, count)];
 
     private async Task<CiphertextBatch> ReceiveInputAsync(InputStep step)
     {

@@ -71,7 +71,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             }
 
             var query = new ServerQuery(
-                model, plan, encryptor, pool, connection, receiver, options, cancellationToken);
+                model, PlanFor(model, key.Bits, frame.Query), encryptor, pool, connection, receiver, options, cancellationToken);
             QueryReport report = await query.RunAsync().ConfigureAwait(false);
             options.QueryDone?.Invoke(report);
         }
@@ -85,6 +85,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         {
             Network = PublicNetworkCodec.Encode(model.Public),
             PlanHash = ByteString.CopyFrom(plan.Hash.Span),
+            ChunkCiphertexts = (uint)plan.ChunkCiphertexts,
         };
         await connection.SendAsync(new Frame { Welcome = welcome }, cancellationToken).ConfigureAwait(false);
         Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Accept).ConfigureAwait(false);
@@ -93,6 +94,16 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             throw new PopcornException(
                 "Client and server derive different plans from this model; use the same version on both sides.");
         }
+    }
+
+    private Plan PlanFor(ServedModel model, int keyBits, Query query)
+    {
+        Plan plan = model.PlanFor(keyBits, (int)Math.Clamp(query.Images, 1, int.MaxValue));
+        return plan.Images == 1 || QueryMemory.Of(plan) <= options.BatchMemoryBytes
+            ? plan
+            : throw new PopcornException(
+                $"{plan.Images} images would take {QueryMemory.Of(plan) >> 20} MiB and this server allows "
+                + $"{options.BatchMemoryBytes >> 20}; send fewer at once.");
     }
 
     private ServedModel FindModel(Hello hello)

@@ -141,6 +141,27 @@ public class PlanTests
     }
 
     [Fact]
+    public void ImagesOfAQueryAreMoreItemsInAsManyRounds()
+    {
+        PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
+        Plan one = Plan.Create(network, 2048);
+        Plan five = Plan.Create(network, 2048, 5);
+        Assert.Equal(one.Rounds, five.Rounds);
+        Assert.Equal(
+            one.Steps.OfType<ExchangeStep>().Select(s => 5 * s.Items), five.Steps.OfType<ExchangeStep>().Select(s => s.Items));
+        Assert.NotEqual(one.Hash.ToArray(), five.Hash.ToArray());
+        foreach (int images in (int[])[0, -1, int.MaxValue, Shape.MaxSize])
+        {
+            Assert.Throws<PopcornException>(() => Plan.Create(network, 2048, images));
+        }
+
+        foreach (int chunk in (int[])[0, -1, WireLimits.MaxChunkCiphertexts + 1])
+        {
+            Assert.Throws<PopcornException>(() => Plan.Create(network, 2048, 1, chunk));
+        }
+    }
+
+    [Fact]
     public void AHugeDescriptionIsRefusedBeforeMemoryIsTaken()
     {
         var large = new Shape(1, 4096, 4096);

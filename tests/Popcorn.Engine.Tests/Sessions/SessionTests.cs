@@ -72,6 +72,74 @@ public class SessionTests
         AssertPredicted(model, reports);
     }
 
+    [Theory]
+    [MemberData(nameof(Networks))]
+    public async Task ImagesOfOneQueryKeepApart(string name, Func<Random, IntegerNetwork> make)
+    {
+        Assert.NotEmpty(name);
+        IntegerNetwork network = make(new Random(5));
+        using var model = new ServedModel("net", network);
+        var plain = new PlainEvaluator(network);
+        var random = new Random(6);
+        var reports = new ConcurrentQueue<QueryReport>();
+        int[][] images = [.. Enumerable.Range(0, 3).Select(_ =>
+            Enumerable.Range(0, network.Input.Shape.Size).Select(_ => random.Next(256)).ToArray())];
+
+        await WithSession(model, Options with { QueryDone = reports.Enqueue }, async client =>
+        {
+            IReadOnlyList<InferenceResult> results =
+                await client.InferAsync([.. images.Select(i => (ReadOnlyMemory<int>)i)], null, default);
+            Assert.Equal(images.Select(i => plain.Run(i)), results.Select(r => r.Logits));
+            Assert.All(results, r => Assert.Equal((client.Plan.Rounds, images.Length), (r.Rounds, r.Images)));
+
+            // A single image after it.
+            Assert.Equal(plain.Run(images[1]), (await client.InferAsync(images[1], null, default)).Logits);
+        });
+
+        Assert.Equal([images.Length, 1], reports.Select(r => r.Images));
+        AssertPredicted(model, reports);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(512)]
+    public async Task ChunksAreAsLongAsTheServerSays(int chunkCiphertexts)
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network, chunkCiphertexts);
+        int[] input = new int[network.Input.Shape.Size];
+        await WithSession(model, Options, async client =>
+        {
+            Assert.Equal(chunkCiphertexts, client.Plan.ChunkCiphertexts);
+            Assert.All(client.Plan.Steps.OfType<RoundStep>(), step => Assert.InRange(
+                step.Layout.Ciphertexts(step.ItemsPerChunk), 1, chunkCiphertexts));
+            ReadOnlyMemory<int>[] images = [input, input];
+            Assert.All(
+                await client.InferAsync(images, null, default),
+                result => Assert.Equal(new PlainEvaluator(network).Run(input), result.Logits));
+        });
+    }
+
+    [Fact]
+    public async Task MoreImagesThanTheServerHasMemoryForAreRefused()
+    {
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network);
+        long ofOne = QueryMemory.Of(model.PlanFor(TestKeys.Bits));
+        Assert.Equal(3 * ofOne, QueryMemory.Of(model.PlanFor(TestKeys.Bits, 3)));
+        ReadOnlyMemory<int>[] images = [.. Enumerable.Repeat<ReadOnlyMemory<int>>(new int[16], 3)];
+
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, Options with { BatchMemoryBytes = 3 * ofOne - 1 }, server);
+        await using ClientSession session = await Open(client);
+        await session.InferAsync(images[..2], null, default);
+        await Refuses(() => session.InferAsync(images, null, default), "send fewer at once");
+        await Refuses(() => serving, "3 images would take");
+
+        await WithSession(model, Options with { BatchMemoryBytes = 0 }, one => one.InferAsync(images[0], null, default));
+    }
+
     /// <summary>
     /// One oblivious inference on a random input gives the plain network's logits, bit for bit unless an error is stated.
     /// </summary>
@@ -319,6 +387,7 @@ public class SessionTests
         {
             Network = PublicNetworkCodec.Encode(PublicNetwork.From(network)),
             PlanHash = ByteString.CopyFrom(new byte[32]),
+            ChunkCiphertexts = Plan.DefaultChunkCiphertexts,
         };
         await server.SendAsync(new Frame { Welcome = welcome }.ToByteArray(), default);
         await Refuses(() => opening, "different plans");
@@ -414,9 +483,9 @@ public class SessionTests
     private static void AssertPredicted(ServedModel model, IEnumerable<QueryReport> reports)
     {
         var anyTimes = new KernelTimes(1, 1, 1, 1, 1, 1, 1);
-        Prediction predicted = Inspection.Of(model, TestKeys.Bits, anyTimes, 1).Predicted;
         foreach (QueryReport report in reports)
         {
+            Prediction predicted = Inspection.Of(model, TestKeys.Bits, anyTimes, 1, 0, report.Images).Predicted;
             Assert.InRange(report.Products, predicted.Products * 0.85 - 50, predicted.Products * 1.15 + 50);
             Assert.InRange(report.BytesUp, predicted.BytesUp * 0.99 - 100, predicted.BytesUp * 1.01 + 100);
             Assert.InRange(report.BytesDown, predicted.BytesDown * 0.99 - 100, predicted.BytesDown * 1.01 + 100);
