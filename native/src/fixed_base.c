@@ -197,23 +197,23 @@ static void join_lanes(const pc_modulus *modulus, mp_limb_t *group, mp_limb_t *o
     move_lanes(modulus, group, group, from);
 }
 
-/* The group in the making, and what its ratios add up to. */
-typedef struct work {
+/* Beside the group in the making: its next factor, and what the ratios of those before add up to. */
+typedef struct accumulator {
     pc_group factor, sums;
     int32_t absorbed;
-} work;
+} accumulator;
 
-static void absorb(const pc_modulus *modulus, mp_limb_t *group, work *w)
+static void absorb(const pc_modulus *modulus, mp_limb_t *group, accumulator *a)
 {
-    if (w->absorbed > 0 && w->absorbed % PC_MAX_ABSORBED == 0) {
-        modulus->kernel->absorb_sums(modulus, group, w->sums.words);
-        memset(w->sums.words, 0, pc_group_words(modulus) * sizeof(mp_limb_t));
+    if (a->absorbed > 0 && a->absorbed % PC_MAX_ABSORBED == 0) {
+        modulus->kernel->absorb_sums(modulus, group, a->sums.words);
+        memset(a->sums.words, 0, pc_group_words(modulus) * sizeof(mp_limb_t));
     }
-    modulus->kernel->absorb(modulus, group, w->sums.words, w->factor.words, w->absorbed++ == 0);
+    modulus->kernel->absorb(modulus, group, a->sums.words, a->factor.words, a->absorbed++ == 0);
 }
 
 /* By indices: the next step's factors are on their way during a product. */
-static void power_by_index(const pc_fixed_base *fixed, mp_limb_t *group, work *w, const uint8_t *exponents,
+static void power_by_index(const pc_fixed_base *fixed, mp_limb_t *group, accumulator *a, const uint8_t *exponents,
                            int32_t exponent_bytes, int32_t used, int32_t share)
 {
     const pc_modulus *modulus = fixed->modulus;
@@ -221,17 +221,17 @@ static void power_by_index(const pc_fixed_base *fixed, mp_limb_t *group, work *w
     int32_t steps = (fixed->windows + share - 1) / share;
     find_factors(fixed, factors, exponents, exponent_bytes, used, share, 0);
     for (int32_t step = 0; step < steps; step++) {
-        modulus->kernel->gather(modulus, w->factor.words, factors);
+        modulus->kernel->gather(modulus, a->factor.words, factors);
         if (step + 1 < steps) {
             find_factors(fixed, factors, exponents, exponent_bytes, used, share, step + 1);
         }
-        absorb(modulus, group, w);
+        absorb(modulus, group, a);
     }
     pc_wipe(factors, sizeof factors);
 }
 
 /* By scans: lane i looks into window step * share + i % share. */
-static void power_by_scan(const pc_fixed_base *fixed, mp_limb_t *group, work *w, const uint8_t *exponents,
+static void power_by_scan(const pc_fixed_base *fixed, mp_limb_t *group, accumulator *a, const uint8_t *exponents,
                           int32_t exponent_bytes, int32_t used, int32_t share)
 {
     const pc_modulus *modulus = fixed->modulus;
@@ -242,7 +242,7 @@ static void power_by_scan(const pc_fixed_base *fixed, mp_limb_t *group, work *w,
         ones[i] = entry(fixed, 0, 0);
     }
     for (int32_t first = 0; first < fixed->windows; first += share) {
-        kernel->gather(modulus, w->factor.words, ones);
+        kernel->gather(modulus, a->factor.words, ones);
         for (int32_t turn = 0; turn < share && first + turn < fixed->windows; turn++) {
             uint32_t lanes = 0;
             for (int32_t number = 0; number < used; number++) {
@@ -250,9 +250,9 @@ static void power_by_scan(const pc_fixed_base *fixed, mp_limb_t *group, work *w,
                 index[lane] = digit_of(fixed, exponents + (int64_t)number * exponent_bytes, exponent_bytes, first + turn);
                 lanes |= UINT32_C(1) << lane;
             }
-            kernel->look_up(modulus, w->factor.words, entry(fixed, first + turn, 0), 1 << fixed->window_bits, index, lanes);
+            kernel->look_up(modulus, a->factor.words, entry(fixed, first + turn, 0), 1 << fixed->window_bits, index, lanes);
         }
-        absorb(modulus, group, w);
+        absorb(modulus, group, a);
     }
     pc_wipe(index, sizeof index);
 }
@@ -262,16 +262,16 @@ void pc_fixed_base_power(const pc_fixed_base *fixed, mp_limb_t *group, const uin
 {
     const pc_modulus *modulus = fixed->modulus;
     int32_t share = share_of(modulus, used);
-    work w;
-    w.absorbed = 0;
+    accumulator a;
+    a.absorbed = 0;
     if (fixed->scanned) {
-        power_by_scan(fixed, group, &w, exponents, exponent_bytes, used, share);
+        power_by_scan(fixed, group, &a, exponents, exponent_bytes, used, share);
     } else {
-        power_by_index(fixed, group, &w, exponents, exponent_bytes, used, share);
+        power_by_index(fixed, group, &a, exponents, exponent_bytes, used, share);
     }
-    modulus->kernel->absorb_sums(modulus, group, w.sums.words);
+    modulus->kernel->absorb_sums(modulus, group, a.sums.words);
     if (share > 1) {
-        join_lanes(modulus, group, w.factor.words, share);
+        join_lanes(modulus, group, a.factor.words, share);
     }
-    pc_wipe(&w, sizeof w);
+    pc_wipe(&a, sizeof a);
 }
