@@ -33,6 +33,28 @@ static void enter_base(const pc_public *key, mp_limb_t *group)
     n->kernel->enter(n, group, standard.limbs);
 }
 
+/* A number that is 1 / x modulo m, for x in lane 0 of a group and a modulus that is not secret; false if there is none. */
+static bool invert_var(const pc_modulus *modulus, mp_limb_t *number, const mp_limb_t *group)
+{
+    int32_t limbs = modulus->limbs;
+    pc_standard standard;
+    pc_group inverse;
+    mpz_t x, m;
+    mpz_inits(x, m, NULL);
+    modulus->kernel->leave(modulus, standard.limbs, group);
+    pc_mpz_from_limbs(x, standard.limbs, limbs);
+    pc_mpz_from_limbs(m, modulus->m, limbs);
+    bool exists = mpz_invert(x, x, m) != 0;
+    if (exists) {
+        memset(&standard, 0, sizeof standard);
+        pc_limbs_from_mpz(standard.limbs, limbs, x);
+        modulus->kernel->enter(modulus, inverse.words, standard.limbs);
+        pc_scatter_row(modulus, number, inverse.words, 1);
+    }
+    mpz_clears(x, m, NULL);
+    return exists;
+}
+
 /* h_s = h^n modulo n^2, and its table. */
 static int32_t init_public_table(pc_encryptor *encryptor)
 {
@@ -40,15 +62,19 @@ static int32_t init_public_table(pc_encryptor *encryptor)
     mp_limb_t *table = pc_allocate(pc_power_table_words(n) * sizeof(mp_limb_t));
     PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
     pc_group base;
-    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t number[PC_MAX_NUMBER_WORDS], inverse[PC_MAX_NUMBER_WORDS];
     enter_base(encryptor->key, base.words);
     pc_power(n, base.words, n->m, encryptor->key->key_bits, table);
     pc_release(table);
     pc_scatter_row(n, number, base.words, 1);
-    return pc_fixed_base_init(&encryptor->tables[0], number);
+    PC_REQUIRE(invert_var(n, inverse, base.words), PC_ERR_KEY);
+    return pc_fixed_base_init(&encryptor->tables[0], number, inverse);
 }
 
-/* h_s = (h^q)^p modulo p^2 and, the same the other way round, modulo q^2, and their tables. */
+/*
+ * h_s = (h^q)^p modulo p^2 and, the same the other way round, modulo q^2, and their tables. The inverse modulo p is the
+ * power p - 2, in constant time.
+ */
 static int32_t init_owner_tables(pc_encryptor *encryptor)
 {
     const pc_private *owner = encryptor->owner;
@@ -57,20 +83,31 @@ static int32_t init_owner_tables(pc_encryptor *encryptor)
     PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
 
     const mp_limb_t *p = owner->side[0].modulus->m, *q = owner->side[1].modulus->m;
-    pc_group base, sides[2];
-    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t number[PC_MAX_NUMBER_WORDS];
+    pc_group base, sides[2], inverses[2];
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t number[PC_MAX_NUMBER_WORDS], inverse[PC_MAX_NUMBER_WORDS];
+    mp_limb_t exponents[2][PC_MAX_LIMBS];
+    for (int i = 0; i < 2; i++) {
+        memcpy(exponents[i], owner->side[i].exponent, sizeof exponents[i]);
+        exponents[i][0] -= 1; /* p - 1 is even and not 0 modulo 4 */
+    }
     enter_base(encryptor->key, base.words);
     pc_crt_split(owner, sides, base.words);
     pc_power_sides(owner, sides, (const mp_limb_t *const[2]){q, p}, 1, table);
     pc_power_sides(owner, sides, (const mp_limb_t *const[2]){p, q}, 1, table);
+    memcpy(inverses, sides, sizeof inverses);
+    pc_power_sides(owner, inverses, (const mp_limb_t *const[2]){exponents[0], exponents[1]}, 1, table);
     pc_release_secret(table, table_bytes);
     int32_t status = PC_OK;
     for (int i = 0; i < 2 && status == PC_OK; i++) {
         pc_scatter_row(owner->side[i].modulus, number, sides[i].words, 1);
-        status = pc_fixed_base_init(&encryptor->tables[i], number);
+        pc_scatter_row(owner->side[i].modulus, inverse, inverses[i].words, 1);
+        status = pc_fixed_base_init(&encryptor->tables[i], number, inverse);
     }
     pc_wipe(sides, sizeof sides);
+    pc_wipe(inverses, sizeof inverses);
+    pc_wipe(exponents, sizeof exponents);
     pc_wipe(number, sizeof number);
+    pc_wipe(inverse, sizeof inverse);
     pc_wipe_stack();
     return status;
 }

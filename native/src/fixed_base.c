@@ -15,51 +15,27 @@ static size_t table_words(const pc_fixed_base *fixed)
     return ((size_t)fixed->windows << fixed->window_bits) * (size_t)fixed->modulus->number_words;
 }
 
-/* Lane 0 of r gets R^2 / A modulo m for that of a group (A, B), the form of 1/x; false if x has a factor of m. */
-static bool invert(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *group)
-{
-    int32_t limbs = modulus->limbs;
-    pc_standard standard;
-    mpz_t x, m;
-    mpz_init2(x, (mp_bitcnt_t)limbs * 64);
-    mpz_init2(m, (mp_bitcnt_t)limbs * 64);
-    modulus->kernel->leave(modulus, standard.limbs, group);
-    pc_mpz_from_limbs(x, standard.limbs, limbs);
-    pc_mpz_from_limbs(m, modulus->m, limbs);
-    bool exists = mpz_invert(x, x, m) != 0;
-    memset(&standard, 0, sizeof standard);
-    if (exists) {
-        pc_limbs_from_mpz(standard.limbs, limbs, x);
-        modulus->kernel->enter(modulus, r, standard.limbs);
-    }
-    pc_mpz_clear_secret(x);
-    pc_mpz_clear_secret(m);
-    pc_wipe(&standard, sizeof standard);
-    return exists;
-}
-
 /*
- * For every window its base, at entry (j, 1), and R^2 / A of that, at entry (j, 0), until pc_fixed_base_fill: from one
- * window to the next both are squared window_bits times.
+ * For every window its base, at entry (j, 1), and R^2 / A of that, which is the first half of the inverse, at entry (j, 0),
+ * until pc_fixed_base_fill: from one window to the next both are squared window_bits times.
  */
-static int32_t place_bases(const pc_fixed_base *fixed, const mp_limb_t *base)
+static void place_bases(const pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse)
 {
     const pc_modulus *modulus = fixed->modulus;
     const pc_kernel *kernel = modulus->kernel;
-    pc_group power, inverse;
+    pc_group power, inverse_power;
     pc_gather_row(modulus, power.words, base, 1);
-    bool exists = invert(modulus, inverse.words, power.words);
-    for (int32_t j = 0; j < fixed->windows && exists; j++) {
-        pc_scatter_row(modulus, entry(fixed, j, 0), inverse.words, 1);
+    pc_gather_row(modulus, inverse_power.words, inverse, 1);
+    for (int32_t j = 0; j < fixed->windows; j++) {
+        pc_scatter_row(modulus, entry(fixed, j, 0), inverse_power.words, 1);
         pc_scatter_row(modulus, entry(fixed, j, 1), power.words, 1);
         for (int32_t i = 0; i < fixed->window_bits && j + 1 < fixed->windows; i++) {
             kernel->square(modulus, power.words, power.words);
-            kernel->square(modulus, inverse.words, inverse.words);
+            kernel->square(modulus, inverse_power.words, inverse_power.words);
         }
     }
     pc_wipe(&power, sizeof power);
-    pc_wipe(&inverse, sizeof inverse);
-    return exists ? PC_OK : PC_ERR_KEY;
+    pc_wipe(&inverse_power, sizeof inverse_power);
 }
 
 int32_t pc_fixed_base_parts(const pc_fixed_base *fixed)
@@ -98,12 +74,13 @@ void pc_fixed_base_fill(const pc_fixed_base *fixed, int32_t part)
     pc_wipe(&work, sizeof work);
 }
 
-int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base)
+int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse)
 {
     fixed->windows = (fixed->exponent_bits + fixed->window_bits - 1) / fixed->window_bits;
     fixed->table = pc_allocate(table_words(fixed) * sizeof(mp_limb_t));
     PC_REQUIRE(fixed->table != NULL, PC_ERR_MEMORY);
-    return place_bases(fixed, base);
+    place_bases(fixed, base, inverse);
+    return PC_OK;
 }
 
 void pc_fixed_base_clear(pc_fixed_base *fixed)

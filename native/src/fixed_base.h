@@ -22,10 +22,10 @@ typedef struct pc_fixed_base {
 } pc_fixed_base;
 
 /*
- * Everything but `table` and `windows` is set. base: a number. PC_ERR_MEMORY, PC_ERR_KEY if it has a factor of m, or
- * PC_OK; pc_fixed_base_clear becomes due. Then each of the table's parts is to be filled, by any threads in any order.
+ * Everything but `table` and `windows` is set. base, inverse: numbers, each other's inverse modulo m. PC_ERR_MEMORY, or
+ * PC_OK and pc_fixed_base_clear becomes due. Then each of the table's parts is to be filled, by any threads in any order.
  */
-int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base);
+int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse);
 int32_t pc_fixed_base_parts(const pc_fixed_base *fixed);
 void pc_fixed_base_fill(const pc_fixed_base *fixed, int32_t part);
 /* Wipes the table of a secret modulus. A zeroed struct is fine. */

@@ -24,7 +24,8 @@
  * reduction walks over them, and once in the result.
  *
  * Speed. vpmadd52 is the bottleneck, so everything else hides behind it, by the tiles of ifma_tiles.h. A product takes
- * 10 K^2 of these instructions, a square 7 K^2 and a little.
+ * 10 K^2 of these instructions, a square 7 K^2 and a little. Where K is an even number of tiles Karatsuba's step leaves
+ * 8.5 K^2 of a product. Its sums take back half of that, and in a square, where it would leave 6.5 K^2, all.
  *
  * No branch and no address depends on m or on the residues.
  */
@@ -62,6 +63,82 @@ typedef struct columns {
     alignas(PC_NUMBER_ALIGNMENT) mp_limb_t words[2 * MAX_DIGITS * LANES];
 } columns;
 
+/* The sums of the lower and the upper digits of a half, and the lanes whose sum has a bit more than these digits. */
+typedef struct half_sum {
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t words[MAX_DIGITS / 2 * LANES];
+    __mmask8 overflow;
+} half_sum;
+
+INLINE void add_halves(half_sum *sum, const mp_limb_t *x, int32_t count)
+{
+    vector carry = _mm512_setzero_si512();
+    for (int32_t i = 0; i < count; i++) {
+        vector d = _mm512_add_epi64(_mm512_add_epi64(digit_at(x, i), digit_at(x, count + i)), carry);
+        carry = _mm512_srli_epi64(d, DIGIT_BITS);
+        store(sum->words, i, _mm512_and_si512(d, digit_mask()));
+    }
+    sum->overflow = _mm512_test_epi64_mask(carry, carry);
+}
+
+/* Those of x[0] and y[0], x[1] and y[1]. */
+typedef struct half_sums {
+    const half_sum *x[2], *y[2];
+} half_sums;
+
+/*
+ * t = p, 2K columns, by three products of half the length where there were four: with S = R^(1/2), x = x0 + x1*S and y alike,
+ *     x*y = x0*y0 + ((x0 + x1)*(y0 + y1) - x0*y0 - x1*y1) * S + x1*y1 * S^2.
+ * sums: x0 + x1 and y0 + y1 for each product of p; an overflowing bit of one is worth S times the other. Columns stay within
+ * 2^60 of zero, and may be negative; what they stand for is not.
+ */
+INLINE void karatsuba(mp_limb_t *t, products p, half_sums sums, int32_t digits, const int32_t width)
+{
+    int32_t half = digits / 2;
+    products of_sums = p;
+    for (int32_t k = 0; k < p.count; k++) {
+        of_sums.x[k] = sums.x[k]->words;
+        of_sums.y[k] = sums.y[k]->words;
+    }
+    multiply_columns(t, p, half, width);
+    multiply_columns(t + digits * LANES, tile_of(p, half, half), half, width);
+    for (int32_t i = 0; i < half; i++) {
+        vector low0 = load(t, i), low1 = load(t, half + i), high0 = load(t, digits + i), high1 = load(t, digits + half + i);
+        vector middle0 = _mm512_sub_epi64(_mm512_sub_epi64(low1, low0), high0);
+        vector middle1 = _mm512_sub_epi64(_mm512_sub_epi64(high0, low1), high1);
+        for (int32_t k = 0; k < p.count; k++) {
+            middle1 = _mm512_mask_add_epi64(middle1, sums.x[k]->overflow, middle1, load(sums.y[k]->words, i));
+            middle1 = _mm512_mask_add_epi64(middle1, sums.y[k]->overflow, middle1, load(sums.x[k]->words, i));
+        }
+        store(t, half + i, middle0);
+        store(t, digits + i, middle1);
+    }
+    vector top = load(t, digits + half);
+    for (int32_t k = 0; k < p.count; k++) {
+        top = _mm512_mask_add_epi64(top, sums.x[k]->overflow & sums.y[k]->overflow, top, broadcast(1));
+    }
+    store(t, digits + half, top);
+    for (int32_t s = 0; s < half; s += width) {
+        for (int32_t d = 0; d < half; d += width) {
+            add_products(t + (half + s + d) * LANES, tile_of(of_sums, s, d), width, false);
+        }
+    }
+}
+
+/* r = the reduction of t, unsettled columns. */
+INLINE void reduce_columns(mp_limb_t *t, mp_limb_t *quotient, divisor m, int32_t digits, const int32_t width)
+{
+    start_reduction(t, quotient, m, width);
+    reduce(t, NO_PRODUCTS, quotient, m, digits, width, false);
+}
+
+/* v += R - 1 + E - q */
+INLINE void add_offset(mp_limb_t *v, const mp_limb_t *q, const ifma_state *state)
+{
+    for (int32_t i = 0; i < state->digits; i++) {
+        store(v, i, _mm512_add_epi64(load(v, i), _mm512_sub_epi64(broadcast(state->offset[i]), load(q, i))));
+    }
+}
+
 /* v = R - 1 + E - q, to which the products of the second half are added. */
 INLINE void start_second_half(mp_limb_t *v, const mp_limb_t *q, const ifma_state *state)
 {
@@ -78,11 +155,52 @@ INLINE void product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, c
     columns t, v;
     pc_group quotient;
     memset(t.words, 0, (size_t)half * sizeof *t.words);
-    reduce(t.words, (products){{a, NULL}, {b, NULL}, 1}, quotient.words, m, digits, width, true);
+    reduce(t.words, (products){{a}, {b}, 1}, quotient.words, m, digits, width, true);
     start_second_half(v.words, quotient.words, state);
     reduce(v.words, (products){{a, a + half}, {b + half, b}, 2}, quotient.words, m, digits, width, true);
     settle(r, t.words + half, digits);
     settle(r + half, v.words + half, digits);
+}
+
+/*
+ * The same with Karatsuba's step. Arrays of a work lie at different places of a page: a load waits for an earlier store
+ * whose address agrees in the low 12 bits.
+ */
+typedef struct long_work {
+    columns t;
+    alignas(PC_NUMBER_ALIGNMENT) uint8_t apart[512];
+    columns v;
+    alignas(PC_NUMBER_ALIGNMENT) uint8_t apart_too[1088];
+    pc_group quotient;
+    alignas(PC_NUMBER_ALIGNMENT) uint8_t from_sums[1600];
+    half_sum a0, a1, b0, b1;
+} long_work;
+
+/* r = the reduction of t + v*m, where v lacks its offset. */
+INLINE void reduce_long(const ifma_state *state, mp_limb_t *r, long_work *w, products p, half_sums sums, const int32_t width)
+{
+    int32_t digits = state->digits;
+    divisor m = divisor_of(state);
+    reduce_columns(w->t.words, w->quotient.words, m, digits, width);
+    karatsuba(w->v.words, p, sums, digits, width);
+    add_offset(w->v.words, w->quotient.words, state);
+    reduce_columns(w->v.words, w->quotient.words, m, digits, width);
+    settle(r, w->t.words + digits * LANES, digits);
+    settle(r + digits * LANES, w->v.words + digits * LANES, digits);
+}
+
+INLINE void long_product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b,
+                         const int32_t width)
+{
+    int32_t digits = state->digits, half = digits * LANES;
+    long_work w;
+    add_halves(&w.a0, a, digits / 2);
+    add_halves(&w.a1, a + half, digits / 2);
+    add_halves(&w.b0, b, digits / 2);
+    add_halves(&w.b1, b + half, digits / 2);
+    karatsuba(w.t.words, (products){{a}, {b}, 1}, (half_sums){{&w.a0}, {&w.b0}}, digits, width);
+    reduce_long(state, r, &w, (products){{a, a + half}, {b + half, b}, 2}, (half_sums){{&w.a0, &w.a1}, {&w.b1, &w.b0}},
+                width);
 }
 
 /* The first half of the result is settled early: the next product starts with it. */
@@ -97,14 +215,33 @@ INLINE void square_of(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a,
     reduce(t.words, NO_PRODUCTS, quotient.words, m, digits, width, false);
     settle(r, t.words + half, digits);
     start_second_half(v.words, quotient.words, state);
-    reduce(v.words, (products){{twice.words, NULL}, {a + half, NULL}, 1}, quotient.words, m, digits, width, true);
+    reduce(v.words, (products){{twice.words}, {a + half}, 1}, quotient.words, m, digits, width, true);
     settle(r + half, v.words + half, digits);
+}
+
+/* Each on its own, to have no more on the stack than it needs. */
+NOINLINE static void long_product_20(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
+{
+    long_product(state, r, a, b, 20);
+}
+
+NOINLINE static void long_product_15(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
+{
+    long_product(state, r, a, b, 15);
+}
+
+/* Whether numbers fall into two halves of whole tiles. */
+static bool is_long(const ifma_state *state)
+{
+    return state->digits % (2 * state->tile) == 0;
 }
 
 static void multiply(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
 {
     const ifma_state *state = state_of(modulus);
-    if (state->tile == 20) {
+    if (is_long(state)) {
+        (state->tile == 20 ? long_product_20 : long_product_15)(state, r, a, b);
+    } else if (state->tile == 20) {
         product(state, r, a, b, 20);
     } else {
         product(state, r, a, b, 15);
@@ -283,11 +420,32 @@ INLINE void multiply_by_first_half(const ifma_state *state, mp_limb_t *r, const 
     columns t, v;
     pc_group quotient;
     memset(t.words, 0, (size_t)half * sizeof *t.words);
-    reduce(t.words, (products){{r, NULL}, {c, NULL}, 1}, quotient.words, m, digits, width, true);
+    reduce(t.words, (products){{r}, {c}, 1}, quotient.words, m, digits, width, true);
     start_second_half(v.words, quotient.words, state);
-    reduce(v.words, (products){{r + half, NULL}, {c, NULL}, 1}, quotient.words, m, digits, width, true);
+    reduce(v.words, (products){{r + half}, {c}, 1}, quotient.words, m, digits, width, true);
     settle(r, t.words + half, digits);
     settle(r + half, v.words + half, digits);
+}
+
+INLINE void long_multiply_by_first_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *c, const int32_t width)
+{
+    int32_t digits = state->digits, half = digits * LANES;
+    long_work w;
+    add_halves(&w.a0, r, digits / 2);
+    add_halves(&w.a1, r + half, digits / 2);
+    add_halves(&w.b0, c, digits / 2);
+    karatsuba(w.t.words, (products){{r}, {c}, 1}, (half_sums){{&w.a0}, {&w.b0}}, digits, width);
+    reduce_long(state, r, &w, (products){{r + half}, {c}, 1}, (half_sums){{&w.a1}, {&w.b0}}, width);
+}
+
+NOINLINE static void long_multiply_by_first_half_20(const ifma_state *state, mp_limb_t *r, const mp_limb_t *c)
+{
+    long_multiply_by_first_half(state, r, c, 20);
+}
+
+NOINLINE static void long_multiply_by_first_half_15(const ifma_state *state, mp_limb_t *r, const mp_limb_t *c)
+{
+    long_multiply_by_first_half(state, r, c, 15);
 }
 
 /* Ratios have digits of 52 bits: so many of them add up without a carry. */
@@ -301,7 +459,9 @@ static void absorb(const pc_modulus *modulus, mp_limb_t *r, mp_limb_t *sums, con
         memcpy(sums, factor + half, (size_t)half * sizeof *sums);
         return;
     }
-    if (state->tile == 20) {
+    if (is_long(state)) {
+        (state->tile == 20 ? long_multiply_by_first_half_20 : long_multiply_by_first_half_15)(state, r, factor);
+    } else if (state->tile == 20) {
         multiply_by_first_half(state, r, factor, 20);
     } else {
         multiply_by_first_half(state, r, factor, 15);
@@ -332,8 +492,8 @@ INLINE void add_piece(mp_limb_t *t, mp_limb_t *v, const mp_limb_t *piece, int32_
     for (int32_t s = 0; s < count; s += width) {
         for (int32_t d = 0; d < digits; d += width) {
             ptrdiff_t at = (s + d) * LANES;
-            add_product(t + at, piece + s * LANES, factor + d * LANES, width);
-            add_product(v + at, piece + s * LANES, factor + (digits + d) * LANES, width);
+            add_products(t + at, (products){{piece + s * LANES}, {factor + d * LANES}, 1}, width, false);
+            add_products(v + at, (products){{piece + s * LANES}, {factor + (digits + d) * LANES}, 1}, width, false);
         }
     }
 }
@@ -344,14 +504,9 @@ INLINE void reduce_sums(const ifma_state *state, mp_limb_t *r, mp_limb_t *t, mp_
     int32_t digits = state->digits;
     divisor m = divisor_of(state);
     pc_group quotient;
-    start_reduction(t, quotient.words, m, width);
-    reduce(t, NO_PRODUCTS, quotient.words, m, digits, width, false);
-    for (int32_t i = 0; i < digits; i++) {
-        vector start = _mm512_sub_epi64(broadcast(state->offset[i]), load(quotient.words, i));
-        store(v, i, _mm512_add_epi64(load(v, i), start));
-    }
-    start_reduction(v, quotient.words, m, width);
-    reduce(v, NO_PRODUCTS, quotient.words, m, digits, width, false);
+    reduce_columns(t, quotient.words, m, digits, width);
+    add_offset(v, quotient.words, state);
+    reduce_columns(v, quotient.words, m, digits, width);
     settle(r, t + digits * LANES, digits);
     settle(r + digits * LANES, v + digits * LANES, digits);
 }

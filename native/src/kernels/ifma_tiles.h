@@ -14,6 +14,8 @@
 
 #include "ifma.h"
 
+#include <string.h>
+
 #define MAX_TILE 20
 #define MAX_ROWS 5
 /* Columns of a block. */
@@ -140,15 +142,30 @@ INLINE void add_tile(mp_limb_t *columns, products p, const mp_limb_t *q, divisor
     }
 }
 
-/* columns += x * y: 2 * width columns. */
-INLINE void add_product(mp_limb_t *columns, const mp_limb_t *x, const mp_limb_t *y, const int32_t width)
+/* columns += p: 2 * width columns, of which `fresh` ones from width on are zero and not read. */
+INLINE void add_products(mp_limb_t *columns, products p, const int32_t width, bool fresh)
 {
     for (int32_t i = 0; i < width * LANES; i += rows_of(width) * LANES) {
         vector sum[MAX_WINDOW];
         start_block();
-        load_window(sum, columns + i, false, width);
-        add_block(sum, x + i, y, width);
+        load_window(sum, columns + i, fresh, width);
+#pragma GCC unroll 2
+        for (int32_t k = 0; k < p.count; k++) {
+            add_block(sum, p.x[k] + i, p.y[k], width);
+        }
         store_vectors(columns + i, sum, width + rows_of(width));
+    }
+}
+
+/* columns = p for operands of `digits` digits, tile by tile. */
+INLINE void multiply_columns(mp_limb_t *columns, products p, int32_t digits, const int32_t width)
+{
+    int32_t last = digits - width;
+    memset(columns, 0, (size_t)width * LANES * sizeof *columns);
+    for (int32_t s = 0; s < digits; s += width) {
+        for (int32_t t = 0; t < digits; t += width) {
+            add_products(columns + (s + t) * LANES, tile_of(p, s, t), width, s == 0 || t == last);
+        }
     }
 }
 
@@ -334,7 +351,7 @@ INLINE void square_columns(mp_limb_t *columns, const mp_limb_t *x, const mp_limb
     }
     for (int32_t s = 0; s < digits; s += width) {
         for (int32_t t = s + width; t < digits; t += width) {
-            add_product(columns + (s + t) * LANES, x + s * LANES, twice + t * LANES, width);
+            add_products(columns + (s + t) * LANES, (products){{x + s * LANES}, {twice + t * LANES}, 1}, width, false);
         }
     }
 }
