@@ -100,7 +100,14 @@ public sealed class ExecutionTests
         public void Run(int start, int count)
         {
             seen.Add((start, count));
-            cancellation?.Cancel();
+            if (cancellation is not null)
+            {
+                // Who comes second waits until the first has told everybody: a thread may be held up on its way.
+                lock (seen)
+                {
+                    cancellation.Cancel();
+                }
+            }
         }
     }
 
