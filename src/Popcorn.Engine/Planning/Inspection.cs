@@ -67,6 +67,10 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         double server = total.ServerSeconds(times);
         double client = total.ClientSeconds(times);
         double seconds = Math.Max((server + client) / cores, server / (threads == 0 ? cores : threads));
+
+        // Once in every round the other cores wait for one that makes or opens a group of packed ciphertexts.
+        double group = times.Lanes * (keyBits * times.Square + times.Rerandomise + times.Decrypt);
+        seconds += plan.Rounds * group * (1 - 1.0 / cores);
         return new Inspection(layers, new Prediction(
             seconds, server, client, total.BytesUp, total.BytesDown, plan.Rounds, (long)total.Products,
             QueryMemory.Of(plan)));

@@ -17,9 +17,10 @@ namespace Popcorn.Engine.Planning;
 /// <param name="Decrypt">A decryption.</param>
 /// <param name="Import">From standard form, with all checks.</param>
 /// <param name="Export">To standard form.</param>
+/// <param name="Lanes">Ciphertexts that the kernel works on at once; a few take as long as all.</param>
 public sealed record KernelTimes(
     double Product, double Square, double Rerandomise, double EncryptOwner, double Decrypt, double Import,
-    double Export)
+    double Export, int Lanes = 1)
 {
     /// <summary>Operations take turns, so that a busy moment of the machine does not fall on one of them alone.</summary>
     private const int Rounds = 7;
@@ -75,10 +76,10 @@ public sealed record KernelTimes(
         ];
         double[][] rounds = [.. Enumerable.Range(0, Rounds).Select(_ => Array.ConvertAll(operations, time => time()))];
 
-        // The lower quartile: whatever else the machine does only adds time.
-        double[] quartiles = [.. operations.Select((_, i) => rounds.Select(times => times[i]).Order().ElementAt(Rounds / 4))];
+        // Of seven the third: whatever else the machine does only adds time.
+        double[] thirds = [.. operations.Select((_, i) => rounds.Select(times => times[i]).Order().ElementAt(Rounds / 3))];
         return new KernelTimes(
-            quartiles[0], quartiles[1], quartiles[2], quartiles[3], quartiles[4], quartiles[5], quartiles[6]);
+            thirds[0], thirds[1], thirds[2], thirds[3], thirds[4], thirds[5], thirds[6], key.PublicKey.Lanes);
 
         double Time(Action<int> operation)
         {
