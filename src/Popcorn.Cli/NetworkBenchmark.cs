@@ -30,8 +30,8 @@ internal static class NetworkBenchmark
     /// <param name="progress">Told how far the client is.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public static async Task<NetworkReport> RunAsync(
-        string path, int keyBits, int images, int chunkCiphertexts, ClientOptions options, EmulatedLink link, int repeat, IProgress<SessionProgress> progress,
-        CancellationToken cancellationToken)
+        string path, int keyBits, int images, int chunkCiphertexts, ClientOptions options, EmulatedLink link, int repeat,
+        IProgress<SessionProgress> progress, CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
         string name = Path.GetFileNameWithoutExtension(path);

@@ -24,7 +24,7 @@
  * reduction walks over them, and once in the result.
  *
  * Speed. vpmadd52 is the bottleneck, so everything else hides behind it, by the tiles of ifma_tiles.h. A product takes
- * 10 K^2 of these instructions, a square 7 K^2 and a little. Where K is an even number of tiles Karatsuba's step leaves
+ * 10 K^2 of these instructions, a square 7 K^2 and a little. Where K is 40 or 80 Karatsuba's step leaves
  * 8.5 K^2 of a product. Its sums take back half of that, and in a square, where it would leave 6.5 K^2, all.
  *
  * No branch and no address depends on m or on the residues.
@@ -147,19 +147,26 @@ INLINE void start_second_half(mp_limb_t *v, const mp_limb_t *q, const ifma_state
     }
 }
 
-/* r = a * b and r = a * a; r may be an operand. */
-INLINE void product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b, const int32_t width)
+/* r = the reduction of first + second*m, each given as products; r may be an operand. */
+INLINE void reduce_short(const ifma_state *state, mp_limb_t *r, products first, products second, const int32_t width)
 {
     int32_t digits = state->digits, half = digits * LANES;
     divisor m = divisor_of(state);
     columns t, v;
     pc_group quotient;
     memset(t.words, 0, (size_t)half * sizeof *t.words);
-    reduce(t.words, (products){{a}, {b}, 1}, quotient.words, m, digits, width, true);
+    reduce(t.words, first, quotient.words, m, digits, width, true);
     start_second_half(v.words, quotient.words, state);
-    reduce(v.words, (products){{a, a + half}, {b + half, b}, 2}, quotient.words, m, digits, width, true);
+    reduce(v.words, second, quotient.words, m, digits, width, true);
     settle(r, t.words + half, digits);
     settle(r + half, v.words + half, digits);
+}
+
+/* r = a * b; r may be an operand, here and below. */
+INLINE void product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b, const int32_t width)
+{
+    int32_t half = state->digits * LANES;
+    reduce_short(state, r, (products){{a}, {b}, 1}, (products){{a, a + half}, {b + half, b}, 2}, width);
 }
 
 /*
@@ -176,21 +183,29 @@ typedef struct long_work {
     half_sum a0, a1, b0, b1;
 } long_work;
 
-/* r = the reduction of t + v*m, where v lacks its offset. */
-INLINE void reduce_long(const ifma_state *state, mp_limb_t *r, long_work *w, products p, half_sums sums, const int32_t width)
+/* Wide enough that half the digits are whole tiles: K = 40 and 80. */
+#define LONG_WIDTH 20
+
+static bool is_long(const ifma_state *state)
+{
+    return state->digits % (2 * LONG_WIDTH) == 0;
+}
+
+/* r = the reduction of t + p*m */
+INLINE void reduce_long(const ifma_state *state, mp_limb_t *r, long_work *w, products p, half_sums sums)
 {
     int32_t digits = state->digits;
     divisor m = divisor_of(state);
-    reduce_columns(w->t.words, w->quotient.words, m, digits, width);
-    karatsuba(w->v.words, p, sums, digits, width);
+    reduce_columns(w->t.words, w->quotient.words, m, digits, LONG_WIDTH);
+    karatsuba(w->v.words, p, sums, digits, LONG_WIDTH);
     add_offset(w->v.words, w->quotient.words, state);
-    reduce_columns(w->v.words, w->quotient.words, m, digits, width);
+    reduce_columns(w->v.words, w->quotient.words, m, digits, LONG_WIDTH);
     settle(r, w->t.words + digits * LANES, digits);
     settle(r + digits * LANES, w->v.words + digits * LANES, digits);
 }
 
-INLINE void long_product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b,
-                         const int32_t width)
+/* On its own, to have no more on the stack than it needs. */
+NOINLINE static void long_product(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
 {
     int32_t digits = state->digits, half = digits * LANES;
     long_work w;
@@ -198,9 +213,8 @@ INLINE void long_product(const ifma_state *state, mp_limb_t *r, const mp_limb_t 
     add_halves(&w.a1, a + half, digits / 2);
     add_halves(&w.b0, b, digits / 2);
     add_halves(&w.b1, b + half, digits / 2);
-    karatsuba(w.t.words, (products){{a}, {b}, 1}, (half_sums){{&w.a0}, {&w.b0}}, digits, width);
-    reduce_long(state, r, &w, (products){{a, a + half}, {b + half, b}, 2}, (half_sums){{&w.a0, &w.a1}, {&w.b1, &w.b0}},
-                width);
+    karatsuba(w.t.words, (products){{a}, {b}, 1}, (half_sums){{&w.a0}, {&w.b0}}, digits, LONG_WIDTH);
+    reduce_long(state, r, &w, (products){{a, a + half}, {b + half, b}, 2}, (half_sums){{&w.a0, &w.a1}, {&w.b1, &w.b0}});
 }
 
 /* The first half of the result is settled early: the next product starts with it. */
@@ -219,28 +233,11 @@ INLINE void square_of(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a,
     settle(r + half, v.words + half, digits);
 }
 
-/* Each on its own, to have no more on the stack than it needs. */
-NOINLINE static void long_product_20(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
-{
-    long_product(state, r, a, b, 20);
-}
-
-NOINLINE static void long_product_15(const ifma_state *state, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
-{
-    long_product(state, r, a, b, 15);
-}
-
-/* Whether numbers fall into two halves of whole tiles. */
-static bool is_long(const ifma_state *state)
-{
-    return state->digits % (2 * state->tile) == 0;
-}
-
 static void multiply(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
 {
     const ifma_state *state = state_of(modulus);
     if (is_long(state)) {
-        (state->tile == 20 ? long_product_20 : long_product_15)(state, r, a, b);
+        long_product(state, r, a, b);
     } else if (state->tile == 20) {
         product(state, r, a, b, 20);
     } else {
@@ -415,37 +412,19 @@ static void ratio_step(const pc_modulus *modulus, mp_limb_t *power, mp_limb_t *i
 /* r *= (C, 0): a product without A*D. */
 INLINE void multiply_by_first_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *c, const int32_t width)
 {
-    int32_t digits = state->digits, half = digits * LANES;
-    divisor m = divisor_of(state);
-    columns t, v;
-    pc_group quotient;
-    memset(t.words, 0, (size_t)half * sizeof *t.words);
-    reduce(t.words, (products){{r}, {c}, 1}, quotient.words, m, digits, width, true);
-    start_second_half(v.words, quotient.words, state);
-    reduce(v.words, (products){{r + half}, {c}, 1}, quotient.words, m, digits, width, true);
-    settle(r, t.words + half, digits);
-    settle(r + half, v.words + half, digits);
+    const mp_limb_t *second = r + state->digits * LANES;
+    reduce_short(state, r, (products){{r}, {c}, 1}, (products){{second}, {c}, 1}, width);
 }
 
-INLINE void long_multiply_by_first_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *c, const int32_t width)
+NOINLINE static void long_multiply_by_first_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *c)
 {
     int32_t digits = state->digits, half = digits * LANES;
     long_work w;
     add_halves(&w.a0, r, digits / 2);
     add_halves(&w.a1, r + half, digits / 2);
     add_halves(&w.b0, c, digits / 2);
-    karatsuba(w.t.words, (products){{r}, {c}, 1}, (half_sums){{&w.a0}, {&w.b0}}, digits, width);
-    reduce_long(state, r, &w, (products){{r + half}, {c}, 1}, (half_sums){{&w.a1}, {&w.b0}}, width);
-}
-
-NOINLINE static void long_multiply_by_first_half_20(const ifma_state *state, mp_limb_t *r, const mp_limb_t *c)
-{
-    long_multiply_by_first_half(state, r, c, 20);
-}
-
-NOINLINE static void long_multiply_by_first_half_15(const ifma_state *state, mp_limb_t *r, const mp_limb_t *c)
-{
-    long_multiply_by_first_half(state, r, c, 15);
+    karatsuba(w.t.words, (products){{r}, {c}, 1}, (half_sums){{&w.a0}, {&w.b0}}, digits, LONG_WIDTH);
+    reduce_long(state, r, &w, (products){{r + half}, {c}, 1}, (half_sums){{&w.a1}, {&w.b0}});
 }
 
 /* Ratios have digits of 52 bits: so many of them add up without a carry. */
@@ -460,7 +439,7 @@ static void absorb(const pc_modulus *modulus, mp_limb_t *r, mp_limb_t *sums, con
         return;
     }
     if (is_long(state)) {
-        (state->tile == 20 ? long_multiply_by_first_half_20 : long_multiply_by_first_half_15)(state, r, factor);
+        long_multiply_by_first_half(state, r, factor);
     } else if (state->tile == 20) {
         multiply_by_first_half(state, r, factor, 20);
     } else {

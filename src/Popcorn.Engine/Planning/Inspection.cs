@@ -59,7 +59,7 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         foreach (PlanStep step in plan.Steps)
         {
             total += step is LocalStep
-                ? StepCost.None with { Products = (double)images * model.LocalProducts(step.Layer) }
+                ? StepCost.None with { Products = (double)images * layers[step.Layer].Products }
                 : StepCost.Of(step, keyBits);
         }
 

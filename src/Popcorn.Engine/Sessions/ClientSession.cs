@@ -137,11 +137,17 @@ public sealed class ClientSession : IAsyncDisposable
             throw new PopcornException("An earlier query of this session failed; open a new session.");
         }
 
+        int[] values = new int[inputs.Count * Input.Shape.Size];
+        for (int i = 0; i < inputs.Count; i++)
+        {
+            inputs[i].CopyTo(values.AsMemory(i * Input.Shape.Size));
+        }
+
         _broken = true;
         try
         {
             IReadOnlyList<InferenceResult> results =
-                await RunAsync(plan, inputs, progress, cancellationToken).ConfigureAwait(false);
+                await RunAsync(plan, values, progress, cancellationToken).ConfigureAwait(false);
             _broken = false;
             return results;
         }
@@ -160,6 +166,10 @@ public sealed class ClientSession : IAsyncDisposable
 
             throw;
         }
+        finally
+        {
+            Array.Clear(values);
+        }
     }
 
     /// <inheritdoc/>
@@ -171,10 +181,8 @@ public sealed class ClientSession : IAsyncDisposable
     }
 
     private async Task<IReadOnlyList<InferenceResult>> RunAsync(
-        Plan plan, IReadOnlyList<ReadOnlyMemory<int>> inputs, IProgress<SessionProgress>? progress,
-        CancellationToken cancellationToken)
+        Plan plan, int[] values, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
-        int[] values = [.. inputs.SelectMany(input => input.ToArray())];
         var clock = Stopwatch.StartNew();
         long sent = _connection.BytesSent;
         long received = _connection.BytesReceived;
@@ -194,7 +202,6 @@ public sealed class ClientSession : IAsyncDisposable
             }
         }
 
-        Array.Clear(values);
         double seconds = clock.Elapsed.TotalSeconds;
         double work = seconds - (_connection.Waited - waited).TotalSeconds;
         long up = (_connection.BytesSent - sent) / plan.Images;

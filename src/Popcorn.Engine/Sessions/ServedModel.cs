@@ -84,9 +84,6 @@ public sealed class ServedModel : IDisposable
 
     private static Shape BothOf(AddLayer add) => add.Output with { Channels = 2 * add.Output.Channels };
 
-    /// <summary>Products of a layer that the server computes alone, for one image.</summary>
-    internal long LocalProducts(int layer) => _linear[layer]?.Products ?? 0;
-
     /// <summary>The compiled form of a linear layer, or of a sum over both its values with channels in turn.</summary>
     internal CompiledLinear LinearAt(int layer) =>
         _linear[layer] ?? throw new InvalidOperationException($"Layer {layer} is not linear.");
