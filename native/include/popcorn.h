@@ -261,8 +261,8 @@ typedef struct pc_program_input {
 } pc_program_input;
 
 /*
- * How the tiles of a run see a batch: it holds entries of `stride` numbers each, one for each position; tile t finds
- * entry e at tap k in number e * stride + positions[t * taps + k]. Position -1: absent.
+ * How the tiles of a run see a batch: tile t finds entry e at tap k in number e * stride + positions[t * taps + k], which
+ * must be one of the batch. Position -1: absent.
  */
 typedef struct pc_view {
     pc_batch *batch;

@@ -324,16 +324,17 @@ static bool join(run *r)
 
 /* ---- entry points --------------------------------------------------------------------------------------------- */
 
-/* The batch holds the entries that are named, and the tiles see positions -1 .. stride - 1. */
+/* Wherever a tile sees an entry that is named, the batch has a number there. */
 static int32_t check_view(const pc_view *view, int32_t entries, int32_t taps, int32_t first_tile, int32_t tiles)
 {
     PC_REQUIRE(view->batch != NULL, PC_ERR_NULL);
-    PC_REQUIRE(view->stride >= 0 && (int64_t)entries * view->stride <= view->batch->count, PC_ERR_RANGE);
+    PC_REQUIRE(view->stride >= 0, PC_ERR_RANGE);
+    int64_t room = view->batch->count - (entries > 0 ? (int64_t)(entries - 1) * view->stride : 0);
     PC_REQUIRE(view->taps >= taps, PC_ERR_RANGE);
     int64_t first = (int64_t)first_tile * view->taps, end = first + (int64_t)tiles * view->taps;
     PC_REQUIRE(view->positions != NULL || first == end, PC_ERR_NULL);
     for (int64_t i = first; i < end; i++) {
-        PC_REQUIRE(view->positions[i] >= -1 && view->positions[i] < view->stride, PC_ERR_RANGE);
+        PC_REQUIRE(view->positions[i] >= -1 && view->positions[i] < room, PC_ERR_RANGE);
     }
     return PC_OK;
 }

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Popcorn.Cli.Kernels;
 using Popcorn.Engine;
+using Popcorn.Engine.Costs;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
 
@@ -28,18 +29,18 @@ internal static class KnownTimes
     public static Inspection Inspect(ServedModel model, int keyBits, bool anew = false)
     {
         int cores = Environment.ProcessorCount;
-        return Inspection.Of(model, keyBits, For(model.PlanFor(keyBits), cores, anew), cores);
+        return model.Inspect(new InspectionConditions(keyBits, For(model.PlanFor(keyBits), keyBits, cores, anew), cores));
     }
 
-    private static KernelTimes For(Plan plan, int cores, bool anew)
+    private static OperationTimes For(Plan plan, int keyBits, int cores, bool anew)
     {
-        string conditions = $"{Machine.Key}; {KernelTimes.ConditionsOf(plan, cores)}";
-        if (anew || !Load().TryGetValue(conditions, out KernelTimes? times))
+        string conditions = $"{Machine.Key}; {OperationTimes.ConditionsOf(plan, keyBits, cores)}";
+        if (anew || !Load().TryGetValue(conditions, out OperationTimes? times))
         {
-            times = KernelTimes.Measure(plan, cores);
+            times = OperationTimes.Measure(plan, keyBits, cores);
 
             // Others may have measured meanwhile.
-            Dictionary<string, KernelTimes> known = Load();
+            Dictionary<string, OperationTimes> known = Load();
             known[conditions] = times;
             Save(known);
         }
@@ -47,7 +48,7 @@ internal static class KnownTimes
         return times;
     }
 
-    private static Dictionary<string, KernelTimes> Load()
+    private static Dictionary<string, OperationTimes> Load()
     {
         try
         {
@@ -55,7 +56,7 @@ internal static class KnownTimes
             DateTime built = Directory.EnumerateFiles(AppContext.BaseDirectory, "*opcorn*").Max(File.GetLastWriteTimeUtc);
             DateTime measured = File.GetLastWriteTimeUtc(FilePath);
             return measured > built && measured > DateTime.UtcNow.AddDays(-Days)
-                ? JsonSerializer.Deserialize(File.ReadAllText(FilePath), KnownTimesJson.Default.DictionaryStringKernelTimes)
+                ? JsonSerializer.Deserialize(File.ReadAllText(FilePath), KnownTimesJson.Default.DictionaryStringOperationTimes)
                     ?? []
                 : [];
         }
@@ -66,7 +67,7 @@ internal static class KnownTimes
     }
 
     /// <summary>Keeps them where that is allowed; elsewhere the next command measures again.</summary>
-    private static void Save(Dictionary<string, KernelTimes> known)
+    private static void Save(Dictionary<string, OperationTimes> known)
     {
         if (Folder.Length == 0)
         {
@@ -77,7 +78,7 @@ internal static class KnownTimes
         {
             Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
             byte[] content = JsonSerializer.SerializeToUtf8Bytes(
-                known, KnownTimesJson.Default.DictionaryStringKernelTimes);
+                known, KnownTimesJson.Default.DictionaryStringOperationTimes);
             Files.Replace(FilePath, ownerOnly: false, stream => stream.Write(content));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or PopcornException)
@@ -87,5 +88,5 @@ internal static class KnownTimes
 }
 
 [JsonSourceGenerationOptions(WriteIndented = true, RespectRequiredConstructorParameters = true)]
-[JsonSerializable(typeof(Dictionary<string, KernelTimes>))]
+[JsonSerializable(typeof(Dictionary<string, OperationTimes>))]
 internal sealed partial class KnownTimesJson : JsonSerializerContext;

@@ -1,10 +1,10 @@
 using System.Diagnostics;
-using System.Numerics;
 using Popcorn.Cli.Commands;
-using Popcorn.Engine;
+using Popcorn.Engine.Costs;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
+using Popcorn.Engine.Blinded;
+using Popcorn.Engine.Families;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
 using Popcorn.Interop;
@@ -20,7 +20,7 @@ internal static class NetworkBenchmark
     /// <param name="path">The model.</param>
     /// <param name="keyBits">Bits of the client's key.</param>
     /// <param name="images">Images that an inference classifies at once.</param>
-    /// <param name="chunkCiphertexts">See <see cref="Plan.ChunkCiphertexts"/>.</param>
+    /// <param name="chunkCiphertexts">See <see cref="BlindedFamily.ChunkCiphertexts"/>.</param>
     /// <param name="options">The client's threads, which are the server's too, and its randomness.</param>
     /// <param name="link">What lies between the parties.</param>
     /// <param name="repeat">
@@ -36,9 +36,10 @@ internal static class NetworkBenchmark
         var clock = Stopwatch.StartNew();
         string name = Path.GetFileNameWithoutExtension(path);
         IntegerNetwork network = Files.LoadModel(path);
-        using var model = new ServedModel(name, network, chunkCiphertexts);
+        using var model = new ServedModel(name, network, FamilyRegistry.Create(chunkCiphertexts));
         double compileSeconds = clock.Elapsed.TotalSeconds;
-        KernelTimes times = KernelTimes.Measure(model.PlanFor(keyBits), Environment.ProcessorCount, options.Profile);
+        OperationTimes times = OperationTimes.Measure(
+            model.PlanFor(keyBits), keyBits, Environment.ProcessorCount, options.Profile);
 
         clock.Restart();
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(keyBits);
@@ -71,7 +72,8 @@ internal static class NetworkBenchmark
         }
 
         await serving.ConfigureAwait(false);
-        Prediction predicted = Inspection.Of(model, keyBits, times, Environment.ProcessorCount, threads, images).Predicted;
+        Prediction predicted = model.Inspect(
+            new InspectionConditions(keyBits, times, Environment.ProcessorCount, threads), images).Predicted;
         var evaluator = new PlainEvaluator(network);
         int fastest = Enumerable.Range(0, results.Count).MinBy(i => results[i][0].Seconds);
         InferenceResult result = results[fastest][0];

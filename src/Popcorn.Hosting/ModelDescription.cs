@@ -1,6 +1,5 @@
 using System.Text.Json.Serialization;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 
 namespace Popcorn.Hosting;
 
@@ -32,7 +31,7 @@ public sealed record ModelDescription(
         network.Input.Order,
         network.Layers[^1].Output.Size,
         [.. network.Layers.Select(layer => new LayerDescription(
-            layer.Name, [layer.Output.Channels, layer.Output.Height, layer.Output.Width], layer.BoundBits))]);
+            layer.KindName, [layer.Output.Channels, layer.Output.Height, layer.Output.Width], layer.BoundBits))]);
 }
 
 /// <summary>A layer as <c>GET /models</c> tells it.</summary>

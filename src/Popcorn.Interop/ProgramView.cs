@@ -1,15 +1,14 @@
 namespace Popcorn.Interop;
 
 /// <summary>
-/// How the tiles of a program's run see a batch. It holds entries of as many ciphertexts as there are positions; tile t
-/// finds entry e at tap k in ciphertext e·stride + positions[t·taps + k].
+/// How the tiles of a program's run see a batch: tile t finds entry e at tap k in ciphertext
+/// e·stride + positions[t·taps + k], which must be one of the batch.
 /// </summary>
 /// <param name="Batch">Holds the ciphertexts.</param>
-/// <param name="Stride">Ciphertexts of one entry.</param>
+/// <param name="Stride">Ciphertexts from one entry to the next.</param>
 /// <param name="Taps">Positions that one tile sees.</param>
 /// <param name="Positions">
-/// Those of all tiles, each from 0 to <paramref name="Stride"/> − 1, or −1: an absent input (a plaintext 0), which costs
-/// nothing, or an output that is dropped.
+/// Those of all tiles; −1: an absent input (a plaintext 0), which costs nothing, or an output that is dropped.
 /// </param>
 public readonly record struct ProgramView(CiphertextBatch Batch, int Stride, int Taps, int[] Positions)
 {

@@ -1,5 +1,3 @@
-using Xunit;
-
 namespace Popcorn.Tests;
 
 /// <summary>Real networks and data beside the repository, at <c>../shared</c>, on machines that have them.</summary>

@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using Popcorn.Cli.Kernels;
-using Popcorn.Interop;
 
 namespace Popcorn.Bench.Gate;
 

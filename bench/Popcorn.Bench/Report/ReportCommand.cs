@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using Popcorn.Bench.Gate;
 using Popcorn.Cli.Kernels;
 using Popcorn.Interop;
 

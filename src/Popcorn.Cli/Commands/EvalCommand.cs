@@ -4,7 +4,6 @@ using System.Numerics;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 
 namespace Popcorn.Cli.Commands;
 

@@ -6,7 +6,6 @@ using Popcorn.Engine;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
@@ -211,7 +210,7 @@ internal static class ImportCommand
             return layer is LinearLayer { IsPool: false } linear
                 ? new ImportedLayer(
                     layer.Name,
-                    layer.Kind,
+                    layer.KindName,
                     shape,
                     linear.Weights.Length,
                     linear.NonZero,
@@ -219,7 +218,7 @@ internal static class ImportCommand
                     linear.WeightBits,
                     linear.DistinctWeights,
                     boundBits)
-                : new ImportedLayer(layer.Name, layer.Kind, shape, null, null, null, null, null, boundBits);
+                : new ImportedLayer(layer.Name, layer.KindName, shape, null, null, null, null, null, boundBits);
         })];
         long weights = layers.Sum(layer => layer.Weights ?? 0);
         long nonZero = layers.Sum(layer => layer.Nnz ?? 0);

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Sessions;
 using Popcorn.Interop;

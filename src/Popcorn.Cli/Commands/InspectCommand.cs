@@ -1,6 +1,6 @@
 using System.CommandLine;
 using Popcorn.Cli.Terminal;
-using Popcorn.Engine.Planning;
+using Popcorn.Engine.Costs;
 using Popcorn.Engine.Sessions;
 using Spectre.Console;
 

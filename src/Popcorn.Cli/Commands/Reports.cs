@@ -1,7 +1,6 @@
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Popcorn.Engine.Compression;
-using Popcorn.Engine.Planning;
+using Popcorn.Engine.Costs;
 
 namespace Popcorn.Cli.Commands;
 

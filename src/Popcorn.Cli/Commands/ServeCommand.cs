@@ -8,7 +8,9 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
-using Popcorn.Engine.Planning;
+using Popcorn.Engine.Costs;
+using Popcorn.Engine.Blinded;
+using Popcorn.Engine.Families;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
 using Popcorn.Hosting;
@@ -107,8 +109,8 @@ internal static partial class ServeCommand
     {
         Description = "Packed ciphertexts in one message of a round, at most: more for many cores, fewer for less memory.",
         HelpName = "N",
-        DefaultValueFactory = _ => Plan.DefaultChunkCiphertexts,
-    }.InRange(1, WireLimits.MaxChunkCiphertexts);
+        DefaultValueFactory = _ => BlindedFamily.DefaultChunkCiphertexts,
+    }.InRange(1, BlindedFamily.MostChunkCiphertexts);
 
     private static async Task RunAsync(
         WebApplication app,
@@ -193,7 +195,7 @@ internal static partial class ServeCommand
         }
 
         using var progress = new ProgressLine("compiling the models");
-        return [.. paths.Select(path => new ServedModel(NameOf(path), Files.LoadModel(path), chunkCiphertexts))];
+        return [.. paths.Select(path => new ServedModel(NameOf(path), Files.LoadModel(path), FamilyRegistry.Create(chunkCiphertexts)))];
     }
 
     private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path);

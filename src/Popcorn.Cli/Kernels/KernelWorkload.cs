@@ -1,6 +1,6 @@
 using System.Numerics;
-using Popcorn.Engine.Linear;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Products;
 using Popcorn.Interop;
 
 namespace Popcorn.Cli.Kernels;
@@ -164,6 +164,6 @@ internal sealed class KernelWorkload : IDisposable
         var input = Own(new CiphertextBatch(PublicKey, _size.Inputs));
         input.Gather(_source, [.. Enumerable.Range(0, _size.Inputs)]);
         return new KernelOperation(
-            name, (int)layer.NonZero, () => LinearExecutor.Run(compiled, input, _execution, out _).Dispose());
+            name, (int)layer.NonZero, () => LinearExecutor.Run(compiled, input, images: 1, _execution, out _).Dispose());
     }
 }

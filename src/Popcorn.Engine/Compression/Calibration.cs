@@ -1,4 +1,3 @@
-using System.Numerics;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 
@@ -52,8 +51,8 @@ internal sealed class Calibration
 
         var layer = (LinearLayer)_network.Layers[index];
         Shape input = value.Shape;
-        int taps = layer.Window.Taps, channels = layer.Fan / taps;
-        int wanted = Math.Clamp(PatchesPerInput * layer.Fan, LeastPatches, MostPatches);
+        int taps = layer.Window.Taps, channels = layer.WeightsPerOutput / taps;
+        int wanted = Math.Clamp(PatchesPerInput * layer.WeightsPerOutput, LeastPatches, MostPatches);
         int here = Math.Clamp((wanted + samples - 1) / samples, 1, layer.Output.Area);
         double[] values = [.. Enumerable.Range(0, input.Size).Select(i => (double)value[0, i])];
         for (int i = 0; i < here; i++)
@@ -62,7 +61,7 @@ internal sealed class Calibration
             int position = (int)(((long)i * layer.Output.Area / here + 7L * sample) % layer.Output.Area);
             for (int group = 0; group < groups.Length; group++)
             {
-                var patch = new double[layer.Fan];
+                var patch = new double[layer.WeightsPerOutput];
                 for (int tap = 0; tap < taps; tap++)
                 {
                     int at = layer.Window.Position(position, tap, input);

@@ -1,6 +1,5 @@
 using System.Numerics;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 
 namespace Popcorn.Engine.Compression;
 
@@ -235,7 +234,7 @@ public static class DeadChannels
 
     private static int[] Weights(LinearLayer layer, bool[] inputs, bool[] outputs)
     {
-        int[] rows = Of(layer.Weights, outputs, layer.Fan);
+        int[] rows = Of(layer.Weights, outputs, layer.WeightsPerOutput);
         return layer.Groups > 1
             ? rows
             : Of(rows, [.. Enumerable.Repeat(inputs, outputs.Count(keep => keep)).SelectMany(i => i)], layer.Window.Taps);

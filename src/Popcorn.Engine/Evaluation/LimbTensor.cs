@@ -1,7 +1,6 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 
 namespace Popcorn.Engine.Evaluation;
 

@@ -1,7 +1,6 @@
 using System.Numerics;
+using System.Runtime.ExceptionServices;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
-using Popcorn.Interop;
 
 namespace Popcorn.Engine.Evaluation;
 
@@ -20,7 +19,7 @@ public sealed class PlainEvaluator
     /// <summary>Tiles for each core, so that a slow one does not hold up the others.</summary>
     private const int TilesPerCore = 8;
 
-    private readonly Step[] _steps;
+    private readonly PlainLayer[] _layers;
 
     /// <summary>By value: limbs of an element.</summary>
     private readonly int[] _limbs;
@@ -37,11 +36,11 @@ public sealed class PlainEvaluator
         Bounds bounds = Bounds.Of(network);
         int values = network.Layers.Count + 1;
         _limbs = [.. Enumerable.Range(0, values).Select(value => LimbTensor.LimbsFor(bounds[value]))];
-        _steps = new Step[values - 1];
-        for (int i = 0; i < _steps.Length; i++)
+        _layers = new PlainLayer[values - 1];
+        for (int i = 0; i < _layers.Length; i++)
         {
             Layer layer = network.Layers[i];
-            _steps[i] = Step.For(layer, network.ShapeOf(layer.Input), bounds[layer.Input], _limbs[i + 1]);
+            _layers[i] = PlainLayer.For(layer, network.ShapeOf(layer.Input), bounds[layer.Input], _limbs[i + 1]);
         }
 
         _slots = new Slots(network, _limbs);
@@ -119,8 +118,18 @@ public sealed class PlainEvaluator
         int tiles = (count + tile - 1) / tile;
         int next = 0;
         var gate = new Lock();
-        // Each thread takes the next tile, rather than a share of its own from the start.
-        new Execution(0, cancellation).ForEach(Math.Min(tiles, Environment.ProcessorCount), _ =>
+        try
+        {
+            // Each thread takes the next tile, rather than a share of its own from the start.
+            var options = new ParallelOptions { CancellationToken = cancellation };
+            Parallel.For(0, Math.Min(tiles, Environment.ProcessorCount), options, _ => TakeTiles());
+        }
+        catch (AggregateException e)
+        {
+            ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+
+        void TakeTiles()
         {
             Workspace workspace = NewWorkspace(tile);
             int first;
@@ -142,11 +151,11 @@ public sealed class PlainEvaluator
                     }
                 }
             }
-        });
+        }
     }
 
     private Workspace NewWorkspace(int images) => new(
-        _limbs.Length, _slots.Lengths.Select(length => length * images), _steps.Max(step => step.ScratchBytes));
+        _limbs.Length, _slots.Lengths.Select(length => length * images), _layers.Max(layer => layer.ScratchBytes));
 
     private LimbTensor Place(int value, int images, Workspace workspace) =>
         workspace.Place(value, _slots[value], Network.ShapeOf(value), _limbs[value], images);
@@ -156,7 +165,7 @@ public sealed class PlainEvaluator
         int images, Workspace workspace, CancellationToken cancellation, Action<int, LimbTensor>? reads = null)
     {
         var sources = new LimbTensor[NetworkValidator.MaxJoined];
-        for (int i = 0; i < _steps.Length; i++)
+        for (int i = 0; i < _layers.Length; i++)
         {
             cancellation.ThrowIfCancellationRequested();
             int count = 0;
@@ -167,10 +176,10 @@ public sealed class PlainEvaluator
 
             reads?.Invoke(i, sources[0]);
             workspace.ClearScratch();
-            _steps[i].Run(sources.AsSpan(0, count), Place(i + 1, images, workspace), workspace);
+            _layers[i].Run(sources.AsSpan(0, count), Place(i + 1, images, workspace), workspace);
         }
 
-        LimbTensor output = workspace[_steps.Length];
+        LimbTensor output = workspace[_layers.Length];
         var result = new BigInteger[images][];
         for (int image = 0; image < images; image++)
         {

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using Google.Protobuf;
 using Popcorn.Engine.Import.Onnx;
 
 namespace Popcorn.Engine.Import;

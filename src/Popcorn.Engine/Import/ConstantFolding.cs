@@ -1,5 +1,3 @@
-using Popcorn.Engine.Import.Onnx;
-
 namespace Popcorn.Engine.Import;
 
 /// <summary>Nodes whose inputs are all constant, and the rules of reshaping that they share with signals.</summary>

@@ -1,5 +1,4 @@
 using Popcorn.Engine.Import.Onnx;
-using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Import;
 

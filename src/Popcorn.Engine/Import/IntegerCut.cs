@@ -67,7 +67,7 @@ internal readonly record struct IntegerCut(int Factor, BigInteger Bias)
     /// <summary>A linear layer that computes factor·x + bias in place of x.</summary>
     public static LinearLayer Join(LinearLayer layer, IntegerCut[] cuts) => layer with
     {
-        Weights = [.. layer.Weights.Select((w, i) => w * cuts[i / layer.Fan].Factor)],
+        Weights = [.. layer.Weights.Select((w, i) => w * cuts[i / layer.WeightsPerOutput].Factor)],
         Bias = [.. layer.Bias.Select((b, o) => b * cuts[o].Factor + cuts[o].Bias)],
         Padding = [.. layer.Padding.Select((p, i) => p * cuts[i / layer.Window.Taps].Factor)],
     };

@@ -1,7 +1,6 @@
 using System.Numerics;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 
 namespace Popcorn.Engine.Import;
 
@@ -196,7 +195,7 @@ internal sealed class Quantizer
 
     private Value Append(Layer layer, double[] scales, double[] offsets, params Value[] sources)
     {
-        Interval[] bounds = Bounds.Through(layer, sources[0].Shape, Array.ConvertAll(sources, s => s.Bounds));
+        Interval[] bounds = layer.BoundsFrom(sources[0].Shape, Array.ConvertAll(sources, s => s.Bounds));
         int bits = bounds.Max(b => b.MagnitudeBits);
         if (bits > MostBits || !Array.TrueForAll(scales, double.IsNormal))
         {

@@ -20,7 +20,18 @@ public enum ChannelOrder
 /// <param name="Scale">Real value = integer × scale; 1/255 for a pixel that enters as pixel/255.</param>
 /// <param name="Order">The order of an image's channels.</param>
 public sealed record InputDescription(
-    Shape Shape, int Minimum, int Maximum, double Scale, ChannelOrder Order = ChannelOrder.Rgb);
+    Shape Shape, int Minimum, int Maximum, double Scale, ChannelOrder Order = ChannelOrder.Rgb)
+{
+    /// <summary>Checks that it describes an input.</summary>
+    /// <exception cref="PopcornException">Says what is wrong.</exception>
+    internal void Validate()
+    {
+        NetworkValidator.Require(Shape.IsValid, $"the input's shape {Shape} is not valid");
+        NetworkValidator.Require(Minimum <= Maximum, $"the input's range {Minimum}…{Maximum} is empty");
+        NetworkValidator.Require(double.IsFinite(Scale) && Scale > 0, "the input's scale is not a positive number");
+        NetworkValidator.Require(Enum.IsDefined(Order), "the order of the input's channels is not known");
+    }
+}
 
 /// <summary>
 /// A network over the integers: what oblivious inference computes, exactly. Layers are in topological order; the last

@@ -1,7 +1,4 @@
-using System.Numerics;
 using Google.Protobuf;
-using Popcorn.Engine.Planning;
-using Popcorn.Engine.Wire;
 
 namespace Popcorn.Engine.Model;
 
@@ -36,7 +33,8 @@ public static class ModelFile
         secret.Double(network.LogitScale);
         foreach (Layer layer in network.Layers)
         {
-            WriteSecret(secret, layer);
+            secret.String(layer.Name);
+            layer.WriteSecret(secret);
         }
 
         stream.Write(Assemble(PublicNetworkCodec.Encode(description).ToByteArray(), secret.Written));
@@ -116,7 +114,7 @@ public static class ModelFile
 
         try
         {
-            return PublicNetworkCodec.Decode(Wire.Messages.PublicNetwork.Parser.ParseFrom(content));
+            return PublicNetworkCodec.Decode(Messages.PublicNetwork.Parser.ParseFrom(content));
         }
         catch (Exception e) when (e is PopcornException or InvalidProtocolBufferException)
         {
@@ -129,32 +127,6 @@ public static class ModelFile
 
     private static PopcornException Malformed(Exception e) =>
         new($"The model file is malformed: {e.Message.TrimEnd('.')}. {Advice}", e);
-
-    private static void WriteSecret(ByteWriter writer, Layer layer)
-    {
-        writer.String(layer.Name);
-        switch (layer)
-        {
-            case LinearLayer linear:
-                WeightCoding.Write(writer, linear.Weights);
-                writer.Integers(linear.Bias);
-                writer.Byte((byte)(linear.Padding.Length > 0 ? 1 : 0));
-                writer.Integers(linear.Padding);
-                break;
-            case AddLayer add:
-                foreach (int factor in add.Factors.Concat(add.SecondFactors))
-                {
-                    writer.Signed(factor);
-                }
-
-                break;
-            case ClipLayer clip:
-                writer.Integers(clip.Caps);
-                break;
-            default:
-                break;
-        }
-    }
 
     private static IntegerNetwork ReadSecret(PublicNetwork description, ReadOnlySpan<byte> secret)
     {
@@ -175,51 +147,18 @@ public static class ModelFile
     private static Layer ReadLayer(ref ByteReader reader, PublicLayer layer, Shape source)
     {
         string name = reader.String(NetworkValidator.MaxNameLength);
-        switch (layer.Kind)
+        return layer.Kind switch
         {
-            case LayerKind.Linear:
-                return ReadLinear(ref reader, name, layer, source);
-            case LayerKind.Add:
-                int[] factors = reader.SignedIntegers(source.Channels);
-                int[] secondFactors = reader.SignedIntegers(source.Channels);
-                return new AddLayer(name, layer.Input, layer.Further[0], layer.Output, factors, secondFactors);
-            case LayerKind.Concat:
-                return new ConcatLayer(name, layer.Input, layer.Further, layer.Output);
-            case LayerKind.Clip:
-                BigInteger[] caps = reader.Integers(source.Channels, NetworkValidator.MaxBiasBits);
-                return new ClipLayer(name, layer.Input, layer.Output, caps);
-            case LayerKind.Rescale:
-                return new RescaleLayer(name, layer.Input, layer.Output, layer.Shift);
-            case LayerKind.Relu:
-                return new ReluLayer(name, layer.Input, layer.Output);
-            case LayerKind.Square:
-                return new SquareLayer(name, layer.Input, layer.Output);
-            case LayerKind.Sign:
-                return new SignLayer(name, layer.Input, layer.Output);
-            case LayerKind.MaxPool or LayerKind.MaxPoolRelu:
-                bool withZero = layer.Kind == LayerKind.MaxPoolRelu;
-                return new MaxPoolLayer(name, layer.Input, layer.Output, layer.Window!.Value, withZero);
-            default:
-                throw new PopcornException($"layer kind {(int)layer.Kind} is not known");
-        }
-    }
-
-    private static LinearLayer ReadLinear(ref ByteReader reader, string name, PublicLayer layer, Shape source)
-    {
-        Window window = layer.Window!.Value;
-        Int128 count = NetworkValidator.WeightCount(layer.Output, source, window, layer.Groups);
-        if (count > NetworkValidator.MaxWeights)
-        {
-            throw new PopcornException($"layer '{name}' claims {count} weights");
-        }
-
-        int channels = layer.Output.Channels;
-        int[] weights = WeightCoding.Read(ref reader, (int)count);
-        BigInteger[] bias = reader.Integers(channels, NetworkValidator.MaxBiasBits);
-        long paddings = reader.Byte() == 0 ? 0 : (long)channels * window.Taps;
-        return new LinearLayer(name, layer.Input, layer.Output, window, layer.Groups, weights, bias)
-        {
-            Padding = reader.Integers(paddings, NetworkValidator.MaxBiasBits),
+            LayerKind.Linear => LinearLayer.ReadSecret(ref reader, name, layer, source),
+            LayerKind.Add => AddLayer.ReadSecret(ref reader, name, layer),
+            LayerKind.Clip => ClipLayer.ReadSecret(ref reader, name, layer),
+            LayerKind.Concat => new ConcatLayer(name, layer.Input, layer.OtherInputs, layer.Output),
+            LayerKind.Rescale => new RescaleLayer(name, layer.Input, layer.Output, layer.Shift),
+            LayerKind.Relu => new ReluLayer(name, layer.Input, layer.Output),
+            LayerKind.Square => new SquareLayer(name, layer.Input, layer.Output),
+            LayerKind.Sign => new SignLayer(name, layer.Input, layer.Output),
+            LayerKind.MaxPool => new MaxPoolLayer(name, layer.Input, layer.Output, layer.Window!.Value, WithZero: false),
+            LayerKind.MaxPoolRelu => new MaxPoolLayer(name, layer.Input, layer.Output, layer.Window!.Value, WithZero: true),
         };
     }
 }

@@ -1,82 +1,44 @@
 namespace Popcorn.Engine.Planning;
 
 /// <summary>
-/// One step of an inference. Steps that cross the wire send their items in chunks of at most
-/// <see cref="ExchangeStep.ItemsPerChunk"/>.
+/// One step of an inference, as its family runs it: it says of itself what both parties must agree on, what it costs and
+/// what memory it takes.
 /// </summary>
 /// <param name="Index">Position in the plan; names the step on the wire.</param>
 /// <param name="Layer">The layer it belongs to; −1 for the input.</param>
 /// <param name="Name">As shown to users.</param>
-public abstract record PlanStep(int Index, int Layer, string Name);
-
-/// <summary>
-/// The server works on ciphertexts alone: a linear layer, a sum, values joined, or a pool whose windows hold one element
-/// each.
-/// </summary>
-public sealed record LocalStep(int Index, int Layer, string Name) : PlanStep(Index, Layer, Name);
-
-/// <summary>A step that crosses the wire.</summary>
-/// <param name="Index">Position in the plan.</param>
-/// <param name="Layer">The layer it belongs to; −1 for the input.</param>
-/// <param name="Name">As shown to users.</param>
-/// <param name="Items">Values that take part.</param>
-/// <param name="ItemsPerChunk">Items in one message: a whole number of packed ciphertexts.</param>
-public abstract record ExchangeStep(int Index, int Layer, string Name, int Items, int ItemsPerChunk)
-    : PlanStep(Index, Layer, Name)
+public abstract record PlanStep(int Index, int Layer, string Name)
 {
-    /// <summary>Messages of this step in one direction.</summary>
-    public int Chunks => (Items + ItemsPerChunk - 1) / ItemsPerChunk;
+    /// <summary>When it runs.</summary>
+    public virtual Phase Phase => Phase.Online;
 
-    /// <summary>First item of a chunk.</summary>
-    public int FirstOf(int chunk) => chunk * ItemsPerChunk;
+    /// <summary>Round trips that it takes.</summary>
+    public virtual int Rounds => 0;
 
-    /// <summary>Items of a chunk.</summary>
-    public int ItemsIn(int chunk) => Math.Min(ItemsPerChunk, Items - FirstOf(chunk));
+    /// <summary>What it costs.</summary>
+    public abstract StepCost Cost { get; }
+
+    /// <summary>Memory that it takes on the server beside the values that it reads and makes, in bytes.</summary>
+    public abstract long ServerBytes { get; }
+
+    /// <summary>Everything about it that both parties must agree on, in a line.</summary>
+    public abstract string Describe();
 }
 
-/// <summary>The client sends its input, one ciphertext per value.</summary>
-public sealed record InputStep(int Index, int Items, int ItemsPerChunk)
-    : ExchangeStep(Index, -1, "input", Items, ItemsPerChunk);
-
-/// <summary>What a round decides or computes with the client's help.</summary>
-public enum RoundKind
+/// <summary>How the items of a step are spread over messages.</summary>
+/// <param name="Items">Items in all.</param>
+/// <param name="PerChunk">Items in one message, the last excepted.</param>
+public readonly record struct Chunking(int Items, int PerChunk)
 {
-    /// <summary>ReLU of (left − right): two ciphertexts per item come back.</summary>
-    Compare = 1,
+    /// <summary>Messages.</summary>
+    public int Count => (Items + PerChunk - 1) / PerChunk;
 
-    /// <summary>1 where x ≥ 0: one ciphertext per item comes back.</summary>
-    Sign = 2,
+    /// <summary>First item of a message.</summary>
+    public int FirstOf(int chunk) => chunk * PerChunk;
 
-    /// <summary>x²: one ciphertext per item comes back.</summary>
-    Square = 3,
+    /// <summary>Items of a message.</summary>
+    public int ItemsIn(int chunk) => Math.Min(PerChunk, Items - FirstOf(chunk));
 
-    /// <summary>x / 2^shift, rounded at random: one ciphertext per item comes back.</summary>
-    Rescale = 4,
-
-    /// <summary>min(max(x, 0), cap): four ciphertexts per item come back.</summary>
-    Clip = 5,
+    /// <summary>The item behind the last one of a message.</summary>
+    public int EndOf(int chunk) => FirstOf(chunk) + ItemsIn(chunk);
 }
-
-/// <summary>One round between the two: packed, blinded values down, fresh ciphertexts up.</summary>
-/// <param name="Index">Position in the plan.</param>
-/// <param name="Layer">The layer it belongs to.</param>
-/// <param name="Name">As shown to users.</param>
-/// <param name="Kind">What the client does.</param>
-/// <param name="Round">Round within the layer, from 0.</param>
-/// <param name="Items">Values that take part.</param>
-/// <param name="ItemsPerChunk">Items in one message.</param>
-/// <param name="BoundBits">|x| &lt; 2^b of the values compared, b.</param>
-/// <param name="Layout">The slots.</param>
-/// <param name="Shift">Bits that a rescaling drops, else 0.</param>
-public sealed record RoundStep(
-    int Index, int Layer, string Name, RoundKind Kind, int Round, int Items, int ItemsPerChunk, int BoundBits,
-    SlotLayout Layout, int Shift = 0)
-    : ExchangeStep(Index, Layer, Name, Items, ItemsPerChunk)
-{
-    /// <summary>Ciphertexts that the client returns for each item.</summary>
-    public int RepliesPerItem => Plan.RepliesPerItem(Kind);
-}
-
-/// <summary>The server sends the packed logits.</summary>
-public sealed record OutputStep(int Index, int Layer, int Items, int ItemsPerChunk, SlotLayout Layout)
-    : ExchangeStep(Index, Layer, "logits", Items, ItemsPerChunk);

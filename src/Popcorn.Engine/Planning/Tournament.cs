@@ -3,8 +3,7 @@ using Popcorn.Engine.Model;
 namespace Popcorn.Engine.Planning;
 
 /// <summary>
-/// A comparison: the winner is the greater of two players. <see cref="Tournament.Zero"/> stands for
-/// 0.
+/// A comparison: the winner is the greater of two players. <see cref="Tournament.Zero"/> stands for 0.
 /// </summary>
 public readonly record struct Match(int Left, int Right);
 
@@ -39,17 +38,28 @@ public sealed class Tournament
     /// <exception cref="PopcornException">A window without zero sees nothing at all.</exception>
     public static Tournament For(PublicLayer layer, Shape input)
     {
-        if (layer.Kind == LayerKind.Relu)
+        return layer.Kind switch
         {
-            var matches = new Match[input.Size];
-            for (int i = 0; i < matches.Length; i++)
-            {
-                matches[i] = new Match(i, Zero);
-            }
+            LayerKind.Relu => AgainstZero(input.Size),
+            LayerKind.MaxPool or LayerKind.MaxPoolRelu => OverWindows(layer, input),
+            LayerKind.Linear or LayerKind.Square or LayerKind.Sign or LayerKind.Add or LayerKind.Concat or LayerKind.Clip
+                or LayerKind.Rescale => throw new NotSupportedException($"A {layer.KindName} has no players."),
+        };
+    }
 
-            return new Tournament([matches], [.. Enumerable.Range(input.Size, input.Size)]);
+    private static Tournament AgainstZero(int players)
+    {
+        var matches = new Match[players];
+        for (int i = 0; i < matches.Length; i++)
+        {
+            matches[i] = new Match(i, Zero);
         }
 
+        return new Tournament([matches], [.. Enumerable.Range(players, players)]);
+    }
+
+    private static Tournament OverWindows(PublicLayer layer, Shape input)
+    {
         // Rows of overlapping windows are shared as a whole; single matches seldom are.
         Tournament whole = Play(layer, input, rowsFirst: false);
         Tournament byRows = Play(layer, input, rowsFirst: true);

@@ -1,3 +1,5 @@
+using Popcorn.Engine.Families;
+using Popcorn.Engine.Protocols;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Sessions;
@@ -16,4 +18,7 @@ public sealed record ClientOptions
     /// is for the transport to watch.
     /// </summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromHours(1);
+
+    /// <summary>Families that the client offers.</summary>
+    public IReadOnlyList<Family> Families { get; init; } = FamilyRegistry.All;
 }

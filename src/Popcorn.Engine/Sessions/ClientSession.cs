@@ -1,11 +1,10 @@
 using System.Diagnostics;
 using System.Numerics;
-using System.Security.Cryptography;
 using Google.Protobuf;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Nonlinear;
 using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 using Popcorn.Interop;
@@ -13,47 +12,41 @@ using Popcorn.Interop;
 namespace Popcorn.Engine.Sessions;
 
 /// <summary>
-/// The client's side of one connection: agrees on model, key and plan, then asks any number of queries, one at a time.
+/// The client's side of one connection: agrees on model, family and plan, then asks any number of queries, one at a time.
 /// </summary>
 public sealed class ClientSession : IAsyncDisposable
 {
     private readonly IMessageChannel _channel;
     private readonly Connection _connection;
-    private readonly Encryptor _encryptor;
-    private readonly CiphertextBatchPool _pool;
-    private readonly ClientRound _rounds;
     private readonly ClientOptions _options;
-    private ulong _queries;
+    private readonly ClientParty _party;
+    private readonly PreparedQueries<ClientQuery> _prepared = new();
     private bool _broken;
 
     private ClientSession(
-        IMessageChannel channel, Connection connection, PaillierPrivateKey key, Plan plan, ClientOptions options)
+        IMessageChannel channel, Connection connection, ClientOptions options, ClientParty party, Plan plan)
     {
         _channel = channel;
         _connection = connection;
         _options = options;
+        _party = party;
         Plan = plan;
-        var clock = Stopwatch.StartNew();
-        _encryptor = new Encryptor(key, TableSize.ForClient(plan, options.Profile));
-        TableSeconds = clock.Elapsed.TotalSeconds;
-        _pool = new CiphertextBatchPool(key.PublicKey);
-        _rounds = new ClientRound(_encryptor, new Decryptor(key), _pool, new Execution(options.DegreeOfParallelism));
     }
 
     /// <summary>What the model takes.</summary>
     public InputDescription Input => Plan.Network.Input;
 
-    /// <summary>The plan that both parties agreed on.</summary>
+    /// <summary>The plan of a single image that both parties agreed on.</summary>
     public Plan Plan { get; }
 
-    /// <summary>Seconds spent on the encryption tables.</summary>
-    public double TableSeconds { get; }
+    /// <summary>Seconds spent on what all queries need: the encryption tables.</summary>
+    public double TableSeconds { get; private init; }
 
     /// <summary>Opens a session over a connection, which the session owns from now on.</summary>
     /// <param name="channel">The connection.</param>
     /// <param name="key">The client's key; must outlive the session.</param>
     /// <param name="model">Name of the model.</param>
-    /// <param name="options">Threads and randomness.</param>
+    /// <param name="options">Threads, randomness, families.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="PopcornException">
     /// The server refused (unknown model, key too small) or the two do not agree on a plan.
@@ -63,44 +56,70 @@ public sealed class ClientSession : IAsyncDisposable
         CancellationToken cancellationToken)
     {
         var connection = new Connection(channel);
+        var partyOptions = new PartyOptions(options.DegreeOfParallelism) { Profile = options.Profile };
+        Dictionary<string, ClientParty> parties =
+            options.Families.ToDictionary(family => family.Name, family => family.CreateClient(key, partyOptions));
         try
         {
-            var hello = new Hello
+            var hello = new Hello { Version = WireLimits.Version, Model = model };
+            hello.Offers.AddRange(parties.Select(party => new Offer
             {
-                Version = WireLimits.Version,
-                Model = model,
-                PublicKey = ByteString.CopyFrom(key.PublicKey.Export()),
-            };
+                Family = party.Key,
+                Opening = ByteString.CopyFrom(party.Value.Opening.Span),
+            }));
             await connection.SendAsync(new Frame { Hello = hello }, cancellationToken).ConfigureAwait(false);
             using var receiver = new ReceiveTimeout(connection, options.IdleTimeout, cancellationToken);
             Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Welcome).ConfigureAwait(false);
-            Plan plan = Plan.Create(
-                PublicNetworkCodec.Decode(answer.Welcome.Network), key.PublicKey.Bits,
-                chunkCiphertexts: (int)Math.Min(answer.Welcome.ChunkCiphertexts, int.MaxValue));
-            if (!CryptographicOperations.FixedTimeEquals(answer.Welcome.PlanHash.Span, plan.Hash.Span))
-            {
-                throw new PopcornException(
-                    "Client and server derive different plans from this model; use the same version on both sides.");
-            }
-
+            Welcome welcome = answer.Welcome;
+            PublicNetwork network = PublicNetworkCodec.Decode(welcome.Network);
+            ClientParty party = parties.GetValueOrDefault(welcome.Family)
+                ?? throw new PopcornException("The server chose a family of protocols that was not offered; refused.");
+            Plan plan = party.Agree(network, welcome.Terms.Span);
+            ServerSession.RequireSamePlan(welcome.PlanHash, plan);
             var accept = new Accept { PlanHash = ByteString.CopyFrom(plan.Hash.Span) };
             await connection.SendAsync(new Frame { Accept = accept }, cancellationToken).ConfigureAwait(false);
 
             // Both parties build their tables at the same time.
-            var session = new ClientSession(channel, connection, key, plan, options);
+            var clock = Stopwatch.StartNew();
+            await party.SetUpAsync(new StepExchange(connection, receiver, null, plan.Steps.Count, cancellationToken))
+                .ConfigureAwait(false);
+            double seconds = clock.Elapsed.TotalSeconds;
             await receiver.ReceiveAsync(Frame.BodyOneofCase.Ready).ConfigureAwait(false);
-            return session;
+            parties.Remove(welcome.Family);
+            return new ClientSession(channel, connection, options, party, plan) { TableSeconds = seconds };
         }
-        catch (PopcornException e)
+        catch (Exception e)
         {
-            await connection.TryFailAsync(e.Message).ConfigureAwait(false);
+            if (e is PopcornException)
+            {
+                await connection.TryFailAsync(e.Message).ConfigureAwait(false);
+            }
+
             await channel.DisposeAsync().ConfigureAwait(false);
             throw;
         }
-        catch
+        finally
         {
-            await channel.DisposeAsync().ConfigureAwait(false);
-            throw;
+            // All but the one that the session keeps.
+            parties.Values.ToList().ForEach(party => party.Dispose());
+        }
+    }
+
+    /// <summary>
+    /// Does what a query needs before its input is known, so that it is quick afterwards. Nothing to do in a family that
+    /// works online only.
+    /// </summary>
+    /// <param name="images">Images of the query.</param>
+    /// <param name="progress">Told how far it is.</param>
+    /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
+    /// <exception cref="PopcornException">The server failed, or keeps no more prepared queries.</exception>
+    public async Task PrepareAsync(
+        int images = 1, IProgress<SessionProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        Plan plan = PlanFor(images);
+        if (plan.HasOfflineSteps)
+        {
+            await UnlessBrokenAsync(() => PrepareAsync(plan, progress, cancellationToken)).ConfigureAwait(false);
         }
     }
 
@@ -129,27 +148,50 @@ public sealed class ClientSession : IAsyncDisposable
             CheckInput(input.Span);
         }
 
-        Plan plan = inputs.Count == 1
-            ? Plan
-            : Plan.Create(Plan.Network, Plan.KeyBits, inputs.Count, Plan.ChunkCiphertexts);
+        Plan plan = PlanFor(inputs.Count);
+        int[] values = new int[checked(inputs.Count * Input.Shape.Size)];
+        try
+        {
+            for (int i = 0; i < inputs.Count; i++)
+            {
+                inputs[i].CopyTo(values.AsMemory(i * Input.Shape.Size));
+            }
+
+            IReadOnlyList<InferenceResult> results = [];
+            await UnlessBrokenAsync(async () =>
+                results = await RunAsync(plan, values, progress, cancellationToken).ConfigureAwait(false))
+                .ConfigureAwait(false);
+            return results;
+        }
+        finally
+        {
+            Array.Clear(values);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _prepared.Dispose();
+        _party.Dispose();
+        await _channel.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private Plan PlanFor(int images) => images == 1 ? Plan : _party.PlanFor(images);
+
+    /// <summary>Whatever fails half way leaves the parties at different places: nothing can follow it.</summary>
+    private async Task UnlessBrokenAsync(Func<Task> action)
+    {
         if (_broken)
         {
             throw new PopcornException("An earlier query of this session failed; open a new session.");
         }
 
-        int[] values = new int[inputs.Count * Input.Shape.Size];
-        for (int i = 0; i < inputs.Count; i++)
-        {
-            inputs[i].CopyTo(values.AsMemory(i * Input.Shape.Size));
-        }
-
         _broken = true;
         try
         {
-            IReadOnlyList<InferenceResult> results =
-                await RunAsync(plan, values, progress, cancellationToken).ConfigureAwait(false);
+            await action().ConfigureAwait(false);
             _broken = false;
-            return results;
         }
         catch (Exception e) when (e is PopcornException or PaillierException or OperationCanceledException)
         {
@@ -166,74 +208,64 @@ public sealed class ClientSession : IAsyncDisposable
 
             throw;
         }
-        finally
-        {
-            Array.Clear(values);
-        }
     }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    private async Task PrepareAsync(Plan plan, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
-        _encryptor.Dispose();
-        _pool.Dispose();
-        await _channel.DisposeAsync().ConfigureAwait(false);
+        var message = new Prepare { Number = _prepared.Next, Images = (uint)plan.Images };
+        await _connection.SendAsync(new Frame { Prepare = message }, cancellationToken).ConfigureAwait(false);
+        using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
+        _prepared.Add(await NewQueryAsync(plan, ExchangeFor(plan, receiver, progress, cancellationToken))
+            .ConfigureAwait(false));
     }
 
     private async Task<IReadOnlyList<InferenceResult>> RunAsync(
         Plan plan, int[] values, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
-        long sent = _connection.BytesSent;
-        long received = _connection.BytesReceived;
-        TimeSpan waited = _connection.Waited;
-        using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
-        var query = new Query { Number = _queries++, Images = (uint)plan.Images };
-        await _connection.SendAsync(new Frame { Query = query }, cancellationToken).ConfigureAwait(false);
-
-        var logits = new List<BigInteger>();
-        foreach (ExchangeStep step in plan.Steps.OfType<ExchangeStep>())
+        ConnectionUse before = _connection.Use;
+        ulong number = _prepared.NumberFor(plan.Images);
+        if (number == _prepared.Next && plan.HasOfflineSteps)
         {
-            for (int chunk = 0; chunk < step.Chunks; chunk++)
-            {
-                await RunChunkAsync(step, chunk).ConfigureAwait(false);
-                int done = step.FirstOf(chunk) + step.ItemsIn(chunk);
-                progress?.Report(new SessionProgress(step.Name, step.Index, plan.Steps.Count, done, step.Items));
-            }
+            await PrepareAsync(plan, progress, cancellationToken).ConfigureAwait(false);
         }
 
+        using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
+        StepExchange exchange = ExchangeFor(plan, receiver, progress, cancellationToken);
+        ClientQuery query =
+            _prepared.Take(number) ?? await NewQueryAsync(plan, exchange).ConfigureAwait(false);
+        var message = new Query { Number = number, Images = (uint)plan.Images };
+        await _connection.SendAsync(new Frame { Query = message }, cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<BigInteger> logits = await query.RunAsync(values, exchange).ConfigureAwait(false);
+
         double seconds = clock.Elapsed.TotalSeconds;
-        double work = seconds - (_connection.Waited - waited).TotalSeconds;
-        long up = (_connection.BytesSent - sent) / plan.Images;
-        long down = (_connection.BytesReceived - received) / plan.Images;
+        ConnectionUse used = _connection.Use - before;
         return
         [
             .. logits.Chunk(logits.Count / plan.Images).Select(own => new InferenceResult(
-                own, PlainEvaluator.Label(own), seconds, work, up, down, plan.Rounds, plan.Images)),
+                own, PlainEvaluator.Label(own), seconds, seconds - used.Waited.TotalSeconds,
+                used.BytesSent / plan.Images, used.BytesReceived / plan.Images, plan.Rounds, plan.Images)),
         ];
+    }
 
-        async ValueTask RunChunkAsync(ExchangeStep step, int chunk)
+    private async Task<ClientQuery> NewQueryAsync(Plan plan, StepExchange exchange)
+    {
+        ClientQuery query = _party.NewQuery(plan);
+        try
         {
-            int first = step.FirstOf(chunk);
-            if (step is InputStep)
-            {
-                byte[] ciphertexts = EncryptInput(values.AsSpan(first, step.ItemsIn(chunk)));
-                await _connection.SendChunkAsync(step.Index, first, ciphertexts, cancellationToken)
-                    .ConfigureAwait(false);
-                return;
-            }
-
-            ReadOnlyMemory<byte> received = await receiver.ReceiveChunkAsync(step.Index, first).ConfigureAwait(false);
-            if (step is OutputStep output)
-            {
-                logits.AddRange(_rounds.Logits(output, chunk, received.Span));
-                return;
-            }
-
-            byte[] answer = _rounds.Answer((RoundStep)step, chunk, received.Span);
-            await _connection.SendChunkAsync(step.Index, first, answer, cancellationToken).ConfigureAwait(false);
+            await query.PrepareAsync(exchange).ConfigureAwait(false);
+            return query;
+        }
+        catch
+        {
+            query.Dispose();
+            throw;
         }
     }
+
+    private StepExchange ExchangeFor(
+        Plan plan, ReceiveTimeout receiver, IProgress<SessionProgress>? progress, CancellationToken cancellationToken) =>
+        new(_connection, receiver, progress, plan.Steps.Count, cancellationToken);
 
     private void CheckInput(ReadOnlySpan<int> input)
     {
@@ -249,22 +281,5 @@ public sealed class ClientSession : IAsyncDisposable
             throw new PopcornException(
                 $"Input value {outside} is {input[outside]}; the model takes {Input.Minimum} to {Input.Maximum}.");
         }
-    }
-
-    private byte[] EncryptInput(ReadOnlySpan<int> values)
-    {
-        var plaintexts = new long[values.Length];
-        for (int i = 0; i < values.Length; i++)
-        {
-            plaintexts[i] = values[i];
-        }
-
-        var execution = new Execution(_options.DegreeOfParallelism);
-        using CiphertextBatch batch = _pool.Rent(values.Length);
-        _encryptor.Encrypt(plaintexts, batch, 0, execution);
-        Array.Clear(plaintexts);
-        var bytes = new byte[values.Length * _encryptor.Key.CiphertextBytes];
-        batch.Export(0, values.Length, bytes, execution);
-        return bytes;
     }
 }

@@ -7,14 +7,12 @@ namespace Popcorn.Engine.Sessions;
 /// <summary>Frames over a channel, with byte counts; what both sessions share.</summary>
 internal sealed class Connection(IMessageChannel channel)
 {
-    /// <summary>Bytes of messages sent.</summary>
-    public long BytesSent { get; private set; }
+    private long _bytesSent;
+    private long _bytesReceived;
+    private TimeSpan _waited;
 
-    /// <summary>Bytes of messages received.</summary>
-    public long BytesReceived { get; private set; }
-
-    /// <summary>Time spent on sending and on waiting for the peer.</summary>
-    public TimeSpan Waited { get; private set; }
+    /// <summary>What the connection was used for until now.</summary>
+    public ConnectionUse Use => new(_bytesSent, _bytesReceived, _waited);
 
     public async ValueTask SendAsync(Frame frame, CancellationToken cancellationToken)
     {
@@ -30,11 +28,12 @@ internal sealed class Connection(IMessageChannel channel)
             throw await TryFindFailureAsync().ConfigureAwait(false) ?? e;
         }
 
-        BytesSent += message.Length;
-        Waited += Stopwatch.GetElapsedTime(start);
+        _bytesSent += message.Length;
+        _waited += Stopwatch.GetElapsedTime(start);
     }
 
-    public ValueTask SendChunkAsync(int step, int first, byte[] ciphertexts, CancellationToken cancellationToken) =>
+    public ValueTask SendChunkAsync(
+        int step, int first, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken) =>
         SendAsync(
             new Frame
             {
@@ -42,7 +41,7 @@ internal sealed class Connection(IMessageChannel channel)
                 {
                     Step = (uint)step,
                     First = (uint)first,
-                    Ciphertexts = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(ciphertexts),
+                    Payload = Google.Protobuf.UnsafeByteOperations.UnsafeWrap(payload),
                 },
             },
             cancellationToken);
@@ -52,13 +51,13 @@ internal sealed class Connection(IMessageChannel channel)
     {
         long start = Stopwatch.GetTimestamp();
         byte[]? message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
-        Waited += Stopwatch.GetElapsedTime(start);
+        _waited += Stopwatch.GetElapsedTime(start);
         if (message is null)
         {
             return null;
         }
 
-        BytesReceived += message.Length;
+        _bytesReceived += message.Length;
         Frame frame = MessageCodec.Decode(message);
         return frame.BodyCase == Frame.BodyOneofCase.Failure
             ? throw new PopcornException($"The peer gave up: {OneLine(frame.Failure.Message)}") { IsPeersWord = true }
@@ -75,14 +74,14 @@ internal sealed class Connection(IMessageChannel channel)
             : throw new PopcornException($"The peer sent {frame.BodyCase} where {expected} was due.");
     }
 
-    /// <summary>The ciphertexts of the chunk that is due.</summary>
+    /// <summary>What the message of a step says that is due.</summary>
     public async ValueTask<ReadOnlyMemory<byte>> ReceiveChunkAsync(
         int step, int first, CancellationToken cancellationToken)
     {
         Frame frame = await ReceiveAsync(Frame.BodyOneofCase.Chunk, cancellationToken).ConfigureAwait(false);
         Chunk chunk = frame.Chunk;
         return chunk.Step == (uint)step && chunk.First == (uint)first
-            ? chunk.Ciphertexts.Memory
+            ? chunk.Payload.Memory
             : throw new PopcornException(
                 $"The peer sent item {chunk.First} of step {chunk.Step} where item {first} of step {step} was due.");
     }
@@ -130,4 +129,15 @@ internal sealed class Connection(IMessageChannel channel)
 
         return null;
     }
+}
+
+/// <summary>What a connection was used for.</summary>
+/// <param name="BytesSent">Bytes of messages sent.</param>
+/// <param name="BytesReceived">Bytes of messages received.</param>
+/// <param name="Waited">Time spent on sending and on waiting for the peer.</param>
+internal readonly record struct ConnectionUse(long BytesSent, long BytesReceived, TimeSpan Waited)
+{
+    /// <summary>What came between two moments.</summary>
+    public static ConnectionUse operator -(ConnectionUse later, ConnectionUse earlier) => new(
+        later.BytesSent - earlier.BytesSent, later.BytesReceived - earlier.BytesReceived, later.Waited - earlier.Waited);
 }

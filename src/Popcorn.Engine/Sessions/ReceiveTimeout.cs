@@ -1,4 +1,3 @@
-using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 
 namespace Popcorn.Engine.Sessions;

@@ -16,6 +16,9 @@ public sealed record ServerOptions
     /// </summary>
     public long BatchMemoryBytes { get; init; } = 1L << 30;
 
+    /// <summary>Prepared queries that a session keeps for its client.</summary>
+    public int MaxPreparedQueries { get; init; } = 4;
+
     /// <summary>Longest time that a session waits for its client's next message.</summary>
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(2);
 
@@ -31,13 +34,13 @@ public sealed record ServerOptions
 
 /// <summary>What a finished query cost, as the server saw it.</summary>
 /// <param name="Model">The model's name.</param>
-/// <param name="KeyBits">Bits of the client's key.</param>
+/// <param name="KeyBits">Bits of the client's key; 0 where it has none.</param>
 /// <param name="Images">Images classified.</param>
-/// <param name="Seconds">From the query's first message to the last logits.</param>
+/// <param name="Seconds">From the query's first message to the last logits; preparation apart.</param>
 /// <param name="WorkSeconds">Of these, what the server did not spend on the connection.</param>
 /// <param name="BytesUp">Bytes received.</param>
 /// <param name="BytesDown">Bytes sent.</param>
-/// <param name="Products">Products modulo n² that the server did in layers and packing.</param>
+/// <param name="Products">Products modulo n² that the server did.</param>
 public sealed record QueryReport(
     string Model, int KeyBits, int Images, double Seconds, double WorkSeconds, long BytesUp, long BytesDown,
     long Products);

@@ -1,6 +1,10 @@
+using System.Diagnostics;
 using System.Security.Cryptography;
 using Google.Protobuf;
+using Popcorn.Engine.Costs;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 using Popcorn.Interop;
@@ -8,7 +12,7 @@ using Popcorn.Interop;
 namespace Popcorn.Engine.Sessions;
 
 /// <summary>
-/// The server's side of one connection: agrees on model, key and plan, then answers any number of queries.
+/// The server's side of one connection: agrees on model, family and plan, then answers any number of queries.
 /// </summary>
 /// <param name="models">Models by name.</param>
 /// <param name="options">Threads, limits, reports.</param>
@@ -56,53 +60,118 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
 
         Hello hello = first.Hello ?? throw new PopcornException($"The client sent {first.BodyCase} before Hello.");
         ServedModel model = FindModel(hello);
-        using PaillierPublicKey key = ImportKey(hello);
-        Plan plan = model.PlanFor(key.Bits);
-        await AgreeAsync(connection, receiver, model, plan, cancellationToken).ConfigureAwait(false);
-
-        using var encryptor = new Encryptor(key, TableSize.ForServer(plan));
-        using var pool = new CiphertextBatchPool(key);
-        await connection.SendAsync(new Frame { Ready = new Ready() }, cancellationToken).ConfigureAwait(false);
-        while (await receiver.TryReceiveAsync().ConfigureAwait(false) is Frame frame)
-        {
-            if (frame.BodyCase != Frame.BodyOneofCase.Query)
+        (Family family, ByteString opening) = ChooseFamily(model, hello);
+        using ServerParty party = model.In(family).Admit(
+            opening.Span,
+            new PartyOptions(options.DegreeOfParallelism)
             {
-                throw new PopcornException($"The client sent {frame.BodyCase} where Query was due.");
-            }
-
-            var query = new ServerQuery(
-                model, PlanFor(model, key.Bits, frame.Query), encryptor, pool, connection, receiver, options, cancellationToken);
-            QueryReport report = await query.RunAsync().ConfigureAwait(false);
-            options.QueryDone?.Invoke(report);
-        }
-    }
-
-    private static async Task AgreeAsync(
-        Connection connection, ReceiveTimeout receiver, ServedModel model, Plan plan,
-        CancellationToken cancellationToken)
-    {
+                MinimumKeyBits = options.MinimumKeyBits,
+                KeyOptions = options.KeyOptions,
+            });
+        Plan plan = party.PlanFor(1);
         var welcome = new Welcome
         {
             Network = PublicNetworkCodec.Encode(model.Public),
             PlanHash = ByteString.CopyFrom(plan.Hash.Span),
-            ChunkCiphertexts = (uint)plan.ChunkCiphertexts,
+            Family = family.Name,
+            Terms = ByteString.CopyFrom(party.Terms.Span),
         };
         await connection.SendAsync(new Frame { Welcome = welcome }, cancellationToken).ConfigureAwait(false);
         Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Accept).ConfigureAwait(false);
-        if (!CryptographicOperations.FixedTimeEquals(answer.Accept.PlanHash.Span, plan.Hash.Span))
+        RequireSamePlan(answer.Accept.PlanHash, plan);
+
+        await party.SetUpAsync(ExchangeFor(plan)).ConfigureAwait(false);
+        await connection.SendAsync(new Frame { Ready = new Ready() }, cancellationToken).ConfigureAwait(false);
+        using var prepared = new PreparedQueries<ServerQuery>();
+        while (await receiver.TryReceiveAsync().ConfigureAwait(false) is Frame frame)
+        {
+            switch (frame.BodyCase)
+            {
+                case Frame.BodyOneofCase.Prepare:
+                    await PrepareAsync(frame.Prepare).ConfigureAwait(false);
+                    break;
+                case Frame.BodyOneofCase.Query:
+                    await AnswerAsync(frame.Query).ConfigureAwait(false);
+                    break;
+                default:
+                    throw new PopcornException($"The client sent {frame.BodyCase} where Query was due.");
+            }
+        }
+
+        StepExchange ExchangeFor(Plan of) =>
+            new(connection, receiver, options.Progress, of.Steps.Count, cancellationToken);
+
+        async Task PrepareAsync(Prepare message)
+        {
+            if (message.Number != prepared.Next)
+            {
+                throw new PopcornException($"The client prepares query {message.Number} where {prepared.Next} was due.");
+            }
+
+            if (prepared.Count >= options.MaxPreparedQueries)
+            {
+                throw new PopcornException(
+                    $"This server keeps {options.MaxPreparedQueries} prepared queries for a client; run one first.");
+            }
+
+            ServerQuery query = await NewQueryAsync(PlanFor(party, message.Images)).ConfigureAwait(false);
+            prepared.Add(query);
+        }
+
+        async Task<ServerQuery> NewQueryAsync(Plan of)
+        {
+            ServerQuery query = party.NewQuery(of);
+            try
+            {
+                await query.PrepareAsync(ExchangeFor(of)).ConfigureAwait(false);
+                return query;
+            }
+            catch
+            {
+                query.Dispose();
+                throw;
+            }
+        }
+
+        async Task AnswerAsync(Query message)
+        {
+            var clock = Stopwatch.StartNew();
+            ConnectionUse before = connection.Use;
+            ServerQuery? query = prepared.Take(message.Number);
+            if (query is null)
+            {
+                Plan of = PlanFor(party, message.Images);
+                query = of.HasOfflineSteps
+                    ? throw new PopcornException($"Query {message.Number} was not prepared; prepare it first.")
+                    : await NewQueryAsync(of).ConfigureAwait(false);
+            }
+
+            await query.RunAsync(ExchangeFor(query.Plan)).ConfigureAwait(false);
+            ConnectionUse used = connection.Use - before;
+            options.QueryDone?.Invoke(new QueryReport(
+                model.Name, party.KeyBits, query.Plan.Images, clock.Elapsed.TotalSeconds,
+                (clock.Elapsed - used.Waited).TotalSeconds, used.BytesReceived, used.BytesSent, query.Products));
+        }
+    }
+
+    /// <summary>Refuses a peer whose plan is another.</summary>
+    internal static void RequireSamePlan(ByteString hash, Plan plan)
+    {
+        if (!CryptographicOperations.FixedTimeEquals(hash.Span, plan.Hash.Span))
         {
             throw new PopcornException(
                 "Client and server derive different plans from this model; use the same version on both sides.");
         }
     }
 
-    private Plan PlanFor(ServedModel model, int keyBits, Query query)
+    private Plan PlanFor(ServerParty party, uint images)
     {
-        Plan plan = model.PlanFor(keyBits, (int)Math.Clamp(query.Images, 1, int.MaxValue));
-        return plan.Images == 1 || QueryMemory.Of(plan) <= options.BatchMemoryBytes
+        Plan plan = party.PlanFor((int)Math.Clamp(images, 1, int.MaxValue));
+        long memory = plan.Images == 1 ? 0 : QueryMemory.Of(plan);
+        return memory <= options.BatchMemoryBytes
             ? plan
             : throw new PopcornException(
-                $"{plan.Images} images would take {QueryMemory.Of(plan) >> 20} MiB and this server allows "
+                $"{plan.Images} images would take {memory >> 20} MiB and this server allows "
                 + $"{options.BatchMemoryBytes >> 20}; send fewer at once.");
     }
 
@@ -121,17 +190,20 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                 + $"this server has {string.Join(", ", models.Keys.Order())}.");
     }
 
-    /// <summary>
-    /// The client's modulus with a base of the server's own: re-randomisation has to hide from the client, who knows
-    /// the factors and may have chosen its base badly.
-    /// </summary>
-    private PaillierPublicKey ImportKey(Hello hello)
+    /// <summary>The first of the server's families that the client speaks too.</summary>
+    private static (Family Family, ByteString Opening) ChooseFamily(ServedModel model, Hello hello)
     {
-        using PaillierPublicKey key = PaillierPublicKey.Import(hello.PublicKey.Span, options.KeyOptions);
-        return key.Bits >= options.MinimumKeyBits
-            ? key.WithFreshBase(options.KeyOptions)
-            : throw new PopcornException(
-                $"The key has {key.Bits} bits and this server asks for {options.MinimumKeyBits} at least; "
-                + "make a larger one.");
+        foreach (Family family in model.Families)
+        {
+            if (hello.Offers.FirstOrDefault(offer => offer.Family == family.Name) is Offer offer)
+            {
+                return (family, offer.Opening);
+            }
+        }
+
+        string offered = Connection.OneLine(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
+        throw new PopcornException(
+            $"The client speaks the protocols {(offered.Length > 0 ? offered : "of no family")} and this server "
+            + $"{string.Join(", ", model.Families.Select(family => family.Name))}; update one.");
     }
 }

@@ -5,8 +5,8 @@ namespace Popcorn.Engine.Wire;
 /// </summary>
 /// <remarks>
 /// An implementation receives on its own, ahead of <see cref="ReceiveAsync"/>, and holds up to
-/// <see cref="WireLimits.BufferedMessages"/> messages. Sessions never have more than
-/// <see cref="WireLimits.ChunksInFlight"/> unanswered chunks, so a party that is busy sending never blocks its peer.
+/// <see cref="WireLimits.BufferedMessages"/> messages: more than a party sends before it waits for an answer, so one that
+/// is busy sending never blocks its peer.
 /// Messages longer than <see cref="WireLimits.MaxMessageBytes"/> are refused with a <see cref="PopcornException"/>.
 /// </remarks>
 public interface IMessageChannel : IAsyncDisposable

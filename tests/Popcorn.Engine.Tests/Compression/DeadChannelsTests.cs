@@ -119,12 +119,12 @@ public class DeadChannelsTests
 
             int[] weights = [.. linear.Weights];
             int each = linear.Window.Taps;
-            int inputs = linear.Fan / each;
+            int inputs = linear.WeightsPerOutput / each;
             bool[] deadInputs = [.. Enumerable.Range(0, inputs).Select(_ => random.Next(3) == 0)];
             bool[] deadOutputs = [.. Enumerable.Range(0, linear.Output.Channels).Select(_ => random.Next(4) == 0)];
             for (int i = 0; i < weights.Length; i++)
             {
-                weights[i] = deadInputs[i / each % inputs] || deadOutputs[i / linear.Fan] ? 0 : weights[i];
+                weights[i] = deadInputs[i / each % inputs] || deadOutputs[i / linear.WeightsPerOutput] ? 0 : weights[i];
             }
 
             BigInteger[] bias = random.Next(2) == 0

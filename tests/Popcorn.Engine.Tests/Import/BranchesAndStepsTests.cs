@@ -4,7 +4,6 @@ using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Import.Onnx;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 using Popcorn.Engine.Tests.Sessions;
 
 namespace Popcorn.Engine.Tests.Import;
@@ -213,7 +212,7 @@ public class BranchesAndStepsTests
         var onnx = new OnnxBuilder(0, 3, 9, 8);
         string x = Select(onnx, Norm(onnx, MaxPool(onnx, onnx.Node("Relu", Binary(onnx, X, 4, 3))), 4));
         IntegerNetwork network = onnx.Import(Binary(onnx, x, 3, 4), Whole);
-        Assert.Equal(["conv", "sign", "conv", "sign", "conv"], network.Layers.Select(l => l.Kind));
+        Assert.Equal(["conv", "sign", "conv", "sign", "conv"], network.Layers.Select(l => l.KindName));
     }
 
     [Theory]

@@ -1,8 +1,7 @@
 using System.Numerics;
-using Popcorn.Engine.Import;
 using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Import;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 using Popcorn.Engine.Tests.Model;
 
 namespace Popcorn.Engine.Tests.Import;

@@ -1,9 +1,8 @@
 using System.Diagnostics;
 using System.Numerics;
 using Popcorn.Cli.Data;
-using Popcorn.Engine.Import;
-using Popcorn.Engine.Import.Onnx;
 using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Import.Onnx;
 using Popcorn.Engine.Model;
 using Popcorn.Tests;
 using Xunit.Abstractions;
@@ -72,7 +71,7 @@ public class SharedNetworkTests(ITestOutputHelper output)
     {
         IntegerNetwork network = SharedNetworks.Import("mnist-bin-lenet");
         Assert.InRange(CountCorrect("mnist-bin-lenet", network, 1000), 964 - 3, 1000);
-        LinearLayer[] binary = [.. network.Layers.OfType<LinearLayer>().Where(l => l.Fan >= 1000 && l.Output.Size > 10)];
+        LinearLayer[] binary = [.. network.Layers.OfType<LinearLayer>().Where(l => l.WeightsPerOutput >= 1000 && l.Output.Size > 10)];
         Assert.Equal(2, binary.Length);
         Assert.All(binary, l => Assert.Equal(1, l.Weights.Max(Math.Abs)));
     }

@@ -1,6 +1,5 @@
 using System.Numerics;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 
 namespace Popcorn.Engine.Tests.Model;
 

@@ -3,8 +3,6 @@ using System.Numerics;
 using Google.Protobuf;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
-using Popcorn.Engine.Wire;
 using Popcorn.Tests;
 
 namespace Popcorn.Engine.Tests.Model;
@@ -39,7 +37,7 @@ public class ModelFileTests
     public void Extreme_numbers_survive_the_file()
     {
         int[] weights = [int.MaxValue, -int.MaxValue, 0, 1, -1];
-        BigInteger[] bias = [1 - BigInteger.Pow(2, Plan.MaxBoundBits - 1)];
+        BigInteger[] bias = [1 - BigInteger.Pow(2, NetworkValidator.MaxBoundBits - 1)];
         LinearLayer layer = new("ünïcode 層", 0, new Shape(1, 1, 1), Window.Whole(1, 5), 1, weights, bias);
         var input = new InputDescription(new Shape(1, 1, 5), int.MinValue, int.MaxValue, double.Epsilon);
         AssertSame(layer, Load(Save(new IntegerNetwork(input, [layer], double.MaxValue))).Layers[0]);
@@ -260,7 +258,7 @@ public class ModelFileTests
         else if (expected is ConcatLayer concat)
         {
             ConcatLayer other = Assert.IsType<ConcatLayer>(actual);
-            Assert.Equal(concat.Further, other.Further);
+            Assert.Equal(concat.OtherInputs, other.OtherInputs);
             Assert.Equal((concat.Name, concat.Input, concat.Output), (other.Name, other.Input, other.Output));
             return;
         }
@@ -273,7 +271,7 @@ public class ModelFileTests
     {
         IntegerNetwork network = RandomNetworks.Create(seed);
         Bounds bounds = Bounds.Of(network);
-        return Enumerable.Range(0, network.Layers.Count + 1).All(v => bounds.Hull(v).MagnitudeBits <= Plan.MaxBoundBits)
+        return Enumerable.Range(0, network.Layers.Count + 1).All(v => bounds.Hull(v).MagnitudeBits <= NetworkValidator.MaxBoundBits)
             ? network
             : Savable(seed + 1);
     }

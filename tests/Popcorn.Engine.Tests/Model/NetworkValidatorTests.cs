@@ -61,7 +61,7 @@ public class NetworkValidatorTests
     {
         string message = Assert.Throws<PopcornException>(() => NetworkValidator.Validate(With(layer))).Message;
         Assert.Contains(finding, message);
-        Assert.Contains($"layer 1 ({layer.Kind}", message);
+        Assert.Contains($"layer 1 ({layer.KindName}", message);
     }
 
     [Fact]

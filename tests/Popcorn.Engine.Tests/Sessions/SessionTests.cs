@@ -1,6 +1,9 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using Google.Protobuf;
+using Popcorn.Engine.Costs;
+using Popcorn.Engine.Blinded;
+using Popcorn.Engine.Families;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
@@ -8,8 +11,7 @@ using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Model;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
-using Popcorn.Interop;
-using PublicNetwork = Popcorn.Engine.Planning.PublicNetwork;
+using PublicNetwork = Popcorn.Engine.Model.PublicNetwork;
 using Shape = Popcorn.Engine.Model.Shape;
 
 namespace Popcorn.Engine.Tests.Sessions;
@@ -107,13 +109,13 @@ public class SessionTests
     public async Task ChunksAreAsLongAsTheServerSays(int chunkCiphertexts)
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
-        using var model = new ServedModel("net", network, chunkCiphertexts);
+        using var model = new ServedModel("net", network, FamilyRegistry.Create(chunkCiphertexts));
         int[] input = new int[network.Input.Shape.Size];
         await WithSession(model, Options, async client =>
         {
-            Assert.Equal(chunkCiphertexts, client.Plan.ChunkCiphertexts);
+            Assert.Equal(chunkCiphertexts, ((BlindedPlan)client.Plan).ChunkCiphertexts);
             Assert.All(client.Plan.Steps.OfType<RoundStep>(), step => Assert.InRange(
-                step.Layout.Ciphertexts(step.ItemsPerChunk), 1, chunkCiphertexts));
+                step.Layout.Ciphertexts(step.Chunks.PerChunk), 1, chunkCiphertexts));
             ReadOnlyMemory<int>[] images = [input, input];
             Assert.All(
                 await client.InferAsync(images, null, default),
@@ -325,6 +327,8 @@ public class SessionTests
     [InlineData("query first", "before Hello")]
     [InlineData("nothing", "before Hello")]
     [InlineData("version", "version 9")]
+    [InlineData("no family", "update one")]
+    [InlineData("another family", "update one")]
     [InlineData("no key", "key")]
     [InlineData("garbage key", "key")]
     [InlineData("cut key", "key")]
@@ -335,7 +339,9 @@ public class SessionTests
             "query first" => new Frame { Query = new Query() },
             "nothing" => new Frame(),
             "version" => new Frame { Hello = new Hello { Version = 9, Model = "net" } },
-            "no key" => new Frame { Hello = new Hello { Version = 1, Model = "net" } },
+            "no family" => new Frame { Hello = new Hello { Version = WireLimits.Version, Model = "net" } },
+            "another family" => Hello(ByteString.Empty, family: "other"),
+            "no key" => Hello(ByteString.Empty),
             "garbage key" => Hello(ByteString.CopyFrom(new byte[200])),
             _ => Hello(ByteString.CopyFrom(TestKeys.Key.PublicKey.Export().AsSpan(0, 50))),
         };
@@ -387,7 +393,8 @@ public class SessionTests
         {
             Network = PublicNetworkCodec.Encode(PublicNetwork.From(network)),
             PlanHash = ByteString.CopyFrom(new byte[32]),
-            ChunkCiphertexts = Plan.DefaultChunkCiphertexts,
+            Family = "blinded",
+            Terms = ByteString.CopyFrom(16, 0, 0, 0),
         };
         await server.SendAsync(new Frame { Welcome = welcome }.ToByteArray(), default);
         await Refuses(() => opening, "different plans");
@@ -407,10 +414,10 @@ public class SessionTests
     {
         Func<Chunk, Chunk?> spoil = fault switch
         {
-            "cut" => c => new Chunk(c) { Ciphertexts = ByteString.CopyFrom(c.Ciphertexts.Span[1..]) },
-            "empty" => c => new Chunk(c) { Ciphertexts = ByteString.Empty },
-            "zeros" => c => new Chunk(c) { Ciphertexts = Filled(c, 0) },
-            "too large" => c => new Chunk(c) { Ciphertexts = Filled(c, 255) },
+            "cut" => c => new Chunk(c) { Payload = ByteString.CopyFrom(c.Payload.Span[1..]) },
+            "empty" => c => new Chunk(c) { Payload = ByteString.Empty },
+            "zeros" => c => new Chunk(c) { Payload = Filled(c, 0) },
+            "too large" => c => new Chunk(c) { Payload = Filled(c, 255) },
             "wrong step" => c => new Chunk(c) { Step = c.Step + 1 },
             "wrong item" => c => new Chunk(c) { First = c.First + 1 },
             _ => _ => null,
@@ -482,10 +489,11 @@ public class SessionTests
     /// <summary>Linear layers exactly, which other tests show; rounds, whose factors are random, nearly.</summary>
     private static void AssertPredicted(ServedModel model, IEnumerable<QueryReport> reports)
     {
-        var anyTimes = new KernelTimes(1, 1, 1, 1, 1, 1, 1);
+        var anyTimes = new OperationTimes(1, 1, 1, 1, 1, 1, 1);
         foreach (QueryReport report in reports)
         {
-            Prediction predicted = Inspection.Of(model, TestKeys.Bits, anyTimes, 1, 0, report.Images).Predicted;
+            Prediction predicted = model.Inspect(
+                new InspectionConditions(TestKeys.Bits, anyTimes, Cores: 1), report.Images).Predicted;
             Assert.InRange(report.Products, predicted.Products * 0.85 - 50, predicted.Products * 1.15 + 50);
             Assert.InRange(report.BytesUp, predicted.BytesUp * 0.99 - 100, predicted.BytesUp * 1.01 + 100);
             Assert.InRange(report.BytesDown, predicted.BytesDown * 0.99 - 100, predicted.BytesDown * 1.01 + 100);
@@ -530,12 +538,19 @@ public class SessionTests
 
     private static ByteString KeyBytes() => ByteString.CopyFrom(TestKeys.Key.PublicKey.Export());
 
-    private static Frame Hello(ByteString key) =>
-        new() { Hello = new Hello { Version = WireLimits.Version, Model = "net", PublicKey = key } };
+    private static Frame Hello(ByteString key, string family = "blinded") => new()
+    {
+        Hello = new Hello
+        {
+            Version = WireLimits.Version,
+            Model = "net",
+            Offers = { new Offer { Family = family, Opening = key } },
+        },
+    };
 
     private static ByteString Filled(Chunk chunk, byte value)
     {
-        byte[] bytes = chunk.Ciphertexts.ToByteArray();
+        byte[] bytes = chunk.Payload.ToByteArray();
         bytes.AsSpan(0, TestKeys.Key.PublicKey.CiphertextBytes).Fill(value);
         return ByteString.CopyFrom(bytes);
     }
@@ -569,7 +584,7 @@ public class SessionTests
 
         private void Keep(ReadOnlySpan<byte> message)
         {
-            foreach (byte[] c in (Frame.Parser.ParseFrom(message).Chunk?.Ciphertexts.ToByteArray() ?? [])
+            foreach (byte[] c in (Frame.Parser.ParseFrom(message).Chunk?.Payload.ToByteArray() ?? [])
                 .Chunk(TestKeys.Key.PublicKey.CiphertextBytes))
             {
                 Assert.True(Ciphertexts.Add(Convert.ToHexString(c)));

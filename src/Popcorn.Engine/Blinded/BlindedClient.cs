@@ -1,0 +1,132 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Blinded;
+
+/// <summary>The client's side of a connection: the key owner's encryption and decryption.</summary>
+internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options) : ClientParty
+{
+    private readonly CiphertextBatchPool _pool = new(key.PublicKey);
+    private BlindedPlan? _plan;
+    private Encryptor? _encryptor;
+
+    /// <inheritdoc/>
+    public override ReadOnlyMemory<byte> Opening => key.PublicKey.Export();
+
+    /// <inheritdoc/>
+    public override Plan Agree(PublicNetwork network, ReadOnlySpan<byte> terms)
+    {
+        if (terms.Length != sizeof(int))
+        {
+            throw new PopcornException("The server did not say how long its messages are; refused.");
+        }
+
+        return _plan = BlindedPlan.Create(
+            network, key.PublicKey.Bits, chunkCiphertexts: BinaryPrimitives.ReadInt32LittleEndian(terms));
+    }
+
+    /// <inheritdoc/>
+    public override Plan PlanFor(int images) => images == 1
+        ? _plan!
+        : BlindedPlan.Create(_plan!.Network, _plan.KeyBits, images, _plan.ChunkCiphertexts);
+
+    /// <inheritdoc/>
+    public override Task SetUpAsync(IExchange exchange)
+    {
+        _encryptor = new Encryptor(key, TableSize.ForClient(_plan!, key.PublicKey.Bits, options.Profile));
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override ClientQuery NewQuery(Plan plan) => new BlindedClientQuery(
+        plan,
+        new ClientContext(_encryptor!, new Decryptor(key), _pool, new Execution(options.DegreeOfParallelism)));
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _encryptor?.Dispose();
+        _pool.Dispose();
+    }
+}
+
+/// <summary>The client's part in a query. Between steps it holds nothing but the input and the logits.</summary>
+internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : ClientQuery(plan)
+{
+    private readonly ValueStore<PlainValue> _values = new(plan.Network);
+    private readonly List<BigInteger> _logits = [];
+    private IExchange? _exchange;
+
+    /// <summary>Key, tables, threads.</summary>
+    public ClientContext Context => context;
+
+    /// <summary>The way to the server.</summary>
+    public IExchange Exchange => _exchange!;
+
+    /// <inheritdoc/>
+    protected override IReadOnlyList<BigInteger> Logits => _logits;
+
+    /// <summary>Sends the input, one ciphertext for each value.</summary>
+    public async Task SendInputAsync(InputStep step)
+    {
+        for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
+        {
+            int first = step.Chunks.FirstOf(chunk);
+            byte[] ciphertexts = Encrypt(_values[0].Integers.AsSpan(first, step.Chunks.ItemsIn(chunk)));
+            await Exchange.SendAsync(step.Index, first, ciphertexts).ConfigureAwait(false);
+            Exchange.Report(step, step.Chunks.EndOf(chunk), step.Chunks.Items);
+        }
+    }
+
+    /// <summary>Takes in a message of packed logits.</summary>
+    public void TakeLogits(OutputStep step, int chunk, ReadOnlySpan<byte> ciphertexts)
+    {
+        int items = step.Chunks.ItemsIn(chunk);
+        int bits = step.Layout.Fields.SignedBits;
+        ulong[] packed = context.Decrypt(step.Layout, items, ciphertexts, step.Name);
+        BigInteger half = BigInteger.One << (bits - 1);
+        var field = new ulong[Words.For(bits)];
+        for (int i = 0; i < items; i++)
+        {
+            int shift = step.Layout.SignedShift(i % step.Layout.ItemsPerCiphertext);
+            Words.Extract(context.PlaintextOf(step.Layout, packed, i), shift, bits, field);
+            _logits.Add(Words.Read(field) - half);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose() => _values.Dispose();
+
+    /// <inheritdoc/>
+    protected override void SetInput(int[] input) => _values.SetInput(new PlainValue(input));
+
+    /// <inheritdoc/>
+    protected override Task RunAsync(PlanStep step, IExchange exchange)
+    {
+        _exchange = exchange;
+        return ((BlindedStep)step).AskAsync(this);
+    }
+
+    private byte[] Encrypt(ReadOnlySpan<int> values)
+    {
+        var plaintexts = new ulong[values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            plaintexts[i] = (ulong)(long)values[i];
+        }
+
+        byte[] ciphertexts = context.Encrypt(plaintexts, wordsEach: 1);
+        Array.Clear(plaintexts);
+        return ciphertexts;
+    }
+
+    /// <summary>A value in the clear, wiped when it is no longer needed.</summary>
+    private sealed record PlainValue(int[] Integers) : IDisposable
+    {
+        public void Dispose() => Array.Clear(Integers);
+    }
+}

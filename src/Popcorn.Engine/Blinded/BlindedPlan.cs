@@ -1,0 +1,85 @@
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+
+namespace Popcorn.Engine.Blinded;
+
+/// <summary>The plan of a query: which values are compared in which round, how they share plaintexts and messages.</summary>
+internal sealed class BlindedPlan : Plan
+{
+    private BlindedPlan(
+        PublicNetwork network, int keyBits, int images, int chunkCiphertexts, IReadOnlyList<BlindedStep> steps)
+        : base(
+            $"blinded, key {keyBits} chunk {chunkCiphertexts} carrier {SignCarrier.Bits} mask {Masks.HidingBits}",
+            network, images, steps)
+    {
+        KeyBits = keyBits;
+        ChunkCiphertexts = chunkCiphertexts;
+    }
+
+    /// <summary>Bits of the Paillier modulus.</summary>
+    public int KeyBits { get; }
+
+    /// <summary>See <see cref="BlindedFamily.ChunkCiphertexts"/>.</summary>
+    public int ChunkCiphertexts { get; }
+
+    /// <summary>Makes the plan of a network for a key size.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="keyBits">Bits of the modulus.</param>
+    /// <param name="images">Images that one query classifies.</param>
+    /// <param name="chunkCiphertexts">See <see cref="BlindedFamily.ChunkCiphertexts"/>.</param>
+    /// <exception cref="PopcornException">
+    /// A value outgrows the plaintexts of such a key, or a step would have too many items.
+    /// </exception>
+    public static BlindedPlan Create(
+        PublicNetwork network, int keyBits, int images = 1,
+        int chunkCiphertexts = BlindedFamily.DefaultChunkCiphertexts)
+    {
+        network.Validate();
+        CheckChunk(chunkCiphertexts);
+        CheckImages(network, images);
+        var sizes = new StepSizes(keyBits, images, chunkCiphertexts);
+        var steps = new List<BlindedStep> { new InputStep(sizes, network.Input.Shape) };
+        for (int i = 0; i < network.Layers.Count; i++)
+        {
+            steps.AddRange(StepsOf(network, i, steps.Count, sizes));
+        }
+
+        int last = network.Layers.Count - 1;
+        steps.Add(new OutputStep(new StepPlace(steps.Count, last, "logits"), sizes, network.Layers[last]));
+        return new BlindedPlan(network, keyBits, images, chunkCiphertexts, steps);
+    }
+
+    /// <summary>Refuses chunks out of range.</summary>
+    public static void CheckChunk(int chunkCiphertexts)
+    {
+        if (chunkCiphertexts is < 1 or > BlindedFamily.MostChunkCiphertexts)
+        {
+            throw new PopcornException(
+                $"A chunk holds 1 to {BlindedFamily.MostChunkCiphertexts} packed ciphertexts, not {chunkCiphertexts}.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override long ServerBytesOf(Shape value) =>
+        (long)Images * value.Size * StepSizes.CiphertextMemoryBytes(KeyBits);
+
+    private static IEnumerable<BlindedStep> StepsOf(PublicNetwork network, int i, int index, StepSizes sizes)
+    {
+        PublicLayer layer = network.Layers[i];
+        Shape input = network.ShapeOf(layer.Input);
+        int bits = network.BoundBitsOf(layer.Input);
+        var place = new StepPlace(index, i, $"{layer.KindName} {i + 1}");
+        return layer.Kind switch
+        {
+            LayerKind.Linear => [new LinearStep(place, sizes, layer)],
+            LayerKind.Add => [new AddStep(place, sizes, layer)],
+            LayerKind.Concat => [new ConcatStep(place, sizes, layer)],
+            LayerKind.Clip => [new ClipStep(place, sizes, input.Size, bits)],
+            LayerKind.Rescale => [new RescaleStep(place, sizes, input.Size, bits, layer.Shift)],
+            LayerKind.Sign => [new SignStep(place, sizes, input.Size, bits)],
+            LayerKind.Square => [new SquareStep(place, sizes, input.Size, bits)],
+            LayerKind.Relu or LayerKind.MaxPool or LayerKind.MaxPoolRelu =>
+                CompareStep.Of(Tournament.For(layer, input), place, sizes, input, bits),
+        };
+    }
+}

@@ -1,0 +1,277 @@
+using System.Buffers.Binary;
+using System.Collections.Concurrent;
+using System.Numerics;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Products;
+using Popcorn.Engine.Protocols;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Blinded;
+
+/// <summary>A model with its linear layers compiled.</summary>
+internal sealed class BlindedServerModel : ServerModel
+{
+    private readonly PublicNetwork _description;
+    private readonly int _chunkCiphertexts;
+    private readonly BlindedLinear?[] _linear;
+    private readonly ConcurrentDictionary<(int KeyBits, int Images), BlindedPlan> _plans = new();
+
+    public BlindedServerModel(IntegerNetwork network, PublicNetwork description, int chunkCiphertexts)
+    {
+        Network = network;
+        _description = description;
+        _chunkCiphertexts = chunkCiphertexts;
+        _linear = new BlindedLinear?[network.Layers.Count];
+        Parallel.For(0, _linear.Length, i => _linear[i] = network.Layers[i] switch
+        {
+            LinearLayer linear => new BlindedLinear(linear, network.ShapeOf(linear.Input)),
+            AddLayer add => new BlindedLinear(AddStep.AsLinear(add), AddStep.BothOf(add)),
+            _ => null, // nothing to compile
+        });
+    }
+
+    /// <summary>The network; secret.</summary>
+    public IntegerNetwork Network { get; }
+
+    /// <inheritdoc/>
+    public override BlindedPlan PlanFor(int keyBits, int images = 1)
+    {
+        // Few are common; a client that tries them all must not fill the memory.
+        const int Kept = 8;
+        if (_plans.TryGetValue((keyBits, images), out BlindedPlan? plan))
+        {
+            return plan;
+        }
+
+        plan = BlindedPlan.Create(_description, keyBits, images, _chunkCiphertexts);
+        return _plans.Count < Kept ? _plans.GetOrAdd((keyBits, images), plan) : plan;
+    }
+
+    /// <inheritdoc/>
+    public override (string Strategy, double Products) Inspect(Plan plan, int layer)
+    {
+        if (_linear[layer] is BlindedLinear linear)
+        {
+            return (linear.Compiled.Strategy, linear.Compiled.Products);
+        }
+
+        RoundStep[] rounds = [.. plan.Steps.OfType<RoundStep>().Where(s => s.Layer == layer)];
+        return (
+            rounds.Length == 0
+                ? Network.Layers[layer].Kind == LayerKind.Concat ? "side by side" : "nothing to compare"
+                : $"{rounds.Length} round{(rounds.Length == 1 ? "" : "s")}, {rounds.Sum(r => r.Chunks.Items)} items, "
+                    + $"{rounds[0].Layout.ItemsPerCiphertext} a ciphertext",
+            0);
+    }
+
+    /// <inheritdoc/>
+    public override ServerParty Admit(ReadOnlySpan<byte> opening, PartyOptions options) =>
+        new BlindedServer(this, opening, options);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        foreach (BlindedLinear? linear in _linear)
+        {
+            linear?.Dispose();
+        }
+    }
+
+    /// <summary>The compiled form of a linear layer, or of a sum over both its values with channels in turn.</summary>
+    public BlindedLinear LinearAt(int layer) =>
+        _linear[layer] ?? throw new InvalidOperationException($"Layer {layer} is not linear.");
+}
+
+/// <summary>A linear layer on one ciphertext for each element.</summary>
+internal sealed class BlindedLinear : IDisposable
+{
+    private readonly int _biasWords; // of each output; 0 where all biases are zero
+    private readonly ulong[] _bias = [];
+
+    public BlindedLinear(LinearLayer layer, Shape input)
+        : this(layer, input, LinearCompiler.Compile(layer, input))
+    {
+    }
+
+    /// <param name="layer">The layer.</param>
+    /// <param name="input">Shape of what it reads.</param>
+    /// <param name="compiled">Its products, which are disposed with this.</param>
+    public BlindedLinear(LinearLayer layer, Shape input, CompiledLinear compiled)
+    {
+        Compiled = compiled;
+        BigInteger[] constants = layer.Constants(input);
+        if (Array.TrueForAll(constants, c => c.IsZero))
+        {
+            return;
+        }
+
+        _biasWords = Words.CountFor(constants);
+        int elementsEach = layer.Output.Size / constants.Length;
+        _bias = new ulong[checked(layer.Output.Size * _biasWords)];
+        for (int output = 0; output < layer.Output.Size; output++)
+        {
+            Words.Write(constants[output / elementsEach], _bias.AsSpan(output * _biasWords, _biasWords));
+        }
+    }
+
+    /// <summary>Its products.</summary>
+    public CompiledLinear Compiled { get; }
+
+    /// <summary>Applies the layer.</summary>
+    /// <param name="input">The input, image by image.</param>
+    /// <param name="images">Images in it.</param>
+    /// <param name="context">Key and threads.</param>
+    /// <returns>A new batch, which the caller disposes.</returns>
+    public CiphertextBatch Run(CiphertextBatch input, int images, ServerContext context)
+    {
+        CiphertextBatch output = LinearExecutor.Run(Compiled, input, images, context.Execution, out long products);
+        context.Counter.Add(products);
+        for (int image = 0; image < images && _biasWords > 0; image++)
+        {
+            Evaluator.AddPlain(
+                _bias, _biasWords, output, image * Compiled.Outputs, Compiled.Outputs, context.Execution);
+        }
+
+        return output;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Compiled.Dispose();
+}
+
+/// <summary>The server's side of a connection: re-randomisation under the client's modulus.</summary>
+internal sealed class BlindedServer : ServerParty
+{
+    private readonly BlindedServerModel _model;
+    private readonly PartyOptions _options;
+    private readonly PaillierPublicKey _key;
+    private readonly BlindedPlan _plan;
+    private readonly CiphertextBatchPool _pool;
+    private Encryptor? _encryptor;
+
+    /// <param name="model">The model.</param>
+    /// <param name="opening">The client's public key.</param>
+    /// <param name="options">How the party works.</param>
+    public BlindedServer(BlindedServerModel model, ReadOnlySpan<byte> opening, PartyOptions options)
+    {
+        _model = model;
+        _options = options;
+        using PaillierPublicKey key = PaillierPublicKey.Import(opening, options.KeyOptions);
+        if (key.Bits < options.MinimumKeyBits)
+        {
+            throw new PopcornException(
+                $"The key has {key.Bits} bits and this server asks for {options.MinimumKeyBits} at least; "
+                + "make a larger one.");
+        }
+
+        _plan = model.PlanFor(key.Bits);
+
+        // A base of the server's own: re-randomisation has to hide from the client, who knows the factors and may have
+        // chosen its base badly.
+        _key = key.WithFreshBase(options.KeyOptions);
+        _pool = new CiphertextBatchPool(_key);
+        var terms = new byte[sizeof(int)];
+        BinaryPrimitives.WriteInt32LittleEndian(terms, _plan.ChunkCiphertexts);
+        Terms = terms;
+    }
+
+    /// <inheritdoc/>
+    public override ReadOnlyMemory<byte> Terms { get; }
+
+    /// <inheritdoc/>
+    public override int KeyBits => _key.Bits;
+
+    /// <inheritdoc/>
+    public override Plan PlanFor(int images) => _model.PlanFor(_key.Bits, images);
+
+    /// <inheritdoc/>
+    public override Task SetUpAsync(IExchange exchange)
+    {
+        _encryptor = new Encryptor(_key, TableSize.ForServer(_plan, _key.Bits));
+        return Task.CompletedTask;
+    }
+
+    /// <inheritdoc/>
+    public override ServerQuery NewQuery(Plan plan) =>
+        new BlindedServerQuery(_model, (BlindedPlan)plan, _encryptor!, _pool, _options.DegreeOfParallelism);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        _encryptor?.Dispose();
+        _pool.Dispose();
+        _key.Dispose();
+    }
+}
+
+/// <summary>The server's part in a query: the plan's steps over encrypted values.</summary>
+internal sealed class BlindedServerQuery(
+    BlindedServerModel model, BlindedPlan plan, Encryptor encryptor, CiphertextBatchPool pool, int threads)
+    : ServerQuery(plan)
+{
+    private readonly ProductCounter _counter = new();
+    private ServerContext? _context;
+    private IExchange? _exchange;
+
+    /// <summary>The model.</summary>
+    public BlindedServerModel Model => model;
+
+    /// <summary>Encrypted values.</summary>
+    public ValueStore<CiphertextBatch> Values { get; } = new(plan.Network);
+
+    /// <summary>The tournament that is being played, between its rounds.</summary>
+    public TournamentPlayers? Players { get; set; }
+
+    /// <summary>Draws all blinding.</summary>
+    public SecretRandom Random { get; } = new();
+
+    /// <summary>Key, tables, threads.</summary>
+    public ServerContext Context => _context!;
+
+    /// <summary>The way to the client.</summary>
+    public IExchange Exchange => _exchange!;
+
+    /// <inheritdoc/>
+    public override long Products => _counter.Total;
+
+    /// <summary>What a step's layer reads, or reads first.</summary>
+    public CiphertextBatch InputOf(PlanStep step) => Values[Plan.Network.Layers[step.Layer].Input];
+
+    /// <summary>Takes in the client's input.</summary>
+    public async Task ReceiveInputAsync(InputStep step)
+    {
+        var input = new CiphertextBatch(encryptor.Key, step.Chunks.Items);
+        Values.SetInput(input);
+        for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
+        {
+            int first = step.Chunks.FirstOf(chunk);
+            int count = step.Chunks.ItemsIn(chunk);
+            ReadOnlyMemory<byte> bytes = await Exchange.ReceiveAsync(step.Index, first).ConfigureAwait(false);
+            if (bytes.Length != count * encryptor.Key.CiphertextBytes)
+            {
+                throw new PopcornException(
+                    $"The input from {first} on has {bytes.Length} bytes instead of {count} ciphertexts; refused.");
+            }
+
+            input.Import(bytes.Span, first, count, Context.Execution);
+            Exchange.Report(step, first + count, step.Chunks.Items);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        Values.Dispose();
+        Players?.Dispose();
+        Random.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override Task RunAsync(PlanStep step, IExchange exchange)
+    {
+        _exchange = exchange;
+        _context ??= new ServerContext(encryptor, pool, new Execution(threads, exchange.Cancellation), _counter);
+        return ((BlindedStep)step).ServeAsync(this);
+    }
+}

@@ -1,0 +1,186 @@
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Blinded;
+
+/// <summary>
+/// One round of a tournament: for each match the greater of two players. The bit of the carrier and its product with z
+/// come back.
+/// </summary>
+internal sealed record CompareStep : RoundStep
+{
+    private readonly Tournament _tournament;
+    private readonly int _round;
+    private readonly Shape _input;
+
+    /// <param name="tournament">The layer's matches.</param>
+    /// <param name="round">Which round of it.</param>
+    /// <param name="input">Shape of what the layer reads.</param>
+    /// <param name="place">Where the step stands.</param>
+    /// <param name="sizes">What its sizes follow from.</param>
+    /// <param name="bound">|x| &lt; 2^b of what is compared with zero or subtracted from each other, b.</param>
+    private CompareStep(Tournament tournament, int round, Shape input, StepPlace place, StepSizes sizes, int bound)
+        : base(
+            place, sizes, (tournament.Rounds[round].Count, bound),
+            new SlotFields(SignCarrier.FieldBits(bound), Masks.MaskedBits(bound)),
+            replies: (Count: 2, Bits: Masks.MaskedBits(bound)))
+    {
+        _tournament = tournament;
+        _round = round;
+        _input = input;
+    }
+
+    /// <inheritdoc/>
+    /// <remarks>The players of all rounds stand in one batch; a match has two.</remarks>
+    public override long ServerBytes => Sizes.MemoryBytes
+        * ((long)Sizes.Images * (_input.Size + _tournament.Matches + 1) + 4L * Chunks.Items);
+
+    /// <inheritdoc/>
+    protected override (double Products, double Squares) Unblinding =>
+        (3 + 3 + 1.5 + MaskPower, Layout.Fields.MaskedBits);
+
+    /// <summary>The steps of a layer that compares.</summary>
+    /// <exception cref="PopcornException">There are too many players.</exception>
+    public static IEnumerable<BlindedStep> Of(
+        Tournament tournament, StepPlace place, StepSizes sizes, Shape input, int bound)
+    {
+        if (sizes.Images * ((long)input.Size + tournament.Matches) >= Shape.MaxSize)
+        {
+            throw new PopcornException(
+                $"Layer {place.Layer + 1} ({place.Name}) is too large; use a smaller input, or fewer at once.");
+        }
+
+        return tournament.Rounds.Count == 0
+            ? [new SelectStep(place, sizes, input, tournament)]
+            : tournament.Rounds.Select((matches, round) => new CompareStep(
+                tournament, round, input, place with { Index = place.Index + round }, sizes,
+                matches.Any(m => m.Right != Tournament.Zero) ? bound + 1 : bound));
+    }
+
+    /// <inheritdoc/>
+    public override async Task ServeAsync(BlindedServerQuery query)
+    {
+        if (_round == 0)
+        {
+            query.Players = new TournamentPlayers(_tournament, Sizes.Images, query.InputOf(this), query.Context);
+        }
+
+        TournamentPlayers players = query.Players!;
+        int[] order = query.Random.Permutation(Chunks.Items);
+        (CiphertextBatch left, CiphertextBatch? right) = players.Pair(_round, order);
+        using (left)
+        using (right)
+        using (var round = new CompareRound(this, query.Context, left, right, query.Random))
+        {
+            await round.RunAsync(query.Exchange).ConfigureAwait(false);
+            players.Enter(_round, order, round.Results);
+        }
+
+        if (_round == _tournament.Rounds.Count - 1)
+        {
+            query.Values.Finish(Layer, players.Winners());
+            query.Players = null;
+            players.Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer) =>
+        DecideProducts(plaintext, slot, answer);
+
+    /// <inheritdoc/>
+    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
+        throw new NotSupportedException("The players of a match are two.");
+}
+
+/// <summary>
+/// ReLU and max: for each item the greater of left and right, as right + ReLU(left − right). The client sees the sign
+/// carrier of x = left − right and the masked z = x + R, and returns [b'] (the carrier is positive) and [b'·z].
+/// </summary>
+/// <remarks>
+/// b'·x = b'z − R·b'. Where the carrier kept the sign, b' = (x ≥ 0) and ReLU(x) = b'x; where it flipped it, b' = (x
+/// &lt; 0) and ReLU(x) = x − b'x. Either way one ciphertext per item is negated and one gets the exponent R.
+/// </remarks>
+internal sealed class CompareRound : ServerRound
+{
+    private readonly CiphertextBatch? _right;
+    private readonly SignCarrier[] _carriers;
+    private readonly Masks _masks;
+
+    /// <summary>Draws the blinding of a round.</summary>
+    /// <param name="step">The plan's step.</param>
+    /// <param name="context">Key, tables, threads.</param>
+    /// <param name="left">Left players in the order of travel; overwritten by the differences.</param>
+    /// <param name="right">Right players, or null where all are zero.</param>
+    /// <param name="random">Draws the blinding.</param>
+    public CompareRound(
+        CompareStep step, ServerContext context, CiphertextBatch left, CiphertextBatch? right, SecretRandom random)
+        : base(step, context, left)
+    {
+        _right = right;
+        _carriers = SignCarrier.Draw(random, step.Chunks.Items);
+        _masks = Masks.Draw(random, step.Chunks.Items, step.BoundBits);
+    }
+
+    /// <inheritdoc/>
+    public override void Prepare()
+    {
+        if (_right is not null)
+        {
+            Context.Negate(_right, Negatives);
+            Evaluator.Add(Values, 0, Negatives, 0, Values, 0, Step.Chunks.Items, Context.Execution);
+            Context.Counter.Add(Step.Chunks.Items);
+        }
+
+        base.Prepare();
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        Array.Clear(_carriers);
+        _masks.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Blind(SlotPacker packer, int item)
+    {
+        Carry(packer, item, _carriers[item]);
+        packer.Masked(ValuesSource, item, _masks[item]);
+    }
+
+    /// <inheritdoc/>
+    protected override void Absorb(int first, int count, CiphertextBatch replies)
+    {
+        var toNegate = new int[count];
+        for (int i = 0; i < count; i++)
+        {
+            toNegate[i] = _carriers[first + i].Flip ? 2 * i + 1 : 2 * i;
+        }
+
+        using CiphertextBatch negated = NegatedGather(replies, toNegate);
+        const int Replies = 0, Negated = 1, Differences = 2;
+        var terms = new TermList();
+        for (int i = 0; i < count; i++)
+        {
+            ReadOnlySpan<ulong> mask = _masks[first + i];
+            if (_carriers[first + i].Flip)
+            {
+                terms.Add(Differences, first + i).Add(Replies, 2 * i, mask, 0).Add(Negated, i).End();
+            }
+            else
+            {
+                terms.Add(Replies, 2 * i + 1).Add(Negated, i, mask, 0).End();
+            }
+        }
+
+        Combine([replies, negated, Values], terms, first);
+        if (_right is not null)
+        {
+            Evaluator.Add(Results, first, _right, first, Results, first, count, Context.Execution);
+            Context.Counter.Add(count);
+        }
+    }
+}

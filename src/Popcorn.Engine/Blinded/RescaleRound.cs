@@ -1,0 +1,80 @@
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Blinded;
+
+/// <summary>x / 2^shift, rounded at random: one ciphertext for each item comes back.</summary>
+internal sealed record RescaleStep(StepPlace Place, StepSizes Sizes, int Items, int Bound, int Shift) : RoundStep(
+    Place, Sizes, (Items, Bound), new SlotFields(0, Masks.MaskedBits(Bound)),
+    replies: (Count: 1, Bits: Math.Max(1, Masks.MaskedBits(Bound) - Shift)))
+{
+    /// <inheritdoc/>
+    protected override (double Products, double Squares) Unblinding => (0, 0);
+
+    /// <inheritdoc/>
+    public override string Describe() => $"{base.Describe()} shift {Shift}";
+
+    /// <inheritdoc/>
+    protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)
+    {
+        int dropped = Math.Min(Shift, Layout.Fields.MaskedBits);
+        Words.Extract(plaintext, Layout.MaskedShift(slot) + dropped, Layout.Fields.MaskedBits - dropped, answer);
+    }
+
+    /// <inheritdoc/>
+    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
+        new RescaleRound(this, query.Context, values, query.Random);
+}
+
+/// <summary>
+/// Rescaling: the client sees z = x + R, statistically independent of x, and returns [⌊z / 2^t⌋]; the server takes off
+/// ⌊R / 2^t⌋. What remains is x / 2^t rounded down, or up where the dropped bits of x and R carry: up with the dropped
+/// fraction of x as the probability, because those of R are uniform.
+/// </summary>
+internal sealed class RescaleRound : ServerRound
+{
+    private readonly int _shift;
+    private readonly Masks _masks;
+
+    /// <summary>Draws the blinding of a round.</summary>
+    /// <param name="step">The plan's step.</param>
+    /// <param name="context">Key, tables, threads.</param>
+    /// <param name="values">x in the order of travel.</param>
+    /// <param name="random">Draws the blinding.</param>
+    public RescaleRound(RescaleStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
+        : base(step, context, values)
+    {
+        _shift = step.Shift;
+        _masks = Masks.Draw(random, step.Chunks.Items, step.BoundBits);
+    }
+
+    /// <inheritdoc/>
+    public override void Prepare()
+    {
+        // Nothing is negated here.
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        _masks.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Blind(SlotPacker packer, int item) => packer.Masked(ValuesSource, item, _masks[item]);
+
+    /// <inheritdoc/>
+    protected override void Absorb(int first, int count, CiphertextBatch replies)
+    {
+        int words = _masks.WordsEach + 1;
+        var shifted = new ulong[count * words];
+        for (int i = 0; i < count; i++)
+        {
+            Words.Write(-(Words.Read(_masks[first + i]) >> _shift), shifted.AsSpan(i * words, words));
+        }
+
+        Results.Gather(replies, [.. Enumerable.Range(0, count)], first);
+        Evaluator.AddPlain(shifted, words, Results, first, count, Context.Execution);
+        Array.Clear(shifted);
+    }
+}

@@ -1,0 +1,71 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace Popcorn.Engine.Blinded;
+
+/// <summary>
+/// Random numbers from the operating system in small pieces, drawn in blocks. Not for several threads at once.
+/// </summary>
+internal sealed class SecretRandom : IDisposable
+{
+    private readonly byte[] _block = GC.AllocateArray<byte>(4096, pinned: true);
+    private int _used;
+
+    public SecretRandom() => _used = _block.Length;
+
+    /// <summary>A uniform word.</summary>
+    public ulong Word()
+    {
+        if (_used == _block.Length)
+        {
+            RandomNumberGenerator.Fill(_block);
+            _used = 0;
+        }
+
+        ulong word = BinaryPrimitives.ReadUInt64LittleEndian(_block.AsSpan(_used));
+        _used += sizeof(ulong);
+        return word;
+    }
+
+    /// <summary>A uniform number in [0, limit), by rejection.</summary>
+    public UInt128 Below(UInt128 limit)
+    {
+        int bits = 128 - (int)UInt128.LeadingZeroCount(limit - 1);
+        UInt128 mask = bits == 0 ? 0 : UInt128.MaxValue >> (128 - bits);
+        UInt128 candidate;
+        do
+        {
+            candidate = (bits > 64 ? (UInt128)Word() << 64 : 0) | Word();
+            candidate &= mask;
+        }
+        while (candidate >= limit);
+
+        return candidate;
+    }
+
+    /// <summary>Fills words with a uniform number of some bits.</summary>
+    public void Bits(Span<ulong> words, int bits)
+    {
+        for (int i = 0; i < words.Length; i++)
+        {
+            int left = bits - 64 * i;
+            words[i] = left <= 0 ? 0 : left >= 64 ? Word() : Word() & ((1UL << left) - 1);
+        }
+    }
+
+    /// <summary>A uniform permutation of 0 … count−1 (Fisher–Yates).</summary>
+    public int[] Permutation(int count)
+    {
+        int[] order = [.. Enumerable.Range(0, count)];
+        for (int i = count - 1; i > 0; i--)
+        {
+            int j = (int)Below((UInt128)i + 1);
+            (order[i], order[j]) = (order[j], order[i]);
+        }
+
+        return order;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => CryptographicOperations.ZeroMemory(_block);
+}

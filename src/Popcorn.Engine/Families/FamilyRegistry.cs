@@ -1,0 +1,17 @@
+using Popcorn.Engine.Blinded;
+using Popcorn.Engine.Protocols;
+
+namespace Popcorn.Engine.Families;
+
+/// <summary>The families that there are: the one place that names them.</summary>
+public static class FamilyRegistry
+{
+    /// <summary>All of them with their defaults, the preferred one first.</summary>
+    public static IReadOnlyList<Family> All { get; } = Create();
+
+    /// <summary>All of them as a server has chosen, the preferred one first.</summary>
+    /// <param name="chunkCiphertexts">See <see cref="BlindedFamily.ChunkCiphertexts"/>.</param>
+    /// <exception cref="PopcornException">A choice is out of range.</exception>
+    public static IReadOnlyList<Family> Create(int chunkCiphertexts = BlindedFamily.DefaultChunkCiphertexts) =>
+        [new BlindedFamily(chunkCiphertexts)];
+}

@@ -1,0 +1,133 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Popcorn.Engine.Model;
+
+/// <summary>What a client may know of a layer: its geometry and the bit length of its bound, no weights.</summary>
+/// <param name="Kind">The layer's kind.</param>
+/// <param name="Input">The value it reads, or reads first; see <see cref="Layer"/>.</param>
+/// <param name="Output">Shape of its result.</param>
+/// <param name="Window">Window of linear and max-pool layers.</param>
+/// <param name="Groups">Groups of linear layers, else 0.</param>
+/// <param name="BoundBits">Least b such that every result x has |x| &lt; 2^b.</param>
+public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window? Window, int Groups, int BoundBits)
+{
+    /// <summary>The values that it reads beside <see cref="Input"/>.</summary>
+    public IReadOnlyList<int> OtherInputs { get; init; } = [];
+
+    /// <summary>Bits that a rescaling drops, else 0.</summary>
+    public int Shift { get; init; }
+
+    /// <summary>All values that it reads.</summary>
+    public IEnumerable<int> Inputs => OtherInputs.Prepend(Input);
+
+    /// <summary>The kind as shown to users.</summary>
+    public string KindName => Kind switch
+    {
+        LayerKind.Linear => Window is { OutputHeight: 1, OutputWidth: 1 } && Groups == 1 ? "dense" : "conv",
+        LayerKind.Relu => "relu",
+        LayerKind.MaxPool => "maxpool",
+        LayerKind.MaxPoolRelu => "maxpool+relu",
+        LayerKind.Square => "square",
+        LayerKind.Sign => "sign",
+        LayerKind.Add => "add",
+        LayerKind.Concat => "concat",
+        LayerKind.Clip => "clip",
+        LayerKind.Rescale => "rescale",
+    };
+
+    /// <summary>
+    /// Checks that what it reads exists and that the shapes fit: for a layer with its weights as for one that a peer
+    /// describes.
+    /// </summary>
+    /// <param name="index">Its number; it reads values up to it.</param>
+    /// <param name="shapeOf">The shapes of these values.</param>
+    /// <exception cref="PopcornException">Says what is wrong.</exception>
+    internal void Validate(int index, Func<int, Shape> shapeOf)
+    {
+        Require(Enum.IsDefined(Kind), "it is of an unknown kind");
+        Require(
+            OtherInputs.Count < NetworkValidator.MaxJoined, $"it joins more than {NetworkValidator.MaxJoined} values");
+        foreach (int value in Inputs)
+        {
+            Require(value >= 0 && value <= index, $"it reads value {value}, which does not come before it");
+        }
+
+        Require(Output.IsValid, $"its output shape {Output} is not valid");
+        Require(BoundBits is > 0 and <= NetworkValidator.MaxBoundBits, "it has a bound out of range");
+        Shape[] sources = [.. Inputs.Select(shapeOf)];
+        Action checks = Kind switch
+        {
+            LayerKind.Linear => () => ValidateLinear(sources[0]),
+            LayerKind.MaxPool or LayerKind.MaxPoolRelu => () => ValidatePool(sources[0]),
+            LayerKind.Concat => () => ValidateConcat(sources),
+            LayerKind.Add => () => ValidateElementwise(sources, inputs: 2),
+            LayerKind.Rescale => () => ValidateRescale(sources),
+            LayerKind.Relu or LayerKind.Square or LayerKind.Sign or LayerKind.Clip =>
+                () => ValidateElementwise(sources, inputs: 1),
+        };
+        checks();
+        Require(Shift == 0 || Kind == LayerKind.Rescale, $"it shifts by {Shift} bits");
+        Require(Groups == 0 || Kind == LayerKind.Linear, $"it has {Groups} groups");
+    }
+
+    private void ValidateLinear(Shape source)
+    {
+        RequireInputs(1);
+        ValidateWindow();
+        Require(
+            Groups > 0 && source.Channels % Groups == 0 && Output.Channels % Groups == 0,
+            $"{Groups} groups do not divide {source.Channels} input and {Output.Channels} output channels");
+    }
+
+    private void ValidatePool(Shape source)
+    {
+        RequireInputs(1);
+        ValidateWindow();
+        Require(Output.Channels == source.Channels, "it changes the number of channels");
+        Require(
+            Window.Value.AlwaysSees(source.Height, source.Width), "one of its windows lies outside the plane");
+    }
+
+    private void ValidateConcat(Shape[] sources)
+    {
+        long channels = sources.Sum(s => (long)s.Channels);
+        Require(channels == Output.Channels, $"it joins {channels} channels to {Output.Channels}");
+        Require(
+            Array.TrueForAll(sources, s => s with { Channels = Output.Channels } == Output),
+            "it joins values of different height or width");
+    }
+
+    private void ValidateRescale(Shape[] sources)
+    {
+        ValidateElementwise(sources, inputs: 1);
+        Require(
+            Shift is > 0 and <= NetworkValidator.MaxShift, $"it shifts by {Shift}, not 1…{NetworkValidator.MaxShift} bits");
+    }
+
+    private void ValidateElementwise(Shape[] sources, int inputs)
+    {
+        RequireInputs(inputs);
+        foreach (Shape source in sources)
+        {
+            Require(Output == source, $"its output shape {Output} is not its input's, {source}");
+        }
+    }
+
+    private void RequireInputs(int count) =>
+        Require(OtherInputs.Count == count - 1, $"it reads {OtherInputs.Count + 1} values instead of {count}");
+
+    [MemberNotNull(nameof(Window))]
+    private void ValidateWindow()
+    {
+        if (Window is not { IsValid: true } window)
+        {
+            throw new PopcornException("its window is not valid");
+        }
+
+        Require(
+            Output.Height == window.OutputHeight && Output.Width == window.OutputWidth,
+            $"its output shape {Output} is not its window's, {window.OutputHeight}x{window.OutputWidth}");
+    }
+
+    private static void Require(bool condition, string finding) => NetworkValidator.Require(condition, finding);
+}

@@ -1,0 +1,86 @@
+namespace Popcorn.Engine.Model;
+
+/// <summary>
+/// The public part of a network: architecture and bounds. Both parties derive the plan of an inference from it.
+/// </summary>
+public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicLayer> Layers)
+{
+    /// <summary>
+    /// Elements and pool taps of all layers together, at most: what a plan takes memory for. ImageNet networks stay
+    /// below a sixth of it.
+    /// </summary>
+    private const long MaxElements = 1 << 26;
+
+    /// <summary>The public part of an integer network; bounds come from <see cref="Bounds"/>.</summary>
+    public static PublicNetwork From(IntegerNetwork network)
+    {
+        Bounds bounds = Bounds.Of(network);
+        return new PublicNetwork(
+            network.Input, [.. network.Layers.Select((layer, i) => layer.Describe(BitsOf(bounds.Hull(i + 1))))]);
+    }
+
+    /// <summary>Shape of a value: 0 is the input, i + 1 the output of layer i.</summary>
+    public Shape ShapeOf(int value) => value == 0 ? Input.Shape : Layers[value - 1].Output;
+
+    /// <summary>Bit length of a value's bound: |x| &lt; 2^bits.</summary>
+    public int BoundBitsOf(int value) => value == 0
+        ? BitsOf(new Interval(Input.Minimum, Input.Maximum))
+        : Layers[value - 1].BoundBits;
+
+    /// <summary>For each value the last layer that reads it; −1 where none does.</summary>
+    public int[] LastReaders()
+    {
+        var last = new int[Layers.Count + 1];
+        Array.Fill(last, -1);
+        for (int i = 0; i < Layers.Count; i++)
+        {
+            foreach (int input in Layers[i].Inputs)
+            {
+                last[input] = i;
+            }
+        }
+
+        return last;
+    }
+
+    /// <summary>Checks everything that a plan relies on; a client calls it on what a server sent.</summary>
+    /// <exception cref="PopcornException">The description does not make a network.</exception>
+    public void Validate()
+    {
+        try
+        {
+            Input.Validate();
+            NetworkValidator.Require(Layers.Count > 0, "it has no layers");
+        }
+        catch (PopcornException e)
+        {
+            throw Malformed(e.Message, e);
+        }
+
+        long elements = Input.Shape.Size;
+        for (int i = 0; i < Layers.Count; i++)
+        {
+            PublicLayer layer = Layers[i];
+            try
+            {
+                layer.Validate(i, ShapeOf);
+            }
+            catch (PopcornException e)
+            {
+                throw Malformed($"layer {i + 1}: {e.Message}", e);
+            }
+
+            bool isPool = layer.Kind is LayerKind.MaxPool or LayerKind.MaxPoolRelu;
+            elements += layer.Output.Size * (1L + (isPool ? layer.Window!.Value.Taps : 0));
+            if (elements > MaxElements)
+            {
+                throw Malformed("it is too large");
+            }
+        }
+    }
+
+    private static int BitsOf(Interval interval) => Math.Max(1, interval.MagnitudeBits);
+
+    private static PopcornException Malformed(string what, Exception? inner = null) =>
+        new($"The model's description is malformed: {what}.", inner);
+}

@@ -1,0 +1,177 @@
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Products;
+
+/// <summary>
+/// Writes a straight-line program of products. Every product gets a value of its own (values below
+/// <paramref name="inputs"/> are the inputs); <see cref="Build"/> then maps values to as few registers as their
+/// lifetimes allow. <see cref="None"/> is the neutral element and costs nothing.
+/// </summary>
+/// <param name="inputs">Number of inputs.</param>
+/// <param name="countOnly">Count products without recording them, to compare strategies.</param>
+/// <param name="reuse">Look for equal products; slower, and only of use across rows.</param>
+internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = true)
+{
+    public const int None = -1;
+
+    /// <summary>Instructions between two uses of a register, where products run side by side on some threads.</summary>
+    private const int ReuseDistance = 128;
+
+    private readonly List<(int Left, int Right)> _products = [];
+    private readonly Dictionary<(int, int), int> _known = [];
+
+    /// <summary>Products written so far.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>left · right; with reuse, a product that was written before costs nothing.</summary>
+    public int Multiply(int left, int right)
+    {
+        if (left == None || right == None)
+        {
+            return left == None ? right : left;
+        }
+
+        (int, int) factors = left < right ? (left, right) : (right, left);
+        if (reuse && _known.TryGetValue(factors, out int known))
+        {
+            return known;
+        }
+
+        int product = inputs + Count++;
+        if (reuse)
+        {
+            _known.Add(factors, product);
+        }
+
+        if (!countOnly)
+        {
+            _products.Add((left, right));
+        }
+
+        return product;
+    }
+
+    /// <summary>value^exponent by binary exponentiation; exponent ≥ 1.</summary>
+    public int Power(int value, int exponent)
+    {
+        int result = None;
+        for (int bit = 31 - int.LeadingZeroCount(exponent); bit >= 0; bit--)
+        {
+            result = Multiply(result, result);
+            if ((exponent >> bit & 1) != 0)
+            {
+                result = Multiply(result, value);
+            }
+        }
+
+        return result;
+    }
+
+    /// <summary>The program that computes the given values, in registers.</summary>
+    /// <param name="results">Values to keep, or none.</param>
+    /// <param name="fillsLanes">
+    /// Order the products so that one tile keeps a kernel busy that does several at once; costs registers.
+    /// </param>
+    public ProductCode Build(ReadOnlySpan<int> results, bool fillsLanes)
+    {
+        IReadOnlyList<int> order =
+            fillsLanes ? LaneScheduler.Order(_products, inputs, results) : [.. Enumerable.Range(0, Count)];
+        (int[] lastUse, int[] uses) = UsesOf(order, results);
+        var registers = new int[Count];
+        var free = new FreeRegisters(inputs, fillsLanes ? ReuseDistance : 0);
+        var instructions = new Instruction[Count];
+        for (int i = 0; i < instructions.Length; i++)
+        {
+            (int left, int right) = _products[order[i]];
+            int leftRegister = RegisterOf(left);
+            int rightRegister = RegisterOf(right);
+            bool leftEnds = EndsAt(left, i);
+            if (right != left && EndsAt(right, i))
+            {
+                free.Return(rightRegister, i);
+            }
+
+            // A chain of products stays in one register. Side by side, others may be reading a value of many uses.
+            bool stays = leftEnds && (!fillsLanes || uses[left - inputs] == 1);
+            if (leftEnds && !stays)
+            {
+                free.Return(leftRegister, i);
+            }
+
+            int target = stays ? leftRegister : free.Take(i);
+            registers[order[i]] = target;
+            instructions[i] = new Instruction(target, leftRegister, rightRegister);
+        }
+
+        var outputs = new int[results.Length];
+        for (int i = 0; i < outputs.Length; i++)
+        {
+            outputs[i] = results[i] == None ? None : RegisterOf(results[i]);
+        }
+
+        return new ProductCode(instructions, inputs, free.Count, outputs);
+
+        int RegisterOf(int value) => value < inputs ? value : registers[value - inputs];
+
+        bool EndsAt(int value, int at) => value >= inputs && lastUse[value - inputs] == at;
+    }
+
+    /// <summary>For each product the place in the order where it is used last, and how often it is used.</summary>
+    private (int[] LastUse, int[] Uses) UsesOf(IReadOnlyList<int> order, ReadOnlySpan<int> results)
+    {
+        var lastUse = new int[Count];
+        var uses = new int[Count];
+        for (int i = 0; i < order.Count; i++)
+        {
+            (int left, int right) = _products[order[i]];
+            Mark(left, i);
+            if (right != left)
+            {
+                Mark(right, i);
+            }
+        }
+
+        foreach (int result in results)
+        {
+            Mark(result, int.MaxValue);
+        }
+
+        return (lastUse, uses);
+
+        void Mark(int value, int at)
+        {
+            if (value >= inputs)
+            {
+                lastUse[value - inputs] = at;
+                uses[value - inputs]++;
+            }
+        }
+    }
+
+    /// <summary>Registers for temporaries.</summary>
+    /// <param name="first">Number of the first one.</param>
+    /// <param name="distance">
+    /// Instructions that a register rests before it is written again: products side by side must not touch the same
+    /// one. With 0, the last given back is the first taken: it is still in the cache.
+    /// </param>
+    private sealed class FreeRegisters(int first, int distance)
+    {
+        private readonly Stack<int> _free = new();
+        private readonly Queue<(int Register, int Since)> _resting = new();
+
+        public int Count { get; private set; }
+
+        public void Return(int register, int now) => _resting.Enqueue((register, now));
+
+        public int Take(int now)
+        {
+            while (_resting.TryPeek(out (int Register, int Since) rested) && rested.Since + distance <= now)
+            {
+                _free.Push(rested.Register);
+                _resting.Dequeue();
+            }
+
+            return _free.TryPop(out int register) ? register : first + Count++;
+        }
+    }
+}

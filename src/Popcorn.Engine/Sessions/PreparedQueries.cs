@@ -1,0 +1,60 @@
+using Popcorn.Engine.Protocols;
+
+namespace Popcorn.Engine.Sessions;
+
+/// <summary>
+/// Queries of one connection that are prepared and wait for their input. Both parties number them alike, in ascending
+/// order, and taking one ends all before it: what one party may have used, neither uses again.
+/// </summary>
+internal sealed class PreparedQueries<T> : IDisposable
+    where T : PartyQuery
+{
+    private readonly Queue<(ulong Number, T Query)> _queries = new();
+
+    /// <summary>How many there are.</summary>
+    public int Count => _queries.Count;
+
+    /// <summary>The number of the next query, prepared or not.</summary>
+    public ulong Next { get; private set; }
+
+    /// <summary>Keeps a query under the next number.</summary>
+    public void Add(T query) => _queries.Enqueue((Next++, query));
+
+    /// <summary>The number of the first query of some images that is prepared, else the next number.</summary>
+    public ulong NumberFor(int images) =>
+        _queries.Where(q => q.Query.Plan.Images == images).Select(q => (ulong?)q.Number).FirstOrDefault() ?? Next;
+
+    /// <summary>Takes a query out and ends those before it; null where it is not prepared.</summary>
+    /// <exception cref="PopcornException">The number is an old one, or none that is due.</exception>
+    public T? Take(ulong number)
+    {
+        while (_queries.TryDequeue(out (ulong Number, T Query) first))
+        {
+            if (first.Number == number)
+            {
+                return first.Query;
+            }
+
+            first.Query.Dispose();
+        }
+
+        if (number != Next)
+        {
+            throw new PopcornException($"The client runs query {number} where {Next} was due; each is run once.");
+        }
+
+        Next++;
+        return null;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach ((_, T query) in _queries)
+        {
+            query.Dispose();
+        }
+
+        _queries.Clear();
+    }
+}

@@ -1,0 +1,246 @@
+using System.Numerics;
+using Popcorn.Engine.Blinded;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
+using Popcorn.Engine.Wire;
+
+namespace Popcorn.Engine.Tests.Blinded;
+
+public class BlindedPlanTests
+{
+    [Theory]
+    [InlineData(1)]
+    [InlineData(8)]
+    [InlineData(20)]
+    [InlineData(64)]
+    [InlineData(127)]
+    public void FieldsHoldTheWorstCase(int boundBits)
+    {
+        BigInteger bound = (BigInteger.One << boundBits) - 1;
+        BigInteger tau = (BigInteger.One << SignCarrier.Bits) - 1;
+        BigInteger carrier = 2 * tau * bound + (2 * tau - 1);
+        BigInteger negative = 2 * tau * -bound + 1;
+        BigInteger mask = bound + (BigInteger.One << Masks.RandomBits(boundBits)) - 1;
+
+        var sizes = new StepSizes(4096, 1, 16);
+        var place = new StepPlace(1, 0, "test");
+        SlotFields compare = new SignStep(place, sizes, 1, boundBits).Layout.Fields;
+        (int signedBits, int maskedBits) = (compare.SignedBits, Masks.MaskedBits(boundBits));
+
+        BigInteger half = BigInteger.One << (signedBits - 1);
+        Assert.True(carrier < half);
+        Assert.True(-negative < half && -carrier > -half);
+        Assert.True(bound + mask < BigInteger.One << maskedBits);
+        Assert.True(mask - bound >= 0);
+        Assert.True(signedBits + maskedBits <= 2 * boundBits + SignCarrier.Bits + Masks.HidingBits + 4);
+
+        // The least x less the greatest cap.
+        (int clipBits, int clipMasked, int fields) = new ClipStep(place, sizes, 1, boundBits).Layout.Fields;
+        Assert.True(2 * tau * (-bound - (BigInteger.One << boundBits)) + 1 > -(BigInteger.One << (clipBits - 1)));
+        Assert.Equal((signedBits + 1, maskedBits, 2), (clipBits, clipMasked, fields));
+    }
+
+    [Theory]
+    [InlineData(67, 22, 2048)]
+    [InlineData(86, 62, 2048)]
+    [InlineData(2047, 0, 2048)]
+    [InlineData(0, 300, 512)]
+    public void PackedPlaintextsStayBelowTheModulus(int signedBits, int maskedBits, int keyBits)
+    {
+        SlotLayout layout = SlotLayout.Fit(new SlotFields(signedBits, maskedBits), keyBits)!;
+        Assert.True(layout.ItemsPerCiphertext * layout.Fields.ItemBits <= keyBits - 1);
+        Assert.True((layout.ItemsPerCiphertext + 1) * layout.Fields.ItemBits > keyBits - 1);
+        Assert.Null(SlotLayout.Fit(new SlotFields(keyBits, 0), keyBits));
+    }
+
+    [Fact]
+    public void BothPartiesDeriveTheSamePlan()
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(7));
+        PublicNetwork server = PublicNetwork.From(network);
+        PublicNetwork client = PublicNetworkCodec.Decode(PublicNetworkCodec.Encode(server));
+        Assert.Equal(BlindedPlan.Create(server, 2048).Hash.ToArray(), BlindedPlan.Create(client, 2048).Hash.ToArray());
+    }
+
+    [Fact]
+    public void AnyChangeChangesTheHash()
+    {
+        PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
+        var hashes = new HashSet<string> { HashOf(network, 2048), HashOf(network, 3072) };
+        int count = 2;
+        for (int i = 0; i < network.Layers.Count; i++)
+        {
+            PublicLayer[] layers = [.. network.Layers];
+            layers[i] = layers[i] with { BoundBits = layers[i].BoundBits + 1 };
+            hashes.Add(HashOf(network with { Layers = layers }, 2048));
+            count++;
+        }
+
+        hashes.Add(HashOf(network with { Input = network.Input with { Maximum = 100 } }, 2048));
+        hashes.Add(HashOf(network with { Input = network.Input with { Scale = 1 } }, 2048));
+        hashes.Add(HashOf(network with { Input = network.Input with { Shape = new Shape(2, 6, 7) } }, 2048));
+        Assert.Equal(count + 3, hashes.Count);
+    }
+
+    [Fact]
+    public void TheHashTellsNothingOfTheWeights()
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(7));
+        var negated = (LinearLayer)network.Layers[0];
+        int[] weights = [.. negated.Weights];
+        (weights[0], weights[1]) = (weights[1], weights[0]);
+        Layer swapped = negated with { Weights = weights };
+        IntegerNetwork other = network with { Layers = [swapped, .. network.Layers.Skip(1)] };
+        Assert.Equal(HashOf(PublicNetwork.From(network), 2048), HashOf(PublicNetwork.From(other), 2048));
+    }
+
+    [Fact]
+    public void MessagesStayWithinTheLimits()
+    {
+        PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
+        foreach (int keyBits in (int[])[2048, 3072, 4096])
+        {
+            foreach (BlindedStep step in BlindedPlan.Create(network, keyBits).Steps.Cast<BlindedStep>())
+            {
+                (Chunking chunks, int up, int down) = step switch
+                {
+                    InputStep input => (input.Chunks, input.Chunks.PerChunk, 0),
+                    RoundStep round => (
+                        round.Chunks, round.RepliesPerItem * round.Chunks.PerChunk,
+                        round.Layout.Ciphertexts(round.Chunks.PerChunk)),
+                    OutputStep output => (output.Chunks, 0, output.Layout.Ciphertexts(output.Chunks.PerChunk)),
+                    _ => (new Chunking(0, 1), 0, 0),
+                };
+                Assert.InRange(Math.Max(up, down) * (keyBits / 4), 0, Plan.MaxPayloadBytes);
+                Assert.Equal(chunks.Items, Enumerable.Range(0, chunks.Count).Sum(chunks.ItemsIn));
+            }
+        }
+
+        Assert.True(Plan.MaxPayloadBytes + 1024 < WireLimits.MaxMessageBytes);
+        Assert.True(IExchange.MessagesAhead < WireLimits.BufferedMessages);
+    }
+
+    [Fact]
+    public void ABoundThatOutgrowsTheKeyIsRefused()
+    {
+        PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
+        PublicLayer[] layers = [.. network.Layers];
+        layers[0] = layers[0] with { BoundBits = 1000 };
+        var error = Assert.Throws<PopcornException>(
+            () => BlindedPlan.Create(network with { Layers = layers }, 2048));
+        Assert.Contains("use a larger key", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(981, true)]
+    [InlineData(982, false)]
+    public void TheSquareOfAMaskedValueMustFitTheKey(int boundBits, bool fits)
+    {
+        var shape = new Shape(1, 1, 1);
+        var network = new PublicNetwork(new InputDescription(shape, 0, 1, 1), [
+            new PublicLayer(LayerKind.Linear, 0, shape, Window.Pointwise(1, 1), 1, boundBits),
+            new PublicLayer(LayerKind.Square, 1, shape, null, 0, 2 * boundBits),
+        ]);
+        if (fits)
+        {
+            BlindedPlan.Create(network, 2048);
+        }
+        else
+        {
+            Assert.Throws<PopcornException>(() => BlindedPlan.Create(network, 2048));
+        }
+    }
+
+    [Fact]
+    public void ImagesOfAQueryAreMoreItemsInAsManyRounds()
+    {
+        PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
+        BlindedPlan one = BlindedPlan.Create(network, 2048);
+        BlindedPlan five = BlindedPlan.Create(network, 2048, 5);
+        Assert.Equal(one.Rounds, five.Rounds);
+        Assert.Equal(
+            one.Steps.OfType<RoundStep>().Select(s => 5 * s.Chunks.Items),
+            five.Steps.OfType<RoundStep>().Select(s => s.Chunks.Items));
+        Assert.NotEqual(one.Hash.ToArray(), five.Hash.ToArray());
+        foreach (int images in (int[])[0, -1, int.MaxValue, Shape.MaxSize])
+        {
+            Assert.Throws<PopcornException>(() => BlindedPlan.Create(network, 2048, images));
+        }
+
+        foreach (int chunk in (int[])[0, -1, BlindedFamily.MostChunkCiphertexts + 1])
+        {
+            Assert.Throws<PopcornException>(() => BlindedPlan.Create(network, 2048, 1, chunk));
+        }
+    }
+
+    [Fact]
+    public void AHugeDescriptionIsRefusedBeforeMemoryIsTaken()
+    {
+        var large = new Shape(1, 4096, 4096);
+        var relu = new PublicLayer(LayerKind.Relu, 0, large, null, 0, 8);
+        var pool = new PublicLayer(
+            LayerKind.MaxPool, 0, large, new Window(4096, 4096, 1, 1, 1, 1, 2048, 2048, 4096, 4096), 0, 8);
+        var input = new InputDescription(large, 0, 255, 1);
+        foreach (PublicLayer layer in (PublicLayer[])[relu, pool])
+        {
+            long before = GC.GetTotalAllocatedBytes();
+            Assert.Throws<PopcornException>(() =>
+                BlindedPlan.Create(new PublicNetwork(input, [.. Enumerable.Repeat(layer, 4096)]), 2048));
+            Assert.True(GC.GetTotalAllocatedBytes() - before < 64 << 20);
+        }
+    }
+
+    [Fact]
+    public void MalformedDescriptionsAreRefused()
+    {
+        PublicNetwork good = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
+        Refused(good with { Layers = [] });
+        Refused(good with { Input = good.Input with { Shape = new Shape(0, 1, 1) } });
+        Refused(good with { Input = good.Input with { Maximum = good.Input.Minimum - 1 } });
+        for (int i = 0; i < good.Layers.Count; i++)
+        {
+            Change(i, l => l with { Input = i + 1 });
+            Change(i, l => l with { Input = -1 });
+            Change(i, l => l with { Kind = (LayerKind)99 });
+            Change(i, l => l with { BoundBits = 0 });
+            Change(i, l => l with { BoundBits = int.MaxValue });
+            Change(i, l => l with { Output = new Shape(int.MaxValue, int.MaxValue, 1) });
+            Change(i, l => l with { Output = new Shape(l.Output.Channels, l.Output.Height + 1, l.Output.Width) });
+            if (good.Layers[i].Window is not null)
+            {
+                Change(i, l => l with { Window = null });
+                Change(i, l => l with { Window = l.Window!.Value with { StrideX = 0 } });
+            }
+        }
+
+        good = PublicNetwork.From(SampleNetworks.Branches(new Random(7)));
+        int concat = good.Layers.ToList().FindIndex(l => l.Kind == LayerKind.Concat);
+        Change(concat, l => l with { OtherInputs = [] });
+        Change(concat, l => l with { OtherInputs = [-1] });
+        Change(concat, l => l with { OtherInputs = [concat + 1] });
+        Change(concat, l => l with { OtherInputs = [0] });
+        Change(concat, l => l with { OtherInputs = [.. Enumerable.Repeat(1, 1000)] });
+        Change(0, l => l with { OtherInputs = [0] });
+        Change(0, l => l with { Shift = 1 });
+        good = PublicNetwork.From(SampleNetworks.Residual(new Random(7)));
+        int add = good.Layers.ToList().FindIndex(l => l.Kind == LayerKind.Add);
+        Change(add, l => l with { OtherInputs = [] });
+        Change(add, l => l with { OtherInputs = [0] });
+        good = PublicNetwork.From(SampleNetworks.Rescaled(new Random(7)));
+        Change(good.Layers.Count - 1, l => l with { Shift = 0 });
+        Change(good.Layers.Count - 1, l => l with { Shift = 1 << 20 });
+
+        void Change(int i, Func<PublicLayer, PublicLayer> change)
+        {
+            PublicLayer[] layers = [.. good.Layers];
+            layers[i] = change(layers[i]);
+            Refused(good with { Layers = layers });
+        }
+
+        static void Refused(PublicNetwork network) => Assert.Throws<PopcornException>(() => BlindedPlan.Create(network, 2048));
+    }
+
+    private static string HashOf(PublicNetwork network, int keyBits) =>
+        Convert.ToHexString(BlindedPlan.Create(network, keyBits).Hash.Span);
+}

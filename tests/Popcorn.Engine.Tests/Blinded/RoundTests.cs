@@ -1,0 +1,377 @@
+using System.Numerics;
+using Popcorn.Engine.Blinded;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
+using Popcorn.Interop;
+
+namespace Popcorn.Engine.Tests.Blinded;
+
+/// <summary>Single rounds with both parties in one process, on edge values.</summary>
+public sealed class RoundTests : IDisposable
+{
+    private readonly Encryptor _server = new(TestKeys.Key.PublicKey, new EncryptorOptions { WindowBits = 4 });
+    private readonly Encryptor _client = new(TestKeys.Key, new EncryptorOptions { WindowBits = 4 });
+    private readonly Decryptor _decryptor = new(TestKeys.Key);
+    private readonly CiphertextBatchPool _serverPool = new(TestKeys.Key.PublicKey);
+    private readonly CiphertextBatchPool _clientPool = new(TestKeys.Key.PublicKey);
+    private readonly List<CiphertextBatch> _batches = [];
+
+    private enum Kind
+    {
+        Compare,
+        Clip,
+        Sign,
+        Square,
+        Rescale,
+    }
+
+    public static TheoryData<int> Bounds => [1, 2, 8, 21, 63, 64, 65, 100];
+
+    public void Dispose()
+    {
+        _batches.ForEach(b => b.Dispose());
+        _serverPool.Dispose();
+        _clientPool.Dispose();
+        _server.Dispose();
+        _client.Dispose();
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void ReluOfEdgeValues(int boundBits)
+    {
+        BigInteger[] x = EdgeValues(boundBits);
+        BigInteger[] expected = [.. x.Select(v => BigInteger.Max(v, 0))];
+        Assert.Equal(expected, Run(Kind.Compare, boundBits, x, null));
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void MaximumOfEdgeValues(int boundBits)
+    {
+        BigInteger[] edges = EdgeValues(boundBits);
+        BigInteger[] left = [.. edges.SelectMany(_ => edges)];
+        BigInteger[] right = [.. edges.SelectMany(e => Enumerable.Repeat(e, edges.Length))];
+        BigInteger[] expected = [.. left.Zip(right, BigInteger.Max)];
+        Assert.Equal(expected, Run(Kind.Compare, boundBits + 1, left, right));
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void SignOfEdgeValues(int boundBits)
+    {
+        BigInteger[] x = EdgeValues(boundBits);
+        BigInteger[] expected = [.. x.Select(v => v.Sign >= 0 ? BigInteger.One : 0)];
+        Assert.Equal(expected, Run(Kind.Sign, boundBits, x, null));
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void ClipOfEdgeValues(int boundBits)
+    {
+        BigInteger[] edges = EdgeValues(boundBits);
+        BigInteger[] caps = [0, 1, 2, BigInteger.One << (boundBits - 1), (BigInteger.One << boundBits) - 1, BigInteger.One << boundBits];
+        BigInteger[] x = [.. caps.SelectMany(_ => edges)];
+        BigInteger[] c = [.. caps.SelectMany(cap => Enumerable.Repeat(cap, edges.Length))];
+        BigInteger[] expected = [.. x.Zip(c, (v, cap) => BigInteger.Min(BigInteger.Max(v, 0), cap))];
+
+        // Signs and order are random: often enough for each of the eight ways.
+        for (int run = 0; run < 4; run++)
+        {
+            Assert.Equal(expected, Run(Kind.Clip, boundBits, x, c));
+        }
+    }
+
+    [Fact]
+    public void WhichCarrierOfAClipIsWhichDoesNotShow()
+    {
+        // x is small and the cap is large: so is one carrier of two, on average, and it is as often the first.
+        RoundStep step = Step(Kind.Clip, 60, 1);
+        int firstIsLonger = 0;
+        const int Count = 200;
+        for (int i = 0; i < Count; i++)
+        {
+            using ServerRound round = Begin(Kind.Clip, 60, [0], [BigInteger.One << 60]);
+            BigInteger plaintext = Open(round.Challenge(0))[0];
+            BigInteger half = BigInteger.One << (step.Layout.Fields.SignedBits - 1);
+            BigInteger first = plaintext % (2 * half) - half;
+            BigInteger second = (plaintext >> step.Layout.Fields.SignedBits) % (2 * half) - half;
+            firstIsLonger += BigInteger.Abs(first) > BigInteger.Abs(second) ? 1 : 0;
+        }
+
+        Assert.InRange(firstIsLonger, Count / 2 - 50, Count / 2 + 50);
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void SquareOfEdgeValues(int boundBits)
+    {
+        BigInteger[] x = EdgeValues(boundBits);
+        BigInteger[] expected = [.. x.Select(v => v * v)];
+        Assert.Equal(expected, Run(Kind.Square, boundBits, x, null));
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void RescalingOfEdgeValuesRoundsUpOrDown(int boundBits)
+    {
+        BigInteger[] x = EdgeValues(boundBits);
+        foreach (int shift in (int[])[1, 3, boundBits, boundBits + 1, boundBits + 41, boundBits + 42, boundBits + 200])
+        {
+            BigInteger[] result = Run(Kind.Rescale, boundBits, x, null, shift);
+            Assert.All(x.Zip(result), pair => Assert.InRange(
+                pair.Second, pair.First >> shift, -(-pair.First >> shift)));
+        }
+    }
+
+    [Fact]
+    public void RescalingRoundsUpAsOftenAsTheDroppedFractionSays()
+    {
+        // 3 / 8 = 0.375, −3 / 8 = −1 + 0.625.
+        const int Count = 400;
+        BigInteger[] x = [.. Enumerable.Range(0, Count).Select(i => (BigInteger)(i % 2 == 0 ? 3 : -3))];
+        BigInteger[] result = Run(Kind.Rescale, 8, x, null, 3);
+        Assert.InRange(result.Where((_, i) => i % 2 == 0).Count(r => r == 1), 75 - 35, 75 + 35);
+        Assert.InRange(result.Where((_, i) => i % 2 == 1).Count(r => r == 0), 125 - 35, 125 + 35);
+    }
+
+    [Fact]
+    public void ChallengesAreFreshEveryTime()
+    {
+        using ServerRound first = Begin(Kind.Compare, 8, [1, 2, 3], null);
+        using ServerRound second = Begin(Kind.Compare, 8, [1, 2, 3], null);
+        Assert.NotEqual(first.Challenge(0), second.Challenge(0));
+
+        // Even of one round: the same plaintexts, re-randomised anew.
+        byte[] once = first.Challenge(0);
+        byte[] again = first.Challenge(0);
+        Assert.NotEqual(once, again);
+        Assert.Equal(Open(once), Open(again));
+    }
+
+    [Fact]
+    public void TheClientSeesOnlyBlindedFields()
+    {
+        // For x = 0 alone: the sign that shows is a coin, the masked value never the same.
+        RoundStep step = Step(Kind.Compare, 8, 1);
+        int positive = 0;
+        var masked = new HashSet<BigInteger>();
+        const int Count = 200;
+        for (int i = 0; i < Count; i++)
+        {
+            using ServerRound round = Begin(Kind.Compare, 8, [0], null);
+            BigInteger plaintext = Open(round.Challenge(0))[0];
+            positive += (plaintext >> (step.Layout.Fields.SignedBits - 1)).IsEven ? 0 : 1;
+            masked.Add(plaintext >> step.Layout.Fields.SignedBits);
+        }
+
+        Assert.InRange(positive, Count / 2 - 50, Count / 2 + 50);
+        Assert.Equal(Count, masked.Count);
+    }
+
+    [Theory]
+    [InlineData(LayerKind.Relu)]
+    [InlineData(LayerKind.Sign)]
+    [InlineData(LayerKind.Square)]
+    public async Task ItemsTravelInAFreshOrderEachTime(LayerKind kind)
+    {
+        var shape = new Shape(30, 1, 1);
+        Layer layer = kind switch
+        {
+            LayerKind.Relu => new ReluLayer("any", 0, shape),
+            LayerKind.Sign => new SignLayer("any", 0, shape),
+            _ => new SquareLayer("any", 0, shape),
+        };
+        var network = new IntegerNetwork(new InputDescription(shape, -100, 100, 1), [layer], 1);
+        using var model = new BlindedServerModel(network, PublicNetwork.From(network), 16);
+        BlindedPlan plan = model.PlanFor(TestKeys.Bits);
+        BigInteger[] x = [.. Enumerable.Range(-15, 30).Select(i => (BigInteger)i)];
+        BigInteger[] expected = [.. x.Select(v => kind switch
+        {
+            LayerKind.Relu => BigInteger.Max(v, 0),
+            LayerKind.Sign => v.Sign >= 0 ? 1 : 0,
+            _ => v * v,
+        })];
+        var orders = new List<string>();
+        for (int run = 0; run < 3; run++)
+        {
+            using var query = new BlindedServerQuery(model, plan, _server, _serverPool, threads: 1);
+            var exchange = new PlayedClient(this, plan, Encrypt(x));
+            await query.PrepareAsync(exchange);
+            await query.RunAsync(exchange);
+            Assert.Equal(expected, exchange.Logits);
+            orders.Add(exchange.Order);
+        }
+
+        // What the answers held, in the order of travel: three different orders.
+        Assert.Equal(3, orders.Distinct().Count());
+    }
+
+    [Fact]
+    public void AnswersAreFreshEncryptions()
+    {
+        RoundStep step = Step(Kind.Sign, 8, 3);
+        using ServerRound round = Begin(Kind.Sign, 8, [1, 2, 3], null);
+        byte[] challenge = round.Challenge(0);
+        ClientContext client = Client();
+        byte[] once = step.Answer(client, 0, challenge);
+        byte[] again = step.Answer(client, 0, challenge);
+        int size = TestKeys.Key.PublicKey.CiphertextBytes;
+        Assert.Equal(6, once.Chunk(size).Concat(again.Chunk(size)).Select(Convert.ToHexString).Distinct().Count());
+    }
+
+    [Fact]
+    public void WrongLengthsAreRefused()
+    {
+        using ServerRound round = Begin(Kind.Compare, 8, [1, 2, 3], null);
+        byte[] challenge = round.Challenge(0);
+        ClientContext client = Client();
+        byte[] answer = round.Step.Answer(client, 0, challenge);
+        Assert.Throws<PopcornException>(() => round.Step.Answer(client, 0, challenge.AsSpan(1)));
+        Assert.Throws<PopcornException>(() => round.Absorb(0, answer.AsSpan(1)));
+        Assert.Throws<PopcornException>(() => round.Absorb(0, []));
+    }
+
+    [Fact]
+    public void BadCiphertextsAreRefused()
+    {
+        using ServerRound round = Begin(Kind.Compare, 8, [1, 2, 3], null);
+        ClientContext client = Client();
+        byte[] answer = round.Step.Answer(client, 0, round.Challenge(0));
+        int size = TestKeys.Key.PublicKey.CiphertextBytes;
+        foreach (byte filling in (byte[])[0, 255])
+        {
+            byte[] bad = [.. answer];
+            bad.AsSpan(size, size).Fill(filling);
+            Assert.Throws<PaillierException>(() => round.Absorb(0, bad));
+        }
+    }
+
+    private static BigInteger[] EdgeValues(int boundBits)
+    {
+        BigInteger bound = (BigInteger.One << boundBits) - 1;
+        return [.. new HashSet<BigInteger> { 0, 1, -1, bound, -bound, bound - 1, 1 - bound, bound / 2, -(bound / 3) }];
+    }
+
+    private static RoundStep Step(Kind kind, int boundBits, int items, int shift = 0)
+    {
+        var place = new StepPlace(1, 0, "test");
+        var sizes = new StepSizes(TestKeys.Bits, Images: 1, ChunkCiphertexts: 16);
+        var shape = new Shape(items, 1, 1);
+        RoundStep step = kind switch
+        {
+            Kind.Compare => (RoundStep)CompareStep.Of(
+                Tournament.For(new PublicLayer(LayerKind.Relu, 0, shape, null, 0, boundBits), shape), place, sizes, shape,
+                boundBits).Single(),
+            Kind.Clip => new ClipStep(place, sizes, items, boundBits),
+            Kind.Sign => new SignStep(place, sizes, items, boundBits),
+            Kind.Square => new SquareStep(place, sizes, items, boundBits),
+            Kind.Rescale => new RescaleStep(place, sizes, items, boundBits, shift),
+        };
+
+        // Small chunks, so that several are needed.
+        return step with { Chunks = new Chunking(items, 2 * step.Layout.ItemsPerCiphertext) };
+    }
+
+    private BigInteger[] Run(
+        Kind kind, int boundBits, BigInteger[] left, BigInteger[]? right, int shift = 0)
+    {
+        using ServerRound round = Begin(kind, boundBits, left, right, shift);
+        ClientContext client = Client();
+        byte[][] challenges = [.. Enumerable.Range(0, round.Step.Chunks.Count).Select(round.Challenge)];
+        for (int chunk = 0; chunk < round.Step.Chunks.Count; chunk++)
+        {
+            round.Absorb(chunk, round.Step.Answer(client, chunk, challenges[chunk]));
+        }
+
+        return _decryptor.DecryptSigned(round.Results);
+    }
+
+    private ServerRound Begin(
+        Kind kind, int boundBits, BigInteger[] left, BigInteger[]? right, int shift = 0)
+    {
+        var context = new ServerContext(_server, _serverPool, default, new ProductCounter());
+        RoundStep step = Step(kind, boundBits, left.Length, shift);
+        using var random = new SecretRandom();
+        ServerRound round = step switch
+        {
+            CompareStep compare => new CompareRound(
+                compare, context, Encrypt(left), right is null ? null : Encrypt(right), random),
+            ClipStep clip => new ClipRound(clip, context, Encrypt(left), right!, random),
+            SignStep sign => new SignRound(sign, context, Encrypt(left), random),
+            RescaleStep rescale => new RescaleRound(rescale, context, Encrypt(left), random),
+            SquareStep square => new SquareRound(square, context, Encrypt(left), random),
+            _ => throw new NotSupportedException(step.Name),
+        };
+        round.Prepare();
+        return round;
+    }
+
+    private CiphertextBatch Encrypt(BigInteger[] values)
+    {
+        var batch = new CiphertextBatch(TestKeys.Key.PublicKey, values.Length);
+        _batches.Add(batch);
+        _client.Encrypt(values, batch);
+        return batch;
+    }
+
+    private BigInteger[] Open(byte[] ciphertexts)
+    {
+        using var batch = new CiphertextBatch(
+            TestKeys.Key.PublicKey, ciphertexts.Length / TestKeys.Key.PublicKey.CiphertextBytes);
+        batch.Import(ciphertexts, 0, batch.Count);
+        return _decryptor.DecryptSigned(batch);
+    }
+
+    private ClientContext Client() => new(_client, _decryptor, _clientPool, default);
+
+    /// <summary>Plays the client, and notes what the packed plaintexts held in the order of travel.</summary>
+    private sealed class PlayedClient(RoundTests test, BlindedPlan plan, CiphertextBatch input) : IExchange
+    {
+        private readonly Queue<byte[]> _answers = new();
+
+        public string Order { get; private set; } = "";
+
+        public BigInteger[] Logits { get; private set; } = [];
+
+        public CancellationToken Cancellation => default;
+
+        public ValueTask SendAsync(int step, int first, ReadOnlyMemory<byte> payload)
+        {
+            switch (plan.Steps[step])
+            {
+                case RoundStep round:
+                    byte[] answer = round.Answer(test.Client(), first / round.Chunks.PerChunk, payload.Span);
+                    Order += string.Join(',', test.Open(answer).Where((_, i) => i % round.RepliesPerItem == 0)) + ';';
+                    _answers.Enqueue(answer);
+                    break;
+                case OutputStep output:
+                    BigInteger[] packed = test.Open(payload.ToArray());
+                    int bits = output.Layout.Fields.SignedBits;
+                    Logits = [.. Enumerable.Range(0, output.Chunks.Items).Select(i =>
+                        (packed[i / output.Layout.ItemsPerCiphertext] >> output.Layout.SignedShift(i % output.Layout.ItemsPerCiphertext))
+                        % (BigInteger.One << bits) - (BigInteger.One << (bits - 1)))];
+                    break;
+            }
+
+            return ValueTask.CompletedTask;
+        }
+
+        public ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(int step, int first)
+        {
+            if (_answers.TryDequeue(out byte[]? answer))
+            {
+                return ValueTask.FromResult<ReadOnlyMemory<byte>>(answer);
+            }
+
+            var bytes = new byte[input.Count * TestKeys.Key.PublicKey.CiphertextBytes];
+            input.Export(0, input.Count, bytes);
+            return ValueTask.FromResult<ReadOnlyMemory<byte>>(bytes);
+        }
+
+        public void Report(PlanStep step, int done, int total)
+        {
+        }
+    }
+}

@@ -1,0 +1,334 @@
+using System.Collections.Concurrent;
+using System.Numerics;
+using Google.Protobuf;
+using Popcorn.Engine.Costs;
+using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Families;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
+using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Tests.Model;
+using Popcorn.Engine.Wire;
+using Popcorn.Engine.Wire.Messages;
+using Phase = Popcorn.Engine.Planning.Phase;
+
+namespace Popcorn.Engine.Tests.Protocols;
+
+/// <summary>What every family owes to those who use it, and the no-op family with them.</summary>
+public class FamilyContractTests
+{
+    private static readonly IReadOnlyList<Family> Families = [.. FamilyRegistry.All, new NoOpFamily()];
+
+    public static TheoryData<string> Names => [.. Families.Select(family => family.Name)];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task LogitsAreThePlainNetworks(string name)
+    {
+        for (int seed = 0; seed < 20; seed++)
+        {
+            IntegerNetwork network = RandomNetworks.Create(seed, exact: true);
+            using var model = new ServedModel("net", network, [Named(name)]);
+            if (!Fits(model) || Bounds.Of(network).Hull(network.Layers.Count).MagnitudeBits > 62)
+            {
+                continue;
+            }
+
+            var plain = new PlainEvaluator(network);
+            var random = new Random(seed);
+            int[][] images = [.. Enumerable.Range(0, 3).Select(_ => RandomNetworks.Input(network, random))];
+            await WithSession(model, async client =>
+            {
+                Assert.Equal(plain.Run(images[0]), (await client.InferAsync(images[0], null, default)).Logits);
+                IReadOnlyList<InferenceResult> together =
+                    await client.InferAsync([.. images.Select(i => (ReadOnlyMemory<int>)i)], null, default);
+                Assert.Equal(images.Select(i => plain.Run(i)), together.Select(r => r.Logits));
+            });
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task BytesAndRoundsAreAsPlanned(string name)
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        await WithSession(model, async client =>
+        {
+            InferenceResult result = await client.InferAsync(new int[network.Input.Shape.Size], null, default);
+            StepCost planned = client.Plan.Cost;
+
+            // Frames of small numbers are a few bytes shorter than the plan counts; of the query itself there is one.
+            int frames = 16 * (4 + client.Plan.Steps.Count);
+            Assert.InRange(result.BytesUp, planned.BytesUp - frames, planned.BytesUp + frames);
+            Assert.InRange(result.BytesDown, planned.BytesDown - frames, planned.BytesDown + frames);
+            Assert.Equal(client.Plan.Rounds, result.Rounds);
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void APlanSaysOfItselfWhatMatters(string name)
+    {
+        IntegerNetwork network = SampleNetworks.Residual(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        Plan plan = model.PlanFor(TestKeys.Bits);
+        Assert.Equal(plan.Hash.ToArray(), model.PlanFor(TestKeys.Bits).Hash.ToArray());
+        Assert.NotEqual(plan.Hash.ToArray(), model.PlanFor(TestKeys.Bits, images: 2).Hash.ToArray());
+        Assert.Equal(Enumerable.Range(0, plan.Steps.Count), plan.Steps.Select(step => step.Index));
+        Assert.All(plan.Steps, step => Assert.False(string.IsNullOrWhiteSpace(step.Describe())));
+        Assert.All(network.Layers.Select((_, i) => i), i => Assert.Contains(plan.Steps, step => step.Layer == i));
+        Assert.True(plan.Rounds > 0);
+        Assert.True(QueryMemory.Of(plan) > 0);
+        Assert.Equal(
+            network.Layers.Count,
+            model.Inspect(new InspectionConditions(TestKeys.Bits, new OperationTimes(1, 1, 1, 1, 1, 1, 1), 1)).Layers.Count);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task QueriesArePreparedAheadAndEachIsRunOnce(string name)
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        var plain = new PlainEvaluator(network);
+        var random = new Random(4);
+        await WithSession(model, async client =>
+        {
+            bool offline = client.Plan.HasOfflineSteps;
+            var seen = new Recorder();
+            await client.PrepareAsync(progress: seen);
+            await client.PrepareAsync();
+            await client.PrepareAsync(images: 2);
+            Assert.Equal(offline, seen.Steps.Count > 0);
+            Assert.All(seen.Steps, step => Assert.Equal(Phase.Offline, client.Plan.Steps[step].Phase));
+
+            // Four queries where two are prepared; the third ends the one of two images.
+            for (int run = 0; run < 4; run++)
+            {
+                int[] input = [.. Enumerable.Range(0, network.Input.Shape.Size).Select(_ => random.Next(256))];
+                var running = new Recorder();
+                Assert.Equal(plain.Run(input), (await client.InferAsync(input, running, default)).Logits);
+                Assert.Equal(
+                    offline && run >= 2, running.Steps.Any(step => client.Plan.Steps[step].Phase == Phase.Offline));
+            }
+        });
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task AServerBoundsWhatAClientPrepares(string name)
+    {
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, server, maxPrepared: 2);
+        await using ClientSession session = await Open(client, name);
+        for (int i = 0; i < 2; i++)
+        {
+            await session.PrepareAsync();
+        }
+
+        if (session.Plan.HasOfflineSteps)
+        {
+            // A family whose client only sends learns of it when it next waits for the server.
+            var error = await Assert.ThrowsAsync<PopcornException>(async () =>
+            {
+                await session.PrepareAsync();
+                await session.InferAsync(new int[network.Input.Shape.Size], null, default);
+            });
+            Assert.Contains("run one first", error.Message, StringComparison.Ordinal);
+            await Assert.ThrowsAsync<PopcornException>(() => serving);
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task AQueryIsNotRunTwice(string name)
+    {
+        // A client that says so all the same is refused.
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, server);
+        await using ClientSession session = await Open(client, name);
+        await session.InferAsync(new int[network.Input.Shape.Size], null, default);
+        await client.SendAsync(new Frame { Query = new Query { Number = 0, Images = 1 } }.ToByteArray(), default);
+        var error = await Assert.ThrowsAsync<PopcornException>(() => serving);
+        Assert.Contains("run once", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task SpoiltMessagesEndTheSessionOfBothParties(string name)
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        Func<Chunk, Chunk[]>[] faults =
+        [
+            c => [new Chunk(c) { Payload = ByteString.CopyFrom(c.Payload.Span[1..]) }],
+            c => [new Chunk(c) { Payload = ByteString.Empty }],
+            c => [new Chunk(c) { Step = c.Step + 1 }],
+            c => [new Chunk(c) { First = c.First + 1 }],
+            c => [c, c],
+            _ => [],
+        ];
+        foreach (Func<Chunk, Chunk[]> fault in faults)
+        {
+            foreach (int message in (int[])[0, 1, 2])
+            {
+                (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+                var spoiler = new Spoiler(client, message, fault);
+                Task serving = Serve(model, server);
+                Task asking = Task.Run(async () =>
+                {
+                    await using ClientSession session = await Open(spoiler, name);
+                    await session.InferAsync(new int[network.Input.Shape.Size], null, default);
+                });
+                var ended = Task.WhenAll(
+                    Assert.ThrowsAnyAsync<Exception>(() => asking), Assert.ThrowsAsync<PopcornException>(() => serving));
+                Assert.Same(ended, await Task.WhenAny(ended, Task.Delay(TimeSpan.FromSeconds(30))));
+                await ended;
+                Assert.True(asking.Exception?.InnerException is PopcornException, $"{asking.Exception}");
+            }
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task SessionsRunSideBySide(string name)
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        var plain = new PlainEvaluator(network);
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(i => WithSession(model, async client =>
+        {
+            int[] input = [.. Enumerable.Range(0, network.Input.Shape.Size).Select(j => (i * 50 + j) % 256)];
+            Assert.Equal(plain.Run(input), (await client.InferAsync(input, null, default)).Logits);
+        })));
+    }
+
+    [Fact]
+    public async Task TheServersFirstFamilyThatTheClientSpeaksIsTaken()
+    {
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        foreach (Family[] order in (Family[][])[[.. Families], [.. Families.Reverse()]])
+        {
+            using var model = new ServedModel("net", network, order);
+            (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+            Task serving = Serve(model, server);
+            await using (ClientSession session = await Open(client, [.. Families.Select(family => family.Name)]))
+            {
+                Assert.Contains($", {order[0].Name}", session.Plan.Text, StringComparison.Ordinal);
+                BigInteger[] expected = new PlainEvaluator(network).Run(new int[network.Input.Shape.Size]);
+                Assert.Equal(
+                    expected, (await session.InferAsync(new int[network.Input.Shape.Size], null, default)).Logits);
+            }
+
+            await serving;
+        }
+    }
+
+    [Fact]
+    public async Task PartiesWithoutACommonFamilyPart()
+    {
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)), [Families[0]]);
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, server);
+        var error = await Assert.ThrowsAsync<PopcornException>(() => Open(client, "no-op"));
+        Assert.Contains("update one", error.Message, StringComparison.Ordinal);
+        await Assert.ThrowsAsync<PopcornException>(() => serving);
+    }
+
+    private static Family Named(string name) => Families.Single(family => family.Name == name);
+
+    private static bool Fits(ServedModel model)
+    {
+        try
+        {
+            return model.PlanFor(TestKeys.Bits, images: 3).Images == 3;
+        }
+        catch (PopcornException)
+        {
+            return false; // its values outgrow the small key
+        }
+    }
+
+    private static async Task WithSession(ServedModel model, Func<ClientSession, Task> use)
+    {
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, server);
+        try
+        {
+            await using ClientSession session = await Open(client, model.Families[0].Name);
+            await use(session);
+        }
+        finally
+        {
+            await serving;
+        }
+    }
+
+    private static async Task Serve(ServedModel model, IMessageChannel channel, int maxPrepared = 3)
+    {
+        var options = new ServerOptions
+        {
+            KeyOptions = TestKeys.Options,
+            MinimumKeyBits = 512,
+            MaxPreparedQueries = maxPrepared,
+            IdleTimeout = TimeSpan.FromSeconds(20),
+        };
+        await using (channel)
+        {
+            var models = new Dictionary<string, ServedModel> { [model.Name] = model };
+            await Task.Run(() => new ServerSession(models, options).RunAsync(channel, default));
+        }
+    }
+
+    private static Task<ClientSession> Open(IMessageChannel channel, params string[] families) => ClientSession.OpenAsync(
+        channel, TestKeys.Key, "net",
+        new ClientOptions { Families = [.. families.Select(Named)], IdleTimeout = TimeSpan.FromSeconds(20) }, default);
+
+    private sealed class Recorder : IProgress<SessionProgress>
+    {
+        private readonly ConcurrentQueue<int> _steps = new();
+
+        public IReadOnlyCollection<int> Steps => _steps;
+
+        public void Report(SessionProgress value) => _steps.Enqueue(value.Step);
+    }
+
+    /// <summary>Spoils one of the client's messages of steps, counted from the first query on.</summary>
+    private sealed class Spoiler(IMessageChannel inner, int message, Func<Chunk, Chunk[]> spoil) : IMessageChannel
+    {
+        private int _next;
+
+        public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+        {
+            Frame frame = Frame.Parser.ParseFrom(bytes.Span);
+            bool isStep = frame.BodyCase == Frame.BodyOneofCase.Chunk && frame.Chunk.Step < 1000;
+            if (!isStep || _next++ != message)
+            {
+                await inner.SendAsync(bytes, cancellationToken);
+                return;
+            }
+
+            Chunk[] spoilt = spoil(frame.Chunk);
+            foreach (Chunk chunk in spoilt)
+            {
+                await inner.SendAsync(new Frame { Chunk = chunk }.ToByteArray(), cancellationToken);
+            }
+
+            if (spoilt.Length == 0)
+            {
+                await inner.DisposeAsync();
+            }
+        }
+
+        public ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken) =>
+            inner.ReceiveAsync(cancellationToken);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
+    }
+}
