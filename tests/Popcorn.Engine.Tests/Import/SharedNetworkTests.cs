@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Numerics;
 using Popcorn.Cli.Data;
-using Popcorn.Engine.Import;
-using Popcorn.Engine.Import.Onnx;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Tests;
@@ -29,8 +27,7 @@ public class SharedNetworkTests(ITestOutputHelper output)
     [InlineData("mnist-d-minionn")]
     public void Logits_are_close_to_those_of_the_float_network(string name)
     {
-        using FileStream file = File.OpenRead(SharedNetworks.PathOf(name));
-        var reference = new FloatReference(ModelProto.Parser.ParseFrom(file));
+        using var reference = new OnnxRuntimeReference(File.ReadAllBytes(SharedNetworks.PathOf(name)));
         IntegerNetwork network = SharedNetworks.Import(name);
         var evaluator = new PlainEvaluator(network);
         IImageSource images = SharedNetworks.ImagesFor(name, network);
