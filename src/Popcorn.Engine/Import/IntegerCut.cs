@@ -3,9 +3,8 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Import;
 
-/// <summary>A comparison of integers: factor·x + bias ≥ 0, with a factor of 1, −1, or 0 where it always says the same.
-/// </summary>
-/// <param name="Factor">1, −1 or 0.</param>
+/// <summary>A comparison of integers: factor·x + bias ≥ 0.</summary>
+/// <param name="Factor">1, −1, or 0 where it always says the same.</param>
 /// <param name="Bias">The bias.</param>
 internal readonly record struct IntegerCut(int Factor, BigInteger Bias)
 {

@@ -69,7 +69,8 @@ public class SharedNetworkTests(ITestOutputHelper output)
     {
         IntegerNetwork network = SharedNetworks.Import("mnist-bin-lenet");
         Assert.InRange(CountCorrect("mnist-bin-lenet", network, 1000), 964 - 3, 1000);
-        LinearLayer[] binary = [.. network.Layers.OfType<LinearLayer>().Where(l => l.Fan >= 1000 && l.Output.Size > 10)];
+        LinearLayer[] binary =
+            [.. network.Layers.OfType<LinearLayer>().Where(l => l.Fan >= 1000 && l.Output.Size > 10)];
         Assert.Equal(2, binary.Length);
         Assert.All(binary, l => Assert.Equal(1, l.Weights.Max(Math.Abs)));
     }
@@ -113,7 +114,8 @@ public class SharedNetworkTests(ITestOutputHelper output)
         int correct = 0;
         var watch = Stopwatch.StartNew();
         evaluator.Evaluate(
-            count, images.Read, (i, logits) => correct += PlainEvaluator.Label(logits) == images.Label(i) + labelOffset ? 1 : 0);
+            count, images.Read,
+            (i, logits) => correct += PlainEvaluator.Label(logits) == images.Label(i) + labelOffset ? 1 : 0);
         output.WriteLine($"{correct} of {count} in {watch.Elapsed.TotalSeconds:F1} s");
         return correct;
     }
