@@ -1,4 +1,3 @@
-using System.Numerics;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Import;
@@ -21,7 +20,8 @@ public class CalibrationTests
         double before = 0, after = 0;
         for (int row = 0; row < 20; row++)
         {
-            double[] weights = [.. Enumerable.Range(0, inputs).Select(_ => random.Next(3) == 0 ? 0 : random.NextDouble() * 6 - 3)];
+            double[] weights =
+                [.. Enumerable.Range(0, inputs).Select(_ => random.Next(3) == 0 ? 0 : random.NextDouble() * 6 - 3)];
             int[] nearest = Array.ConvertAll(weights, w => (int)Math.Round(w));
             int[] rounded = [.. nearest];
             int first = 0;
@@ -73,7 +73,7 @@ public class CalibrationTests
         Assert.Equal(0, covariances[1][1]);
     }
 
-    /// <summary>Coarse weights, smooth images: the logits come closer to the real ones on images not seen before.</summary>
+    /// <summary>Coarse weights, smooth images: logits come closer to the real ones on images not seen before.</summary>
     [Fact]
     public void A_calibrated_network_is_closer_to_the_real_one()
     {
@@ -123,6 +123,6 @@ public class CalibrationTests
         [.. Enumerable.Range(0, patches).Select(_ =>
         {
             double common = random.NextDouble();
-            return (double[])[.. Enumerable.Range(0, inputs).Select(i => i == 0 ? 5 : common + random.NextDouble() * 0.5)];
+            return Enumerable.Range(0, inputs).Select(i => i == 0 ? 5 : common + random.NextDouble() * 0.5).ToArray();
         })];
 }
