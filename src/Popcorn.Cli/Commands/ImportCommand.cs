@@ -15,127 +15,159 @@ internal static class ImportCommand
 {
     private static readonly double[] TriedSparsities = [0, 0.5, 0.7, 0.8, 0.9, 0.95];
 
+    private static readonly Argument<string> Source = new("onnx")
+    {
+        Description = "The network, an ONNX file.",
+        HelpName = "M.onnx",
+    };
+
+    private static readonly Option<string> Target = new("--out")
+    {
+        Description = "The integer network to write.",
+        HelpName = "M.popcorn",
+        Required = true,
+    };
+
+    private static readonly Option<int> WeightBits = new Option<int>("--weight-bits")
+    {
+        Description = "Bits of a weight, sign included: 1 to 12. Weights that are quantized already stay.",
+        DefaultValueFactory = _ => 8,
+    }.InRange(1, ImportOptions.MostWeightBits);
+
+    private static readonly Option<double> Sparsity = new Option<double>("--sparsity")
+    {
+        Description = "Prune the weights of least magnitude until this fraction of all is zero (0 to 0.99).",
+        DefaultValueFactory = _ => 0,
+    }.InRange(0, 0.99);
+
+    private static readonly Option<string[]> LayerSparsity = new("--layer-sparsity")
+    {
+        Description = "The same for one layer, by the name of its node; may be given several times.",
+        HelpName = "NAME=S",
+    };
+
+    private static readonly Option<double> InputScale = new("--input-scale")
+    {
+        Description = "A pixel enters the network as pixel times this.",
+        DefaultValueFactory = _ => 1 / 255.0,
+    };
+
+    private static readonly Option<double[]> Means = new("--mean")
+    {
+        Description = "Subtracted from pixel times scale: one number, or one for each channel.",
+        HelpName = "M",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private static readonly Option<double[]> Deviations = new("--deviation")
+    {
+        Description = "What the result is divided by: one number, or one for each channel.",
+        HelpName = "D",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private static readonly Option<bool> Bgr = new("--bgr")
+    {
+        Description = "The network takes blue, green, red instead of RGB.",
+    };
+
+    private static readonly Option<int> ActivationSteps = new Option<int>("--activation-steps")
+    {
+        Description = "Steps of the staircase that stands for tanh, sigmoid and the like: 1 to 255.",
+        DefaultValueFactory = _ => new ImportOptions().ActivationSteps,
+    }.InRange(1, 255);
+
+    private static readonly Option<int> RescaleBits = new Option<int>("--rescale")
+    {
+        Description = "Round values to N bits (8 to 64) of their typical size where they have twice as many: faster in "
+            + "deep networks, no longer exact. 0: never.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 0,
+    }.InRange(0, 64);
+
+    private static readonly Option<string?> CalibrationImages = new("--calibration")
+    {
+        Description = "Sample images, as for eval, without labels: weights are rounded so that layers change least on "
+            + "them.",
+        HelpName = "FILE|DIR",
+    };
+
+    private static readonly Option<int> CalibrationLimit = new Option<int>("--calibration-limit")
+    {
+        Description = "Of these, the first N.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 256,
+    }.InRange(1, 100_000);
+
+    private static readonly Option<bool> Sensitivity = new("--sensitivity")
+    {
+        Description = "Prune each layer on its own, more and more, and tell the accuracy on --data.",
+    };
+
+    private static readonly TestSetOptions TestData = new(required: false);
+
     public static Command Create()
     {
-        var source = new Argument<string>("onnx") { Description = "The network, an ONNX file.", HelpName = "M.onnx" };
-        var target = new Option<string>("--out")
-        {
-            Description = "The integer network to write.",
-            HelpName = "M.popcorn",
-            Required = true,
-        };
-        Option<int> weightBits = new Option<int>("--weight-bits")
-        {
-            Description = "Bits of a weight, sign included: 1 to 12. Weights that are quantized already stay.",
-            DefaultValueFactory = _ => 8,
-        }.InRange(1, ImportOptions.MostWeightBits);
-        Option<double> sparsity = new Option<double>("--sparsity")
-        {
-            Description = "Prune the weights of least magnitude until this fraction of all is zero (0 to 0.99).",
-            DefaultValueFactory = _ => 0,
-        }.InRange(0, 0.99);
-        var layerSparsity = new Option<string[]>("--layer-sparsity")
-        {
-            Description = "The same for one layer, by the name of its node; may be given several times.",
-            HelpName = "NAME=S",
-        };
-        Option<double> inputScale = new Option<double>("--input-scale")
-        {
-            Description = "A pixel enters the network as pixel times this.",
-            DefaultValueFactory = _ => 1 / 255.0,
-        };
-        var means = new Option<double[]>("--mean")
-        {
-            Description = "Subtracted from pixel times scale: one number, or one for each channel.",
-            HelpName = "M",
-            AllowMultipleArgumentsPerToken = true,
-        };
-        var deviations = new Option<double[]>("--deviation")
-        {
-            Description = "What the result is divided by: one number, or one for each channel.",
-            HelpName = "D",
-            AllowMultipleArgumentsPerToken = true,
-        };
-        var bgr = new Option<bool>("--bgr") { Description = "The network takes blue, green, red instead of RGB." };
-        Option<int> activationSteps = new Option<int>("--activation-steps")
-        {
-            Description = "Steps of the staircase that stands for tanh, sigmoid and the like: 1 to 255.",
-            DefaultValueFactory = _ => new ImportOptions().ActivationSteps,
-        }.InRange(1, 255);
-        Option<int> rescale = new Option<int>("--rescale")
-        {
-            Description = "Round values to N bits (8 to 64) of their typical size where they have twice as many: faster in "
-                + "deep networks, no longer exact. 0: never.",
-            HelpName = "N",
-            DefaultValueFactory = _ => 0,
-        }.InRange(0, 64);
-        var calibration = new Option<string?>("--calibration")
-        {
-            Description = "Sample images, as for eval, without labels: weights are rounded so that layers change least on "
-                + "them.",
-            HelpName = "FILE|DIR",
-        };
-        Option<int> calibrationLimit = new Option<int>("--calibration-limit")
-        {
-            Description = "Of these, the first N.",
-            HelpName = "N",
-            DefaultValueFactory = _ => 256,
-        }.InRange(1, 100_000);
-        var testSet = new TestSetOptions(required: false);
-        var sensitivity = new Option<bool>("--sensitivity")
-        {
-            Description = "Prune each layer on its own, more and more, and tell the accuracy on --data.",
-        };
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
-            source, target, weightBits, sparsity, layerSparsity, inputScale, means, deviations, bgr, activationSteps,
-            rescale, calibration, calibrationLimit, sensitivity,
+            Source, Target, WeightBits, Sparsity, LayerSparsity, InputScale, Means, Deviations, Bgr, ActivationSteps,
+            RescaleBits, CalibrationImages, CalibrationLimit, Sensitivity,
         };
-        testSet.AddTo(command);
+        TestData.AddTo(command);
         command.SetWork((parsed, output, cancellationToken) =>
         {
-            string sourcePath = parsed.GetRequiredValue(source);
-            string targetPath = parsed.GetRequiredValue(target);
-            var options = new ImportOptions
-            {
-                WeightBits = parsed.GetValue(weightBits),
-                Sparsity = parsed.GetValue(sparsity),
-                LayerSparsity = ByLayer(parsed.GetValue(layerSparsity) ?? []),
-                InputScale = parsed.GetValue(inputScale),
-                InputMeans = parsed.GetValue(means) ?? [],
-                InputDeviations = parsed.GetValue(deviations) ?? [],
-                InputOrder = parsed.GetValue(bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
-                ActivationSteps = parsed.GetValue(activationSteps),
-                RescaleBits = parsed.GetValue(rescale),
-                Samples = parsed.GetValue(calibration) is not string samples ? null : input =>
-                {
-                    IImageSource images = ImageInputs.Open(samples, null, input);
-                    int count = Math.Min(images.Count, parsed.GetValue(calibrationLimit));
-                    return [.. Enumerable.Range(0, count).Select(images.Read)];
-                },
-                Report = Output.Note,
-            };
-            IntegerNetwork network = Import(sourcePath, options, out byte[] onnx);
-            TestSet? images = testSet.Open(parsed, network.Input)?.RequireLabels();
-            if (images is null && parsed.GetValue(sensitivity))
-            {
-                throw new PopcornException("--sensitivity needs images to measure on; name them with --data.");
-            }
-
-            Files.Replace(targetPath, ownerOnly: false, stream => ModelFile.Save(network, stream));
-            ImportReport report = Summarize(targetPath, network);
-            if (images is not null)
-            {
-                report = Evaluate(report, network, onnx, options, images, cancellationToken);
-                report = parsed.GetValue(sensitivity)
-                    ? report with { Sensitivity = Sensitivity(onnx, options, images, cancellationToken) }
-                    : report;
-            }
-
-            Show(report, output);
+            Show(Run(parsed, cancellationToken), output);
             return Task.CompletedTask;
         });
         return command;
+    }
+
+    private static ImportReport Run(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        string target = parsed.GetRequiredValue(Target);
+        ImportOptions options = OptionsOf(parsed);
+        IntegerNetwork network = Import(parsed.GetRequiredValue(Source), options, out byte[] onnx);
+        TestSet? images = TestData.Open(parsed, network.Input)?.RequireLabels();
+        if (images is null && parsed.GetValue(Sensitivity))
+        {
+            throw new PopcornException("--sensitivity needs images to measure on; name them with --data.");
+        }
+
+        Files.Replace(target, ownerOnly: false, stream => ModelFile.Save(network, stream));
+        ImportReport report = Summarize(target, network);
+        if (images is null)
+        {
+            return report;
+        }
+
+        var measurement = new Measurement(onnx, options, images, cancellationToken);
+        return measurement.Accuracies(report, network) with
+        {
+            Sensitivity = parsed.GetValue(Sensitivity) ? measurement.Sensitivity() : null,
+        };
+    }
+
+    private static ImportOptions OptionsOf(ParseResult parsed) => new()
+    {
+        WeightBits = parsed.GetValue(WeightBits),
+        Sparsity = parsed.GetValue(Sparsity),
+        LayerSparsity = ByLayer(parsed.GetValue(LayerSparsity) ?? []),
+        InputScale = parsed.GetValue(InputScale),
+        InputMeans = parsed.GetValue(Means) ?? [],
+        InputDeviations = parsed.GetValue(Deviations) ?? [],
+        InputOrder = parsed.GetValue(Bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
+        ActivationSteps = parsed.GetValue(ActivationSteps),
+        RescaleBits = parsed.GetValue(RescaleBits),
+        Samples = parsed.GetValue(CalibrationImages) is string path
+            ? input => FirstImages(path, parsed.GetValue(CalibrationLimit), input)
+            : null,
+        Report = Output.Note,
+    };
+
+    private static IReadOnlyList<int[]> FirstImages(string path, int limit, InputDescription input)
+    {
+        IImageSource images = ImageInputs.Open(path, null, input);
+        return [.. Enumerable.Range(0, Math.Min(images.Count, limit)).Select(images.Read)];
     }
 
     private static IntegerNetwork Import(string path, ImportOptions options, out byte[] onnx)
@@ -153,33 +185,38 @@ internal static class ImportCommand
         }
     }
 
-    /// <summary>Beside the accuracy that of the network before anything was pruned and with the finest weights.</summary>
-    private static ImportReport Evaluate(
-        ImportReport report, IntegerNetwork network, byte[] onnx, ImportOptions options, TestSet images,
-        CancellationToken cancellationToken)
+    /// <summary>What is measured on a test set.</summary>
+    private sealed record Measurement(
+        byte[] Onnx, ImportOptions Options, TestSet Images, CancellationToken CancellationToken)
     {
-        using var progress = new ProgressLine("evaluating before and after");
-        IntegerNetwork before = OnnxImporter.Import(onnx, options with
+        /// <summary>
+        /// Beside the accuracy that of the network before anything was pruned and with the finest weights.
+        /// </summary>
+        public ImportReport Accuracies(ImportReport report, IntegerNetwork network)
         {
-            WeightBits = ImportOptions.MostWeightBits,
-            Sparsity = 0,
-            LayerSparsity = new Dictionary<string, double>(),
-            Samples = null,
-            Report = null,
-        });
-        return report with
-        {
-            Accuracy = images.AccuracyOf(network, cancellationToken),
-            AccuracyBefore = images.AccuracyOf(before, cancellationToken),
-        };
-    }
+            using var progress = new ProgressLine("evaluating before and after");
+            IntegerNetwork before = OnnxImporter.Import(Onnx, Options with
+            {
+                WeightBits = ImportOptions.MostWeightBits,
+                Sparsity = 0,
+                LayerSparsity = new Dictionary<string, double>(),
+                Samples = null,
+                Report = null,
+            });
+            return report with { Accuracy = AccuracyOf(network), AccuracyBefore = AccuracyOf(before) };
+        }
 
-    private static IReadOnlyList<LayerSensitivity> Sensitivity(
-        byte[] onnx, ImportOptions options, TestSet images, CancellationToken cancellationToken)
-    {
-        using var progress = new ProgressLine("sensitivity");
-        return PruningSensitivity.Measure(
-            onnx, options, TriedSparsities, network => images.AccuracyOf(network, cancellationToken), progress.Report);
+        public IReadOnlyList<LayerSensitivity> Sensitivity()
+        {
+            using var progress = new ProgressLine("sensitivity");
+            ImportOptions quiet = Options with { Sparsity = 0, Report = null };
+            return PruningSensitivity.Measure(
+                OnnxImporter.LayersOf(Onnx, quiet), Options.LayerSparsity, TriedSparsities,
+                pruned => AccuracyOf(OnnxImporter.Import(Onnx, quiet with { LayerSparsity = pruned })),
+                progress.Report);
+        }
+
+        private double AccuracyOf(IntegerNetwork network) => Images.AccuracyOf(network, CancellationToken);
     }
 
     private static Dictionary<string, double> ByLayer(string[] given)
@@ -203,23 +240,8 @@ internal static class ImportCommand
     private static ImportReport Summarize(string path, IntegerNetwork network)
     {
         PublicNetwork bounds = PublicNetwork.From(network);
-        ImportedLayer[] layers = [.. network.Layers.Select((layer, i) =>
-        {
-            int[] shape = Dimensions(layer.Output);
-            int boundBits = bounds.Layers[i].BoundBits;
-            return layer is LinearLayer { IsPool: false } linear
-                ? new ImportedLayer(
-                    layer.Name,
-                    layer.KindName,
-                    shape,
-                    linear.Weights.Length,
-                    linear.NonZero,
-                    Fraction(linear.Weights.Length - linear.NonZero, linear.Weights.Length),
-                    linear.WeightBits,
-                    linear.DistinctWeights,
-                    boundBits)
-                : new ImportedLayer(layer.Name, layer.KindName, shape, null, null, null, null, null, boundBits);
-        })];
+        ImportedLayer[] layers =
+            [.. network.Layers.Select((layer, i) => Summarize(layer, bounds.Layers[i].BoundBits))];
         long weights = layers.Sum(layer => layer.Weights ?? 0);
         long nonZero = layers.Sum(layer => layer.Nnz ?? 0);
         return new ImportReport(
@@ -233,6 +255,20 @@ internal static class ImportCommand
             new FileInfo(path).Length);
     }
 
+    private static ImportedLayer Summarize(Layer layer, int boundBits)
+    {
+        var summary = new ImportedLayer(
+            layer.Name, layer.KindName, Dimensions(layer.Output), null, null, null, null, null, boundBits);
+        return layer is not LinearLayer { IsPool: false } linear ? summary : summary with
+        {
+            Weights = linear.Weights.Length,
+            Nnz = linear.NonZero,
+            Sparsity = Fraction(linear.Weights.Length - linear.NonZero, linear.Weights.Length),
+            WeightBits = linear.WeightBits,
+            DistinctWeights = linear.DistinctWeights,
+        };
+    }
+
     private static void Show(ImportReport report, Output output)
     {
         if (output.IsJson)
@@ -241,22 +277,7 @@ internal static class ImportCommand
             return;
         }
 
-        Table table = Tables.Create("layer", "kind", "output", ">weights", ">non-zero", ">zeros", ">bits", ">values", ">bound bits");
-        foreach (ImportedLayer layer in report.Layers)
-        {
-            table.AddCells(
-                layer.Name,
-                layer.Kind,
-                string.Join('x', layer.Output),
-                layer.Weights is long weights ? Units.Count(weights) : "",
-                layer.Nnz is long nonZero ? Units.Count(nonZero) : "",
-                layer.Sparsity is double sparsity ? Units.Percent(sparsity) : "",
-                layer.WeightBits?.ToString() ?? "",
-                layer.DistinctWeights is int distinct ? Units.Count(distinct) : "",
-                layer.BoundBits.ToString());
-        }
-
-        output.Screen.Write(table);
+        ShowLayers(report, output);
         output.Line(
             $"{report.Model}: {Units.Bytes(report.Bytes)}, input {string.Join('x', report.Input)}, "
             + $"{report.Outputs} outputs, {Units.Count(report.Nnz)} of {Units.Count(report.Weights)} weights non-zero "
@@ -270,17 +291,43 @@ internal static class ImportCommand
 
         if (report.Sensitivity is { } sensitivity)
         {
-            Table pruned = Tables.Create(
-                ["layer", ">weights", .. TriedSparsities.Select(sparsity => $">{sparsity:0 %} zeros")]);
-            foreach (LayerSensitivity layer in sensitivity)
-            {
-                pruned.AddCells(
-                    [layer.Name, Units.Count(layer.Weights), .. layer.Accuracy.Select(a => Units.Percent(a.Accuracy))]);
-            }
-
-            output.Line("Accuracy when one layer is pruned and no other:");
-            output.Screen.Write(pruned);
+            ShowSensitivity(sensitivity, output);
         }
+    }
+
+    private static void ShowLayers(ImportReport report, Output output)
+    {
+        Table table = Tables.Create(
+            "layer", "kind", "output", ">weights", ">non-zero", ">zeros", ">bits", ">values", ">bound bits");
+        foreach (ImportedLayer layer in report.Layers)
+        {
+            table.AddCells(
+                layer.Name,
+                layer.KindName,
+                string.Join('x', layer.Output),
+                layer.Weights is long weights ? Units.Count(weights) : "",
+                layer.Nnz is long nonZero ? Units.Count(nonZero) : "",
+                layer.Sparsity is double sparsity ? Units.Percent(sparsity) : "",
+                layer.WeightBits?.ToString() ?? "",
+                layer.DistinctWeights is int distinct ? Units.Count(distinct) : "",
+                layer.BoundBits.ToString());
+        }
+
+        output.Screen.Write(table);
+    }
+
+    private static void ShowSensitivity(IReadOnlyList<LayerSensitivity> sensitivity, Output output)
+    {
+        Table table = Tables.Create(
+            ["layer", ">weights", .. TriedSparsities.Select(sparsity => $">{sparsity:0 %} zeros")]);
+        foreach (LayerSensitivity layer in sensitivity)
+        {
+            table.AddCells(
+                [layer.Name, Units.Count(layer.Weights), .. layer.Accuracy.Select(a => Units.Percent(a.Accuracy))]);
+        }
+
+        output.Line("Accuracy when one layer is pruned and no other:");
+        output.Screen.Write(table);
     }
 
     private static int[] Dimensions(Shape shape) => [shape.Channels, shape.Height, shape.Width];

@@ -9,7 +9,7 @@ internal sealed class Calibration
     private const int LeastPatches = 1024;
     private const int MostPatches = 4096;
 
-    /// <summary>Patches for each input of a layer, where the sample has so many: fewer do not tell inputs apart.</summary>
+    /// <summary>Patches for each input of a layer, where the sample has them: fewer do not tell inputs apart.</summary>
     private const int PatchesPerInput = 4;
 
     private readonly IntegerNetwork _network;
@@ -29,8 +29,8 @@ internal sealed class Calibration
     }
 
     /// <summary>
-    /// What each group of a layer read, or null where nothing is known: the layer is not that of the network that ran, or
-    /// its weights are exact anyhow.
+    /// What each group of a layer read, or null where nothing is known: the layer is not that of the network that ran,
+    /// or its weights are exact anyhow.
     /// </summary>
     public LayerInputs[]? InputsOf(int layer, string name) =>
         layer < _patches.Length && _network.Layers[layer].Name == name && _patches[layer] is { } groups

@@ -4,9 +4,9 @@ using Popcorn.Engine.Model;
 namespace Popcorn.Engine.Compression;
 
 /// <summary>
-/// Removes the channels that pruning and rounding have left without effect: those that are constant, whose constant goes
-/// into the biases of the layers that read them, and those that nobody reads. The network's function stays as it is, bit
-/// for bit; what is gone costs no ciphertext, comparison or weight any more.
+/// Removes the channels that pruning and rounding have left without effect: those that are constant, whose constant
+/// goes into the biases of the layers that read them, and those that nobody reads. The network's function stays as it
+/// is, bit for bit; what is gone costs no ciphertext, comparison or weight any more.
 /// </summary>
 public static class DeadChannels
 {
@@ -20,7 +20,8 @@ public static class DeadChannels
         {
             IntegerNetwork folded = FoldConstants(network);
             bool[][] kept = Kept(folded);
-            int gone = network.Layers.Select((layer, i) => layer is LinearLayer ? kept[i + 1].Count(keep => !keep) : 0).Sum();
+            int gone = network.Layers
+                .Select((layer, i) => layer is LinearLayer ? kept[i + 1].Count(keep => !keep) : 0).Sum();
             if (gone == 0)
             {
                 return network;
@@ -146,7 +147,8 @@ public static class DeadChannels
                 break;
             case LinearLayer linear:
                 // Groups must stay of one size: each stays whole, or goes.
-                int inputsEach = kept[linear.Input].Length / linear.Groups, outputsEach = outputs.Length / linear.Groups;
+                int inputsEach = kept[linear.Input].Length / linear.Groups;
+                int outputsEach = outputs.Length / linear.Groups;
                 for (int group = 0; group < linear.Groups; group++)
                 {
                     if (!kept[linear.Input].AsSpan(group * inputsEach, inputsEach).Contains(true)
@@ -167,7 +169,8 @@ public static class DeadChannels
                 }
 
                 break;
-            default:
+            case AddLayer or ConcatLayer or ReluLayer or ClipLayer or RescaleLayer or SquareLayer or SignLayer
+                or MaxPoolLayer:
                 // Channel by channel: all values that belong together, or those that stand behind each other.
                 int first = 0;
                 foreach (int value in layer.Inputs)
@@ -185,6 +188,8 @@ public static class DeadChannels
                 }
 
                 break;
+            default:
+                throw UnknownKind(layer);
         }
     }
 
@@ -228,20 +233,24 @@ public static class DeadChannels
                 SecondFactors = Of(add.SecondFactors, outputs, 1),
             },
             ClipLayer clip => clip with { Output = shape, Caps = Of(clip.Caps, outputs, 1) },
-            _ => layer with { Output = shape },
+            ConcatLayer or ReluLayer or RescaleLayer or SquareLayer or SignLayer or MaxPoolLayer =>
+                layer with { Output = shape },
+            _ => throw UnknownKind(layer),
         };
     }
+
+    private static NotSupportedException UnknownKind(Layer layer) =>
+        new($"Channels of a layer of kind {layer.Kind} cannot be removed.");
 
     private static int[] Weights(LinearLayer layer, bool[] inputs, bool[] outputs)
     {
         int[] rows = Of(layer.Weights, outputs, layer.WeightsPerOutput);
-        return layer.Groups > 1
-            ? rows
-            : Of(rows, [.. Enumerable.Repeat(inputs, outputs.Count(keep => keep)).SelectMany(i => i)], layer.Window.Taps);
+        int taps = layer.Window.Taps;
+        return layer.Groups > 1 ? rows : [.. rows.Where((_, i) => inputs[i / taps % inputs.Length])];
     }
 
     /// <summary>What belongs to the kept channels, so many numbers for each.</summary>
     private static T[] Of<T>(T[] numbers, bool[] kept, int each) => numbers.Length == 0
         ? numbers
-        : [.. Enumerable.Range(0, kept.Length).Where(c => kept[c]).SelectMany(c => numbers[(c * each)..((c + 1) * each)])];
+        : [.. numbers.Where((_, i) => kept[i / each])];
 }

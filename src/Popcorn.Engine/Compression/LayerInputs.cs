@@ -3,14 +3,14 @@ using System.Numerics;
 namespace Popcorn.Engine.Compression;
 
 /// <summary>
-/// What the windows of a linear layer saw on sample data: one patch for each window, all of one group, in the order of the
-/// layer's weights.
+/// What the windows of a linear layer saw on sample data: one patch for each window, all of one group, in the order of
+/// the layer's weights.
 /// </summary>
 internal sealed class LayerInputs
 {
     /// <summary>
-    /// Inputs whose covariances are taken together. Beyond that the cubic cost of a layer's covariances outgrows their use;
-    /// blocks are taken as independent of each other.
+    /// Inputs whose covariances are taken together. Beyond that the cubic cost of a layer's covariances outgrows their
+    /// use; blocks are taken as independent of each other.
     /// </summary>
     private const int MostTogether = 768;
 

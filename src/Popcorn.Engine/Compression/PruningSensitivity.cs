@@ -1,6 +1,3 @@
-using Popcorn.Engine.Import;
-using Popcorn.Engine.Model;
-
 namespace Popcorn.Engine.Compression;
 
 /// <summary>An accuracy under pruning.</summary>
@@ -9,7 +6,7 @@ namespace Popcorn.Engine.Compression;
 public sealed record PrunedAccuracy(double Sparsity, double Accuracy);
 
 /// <summary>How a network bears the pruning of one layer.</summary>
-/// <param name="Name">The layer's name, as <see cref="ImportOptions.LayerSparsity"/> takes it.</param>
+/// <param name="Name">The layer's name.</param>
 /// <param name="Weights">Its weights.</param>
 /// <param name="Accuracy">For each sparsity that was tried.</param>
 public sealed record LayerSensitivity(string Name, int Weights, IReadOnlyList<PrunedAccuracy> Accuracy);
@@ -17,19 +14,17 @@ public sealed record LayerSensitivity(string Name, int Weights, IReadOnlyList<Pr
 /// <summary>Which layers of a network bear pruning: each is pruned while all others stay as they are.</summary>
 public static class PruningSensitivity
 {
-    /// <summary>Imports the network for each layer and sparsity, and once with nothing pruned.</summary>
-    /// <param name="onnx">The ONNX file.</param>
-    /// <param name="options">How to import it; what they say of the layer itself and of all together does not count.</param>
+    /// <summary>Evaluates the network for each layer and sparsity, and once with nothing pruned.</summary>
+    /// <param name="layers">The network's layers, and how many weights each has.</param>
+    /// <param name="given">The sparsities of layers that are pruned in any case.</param>
     /// <param name="sparsities">What to try, 0 … 1.</param>
-    /// <param name="accuracyOf">Evaluates a network.</param>
+    /// <param name="accuracyOf">The network's accuracy with layers pruned.</param>
     /// <param name="progress">Told what is done of what: done, in all, the layer at hand.</param>
-    /// <exception cref="PopcornException">The file cannot be imported.</exception>
     public static IReadOnlyList<LayerSensitivity> Measure(
-        byte[] onnx, ImportOptions options, IReadOnlyList<double> sparsities, Func<IntegerNetwork, double> accuracyOf,
+        IReadOnlyList<(string Name, int Weights)> layers, IReadOnlyDictionary<string, double> given,
+        IReadOnlyList<double> sparsities, Func<IReadOnlyDictionary<string, double>, double> accuracyOf,
         Action<int, int, string> progress)
     {
-        ImportOptions quiet = options with { Sparsity = 0, Report = null };
-        IReadOnlyList<(string Name, int Weights)> layers = OnnxImporter.LayersOf(onnx, quiet);
         double? unpruned = null;
         var result = new List<LayerSensitivity>();
         foreach ((string name, int weights) in layers)
@@ -38,18 +33,15 @@ public static class PruningSensitivity
             foreach (double sparsity in sparsities)
             {
                 progress((result.Count * sparsities.Count) + accuracies.Count, layers.Count * sparsities.Count, name);
-                var pruned = new Dictionary<string, double>(options.LayerSparsity) { [name] = sparsity };
+                var pruned = new Dictionary<string, double>(given) { [name] = sparsity };
+                bool isUnpruned = pruned.Values.All(share => share == 0);
                 accuracies.Add(new PrunedAccuracy(
-                    sparsity,
-                    pruned.Values.All(share => share == 0) ? unpruned ??= AccuracyWith(pruned) : AccuracyWith(pruned)));
+                    sparsity, isUnpruned ? unpruned ??= accuracyOf(pruned) : accuracyOf(pruned)));
             }
 
             result.Add(new LayerSensitivity(name, weights, accuracies));
         }
 
         return result;
-
-        double AccuracyWith(Dictionary<string, double> pruned) =>
-            accuracyOf(OnnxImporter.Import(onnx, quiet with { LayerSparsity = pruned }));
     }
 }

@@ -6,7 +6,7 @@ namespace Popcorn.Engine.Import;
 /// <summary>A constant tensor: initializer, Constant node, or what was folded from them.</summary>
 /// <param name="Dims">Its sides; none for a scalar.</param>
 /// <param name="Values">Its elements, the last side fastest. Integers beyond 2^53 lose their last bits.</param>
-internal sealed record Constant(int[] Dims, double[] Values)
+internal sealed record Constant(int[] Dims, double[] Values) : GraphValue
 {
     /// <summary>Most sides that a tensor may have.</summary>
     public const int MostSides = 8;
@@ -32,23 +32,10 @@ internal sealed record Constant(int[] Dims, double[] Values)
             throw new Refusal($"its shape has {tensor.Dims.Count} sides, more than {MostSides}");
         }
 
-        var dims = new int[tensor.Dims.Count];
-        Int128 count = 1;
-        for (int i = 0; i < dims.Length; i++)
-        {
-            if (tensor.Dims[i] is < 0 or > int.MaxValue)
-            {
-                throw new Refusal($"side {i + 1} of its shape is {tensor.Dims[i]}");
-            }
-
-            dims[i] = (int)tensor.Dims[i];
-            count *= dims[i];
-            if (count > int.MaxValue)
-            {
-                throw new Refusal("its shape is too large");
-            }
-        }
-
+        int[] dims = [.. tensor.Dims.Select((side, i) => side is >= 0 and <= int.MaxValue
+            ? (int)side
+            : throw new Refusal($"side {i + 1} of its shape is {side}"))];
+        int count = Dimensions.Product(dims);
         double[] values = tensor.RawData.Length > 0 ? ReadRaw(tensor) : ReadTyped(tensor);
         double least = tensor.DataType switch { Int8 => sbyte.MinValue, Int16 => short.MinValue, _ => 0 };
         return values.Length == count
@@ -66,6 +53,18 @@ internal sealed record Constant(int[] Dims, double[] Values)
     public long[] Integers() => Array.ConvertAll(Values, v => double.IsInteger(v) && Math.Abs(v) < 1L << 53
         ? (long)v
         : throw new Refusal($"{v} is no integer"));
+
+    public Constant Map(Func<double, double> function) =>
+        this with { Values = Array.ConvertAll(Values, v => function(v)) };
+
+    /// <summary>The same elements with other sides.</summary>
+    public Constant Reshaped(Func<int[], int[]> newDims)
+    {
+        int[] dims = newDims(Dims);
+        return Dimensions.Product(dims) == Values.Length
+            ? this with { Dims = dims }
+            : throw Refusal.Reshaping(Dims, dims);
+    }
 
     private static double[] ReadRaw(TensorProto tensor)
     {
@@ -97,7 +96,8 @@ internal sealed record Constant(int[] Dims, double[] Values)
                 Int16 => BinaryPrimitives.ReadInt16LittleEndian(element),
                 UInt16 => BinaryPrimitives.ReadUInt16LittleEndian(element),
                 Int8 => (sbyte)element[0],
-                _ => element[0],
+                UInt8 or Bool => element[0],
+                _ => throw UnknownType(tensor.DataType),
             };
         }
 

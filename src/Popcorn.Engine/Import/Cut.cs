@@ -39,5 +39,8 @@ internal readonly record struct Cut(double Threshold, bool Below)
             : new Cut(inverse(Threshold), false);
     }
 
+    /// <summary>The cut of u that says the same as this one of min(max(u, low), high).</summary>
+    public Cut BeforeClip(double low, double high) => Before(low, high, attained: true, u => u);
+
     private bool IsPassedBy(double value) => Below ? value <= Threshold : value >= Threshold;
 }

@@ -49,7 +49,7 @@ internal sealed class FloatLinear(
     public double[] Padding { get; init; } = [];
 
     /// <summary>Weights of one output channel.</summary>
-    public int Fan => Weights.Length / Bias.Length;
+    public int WeightsPerOutput => Weights.Length / Bias.Length;
 
     /// <summary>Input channel that a weight sees.</summary>
     public int InputChannelOf(int output, int weight) =>
@@ -57,6 +57,13 @@ internal sealed class FloatLinear(
 
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
         new FloatLinear(Name, sources[0], Window, Groups, Weights, Bias) { Padding = Padding };
+
+    /// <summary>What padding holds in an input channel.</summary>
+    public double PaddingOf(int channel) => Padding.Length == 0 ? 0 : Padding[channel];
+
+    /// <summary>A weight and a bias for each channel, at each position.</summary>
+    public static FloatLinear Pointwise(string name, FloatNode source, double[] weights, double[] bias) => new(
+        name, source, Window.Pointwise(source.Shape.Height, source.Shape.Width), source.Shape.Channels, weights, bias);
 
     /// <summary>A plane with a border of one value around it: one tap of weight 1 that runs over the edges.</summary>
     public static FloatLinear Border(string name, FloatNode source, Window window, double value)
@@ -103,9 +110,7 @@ internal sealed class FloatRelu(string name, FloatNode source) : FloatNode(name,
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) => new FloatRelu(Name, sources[0]);
 }
 
-/// <summary>
-/// min(max(x, low), high); high may be infinite.
-/// </summary>
+/// <summary>min(max(x, low), high); high may be infinite.</summary>
 internal sealed class FloatClip(string name, FloatNode source, double low, double high)
     : FloatNode(name, source.Shape, source)
 {
@@ -177,39 +182,4 @@ internal sealed class FloatMaxPool(string name, FloatNode source, Window window,
 
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
         new FloatMaxPool(Name, sources[0], Window, WithZero);
-}
-
-/// <summary>Walks over graphs.</summary>
-internal static class FloatGraph
-{
-    /// <summary>All nodes that a node depends on, itself last, each after what it reads.</summary>
-    public static List<FloatNode> InOrder(FloatNode output)
-    {
-        var order = new List<FloatNode>();
-        var done = new HashSet<FloatNode>();
-        var pending = new Stack<FloatNode>([output]);
-        while (pending.TryPeek(out FloatNode? node))
-        {
-            bool ready = true;
-            foreach (FloatNode source in node.Sources)
-            {
-                if (!done.Contains(source))
-                {
-                    pending.Push(source);
-                    ready = false;
-                }
-            }
-
-            if (ready)
-            {
-                pending.Pop();
-                if (done.Add(node))
-                {
-                    order.Add(node);
-                }
-            }
-        }
-
-        return order;
-    }
 }

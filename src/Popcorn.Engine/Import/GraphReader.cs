@@ -6,31 +6,14 @@ namespace Popcorn.Engine.Import;
 /// Reads an ONNX graph into floating-point nodes, one ONNX node at a time; all that cannot be read is collected before
 /// anything is refused.
 /// </summary>
-internal sealed partial class GraphReader
+internal sealed class GraphReader(GraphProto graph, Action<string>? report)
 {
-    private const string SupportedOperators =
-        "Conv, Gemm, MatMul, BatchNormalization, Relu, LeakyRelu, Clip, HardSigmoid, Tanh, Sigmoid, Softsign, Atan, "
-        + "Sign, comparisons with constants and Where, Mul(x, x), Pow(x, 2), MaxPool, AveragePool, GlobalMaxPool, "
-        + "GlobalAveragePool, ReduceMean over a plane, Pad with a constant, Concat, Flatten, Reshape, Squeeze, "
-        + "Unsqueeze, Transpose at the borders, Identity, Dropout, Cast, QuantizeLinear, DequantizeLinear, constants, "
-        + "Add and Sub, Mul and Div with constants, Max and Min with a constant, and a final Softmax, LogSoftmax or ArgMax";
-
-    private readonly GraphProto _graph;
-    private readonly Action<string>? _report;
+    private readonly Broadcasting _broadcasting = new();
     private readonly List<string> _findings = [];
     private bool _hasUnknownOperator;
 
-    /// <summary>
-    /// Every name that is known: a <see cref="Signal"/>, a <see cref="Constant"/>, or null for what depends on a node
-    /// that could not be read.
-    /// </summary>
-    private readonly Dictionary<string, object?> _values = [];
-
-    private GraphReader(GraphProto graph, Action<string>? report)
-    {
-        _graph = graph;
-        _report = report;
-    }
+    /// <summary>The value of every name that is known; null: it depends on a node that could not be read.</summary>
+    private readonly Dictionary<string, GraphValue?> _values = [];
 
     /// <summary>The node whose value is the graph's output.</summary>
     /// <exception cref="PopcornException">Names every finding.</exception>
@@ -46,7 +29,7 @@ internal sealed partial class GraphReader
     private string Describe()
     {
         const int most = 100;
-        string hint = _hasUnknownOperator ? $" Rewrite the network with {SupportedOperators}." : "";
+        string hint = _hasUnknownOperator ? $" Rewrite the network with {OnnxOperator.Supported}." : "";
         if (_findings is [string single])
         {
             return $"This network cannot be imported: {single}.{hint}";
@@ -60,16 +43,16 @@ internal sealed partial class GraphReader
 
     private FloatNode? Read()
     {
-        foreach (TensorProto tensor in _graph.Initializer)
+        foreach (TensorProto tensor in graph.Initializer)
         {
             _values[tensor.Name] = Try($"initializer '{tensor.Name}'", () => Constant.Read(tensor));
         }
 
         ReadInput();
-        foreach (NodeProto proto in _graph.Node)
+        foreach (NodeProto proto in graph.Node)
         {
             var node = new OnnxNode(proto);
-            object? value = Try($"node '{node.Name}' ({node.Operator})", () => ReadNode(node, proto.Domain));
+            GraphValue? value = Try($"node '{node.Name}' ({node.Operator})", () => ReadNode(node, proto.Domain));
             for (int i = 0; i < node.Outputs.Count; i++)
             {
                 // Further outputs (masks, indices, statistics) are unknown; whoever reads one is refused.
@@ -93,16 +76,16 @@ internal sealed partial class GraphReader
         {
             return read();
         }
-        catch (Refusal e)
+        catch (Exception e) when (e is Refusal or OverflowException)
         {
-            Report($"{what}: {e.Message}");
+            Report($"{what}: {(e is Refusal ? e.Message : "a size in it is too large")}");
             return null;
         }
     }
 
     private void ReadInput()
     {
-        ValueInfoProto[] inputs = [.. _graph.Input.Where(i => !_values.ContainsKey(i.Name))];
+        ValueInfoProto[] inputs = [.. graph.Input.Where(i => !_values.ContainsKey(i.Name))];
         foreach (ValueInfoProto input in inputs)
         {
             _values[input.Name] = inputs.Length > 1
@@ -121,17 +104,17 @@ internal sealed partial class GraphReader
 
     private FloatNode? ReadOutput()
     {
-        if (_graph.Output.Count != 1)
+        if (graph.Output.Count != 1)
         {
-            Report(_graph.Output.Count == 0
+            Report(graph.Output.Count == 0
                 ? "it has no output"
-                : $"it has {_graph.Output.Count} outputs ({string.Join(", ", _graph.Output.Select(o => o.Name))}); "
+                : $"it has {graph.Output.Count} outputs ({string.Join(", ", graph.Output.Select(o => o.Name))}); "
                     + "export it with the class scores as its only output");
             return null;
         }
 
-        string name = _graph.Output[0].Name;
-        if (!_values.TryGetValue(name, out object? value))
+        string name = graph.Output[0].Name;
+        if (!_values.TryGetValue(name, out GraphValue? value))
         {
             Report($"its output '{name}' is not computed by any node");
         }
@@ -147,42 +130,23 @@ internal sealed partial class GraphReader
         return (value as Signal)?.Node;
     }
 
-    private object? ReadNode(OnnxNode node, string domain)
+    private GraphValue? ReadNode(OnnxNode node, string domain)
     {
-        if (domain is not ("" or "ai.onnx") || !IsSupported(node.Operator))
+        bool isStandard = domain is "" or "ai.onnx";
+        if (!isStandard || OnnxOperator.Find(node.Operator) is not { } found)
         {
-            string qualified = domain is "" or "ai.onnx" ? node.Operator : $"{domain}.{node.Operator}";
             _hasUnknownOperator = true;
-            throw new Refusal($"the operator {qualified} is not supported");
+            throw new Refusal(
+                $"the operator {(isStandard ? node.Operator : $"{domain}.{node.Operator}")} is not supported");
         }
 
-        var inputs = new object?[node.Inputs.Count];
-        for (int i = 0; i < inputs.Length; i++)
-        {
-            string name = node.Inputs[i];
-            if (name.Length == 0)
-            {
-                inputs[i] = Absent;
-            }
-            else if (!_values.TryGetValue(name, out inputs[i]))
-            {
-                throw new Refusal($"its input '{name}' is not computed before it; the file is damaged");
-            }
-        }
-
-        if (inputs.Contains(null))
-        {
-            return null;
-        }
-
-        if (node.Operator == "Shape" && inputs is [Signal shaped])
-        {
-            return ConstantFolding.ShapeOf(node, shaped.Dims);
-        }
-
-        return inputs.OfType<Signal>().Any() ? ReadSignal(node, inputs!) : ConstantFolding.Fold(node, inputs!);
+        GraphValue?[] inputs = [.. node.Inputs.Select(InputOf)];
+        return inputs.Contains(null)
+            ? null
+            : found.Apply(new OperatorCall(node, inputs!, _broadcasting, report));
     }
 
-    /// <summary>Stands for an optional input that is left out.</summary>
-    private static readonly object Absent = new();
+    private GraphValue? InputOf(string name) => name.Length == 0 ? new Absent()
+        : _values.TryGetValue(name, out GraphValue? value) ? value
+        : throw new Refusal($"its input '{name}' is not computed before it; the file is damaged");
 }

@@ -8,7 +8,7 @@ public sealed record ImportOptions
     /// <summary>Most bits that weights are rounded to.</summary>
     public const int MostWeightBits = 12;
 
-    /// <summary>Bits of a weight, sign included: 1…12; 1: each weight is plus or minus its channel's mean magnitude.</summary>
+    /// <summary>Bits of a weight, sign included: 1…12; 1: plus or minus the mean magnitude of its channel.</summary>
     public int WeightBits { get; init; } = 8;
 
     /// <summary>Least share of the weights that shall be zero, 0…1 (1 excluded); the smallest are pruned.</summary>
@@ -42,14 +42,14 @@ public sealed record ImportOptions
     public int ActivationSteps { get; init; } = 15;
 
     /// <summary>
-    /// Bits that values of typical size keep, 8…64: where they have grown to twice as many, they are rescaled and rounded,
-    /// and the network is no longer exact (<see cref="RescaleLayer"/>). 0, the default: never.
+    /// Bits that values of typical size keep, 8…64: where they have grown to twice as many, they are rescaled and
+    /// rounded, and the network is no longer exact (<see cref="RescaleLayer"/>). 0, the default: never.
     /// </summary>
     public int RescaleBits { get; init; }
 
     /// <summary>
-    /// Sample data for what the network takes, as its integers: weights are then rounded so that each layer's outputs change
-    /// least on it, and biases take back what rounding adds on average. None: to the nearest.
+    /// Sample data for what the network takes, as its integers: weights are then rounded so that each layer's outputs
+    /// change least on it, and biases take back what rounding adds on average. None: to the nearest.
     /// </summary>
     public Func<InputDescription, IReadOnlyList<int[]>>? Samples { get; init; }
 
@@ -58,42 +58,35 @@ public sealed record ImportOptions
 
     internal void Validate()
     {
-        if (WeightBits is < 1 or > MostWeightBits)
-        {
-            throw new PopcornException($"Weights of {WeightBits} bits cannot be made; choose 1 to {MostWeightBits}.");
-        }
-
+        Require(
+            WeightBits is >= 1 and <= MostWeightBits,
+            $"Weights of {WeightBits} bits cannot be made; choose 1 to {MostWeightBits}.");
         foreach (double sparsity in LayerSparsity.Values.Prepend(Sparsity))
         {
-            if (!(sparsity is >= 0 and < 1))
-            {
-                throw new PopcornException($"A sparsity of {sparsity} cannot be reached; choose 0 or more, less than 1.");
-            }
+            Require(
+                sparsity is >= 0 and < 1,
+                $"A sparsity of {sparsity} cannot be reached; choose 0 or more, less than 1.");
         }
 
-        if (RescaleBits is not (0 or (>= 8 and <= 64)))
-        {
-            throw new PopcornException($"Values cannot be rescaled to {RescaleBits} bits; choose 8 to 64, or 0 for never.");
-        }
+        Require(
+            RescaleBits is 0 or (>= 8 and <= 64),
+            $"Values cannot be rescaled to {RescaleBits} bits; choose 8 to 64, or 0 for never.");
+        Require(
+            ActivationSteps is >= 1 and <= 255,
+            $"Activations of {ActivationSteps} steps cannot be made; choose 1 to 255.");
+        Require(
+            double.IsNormal(InputScale) && InputScale > 0, $"The input scale {InputScale} is not a positive number.");
+        Require(
+            InputMeans.All(double.IsFinite) && InputDeviations.All(d => double.IsNormal(d) && d > 0),
+            "The input's means are no numbers, or its deviations not positive.");
+        Require(InputMinimum < InputMaximum, $"The input range {InputMinimum}…{InputMaximum} is empty.");
+    }
 
-        if (ActivationSteps is < 1 or > 255)
+    private static void Require(bool holds, string otherwise)
+    {
+        if (!holds)
         {
-            throw new PopcornException($"Activations of {ActivationSteps} steps cannot be made; choose 1 to 255.");
-        }
-
-        if (!(double.IsNormal(InputScale) && InputScale > 0))
-        {
-            throw new PopcornException($"The input scale {InputScale} is not a positive number.");
-        }
-
-        if (!InputMeans.All(double.IsFinite) || !InputDeviations.All(d => double.IsNormal(d) && d > 0))
-        {
-            throw new PopcornException("The input's means are no numbers, or its deviations not positive.");
-        }
-
-        if (InputMinimum >= InputMaximum)
-        {
-            throw new PopcornException($"The input range {InputMinimum}…{InputMaximum} is empty.");
+            throw new PopcornException(otherwise);
         }
     }
 }

@@ -3,9 +3,8 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Import;
 
-/// <summary>A comparison of integers: factor·x + bias ≥ 0, with a factor of 1, −1, or 0 where it always says the same.
-/// </summary>
-/// <param name="Factor">1, −1 or 0.</param>
+/// <summary>A comparison of integers: factor·x + bias ≥ 0.</summary>
+/// <param name="Factor">1, −1, or 0 where it always says the same.</param>
 /// <param name="Bias">The bias.</param>
 internal readonly record struct IntegerCut(int Factor, BigInteger Bias)
 {
@@ -23,8 +22,8 @@ internal readonly record struct IntegerCut(int Factor, BigInteger Bias)
 
         double threshold = (cut.Threshold - offset) / scale;
         return cut.Below
-            ? new IntegerCut(-1, Integers.Floor(threshold, node))
-            : new IntegerCut(1, -Integers.Ceiling(threshold, node));
+            ? new IntegerCut(-1, Rounding.Floor(threshold, node))
+            : new IntegerCut(1, -Rounding.Ceiling(threshold, node));
     }
 
     /// <summary>Where it is not passed: −(factor·x + bias) − 1 ≥ 0.</summary>

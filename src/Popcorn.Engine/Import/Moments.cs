@@ -5,16 +5,10 @@ namespace Popcorn.Engine.Import;
 /// over their range, terms of a sum as independent, and sums as normal. Good to within a few bits, which is enough to
 /// tell how many of a value's bits carry anything.
 /// </summary>
-internal sealed class Moments
+internal sealed class Moments(double[] means, double[] variances)
 {
-    private readonly double[] _means;
-    private readonly double[] _variances;
-
-    public Moments(double[] means, double[] variances)
-    {
-        _means = means;
-        _variances = variances;
-    }
+    private readonly double[] _means = means;
+    private readonly double[] _variances = variances;
 
     /// <summary>The size that the integers of most channels have: the median of their root mean squares.</summary>
     /// <param name="scales">Real value of a channel's integer 1.</param>
@@ -42,7 +36,8 @@ internal sealed class Moments
             [.. sources[0]._variances.Zip(sources[1]._variances, (a, b) => a + b)]),
         FloatConcat => new Moments(
             [.. sources.SelectMany(s => s._means)], [.. sources.SelectMany(s => s._variances)]),
-        _ => sources[0],
+        FloatMaxPool => sources[0],
+        _ => throw new NotSupportedException($"A {node.GetType().Name} has no moments."),
     };
 
     private static Moments Constant(int channels, double mean, double variance) =>
@@ -65,8 +60,8 @@ internal sealed class Moments
         for (int i = 0; i < linear.Weights.Length; i++)
         {
             double weight = linear.Weights[i];
-            int output = i / linear.Fan;
-            int channel = weight == 0 ? 0 : linear.InputChannelOf(output, i % linear.Fan);
+            int output = i / linear.WeightsPerOutput;
+            int channel = weight == 0 ? 0 : linear.InputChannelOf(output, i % linear.WeightsPerOutput);
             means[output] += weight * source._means[channel];
             variances[output] += weight * weight * source._variances[channel];
         }

@@ -14,9 +14,7 @@ internal sealed record MonotoneFunction(double Low, double High, Func<double, do
 
     public static MonotoneFunction Atan { get; } = new(-Math.PI / 2, Math.PI / 2, Math.Tan);
 
-    /// <summary>
-    /// The staircase closest to it with some number of equal steps: off by half a step at most.
-    /// </summary>
+    /// <summary>The staircase closest to it with some number of equal steps: off by half a step at most.</summary>
     public (double[] Thresholds, double Height) Staircase(int steps)
     {
         double height = (High - Low) / steps;

@@ -46,7 +46,8 @@ public static class OnnxImporter
     }
 
     /// <summary>The layers with weights to prune, by their nodes' names, and how many weights each has.</summary>
-    internal static IReadOnlyList<(string Name, int Weights)> LayersOf(byte[] file, ImportOptions options) =>
+    /// <exception cref="PopcornException">The file cannot be imported.</exception>
+    public static IReadOnlyList<(string Name, int Weights)> LayersOf(byte[] file, ImportOptions options) =>
         [.. LinearLayersOf(ReadFloat(file, options)).Select(l => (l.Name, l.Weights.Length))];
 
     private static FloatNode ReadFloat(byte[] file, ImportOptions options)

@@ -27,6 +27,9 @@ internal sealed class OnnxNode(NodeProto node)
 
     public int[]? Ints(string name) => Attribute(name)?.Ints.Select(i => ToInt(name, i)).ToArray();
 
+    /// <summary>An order of the sides; by default the reverse one.</summary>
+    public int[] Permutation(int rank) => Ints("perm") ?? [.. Enumerable.Range(0, rank).Reverse()];
+
     /// <summary>A pair of attributes for height and width, or twice the default.</summary>
     public (int Y, int X) Pair(string name, int otherwise) => Ints(name) switch
     {

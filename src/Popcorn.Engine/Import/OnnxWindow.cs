@@ -18,10 +18,8 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
             throw new Refusal($"its pads have {pads.Length} entries instead of 4");
         }
 
-        string automatic = node.Text("auto_pad", "NOTSET");
-        bool ceiling = node.Flag("ceil_mode");
-        Axis y = Axis.Along(kernel.Y, stride.Y, dilation.Y, pads[0], pads[2], automatic, ceiling, source.Height);
-        Axis x = Axis.Along(kernel.X, stride.X, dilation.X, pads[1], pads[3], automatic, ceiling, source.Width);
+        Axis y = Axis.Along(new Slide(kernel.Y, stride.Y, dilation.Y, pads[0], pads[2]), node, source.Height);
+        Axis x = Axis.Along(new Slide(kernel.X, stride.X, dilation.X, pads[1], pads[3]), node, source.Width);
         var window = new Window(
             kernel.Y, kernel.X, stride.Y, stride.X, dilation.Y, dilation.X, y.PadBefore, x.PadBefore,
             y.Outputs, x.Outputs);
@@ -34,53 +32,68 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
     public bool AlwaysWithinPadding =>
         (Window with { PadTop = 0, PadLeft = 0 }).AlwaysWithin(PaddedHeight, PaddedWidth);
 
-    private readonly record struct Axis(int PadBefore, int Padded, int Outputs)
+    /// <summary>A window that covers a whole plane.</summary>
+    public static Window Whole(Shape plane)
+    {
+        Window window = Window.Whole(plane.Height, plane.Width);
+        return window.IsValid ? window : throw new Refusal($"it covers a plane of {plane}, more than can be evaluated");
+    }
+
+    /// <summary>How a window slides along an axis, in the file's own numbers.</summary>
+    private readonly record struct Slide(int Kernel, int Stride, int Dilation, int PadBefore, int PadAfter)
     {
         private const int Most = 1 << 14;
 
-        public static Axis Along(
-            int kernel, int stride, int dilation, int before, int after, string automatic, bool ceiling, int size)
+        public int Extent => (Kernel - 1) * Dilation + 1;
+
+        public bool IsValid =>
+            Kernel is >= 1 and <= Most && Stride is >= 1 and <= Most && Dilation is >= 1 and <= Most
+            && PadBefore is >= 0 and <= Most && PadAfter is >= 0 and <= Most;
+
+        /// <summary>The same with the padding that an auto_pad asks for.</summary>
+        public Slide Padded(string automatic, int size)
         {
-            if (kernel is < 1 or > Most || stride is < 1 or > Most || dilation is < 1 or > Most
-                || before is < 0 or > Most || after is < 0 or > Most)
+            int outputs = (size + Stride - 1) / Stride;
+            int total = Math.Max((outputs - 1) * Stride + Extent - size, 0);
+            return automatic switch
+            {
+                "NOTSET" or "" => this,
+                "VALID" => this with { PadBefore = 0, PadAfter = 0 },
+                "SAME_UPPER" => this with { PadBefore = total / 2, PadAfter = total - total / 2 },
+                "SAME_LOWER" => this with { PadBefore = total - total / 2, PadAfter = total / 2 },
+                _ => throw new Refusal($"its auto_pad '{automatic}' is not known"),
+            };
+        }
+    }
+
+    private readonly record struct Axis(int PadBefore, int Padded, int Outputs)
+    {
+        public static Axis Along(Slide slide, OnnxNode node, int size)
+        {
+            if (!slide.IsValid)
             {
                 throw new Refusal(
-                    $"a window of kernel {kernel}, stride {stride}, dilation {dilation}, padding {before} and {after} "
-                    + "cannot be imported");
+                    $"a window of kernel {slide.Kernel}, stride {slide.Stride}, dilation {slide.Dilation}, padding "
+                    + $"{slide.PadBefore} and {slide.PadAfter} cannot be imported");
             }
 
-            int extent = (kernel - 1) * dilation + 1;
-            switch (automatic)
-            {
-                case "NOTSET" or "":
-                    break;
-                case "VALID":
-                    (before, after) = (0, 0);
-                    break;
-                case "SAME_UPPER" or "SAME_LOWER":
-                    int total = Math.Max(((size + stride - 1) / stride - 1) * stride + extent - size, 0);
-                    before = automatic == "SAME_UPPER" ? total / 2 : total - total / 2;
-                    after = total - before;
-                    break;
-                default:
-                    throw new Refusal($"its auto_pad '{automatic}' is not known");
-            }
-
-            int padded = before + size + after;
-            int steps = padded - extent;
+            slide = slide.Padded(node.Text("auto_pad", "NOTSET"), size);
+            int padded = slide.PadBefore + size + slide.PadAfter;
+            int steps = padded - slide.Extent;
             if (steps < 0)
             {
-                throw new Refusal($"its window spans {extent} positions of a padded side of {padded}");
+                throw new Refusal($"its window spans {slide.Extent} positions of a padded side of {padded}");
             }
 
-            int outputs = (steps + (ceiling ? stride - 1 : 0)) / stride + 1;
-            if (ceiling && (outputs - 1) * stride >= before + size)
+            bool ceiling = node.Flag("ceil_mode");
+            int outputs = (steps + (ceiling ? slide.Stride - 1 : 0)) / slide.Stride + 1;
+            if (ceiling && (outputs - 1) * slide.Stride >= slide.PadBefore + size)
             {
                 // A window that would begin in the padding behind the plane does not count.
                 outputs--;
             }
 
-            return new Axis(before, padded, outputs);
+            return new Axis(slide.PadBefore, padded, outputs);
         }
     }
 }

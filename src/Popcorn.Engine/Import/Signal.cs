@@ -14,6 +14,7 @@ namespace Popcorn.Engine.Import;
 /// <param name="IsCondition">Whether it is a comparison's result, 1 for true, which only a selection may read.</param>
 internal sealed record Signal(
     FloatNode Node, int[] Dims, int Batch, bool IsProbability = false, bool IsCondition = false)
+    : GraphValue
 {
     public static Signal Input(ValueInfoProto info)
     {
@@ -53,27 +54,26 @@ internal sealed record Signal(
     /// <summary>A new value with the same sides.</summary>
     public Signal Same(FloatNode node) => this with { Node = node };
 
-    /// <summary>The same elements with other sides.</summary>
-    public Signal Reshaped(int[] dims)
+    /// <summary>scale·x + shift with the same numbers for all elements.</summary>
+    public Signal Scaled(string name, double scale, double shift)
     {
+        int channels = Node.Shape.Channels;
+        return Same(new FloatAffine(
+            name, Node, [.. Enumerable.Repeat(scale, channels)], [.. Enumerable.Repeat(shift, channels)]));
+    }
+
+    /// <summary>The same elements with other sides.</summary>
+    public Signal Reshaped(Func<int[], int[]> newDims)
+    {
+        int[] dims = newDims(Dims);
         if (dims.Length > Constant.MostSides)
         {
             throw new Refusal($"its new shape has {dims.Length} sides, more than {Constant.MostSides}");
         }
 
-        Int128 size = 1;
-        foreach (int side in dims)
-        {
-            size *= side;
-            if (size > int.MaxValue)
-            {
-                break;
-            }
-        }
-
-        return size == (Int128)Batch * Node.Shape.Size
+        return Dimensions.Count(dims) == (long)Batch * Node.Shape.Size
             ? this with { Dims = dims }
-            : throw new Refusal($"{Describe(Dims)} cannot be reshaped to {Describe(dims)}");
+            : throw Refusal.Reshaping(Dims, dims);
     }
 
     /// <summary>
@@ -82,12 +82,7 @@ internal sealed record Signal(
     /// </summary>
     public Signal Transposed(int[] permutation)
     {
-        if (!permutation.Order().SequenceEqual(Enumerable.Range(0, Dims.Length)))
-        {
-            throw new Refusal("its perm is no permutation of the sides it reads; the file is damaged");
-        }
-
-        int[] dims = Array.ConvertAll(permutation, p => Dims[p]);
+        int[] dims = Dimensions.Permuted(Dims, permutation);
         int[] large = Array.FindAll(permutation, p => Dims[p] != 1);
         if (large.SequenceEqual(large.Order()))
         {
@@ -125,14 +120,12 @@ internal sealed record Signal(
         }
 
         throw new Refusal(
-            $"it needs N×C×H×W and reads {Describe(Dims)}, reshaped from {shape}; only two-dimensional images and a "
-            + "flattening before fully connected layers can be imported");
+            $"it needs N×C×H×W and reads {Dimensions.Describe(Dims)}, reshaped from {shape}; only two-dimensional "
+            + "images and a flattening before fully connected layers can be imported");
     }
 
     /// <summary>Refuses anything that is not N×features.</summary>
     public Signal RequireVector() => Dims.Length == 2 && Dims[0] == Batch
         ? this
-        : throw new Refusal($"it reads {Describe(Dims)} instead of N×features; flatten before it");
-
-    public static string Describe(int[] dims) => string.Join('x', dims);
+        : throw new Refusal($"it reads {Dimensions.Describe(Dims)} instead of N×features; flatten before it");
 }

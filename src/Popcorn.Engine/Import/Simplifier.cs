@@ -53,16 +53,14 @@ internal static class Simplifier
         FloatRelu { Source: FloatRelu or FloatMaxPool { WithZero: true } } => node.Source,
         FloatRelu { Source: FloatMaxPool pool } when mayJoin(pool) =>
             new FloatMaxPool(pool.Name, pool.Source, pool.Window, withZero: true),
-        FloatMaxPool { Window: { Taps: 1 } window } pool => OneTap(pool, window),
+        FloatMaxPool { Window: { Taps: 1 } window } when IsIdentity(node, window) => node.Source,
+        // A maximum of single elements is a subsampling, which is linear.
+        FloatMaxPool { Window: { Taps: 1 } window } => new FloatAveragePool(node.Name, node.Source, window),
         FloatMaxPool { Source: FloatRelu relu } pool when mayJoin(relu) =>
             new FloatMaxPool(pool.Name, relu.Source, pool.Window, withZero: true),
-        FloatAveragePool { Window: { Taps: 1 } window } pool when IsIdentity(pool, window) => pool.Source,
+        FloatAveragePool { Window: { Taps: 1 } window } when IsIdentity(node, window) => node.Source,
         _ => node,
     };
-
-    /// <summary>A max-pool over single elements: nothing, or a subsampling, which is linear.</summary>
-    private static FloatNode OneTap(FloatMaxPool pool, Window window) =>
-        IsIdentity(pool, window) ? pool.Source : new FloatAveragePool(pool.Name, pool.Source, window);
 
     private static bool IsIdentity(FloatNode pool, Window window) =>
         window with { DilationY = 1, DilationX = 1 }
@@ -74,7 +72,7 @@ internal static class Simplifier
         var weights = new double[linear.Weights.Length];
         for (int i = 0; i < weights.Length; i++)
         {
-            weights[i] = linear.Weights[i] * affine.Scale[i / linear.Fan];
+            weights[i] = linear.Weights[i] * affine.Scale[i / linear.WeightsPerOutput];
         }
 
         double[] bias = [.. linear.Bias.Select((b, o) => b * affine.Scale[o] + affine.Shift[o])];
@@ -94,17 +92,14 @@ internal static class Simplifier
         bool isDense = linear.Groups == 1 && linear.Window == Window.Whole(source.Height, source.Width);
         return isDense || (affine.IsPerChannel
             && (linear.Window.AlwaysWithin(source.Height, source.Width)
-                || Enumerable.Range(0, source.Channels).All(c => PaddingOf(linear, c) == affine.Shift[c]
+                || Enumerable.Range(0, source.Channels).All(c => linear.PaddingOf(c) == affine.Shift[c]
                     || double.IsNormal(affine.Scale[c]))));
     }
-
-    private static double PaddingOf(FloatLinear linear, int channel) =>
-        linear.Padding.Length == 0 ? 0 : linear.Padding[channel];
 
     /// <summary>A convolution can look over a border itself, unless it has another one of its own.</summary>
     private static bool CanTakeIn(FloatLinear linear, FloatLinear border) =>
         linear.Window.AlwaysWithin(border.Shape.Height, border.Shape.Width)
-        || Enumerable.Range(0, border.Shape.Channels).All(c => PaddingOf(linear, c) == PaddingOf(border, c));
+        || Enumerable.Range(0, border.Shape.Channels).All(c => linear.PaddingOf(c) == border.PaddingOf(c));
 
     private static FloatLinear Before(FloatLinear border, FloatLinear linear)
     {
@@ -149,10 +144,10 @@ internal static class Simplifier
                     cuts = [.. cuts.Select((cut, i) => cut.Before(affine.Scale[i / each], affine.Shift[i / each]))];
                     break;
                 case FloatRelu:
-                    cuts = Array.ConvertAll(cuts, cut => cut.Before(0, double.PositiveInfinity, true, t => t));
+                    cuts = Array.ConvertAll(cuts, cut => cut.BeforeClip(0, double.PositiveInfinity));
                     break;
                 case FloatClip clip:
-                    cuts = Array.ConvertAll(cuts, cut => cut.Before(clip.Low, clip.High, true, t => t));
+                    cuts = Array.ConvertAll(cuts, cut => cut.BeforeClip(clip.Low, clip.High));
                     break;
                 case FloatMonotone { Function: var f }:
                     cuts = Array.ConvertAll(cuts, cut => cut.Before(f.Low, f.High, false, f.Inverse));
@@ -160,7 +155,7 @@ internal static class Simplifier
                 case FloatMaxPool pool when exclusive && steps.Heights.Length == 1:
                     if (pool.WithZero)
                     {
-                        cuts = Array.ConvertAll(cuts, cut => cut.Before(0, double.PositiveInfinity, true, t => t));
+                        cuts = Array.ConvertAll(cuts, cut => cut.BeforeClip(0, double.PositiveInfinity));
                     }
 
                     return Count(steps, cuts, pool, mayJoin);
@@ -175,12 +170,13 @@ internal static class Simplifier
     private static FloatSteps Count(FloatSteps steps, Cut[] cuts, FloatMaxPool pool, Predicate<FloatNode> mayJoin)
     {
         int taps = pool.Window.Taps;
-        int channels = cuts.Length;
+        int weights = Sizes.Product(cuts.Length, taps, steps.Name);
         var bits = new FloatSteps($"{steps.Name}/bits", pool.Source, cuts, 0, [1]);
-        double[] ones = [.. Enumerable.Repeat(1.0, channels * taps)];
+        double[] ones = [.. Enumerable.Repeat(1.0, weights)];
         // Where all must pass, what lies outside the plane passes as well.
         double[] padding = [.. cuts.Select(cut => cut.Below ? 1.0 : 0.0)];
-        var count = new FloatLinear(pool.Name, SimplifySteps(bits, mayJoin), pool.Window, channels, ones, new double[channels])
+        var count = new FloatLinear(
+            pool.Name, SimplifySteps(bits, mayJoin), pool.Window, cuts.Length, ones, new double[cuts.Length])
         {
             Padding = pool.Window.AlwaysWithin(pool.Source.Shape.Height, pool.Source.Shape.Width) ? [] : padding,
         };
@@ -197,8 +193,8 @@ internal static class Simplifier
         double[] bias = [.. linear.Bias];
         for (int i = 0; i < weights.Length; i++)
         {
-            int output = i / linear.Fan;
-            int within = i % linear.Fan;
+            int output = i / linear.WeightsPerOutput;
+            int within = i % linear.WeightsPerOutput;
             int channel = linear.InputChannelOf(output, within);
             int index = affine.IsPerChannel ? channel : channel * area + within % linear.Window.Taps;
             weights[i] = linear.Weights[i] * affine.Scale[index];
@@ -208,7 +204,7 @@ internal static class Simplifier
         bool isPadded = !linear.Window.AlwaysWithin(affine.Shape.Height, affine.Shape.Width);
         double[] padding = !isPadded ? [] : [.. Enumerable.Range(0, affine.Shape.Channels).Select(c =>
         {
-            double difference = PaddingOf(linear, c) - affine.Shift[c];
+            double difference = linear.PaddingOf(c) - affine.Shift[c];
             return difference == 0 ? 0 : difference / affine.Scale[c];
         })];
         return new FloatLinear(linear.Name, affine.Source, linear.Window, linear.Groups, weights, bias)

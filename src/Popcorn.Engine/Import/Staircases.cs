@@ -28,8 +28,8 @@ internal static class Staircases
         while (output is FloatMonotone or FloatClip)
         {
             options.Report?.Invoke(
-                $"The activation '{output.Name}' at the end was dropped: the ranking of the classes is the same without "
-                + "it.");
+                $"The activation '{output.Name}' at the end was dropped: the ranking of the classes is the same "
+                + "without it.");
             output = output.Source;
         }
 
@@ -40,6 +40,7 @@ internal static class Staircases
     {
         MonotoneFunction function = activation.Function;
         (double[] thresholds, double height) = function.Staircase(options.ActivationSteps);
+        Sizes.Product(activation.Shape.Channels, thresholds.Length, activation.Name);
         options.Report?.Invoke(
             $"The activation '{activation.Name}' became a staircase of {options.ActivationSteps} steps, off by at most "
             + $"{height / 2:G3} (--activation-steps).");

@@ -2,75 +2,13 @@ using Popcorn.Engine.Compression;
 
 namespace Popcorn.Engine.Import;
 
-/// <summary>A linear layer on the integers of what it reads, before its weights are rounded.</summary>
-/// <param name="Weights">[output channel][weight], flat.</param>
-/// <param name="Bias">One for each output channel.</param>
-/// <param name="Padding">[output channel][tap], or none.</param>
-/// <param name="Magnitudes">Of each weight the greatest magnitude of what it multiplies.</param>
-internal sealed record FoldedLinear(double[] Weights, double[] Bias, double[] Padding, double[] Magnitudes)
-{
-    public int Channels => Bias.Length;
-
-    public int Fan => Weights.Length / Bias.Length;
-
-    public ReadOnlySpan<double> WeightsOf(int channel) => Weights.AsSpan(channel * Fan, Fan);
-
-    public ReadOnlySpan<double> PaddingOf(int channel) =>
-        Padding.AsSpan(channel * (Padding.Length / Channels), Padding.Length / Channels);
-
-    /// <summary>Largest sum of products of a channel.</summary>
-    public double RangeOf(int channel)
-    {
-        double sum = 0;
-        for (int i = channel * Fan; i < (channel + 1) * Fan; i++)
-        {
-            sum += Math.Abs(Weights[i]) * Magnitudes[i];
-        }
-
-        return sum;
-    }
-}
-
 /// <summary>Rounded weights, and for each output channel the real value of its integer 1.</summary>
 internal sealed record QuantizedLinear(int[] Weights, double[] Steps);
 
-/// <summary>What the reader of a linear layer would like its steps to be; they may grow for it, by little.</summary>
-internal abstract record StepDemand
-{
-    public static StepDemand None { get; } = new NoDemand();
-
-    /// <summary>Steps that divide a number, so that it is an integer.</summary>
-    public static StepDemand Dividing(double number) => new DividingDemand(number);
-
-    /// <summary>Steps in a whole ratio with those of another value, channel by channel.</summary>
-    public static StepDemand Matching(double[] scales) => new MatchingDemand(scales);
-
-    /// <summary>The least step that is not less than one and meets the demand.</summary>
-    public abstract double Above(double step, int channel);
-
-    private sealed record NoDemand : StepDemand
-    {
-        public override double Above(double step, int channel) => step;
-    }
-
-    private sealed record DividingDemand(double Number) : StepDemand
-    {
-        public override double Above(double step, int channel) =>
-            step < Number ? Number / Math.Floor(Number / step) : step;
-    }
-
-    private sealed record MatchingDemand(double[] Scales) : StepDemand
-    {
-        public override double Above(double step, int channel) => step <= Scales[channel]
-            ? Scales[channel] / Math.Floor(Scales[channel] / step)
-            : Scales[channel] * Math.Ceiling(step / Scales[channel]);
-    }
-}
-
 /// <summary>
 /// Chooses the steps of weights and rounds them. Weights that are small multiples of one number already, in a whole
-/// layer or in a channel, are taken as they are: binary and ternary weights, and those of quantized networks. Others are
-/// rounded to the wanted bits, relative to the largest of their channel.
+/// layer or in a channel, are taken as they are: binary and ternary weights, and those of quantized networks. Others
+/// are rounded to the wanted bits, relative to the largest of their channel.
 /// </summary>
 internal sealed class WeightQuantizer(int bits)
 {
@@ -95,8 +33,8 @@ internal sealed class WeightQuantizer(int bits)
 
     /// <summary>
     /// Bits of real weights that only comparisons read, at least. A comparison makes a whole error of the smallest one,
-    /// and layer by layer it spreads: with 8 bits in its first layer a deep binarised network loses a point or two. Such
-    /// layers are few and small, for the others' weights are binary.
+    /// and layer by layer it spreads: with 8 bits in its first layer a deep binarised network loses a point or two.
+    /// Such layers are few and small, for the others' weights are binary.
     /// </summary>
     private const int ComparedBits = 16;
 
@@ -126,7 +64,7 @@ internal sealed class WeightQuantizer(int bits)
     public QuantizedLinear PerChannel(FoldedLinear layer, StepDemand demand, bool feedsSteps)
     {
         int channels = layer.Channels;
-        double common = layer.Fan > 1 && !feedsSteps ? Lattice(layer.Weights) : 0;
+        double common = layer.WeightsPerOutput > 1 && !feedsSteps ? Lattice(layer.Weights) : 0;
         if (common > 0)
         {
             double step = Refine(layer, common, 0, channels, feedsSteps);
@@ -175,7 +113,7 @@ internal sealed class WeightQuantizer(int bits)
             int group = o / (layer.Channels / inputs.Length);
             double step = quantized.Steps[o];
             double[] exact = Array.ConvertAll(layer.WeightsOf(o).ToArray(), w => w / step);
-            Span<int> rounded = quantized.Weights.AsSpan(o * layer.Fan, layer.Fan);
+            Span<int> rounded = quantized.Weights.AsSpan(o * layer.WeightsPerOutput, layer.WeightsPerOutput);
             foreach (CalibratedRounding rounding in roundings[group])
             {
                 rounding.Round(exact, rounded, pruned);
@@ -202,7 +140,8 @@ internal sealed class WeightQuantizer(int bits)
     /// </summary>
     private double Refine(FoldedLinear layer, double lattice, int from, int to, bool feedsSteps)
     {
-        double largest = Largest(layer.Weights.AsSpan(from * layer.Fan, (to - from) * layer.Fan));
+        int each = layer.WeightsPerOutput;
+        double largest = Largest(layer.Weights.AsSpan(from * each, (to - from) * each));
         int mostParts = Math.Max(1, _largest / (int)Math.Round(largest / lattice));
         int[] parts = [.. Enumerable.Range(1, mostParts)];
         int exact = parts.FirstOrDefault(IsExact);
@@ -210,24 +149,11 @@ internal sealed class WeightQuantizer(int bits)
         return lattice / (exact > 0 && (exact <= MostExactParts || exact <= 2 * fine) ? exact : fine);
 
         bool IsExact(int part) => Enumerable.Range(from, to - from).All(o =>
-            (feedsSteps || Integers.IsWhole(layer.Bias[o] / lattice * part))
-            && AreWhole(layer.PaddingOf(o), lattice / part));
+            (feedsSteps || Rounding.IsWhole(layer.Bias[o] / lattice * part))
+            && AreMultiples(layer.PaddingOf(o), lattice / part, Rounding.IsWhole));
 
         bool IsFine(int part) =>
             Enumerable.Range(from, to - from).All(o => layer.RangeOf(o) / lattice * part >= FineGrain);
-    }
-
-    private static bool AreWhole(ReadOnlySpan<double> values, double step)
-    {
-        foreach (double value in values)
-        {
-            if (!Integers.IsWhole(value / step))
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 
     /// <summary>The greatest number that all weights are small multiples of; 0 where there is none.</summary>
@@ -237,7 +163,7 @@ internal sealed class WeightQuantizer(int bits)
         for (int multiple = 1; multiple <= _largestBrought && largest > 0; multiple++)
         {
             double step = largest / multiple;
-            if (IsLattice(weights, step))
+            if (AreMultiples(weights, step, m => Math.Abs(m - Math.Round(m)) <= LatticeError))
             {
                 return step;
             }
@@ -246,12 +172,12 @@ internal sealed class WeightQuantizer(int bits)
         return 0;
     }
 
-    private static bool IsLattice(ReadOnlySpan<double> weights, double step)
+    /// <summary>Whether all are multiples of a step, as far as a test of the quotients tells.</summary>
+    private static bool AreMultiples(ReadOnlySpan<double> values, double step, Predicate<double> isWhole)
     {
-        foreach (double weight in weights)
+        foreach (double value in values)
         {
-            double multiple = weight / step;
-            if (Math.Abs(multiple - Math.Round(multiple)) > LatticeError)
+            if (!isWhole(value / step))
             {
                 return false;
             }
@@ -267,9 +193,11 @@ internal sealed class WeightQuantizer(int bits)
         bool pruned = layer.Weights.AsSpan().Contains(0.0);
         for (int i = 0; i < weights.Length; i++)
         {
-            double multiple = layer.Weights[i] / steps[i / layer.Fan];
+            double multiple = layer.Weights[i] / steps[i / layer.WeightsPerOutput];
             // A single bit says the sign, however far a weight is from the mean magnitude.
-            weights[i] = bits == 1 && Math.Abs(multiple) > LatticeError ? Math.Sign(multiple) : (int)Math.Round(multiple);
+            weights[i] = bits == 1 && Math.Abs(multiple) > LatticeError
+                ? Math.Sign(multiple)
+                : (int)Math.Round(multiple);
             if (pruned && weights[i] == 0)
             {
                 weights[i] = Math.Sign(layer.Weights[i]);

@@ -12,7 +12,7 @@ public class CalibrationTests
     [InlineData(6, 100)]
     [InlineData(40, 30)]
     [InlineData(900, 50)] // more than one block
-    public void OutputsChangeNoMoreThanByTheNearestIntegers(int inputs, int patches)
+    public void Outputs_change_no_more_than_by_the_nearest_integers(int inputs, int patches)
     {
         var random = new Random(inputs);
         LayerInputs statistics = LayerInputs.Of(Patches(random, inputs, patches));
@@ -20,7 +20,8 @@ public class CalibrationTests
         double before = 0, after = 0;
         for (int row = 0; row < 20; row++)
         {
-            double[] weights = [.. Enumerable.Range(0, inputs).Select(_ => random.Next(3) == 0 ? 0 : random.NextDouble() * 6 - 3)];
+            double[] weights =
+                [.. Enumerable.Range(0, inputs).Select(_ => random.Next(3) == 0 ? 0 : random.NextDouble() * 6 - 3)];
             int[] nearest = Array.ConvertAll(weights, w => (int)Math.Round(w));
             int[] rounded = [.. nearest];
             int first = 0;
@@ -50,7 +51,7 @@ public class CalibrationTests
     }
 
     [Fact]
-    public void WeightsThatPruningLeftStay()
+    public void Weights_that_pruning_left_stay()
     {
         var random = new Random(3);
         CalibratedRounding rounding = Assert.Single(CalibratedRounding.For(LayerInputs.Of(Patches(random, 30, 60))));
@@ -61,7 +62,7 @@ public class CalibrationTests
     }
 
     [Fact]
-    public void MeansAndCovariancesAreThoseOfThePatches()
+    public void Means_and_covariances_are_those_of_the_patches()
     {
         LayerInputs inputs = LayerInputs.Of([[1, 2, 0], [3, 2, 0], [5, 2, 3]]);
         Assert.Equal([3, 2, 1], inputs.Means);
@@ -72,9 +73,9 @@ public class CalibrationTests
         Assert.Equal(0, covariances[1][1]);
     }
 
-    /// <summary>Coarse weights, smooth images: the logits come closer to the real ones on images not seen before.</summary>
+    /// <summary>Coarse weights, smooth images: logits come closer to the real ones on images not seen before.</summary>
     [Fact]
-    public void ACalibratedNetworkIsCloserToTheRealOne()
+    public void A_calibrated_network_is_closer_to_the_real_one()
     {
         IntegerNetwork fine = SampleNetwork(12, null);
         int[][] images = [.. Enumerable.Range(0, 200).Select(i => SmoothImage(new Random(i)))];
@@ -122,6 +123,6 @@ public class CalibrationTests
         [.. Enumerable.Range(0, patches).Select(_ =>
         {
             double common = random.NextDouble();
-            return (double[])[.. Enumerable.Range(0, inputs).Select(i => i == 0 ? 5 : common + random.NextDouble() * 0.5)];
+            return Enumerable.Range(0, inputs).Select(i => i == 0 ? 5 : common + random.NextDouble() * 0.5).ToArray();
         })];
 }

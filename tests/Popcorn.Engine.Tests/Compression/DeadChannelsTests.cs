@@ -56,7 +56,9 @@ public class DeadChannelsTests
         Assert.Equal(new PlainEvaluator(network).Run(image), new PlainEvaluator(alive).Run(image));
     }
 
-    /// <summary>A staircase compares each channel several times and sums: nobody wants the comparisons of unread sums.</summary>
+    /// <summary>
+    /// A staircase compares each channel several times and sums: nobody wants the comparisons of unread sums.
+    /// </summary>
     [Theory]
     [InlineData(3, 2)]
     [InlineData(3, 1)]

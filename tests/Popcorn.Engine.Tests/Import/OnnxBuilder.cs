@@ -10,17 +10,23 @@ public sealed class OnnxBuilder
 {
     public const string Image = "image";
 
+    /// <summary>ONNX's number of single precision.</summary>
+    private const int Float = 1;
+
     private int _next;
 
     /// <param name="dims">Sides of the input, batch first (0: open).</param>
     public OnnxBuilder(params int[] dims)
     {
-        Model = new ModelProto { IrVersion = 7, Graph = new GraphProto() };
+        Model = new ModelProto { IrVersion = 7, Graph = new GraphProto { Name = "network" } };
         Model.OpsetImport.Add(new OperatorSetIdProto { Version = 12 });
         Model.Graph.Input.Add(Info(Image, dims));
     }
 
     internal ModelProto Model { get; }
+
+    /// <summary>The operator set that the nodes are of.</summary>
+    public long OperatorSet { set => Model.OpsetImport[0].Version = value; }
 
     internal static ValueInfoProto Info(string name, params int[] dims)
     {
@@ -28,7 +34,7 @@ public sealed class OnnxBuilder
         shape.Dim.AddRange(dims.Select(d => d == 0
             ? new TensorShapeProto.Types.Dimension { DimParam = "N" }
             : new TensorShapeProto.Types.Dimension { DimValue = d }));
-        var type = new TypeProto { TensorType = new() { ElemType = 1, Shape = shape } };
+        var type = new TypeProto { TensorType = new() { ElemType = Float, Shape = shape } };
         return new ValueInfoProto { Name = name, Type = type };
     }
 
@@ -45,6 +51,10 @@ public sealed class OnnxBuilder
 
     public string Node(string op, string input, params (string Name, object Value)[] attributes) =>
         Node(op, [input], attributes);
+
+    /// <summary>Adds a Clip and returns the name of its output.</summary>
+    public string Clip(string input, double low, double high) =>
+        Node("Clip", [input, Floats([], low), Floats([], high)]);
 
     /// <summary>Adds a float initializer and returns its name.</summary>
     public string Floats(int[] dims, params double[] values) => Initializer(Tensor(dims, values));
@@ -67,7 +77,7 @@ public sealed class OnnxBuilder
 
     internal static TensorProto Tensor(int[] dims, params double[] values)
     {
-        var tensor = new TensorProto { DataType = 1 };
+        var tensor = new TensorProto { DataType = Float };
         tensor.Dims.AddRange(dims.Select(d => (long)d));
         tensor.FloatData.AddRange(values.Select(v => (float)v));
         return tensor;
@@ -76,7 +86,11 @@ public sealed class OnnxBuilder
     public byte[] Build(string output)
     {
         Model.Graph.Output.Clear();
-        Model.Graph.Output.Add(new ValueInfoProto { Name = output });
+        Model.Graph.Output.Add(new ValueInfoProto
+        {
+            Name = output,
+            Type = new TypeProto { TensorType = new() { ElemType = Float } },
+        });
         return Model.ToByteArray();
     }
 
@@ -85,15 +99,16 @@ public sealed class OnnxBuilder
 
     private static AttributeProto Attribute(string name, object value)
     {
+        // ONNX's numbers of the types; the importer does without, ONNX Runtime does not.
         var attribute = new AttributeProto { Name = name };
         switch (value)
         {
-            case int i: attribute.I = i; break;
-            case double f: attribute.F = (float)f; break;
-            case string s: attribute.S = ByteString.CopyFromUtf8(s); break;
-            case int[] ints: attribute.Ints.AddRange(ints.Select(i => (long)i)); break;
-            case double[] floats: attribute.Floats.AddRange(floats.Select(f => (float)f)); break;
-            case TensorProto tensor: attribute.T = tensor; break;
+            case double f: (attribute.Type, attribute.F) = (1, (float)f); break;
+            case int i: (attribute.Type, attribute.I) = (2, i); break;
+            case string s: (attribute.Type, attribute.S) = (3, ByteString.CopyFromUtf8(s)); break;
+            case TensorProto tensor: (attribute.Type, attribute.T) = (4, tensor); break;
+            case double[] floats: attribute.Type = 6; attribute.Floats.AddRange(floats.Select(f => (float)f)); break;
+            case int[] ints: attribute.Type = 7; attribute.Ints.AddRange(ints.Select(i => (long)i)); break;
             default: throw new ArgumentException($"{value.GetType()} is no attribute.", nameof(value));
         }
 

@@ -101,9 +101,9 @@ public class QuantizationTests
 
     private static void AssertPrecise(double[] channelScales, double[] bias)
     {
-        IntegerNetwork network = TwoLayers(8, channelScales, bias, out OnnxBuilder onnx);
+        IntegerNetwork network = TwoLayers(8, channelScales, bias, out byte[] onnx);
         var evaluator = new PlainEvaluator(network);
-        var reference = new FloatReference(onnx.Model);
+        using var reference = new OnnxRuntimeReference(onnx);
         var random = new Random(3);
         for (int run = 0; run < 50; run++)
         {
@@ -127,10 +127,10 @@ public class QuantizationTests
         TwoLayers(bits, channelScales, bias, out _);
 
     /// <summary>Six inputs, four hidden channels whose weights have the given scales, ReLU, three logits.</summary>
-    private static IntegerNetwork TwoLayers(int bits, double[] channelScales, double[] bias, out OnnxBuilder onnx)
+    private static IntegerNetwork TwoLayers(int bits, double[] channelScales, double[] bias, out byte[] file)
     {
         var random = new Random(11);
-        onnx = new OnnxBuilder(0, 6);
+        var onnx = new OnnxBuilder(0, 6);
         float[] first =
             [.. Enumerable.Range(0, 24).Select(i => (float)(channelScales[i / 6] * (random.NextDouble() - 0.4)))];
         // The second layer undoes the scales, so that every channel matters alike.
@@ -144,7 +144,8 @@ public class QuantizationTests
             [OnnxBuilder.Image, Constant(onnx, [4, 6], first), Constant(onnx, [4], [.. bias.Select(b => (float)b)])],
             ("transB", 1));
         x = onnx.Node("Gemm", [onnx.Node("Relu", x), Constant(onnx, [3, 4], second)], ("transB", 1));
-        return onnx.Import(x, new ImportOptions { WeightBits = bits });
+        file = onnx.Build(x);
+        return OnnxImporter.Import(file, new ImportOptions { WeightBits = bits });
     }
 
     private static string Constant(OnnxBuilder onnx, int[] dims, float[] values) =>

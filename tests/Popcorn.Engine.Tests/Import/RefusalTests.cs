@@ -8,6 +8,7 @@ namespace Popcorn.Engine.Tests.Import;
 public class RefusalTests
 {
     private const string X = OnnxBuilder.Image;
+    private const int Most = int.MaxValue;
 
     /// <summary>What the message must say, and the network that deserves it (an image of 2×4×4).</summary>
     public static TheoryData<string, Func<OnnxBuilder, string>> Networks => new()
@@ -105,6 +106,14 @@ public class RefusalTests
                 return o.Node("BatchNormalization", [X, p, p, p, p]);
             }
         },
+        {
+            "parameters",
+            o =>
+            {
+                string p = o.Floats([0]);
+                return o.Node("BatchNormalization", [o.Node("Reshape", [X, o.Integers(32)]), p, p, p, p]);
+            }
+        },
         { "not computed before it", o => o.Node("Relu", "nowhere") },
         { "not computed by any node", o => { o.Node("Relu", X); return "nowhere"; } },
         { "does not depend", o => o.Node("Identity", o.Floats([1], 1)) },
@@ -122,6 +131,13 @@ public class RefusalTests
         },
         { "it holds 1", o => o.Node("Add", [X, o.Initializer(OnnxBuilder.Tensor([2], 1))]) },
         { "too large", o => o.Node("Add", [X, o.Initializer(OnnxBuilder.Tensor([1 << 30, 1 << 30], 1))]) },
+        { "too large", o => o.Node("Add", [X, o.Initializer(OnnxBuilder.Tensor([Most, Most, Most], 1))]) },
+        {
+            "too large",
+            o => o.Node("Add", [X, o.Node("Transpose", o.Initializer(OnnxBuilder.Tensor([0, Most, Most])))])
+        },
+        { "more than can be evaluated", o => Signs(o, LargestPool(o, X)) },
+        { "more than can be evaluated", o => LargestPool(o, Signs(o, X)) },
         { "is -4", o => o.Node("Add", [X, o.Initializer(OnnxBuilder.Tensor([-4], 1))]) },
         {
             "ONNX type 8",
@@ -182,6 +198,15 @@ public class RefusalTests
         var onnx = new OnnxBuilder(dims);
         string output = onnx.Node("Relu", X);
         Assert.Contains(reason, Assert.Throws<PopcornException>(() => onnx.Import(output)).Message);
+    }
+
+    [Fact]
+    public void A_staircase_of_too_many_steps_is_refused()
+    {
+        var onnx = new OnnxBuilder(0, 1 << 21);
+        string output = onnx.Node("Relu", onnx.Node("Tanh", X));
+        string message = Assert.Throws<PopcornException>(() => onnx.Import(output)).Message;
+        Assert.Contains("'tanh0' needs", message);
     }
 
     [Fact]
@@ -303,4 +328,11 @@ public class RefusalTests
             }
         }
     }
+
+    private static string Signs(OnnxBuilder onnx, string x) => onnx.Node(
+        "Where", [onnx.Node("Less", [x, onnx.Floats([], 0)]), onnx.Floats([], -1), onnx.Floats([], 1)]);
+
+    /// <summary>A max-pool of the largest window there is, nearly all of it padding.</summary>
+    private static string LargestPool(OnnxBuilder onnx, string x) => onnx.Node(
+        "MaxPool", x, ("kernel_shape", new[] { 1 << 14, 1 << 14 }), ("pads", Enumerable.Repeat(8191, 4).ToArray()));
 }

@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Numerics;
 using Popcorn.Cli.Data;
 using Popcorn.Engine.Evaluation;
-using Popcorn.Engine.Import.Onnx;
 using Popcorn.Engine.Model;
 using Popcorn.Tests;
 using Xunit.Abstractions;
@@ -28,8 +27,7 @@ public class SharedNetworkTests(ITestOutputHelper output)
     [InlineData("mnist-d-minionn")]
     public void Logits_are_close_to_those_of_the_float_network(string name)
     {
-        using FileStream file = File.OpenRead(SharedNetworks.PathOf(name));
-        var reference = new FloatReference(ModelProto.Parser.ParseFrom(file));
+        using var reference = new OnnxRuntimeReference(File.ReadAllBytes(SharedNetworks.PathOf(name)));
         IntegerNetwork network = SharedNetworks.Import(name);
         var evaluator = new PlainEvaluator(network);
         IImageSource images = SharedNetworks.ImagesFor(name, network);
@@ -71,7 +69,8 @@ public class SharedNetworkTests(ITestOutputHelper output)
     {
         IntegerNetwork network = SharedNetworks.Import("mnist-bin-lenet");
         Assert.InRange(CountCorrect("mnist-bin-lenet", network, 1000), 964 - 3, 1000);
-        LinearLayer[] binary = [.. network.Layers.OfType<LinearLayer>().Where(l => l.WeightsPerOutput >= 1000 && l.Output.Size > 10)];
+        LinearLayer[] binary =
+            [.. network.Layers.OfType<LinearLayer>().Where(l => l.WeightsPerOutput >= 1000 && l.Output.Size > 10)];
         Assert.Equal(2, binary.Length);
         Assert.All(binary, l => Assert.Equal(1, l.Weights.Max(Math.Abs)));
     }
@@ -115,7 +114,8 @@ public class SharedNetworkTests(ITestOutputHelper output)
         int correct = 0;
         var watch = Stopwatch.StartNew();
         evaluator.Evaluate(
-            count, images.Read, (i, logits) => correct += PlainEvaluator.Label(logits) == images.Label(i) + labelOffset ? 1 : 0);
+            count, images.Read,
+            (i, logits) => correct += PlainEvaluator.Label(logits) == images.Label(i) + labelOffset ? 1 : 0);
         output.WriteLine($"{correct} of {count} in {watch.Elapsed.TotalSeconds:F1} s");
         return correct;
     }

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Popcorn.Engine.Import;
 
 /// <summary>From reals to integers.</summary>
-internal static class Integers
+internal static class Rounding
 {
     /// <summary>How close to an integer, relatively, counts as one: what arithmetic on doubles leaves.</summary>
     private const double Tie = 1e-9;
@@ -11,7 +11,7 @@ internal static class Integers
     /// <summary>The nearest integer.</summary>
     public static BigInteger Round(double value, string node) => new(Math.Round(Finite(value, node)));
 
-    /// <summary>The least integer that is not less, with a value that is an integer but for rounding taken as it.</summary>
+    /// <summary>The least integer that is not less; a value that is one but for rounding is taken as it.</summary>
     public static BigInteger Ceiling(double value, string node) =>
         new(IsWhole(value) ? Math.Round(value) : Math.Ceiling(Finite(value, node)));
 

@@ -1,0 +1,88 @@
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Engine.Import;
+
+/// <summary>Spreads constants over signals, by ONNX's rules of broadcasting.</summary>
+internal sealed class Broadcasting
+{
+    /// <summary>
+    /// Most numbers that the constants of a network may be spread out to: a small file must not ask for more memory
+    /// than its network deserves.
+    /// </summary>
+    private const long MostSpread = 1L << 26;
+
+    private long _spread;
+
+    /// <summary>
+    /// A constant as it meets a signal: one number for each channel where it is the same over every plane, else one for
+    /// each element.
+    /// </summary>
+    public double[] Spread(Constant constant, Signal x)
+    {
+        Shape shape = x.Node.Shape;
+        int[] steps = StepsOf(constant, x);
+        bool hasChannels = x.Dims.Length >= 2 && x.Dims[1] == shape.Channels;
+        if (hasChannels && steps.Skip(2).All(s => s == 0))
+        {
+            return [.. Enumerable.Range(0, shape.Channels).Select(c => constant.Values[c * steps[1]])];
+        }
+
+        _spread += shape.Size;
+        if (_spread > MostSpread)
+        {
+            throw new Refusal("the constants of element-wise operators up to here are more than can be imported");
+        }
+
+        var result = new double[shape.Size];
+        for (int i = 0; i < result.Length; i++)
+        {
+            result[i] = constant.Values[Dimensions.Offset(i, x.Dims, steps)];
+        }
+
+        return Enumerable.Range(0, result.Length).All(i => result[i].Equals(result[i / shape.Area * shape.Area]))
+            ? [.. Enumerable.Range(0, shape.Channels).Select(c => result[c * shape.Area])]
+            : result;
+    }
+
+    /// <summary>Two spread constants, both for each element where one of them is.</summary>
+    public static (double[] First, double[] Second) Match(double[] first, double[] second, Shape shape) =>
+        first.Length == second.Length
+            ? (first, second)
+            : (PerElement(first, shape), PerElement(second, shape));
+
+    private static double[] PerElement(double[] values, Shape shape) => values.Length == shape.Size
+        ? values
+        : [.. Enumerable.Range(0, shape.Size).Select(i => values[i / shape.Area])];
+
+    /// <summary>How far to go in a constant for a step along each side of a signal; 0 where it is repeated.</summary>
+    private static int[] StepsOf(Constant constant, Signal x)
+    {
+        int[] dims = x.Dims;
+        if (dims.Length == 0 || dims[0] != x.Batch)
+        {
+            throw new Refusal($"it reads {Dimensions.Describe(dims)}, whose first side is not the batch");
+        }
+
+        int[] steps = new int[dims.Length];
+        int step = 1;
+        for (int i = 1; i <= Math.Max(dims.Length, constant.Dims.Length); i++)
+        {
+            int side = i <= constant.Dims.Length ? constant.Dims[^i] : 1;
+            bool fits = i < dims.Length && side == dims[^i];
+            if (side != 1 && !fits)
+            {
+                throw new Refusal(
+                    $"its constant of {Dimensions.Describe(constant.Dims)} does not fit {Dimensions.Describe(dims)}; "
+                    + "use one for each channel or one for all");
+            }
+
+            if (side != 1)
+            {
+                steps[^i] = step;
+                step = checked(step * side);
+            }
+        }
+
+        return steps;
+    }
+}

@@ -1,0 +1,46 @@
+namespace Popcorn.Engine.Import;
+
+/// <summary>Walks over graphs.</summary>
+internal static class FloatGraph
+{
+    /// <summary>All nodes that a node depends on, itself last, each after what it reads.</summary>
+    public static List<FloatNode> InOrder(FloatNode output)
+    {
+        var order = new List<FloatNode>();
+        var done = new HashSet<FloatNode>();
+        var pending = new Stack<FloatNode>([output]);
+        while (pending.TryPeek(out FloatNode? node))
+        {
+            bool ready = true;
+            foreach (FloatNode source in node.Sources)
+            {
+                if (!done.Contains(source))
+                {
+                    pending.Push(source);
+                    ready = false;
+                }
+            }
+
+            if (ready)
+            {
+                pending.Pop();
+                if (done.Add(node))
+                {
+                    order.Add(node);
+                }
+            }
+        }
+
+        return order;
+    }
+}
+
+/// <summary>Who reads which node of a graph.</summary>
+internal sealed class FloatReaders(IEnumerable<FloatNode> graph)
+{
+    private readonly ILookup<FloatNode, FloatNode> _readers = graph
+        .SelectMany(n => n.Sources.Distinct().Select(s => (Source: s, Reader: n)))
+        .ToLookup(e => e.Source, e => e.Reader);
+
+    public IReadOnlyList<FloatNode> Of(FloatNode node) => [.. _readers[node]];
+}

@@ -1,0 +1,48 @@
+namespace Popcorn.Engine.Import;
+
+/// <summary>A node that is being read, with what its inputs are.</summary>
+/// <param name="node">The node.</param>
+/// <param name="inputs">Its inputs.</param>
+/// <param name="broadcasting">Spreads constants over what depends on the image.</param>
+/// <param name="report">Takes one line for each liberty that the import takes.</param>
+internal sealed class OperatorCall(
+    OnnxNode node, GraphValue[] inputs, Broadcasting broadcasting, Action<string>? report)
+{
+    public OnnxNode Node => node;
+
+    public string Name => node.Name;
+
+    public GraphValue[] Inputs => inputs;
+
+    /// <summary>Its inputs where the one depends on the image and the other is constant, in whichever order.</summary>
+    public (Signal Signal, Constant Constant, bool ConstantFirst)? SignalAndConstant => inputs switch
+    {
+        [Signal signal, Constant constant] => (signal, constant, false),
+        [Constant constant, Signal signal] => (signal, constant, true),
+        _ => null,
+    };
+
+    public Signal SignalAt(int index) => At(index) as Signal ?? throw new Refusal(
+        $"its input {index + 1} is constant; the value that depends on the image must stand there");
+
+    public Constant ConstantAt(int index) => At(index) as Constant ?? throw new Refusal(
+        $"its input {index + 1} depends on the image; only constants can stand there");
+
+    /// <summary>A constant that may be left out.</summary>
+    public Constant? OptionalAt(int index) => index < inputs.Length && inputs[index] is not Absent
+        ? ConstantAt(index)
+        : null;
+
+    /// <summary>Integers that are an input in later operator sets and an attribute in earlier ones.</summary>
+    public long[]? IntegersAt(int index, string attribute) =>
+        OptionalAt(index)?.Integers() ?? node.Ints(attribute)?.Select(i => (long)i).ToArray();
+
+    /// <inheritdoc cref="Broadcasting.Spread"/>
+    public double[] Spread(Constant constant, Signal x) => broadcasting.Spread(constant, x);
+
+    public void Report(string line) => report?.Invoke(line);
+
+    private GraphValue At(int index) => index < inputs.Length && inputs[index] is not Absent
+        ? inputs[index]
+        : throw new Refusal($"its input {index + 1} is missing; the file is damaged");
+}
