@@ -59,9 +59,9 @@ internal static class LinearExecutor
         {
             case InvertStep invert:
                 Evaluator.Negate(
-                    buffers[(int)invert.From]!, invert.Offset, buffers[(int)invert.To]!, invert.Offset, invert.Count,
-                    execution);
-                return (long)Evaluator.ProductsOfInversion * invert.Count;
+                    buffers[(int)invert.From]!.Range(invert.Offset, invert.Count),
+                    buffers[(int)invert.To]!.Range(invert.Offset, invert.Count), execution);
+                return (long)Evaluator.ProductsOfNegation * invert.Count;
             case RunStep run:
                 return Evaluator.Run(
                     run.Part.Program, [.. run.Part.Sources.Select(source => ViewOf(source, buffers))],

@@ -70,7 +70,7 @@ internal sealed class LinearPlan
     public long Products { get; }
 
     /// <summary>Products outside the programs for windows: inversions, and joining what was computed apart.</summary>
-    public long Overhead => Evaluator.ProductsOfInversion * Inversions + Joins;
+    public long Overhead => Evaluator.ProductsOfNegation * Inversions + Joins;
 
     public long Inversions => Negatives == NegativeWeights.InvertInputs
         ? Geometry.Input.Size

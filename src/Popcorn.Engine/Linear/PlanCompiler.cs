@@ -46,7 +46,7 @@ internal sealed class PlanCompiler(LinearPlan plan)
     private void Invert(LayerBuffer from, LayerBuffer to, int offset, int count)
     {
         _steps.Add(new InvertStep(from, to, offset, count));
-        _products += (long)Evaluator.ProductsOfInversion * count;
+        _products += (long)Evaluator.ProductsOfNegation * count;
     }
 
     /// <summary>

@@ -38,7 +38,8 @@ internal sealed class CompareRound : ServerRound
         if (_right is not null)
         {
             Context.Negate(_right, Inverse);
-            Evaluator.Add(Values, 0, Inverse, 0, Values, 0, Step.Items, Context.Execution);
+            CiphertextRange values = Values.Range(0, Step.Items);
+            Evaluator.Add(values, Inverse.Range(0, Step.Items), values, Context.Execution);
             Context.Counter.Add(Step.Items);
         }
 
@@ -88,7 +89,8 @@ internal sealed class CompareRound : ServerRound
         Combine([replies, inverted, Values], terms, first);
         if (_right is not null)
         {
-            Evaluator.Add(Results, first, _right, first, Results, first, count, Context.Execution);
+            CiphertextRange results = Results.Range(first, count);
+            Evaluator.Add(results, _right.Range(first, count), results, Context.Execution);
             Context.Counter.Add(count);
         }
     }

@@ -1,17 +1,11 @@
 using Popcorn.Engine.Model;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Planning;
 
-/// <summary>The most memory that the ciphertexts of one query take on the server; a function of the plan alone.</summary>
+/// <summary>The most memory that the ciphertexts of one query take on the server, by its default kernel.</summary>
 internal static class QueryMemory
 {
-    /// <summary>Bytes of a ciphertext between operations: two numbers of 52-bit limbs, each in a word.</summary>
-    public static long CiphertextBytes(int keyBits)
-    {
-        const int LimbBits = 52, WordBytes = 8, Numbers = 2;
-        return Numbers * WordBytes * ((keyBits + LimbBits - 1) / LimbBits);
-    }
-
     /// <summary>The peak over all layers, for all images: values that a later layer reads, and what the layer itself works on.</summary>
     public static long Of(Plan plan)
     {
@@ -35,7 +29,7 @@ internal static class QueryMemory
             live -= layer.Inputs.Distinct().Where(v => lastReader[v] == i).Sum(v => (long)network.ShapeOf(v).Size);
         }
 
-        return plan.Images * peak * CiphertextBytes(plan.KeyBits);
+        return plan.Images * peak * PaillierLibrary.NumberBytes(plan.KeyBits);
     }
 
     /// <summary>Ciphertexts that a layer holds for an image beside what it reads and what it gives.</summary>
