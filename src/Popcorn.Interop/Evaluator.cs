@@ -1,6 +1,4 @@
-using System.Buffers;
 using System.Runtime.InteropServices;
-using Popcorn.Interop.Memory;
 using Popcorn.Interop.Native;
 
 namespace Popcorn.Interop;

@@ -20,7 +20,8 @@ public sealed partial class NativeInterfaceTests
     {
         const BindingFlags Static = BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public;
         IEnumerable<string?> called = typeof(NativeMethods).GetMethods(Static)
-            .Select(method => method.GetCustomAttribute<DllImportAttribute>()?.EntryPoint).Where(name => name is not null);
+            .Select(method => method.GetCustomAttribute<DllImportAttribute>()?.EntryPoint)
+            .Where(name => name is not null);
         Assert.Equal(Declared, called.Order(StringComparer.Ordinal));
     }
 
@@ -40,6 +41,24 @@ public sealed partial class NativeInterfaceTests
         int fields = DeclaredStructure().Matches(Header)
             .Sum(structure => 1 + DeclaredField().Count(structure.Groups[1].Value));
         Assert.Equal(fields, ReadLayout().Length);
+    }
+
+    [Theory]
+    [InlineData("Popcorn.Interop.Native")]
+    [InlineData("Popcorn.Interop.Memory")]
+    public void AFolderBelowNamesNothingOfTheOthers(string folder)
+    {
+        const BindingFlags All =
+            BindingFlags.Static | BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public;
+        Type[] types = [.. typeof(NativeMethods).Assembly.GetTypes().Where(type => type.Namespace == folder)];
+        IEnumerable<Type> named = types.SelectMany(type => type.GetFields(All).Select(field => field.FieldType)
+            .Concat(type.GetMethods(All).SelectMany(method => method.GetParameters().Select(p => p.ParameterType)))
+            .Concat(type.GetMethods(All).Select(method => method.ReturnType))
+            .Append(type.BaseType ?? typeof(object)));
+        Assert.NotEmpty(types);
+        Assert.DoesNotContain(named, type =>
+            (type.GetElementType() ?? type).Namespace is string other && other != folder
+            && other.StartsWith("Popcorn.", StringComparison.Ordinal));
     }
 
     /// <summary>What the library tells of its structures.</summary>

@@ -1,5 +1,4 @@
 using System.Numerics;
-using Popcorn.Interop.Native;
 
 namespace Popcorn.Interop.Tests;
 

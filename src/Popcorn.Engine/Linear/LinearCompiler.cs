@@ -9,7 +9,7 @@ namespace Popcorn.Engine.Linear;
 /// </summary>
 internal static class LinearCompiler
 {
-    /// <summary>Products that a kernel may do side by side; no function of the machine, so that programs are none.</summary>
+    /// <summary>Products that a kernel may do side by side: the same on all machines, so that programs are.</summary>
     public static int SideBySide => PaillierLibrary.MaxLanes;
 
     /// <summary>

@@ -6,7 +6,9 @@ namespace Popcorn.Engine.Planning;
 /// <summary>The most memory that the ciphertexts of one query take on the server, by its default kernel.</summary>
 internal static class QueryMemory
 {
-    /// <summary>The peak over all layers, for all images: values that a later layer reads, and what the layer itself works on.</summary>
+    /// <summary>
+    /// The peak over all layers, for all images: values that a later layer reads, and what the layer itself works on.
+    /// </summary>
     public static long Of(Plan plan)
     {
         PublicNetwork network = plan.Network;
