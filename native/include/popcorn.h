@@ -15,8 +15,8 @@
  *     read by many threads and written by several, as long as their ranges do not meet;
  *   - nothing here draws random numbers: the caller passes them in, from the operating system.
  *
- * Notation: n = p*q public modulus, N = n^2, [m] an encryption of m, written multiplicatively in comments
- * ([a]*[b] is an encryption of a+b).
+ * Notation: n = p*q public modulus. Functions are named for what becomes of plaintexts (add, negate), comments and
+ * counts say what is done to numbers modulo n^2: a sum is a product of them, a negation an inverse.
  */
 #ifndef POPCORN_H
 #define POPCORN_H
@@ -37,7 +37,7 @@
 extern "C" {
 #endif
 
-#define PC_ABI_VERSION 1
+#define PC_ABI_VERSION 2
 
 /* Key sizes in bits of n. Below PC_MIN_KEY_BITS a key is accepted only with PC_FLAG_INSECURE_SIZE (tests). */
 #define PC_MIN_KEY_BITS 2048
@@ -78,15 +78,19 @@ typedef struct pc_program pc_program;     /* a straight-line program of products
 
 /* ---- library ---------------------------------------------------------------------------------------------- */
 
+/*
+ * For each structure of this header, in the header's order: its size, then the offset of each field (reserved ones left
+ * out), in bytes. `count`: how many numbers these are; no more than `capacity` are written. For callers that declare
+ * the structures themselves, to see before any other call that theirs are the same.
+ */
+PC_API int32_t pc_get_layout(int32_t *layout, int32_t capacity, int32_t *count);
+
 typedef struct pc_info {
-    int32_t struct_size; /* in: sizeof(pc_info) of the caller */
     int32_t abi_version;
-    int32_t gmp_version; /* major * 10000 + minor * 100 + patch, of the library loaded */
-    int32_t limb_bits;
-    int32_t kernel_count;   /* kernels in this build that this processor can run           */
-    int32_t default_kernel; /* index chosen by CPU features or by POPCORN_KERNEL           */
-    int32_t sizeof_term;    /* sizeof(pc_term), sizeof(pc_instruction): checked by callers */
-    int32_t sizeof_instruction;
+    int32_t gmp_version;    /* major * 10000 + minor * 100 + patch, of the library loaded */
+    int32_t kernel_count;   /* kernels in this build that this processor can run          */
+    int32_t default_kernel; /* index chosen by CPU features or by POPCORN_KERNEL          */
+    int32_t max_lanes;      /* no kernel works on more numbers at once; the same everywhere */
 } pc_info;
 
 /* Fails with PC_ERR_UNSUPPORTED where POPCORN_KERNEL names a kernel that is not there. */
@@ -110,18 +114,19 @@ PC_API int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t
 PC_API int32_t pc_public_free(pc_public *key);
 
 typedef struct pc_public_info {
-    int32_t struct_size;
     int32_t key_bits;         /* bit length of n                                                        */
     int32_t modulus_bytes;    /* bytes of n                                                             */
     int32_t ciphertext_bytes; /* bytes of one exported ciphertext: 2 * modulus_bytes                    */
     int32_t plaintext_words;  /* 64-bit words of one decrypted plaintext                                */
     int32_t lanes;            /* numbers that the kernel works on at once: best split batches at multiples */
     int32_t kernel;
-    int32_t reserved;
     int64_t number_bytes;     /* memory of one ciphertext in a batch or register file                   */
 } pc_public_info;
 
 PC_API int32_t pc_public_get_info(const pc_public *key, pc_public_info *info);
+
+/* pc_public_info.number_bytes of keys of `key_bits` bits, before there is one. `kernel`: an index, or -1. */
+PC_API int32_t pc_number_bytes(int32_t kernel, int32_t key_bits, int64_t *bytes);
 
 /*
  * Finds a prime p = 3 (mod 4) of exactly `bits` bits whose two top bits are set. `random` holds `random_bytes` bytes
@@ -135,9 +140,9 @@ PC_API int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, 
                                    int32_t other_bytes, uint8_t *prime, int32_t prime_bytes);
 
 /*
- * Private key from its primes, checked: odd, equal bit lengths, = 3 (mod 4), p != q, probably prime (taken on trust with
- * PC_FLAG_FRESH_PRIMES, for those that pc_prime_search_var has just found), gcd(p-1, q-1) = 2, and p*q equal to the n of
- * `key`. Holds a reference to `key`.
+ * Private key from its primes, checked: odd, equal bit lengths, = 3 (mod 4), p != q, probably prime (taken on trust
+ * with PC_FLAG_FRESH_PRIMES, for those that pc_prime_search_var has just found), gcd(p-1, q-1) = 2, and p*q equal to
+ * the n of `key`. Holds a reference to `key`.
  */
 PC_API int32_t pc_private_create(const pc_public *key, const uint8_t *p, const uint8_t *q, int32_t prime_bytes,
                                  int32_t flags, pc_private **private_key);
@@ -174,8 +179,8 @@ PC_API int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent
 PC_API int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponent_bits, int32_t window_bits,
                                          int32_t flags, pc_encryptor **encryptor);
 /*
- * With PC_FLAG_FILL_LATER the tables are left empty, and each of their parts is to be filled before the encryptor is used
- * (PC_ERR_UNSUPPORTED until then): parts first .. first + count - 1, by any number of threads at once.
+ * With PC_FLAG_FILL_LATER the tables are left empty, and each of their parts is to be filled before the encryptor is
+ * used (PC_ERR_UNSUPPORTED until then): parts first .. first + count - 1, by any number of threads at once.
  */
 PC_API int32_t pc_encryptor_parts(const pc_encryptor *encryptor, int32_t *parts);
 PC_API int32_t pc_encryptor_fill(pc_encryptor *encryptor, int32_t first, int32_t count);
@@ -198,10 +203,6 @@ PC_API int32_t pc_encrypt(const pc_encryptor *encryptor, const uint64_t *plainte
 PC_API int32_t pc_rerandomize(const pc_encryptor *encryptor, const uint8_t *random, int64_t random_bytes,
                               pc_batch *batch, int32_t offset, int32_t count);
 
-/* Textbook Paillier, the tests' oracle: (1 + n*m) * r^n mod n^2 by mpz_powm, r in (0, n) coprime to n. One number. */
-PC_API int32_t pc_encrypt_textbook_var(const pc_public *key, const uint64_t *plaintext, int32_t words,
-                                       const uint8_t *r, int32_t r_bytes, pc_batch *batch, int32_t offset);
-
 /* plaintexts[i] in [0, n), plaintext_words words each (`words` = total capacity in words). */
 PC_API int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t offset, int32_t count,
                           uint64_t *plaintexts, int64_t words);
@@ -217,7 +218,7 @@ PC_API int32_t pc_add_plain(const uint64_t *plaintexts, int32_t words_each, pc_b
                             int32_t count);
 
 /* target[to + i] = source[so + i]^-1: negations, with one modular inversion per 1024 groups (Montgomery's trick). */
-PC_API int32_t pc_invert(const pc_batch *source, int32_t so, pc_batch *target, int32_t to, int32_t count);
+PC_API int32_t pc_negate(const pc_batch *source, int32_t so, pc_batch *target, int32_t to, int32_t count);
 
 /* A term of a combination: sources[batch][index] ^ (magnitude * 2^shift). */
 typedef struct pc_term {
@@ -231,7 +232,7 @@ typedef struct pc_term {
 /*
  * target[offset + j] = product of the terms first[j] .. first[j+1]-1 (none: the number 1), j < count.
  * Straus' method with squarings shared by all terms of one output: scaling by small numbers, packing into slots,
- * small sparse rows. Negative factors: let a term name a batch of inverses.
+ * small sparse rows. Negative factors: let a term name a batch of negations.
  * products (may be null) receives the number of products and squarings done, the same for every kernel.
  */
 PC_API int32_t pc_combine(const pc_batch *const *sources, int32_t source_count, const pc_term *terms,
@@ -301,17 +302,7 @@ PC_API int32_t pc_program_join(const pc_program *program, const pc_view *sources
                                const pc_view *target, int32_t tile, uint8_t *scratch, int64_t scratch_bytes,
                                int32_t *done, int64_t *products);
 
-/*
- * Sparse matrix (rows x columns, CSR, signed 32-bit weights) times a ciphertext vector, without a compiled program:
- * target[offset + r] = prod_k source[column[k]]^weight[k], k in row_start[r] .. row_start[r+1]-1. One inversion for all
- * negative parts; a row that has one counts four products for it. For one-off products; repeated layers compile to a
- * program.
- */
-PC_API int32_t pc_multiply_sparse(const pc_batch *source, const int32_t *row_start, const int32_t *column,
-                                  const int32_t *weight, int32_t rows, pc_batch *target, int32_t offset,
-                                  int64_t *products);
-
-/* ---- reference for benches ---------------------------------------------------------------------------------- */
+/* ---- yardstick ------------------------------------------------------------------------------------------------ */
 
 /* mpz_powm of a fixed 2048-bit exponent modulo a fixed odd 4096-bit number, `repeats` times; nanoseconds for all. */
 PC_API int32_t pc_reference_powm(int32_t repeats, int64_t *nanoseconds);

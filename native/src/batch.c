@@ -37,7 +37,7 @@ int32_t pc_batch_create(const pc_public *key, int32_t count, pc_batch **batch)
     const pc_modulus *modulus = key->modulus;
     size_t number_bytes = (size_t)modulus->number_words * sizeof(mp_limb_t);
     pc_batch *created = pc_allocate(sizeof *created);
-    mp_limb_t *numbers = pc_allocate((size_t)count * number_bytes);
+    mp_limb_t *numbers = pc_allocate_array((size_t)count, number_bytes);
     if (created == NULL || numbers == NULL) {
         pc_release(created);
         pc_release(numbers);
@@ -133,12 +133,12 @@ int32_t pc_import(const uint8_t *source, int64_t source_bytes, pc_batch *batch, 
     if (count == 0) {
         return PC_OK;
     }
-    size_t bytes = (size_t)count * (size_t)batch->key->modulus->number_words * sizeof(mp_limb_t);
-    mp_limb_t *numbers = pc_allocate(bytes);
+    size_t number_bytes = (size_t)batch->key->modulus->number_words * sizeof(mp_limb_t);
+    mp_limb_t *numbers = pc_allocate_array((size_t)count, number_bytes);
     PC_REQUIRE(numbers != NULL, PC_ERR_MEMORY);
     int32_t status = enter_checked(batch->key, source, count, numbers);
     if (status == PC_OK) {
-        memcpy(pc_batch_at(batch, offset), numbers, bytes);
+        memcpy(pc_batch_at(batch, offset), numbers, (size_t)count * number_bytes);
     }
     pc_release(numbers);
     return status;

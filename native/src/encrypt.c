@@ -33,7 +33,7 @@ static void enter_base(const pc_public *key, mp_limb_t *group)
     n->kernel->enter(n, group, standard.limbs);
 }
 
-/* A number that is 1 / x modulo m, for x in lane 0 of a group and a modulus that is not secret; false if there is none. */
+/* A number that is 1 / x modulo m, for x in lane 0 of a group and a public modulus; false if there is none. */
 static bool invert_var(const pc_modulus *modulus, mp_limb_t *number, const mp_limb_t *group)
 {
     int32_t limbs = modulus->limbs;
@@ -59,7 +59,7 @@ static bool invert_var(const pc_modulus *modulus, mp_limb_t *number, const mp_li
 static int32_t init_public_table(pc_encryptor *encryptor)
 {
     const pc_modulus *n = encryptor->key->modulus;
-    mp_limb_t *table = pc_allocate(pc_power_table_words(n) * sizeof(mp_limb_t));
+    mp_limb_t *table = pc_allocate_array(pc_power_table_words(n), sizeof(mp_limb_t));
     PC_REQUIRE(table != NULL, PC_ERR_MEMORY);
     pc_group base;
     alignas(PC_NUMBER_ALIGNMENT) mp_limb_t number[PC_MAX_NUMBER_WORDS], inverse[PC_MAX_NUMBER_WORDS];
@@ -302,46 +302,4 @@ int32_t pc_rerandomize(const pc_encryptor *encryptor, const uint8_t *random, int
     PC_REQUIRE(is_filled(encryptor), PC_ERR_UNSUPPORTED);
     randomize(encryptor, NULL, 0, random, batch, offset, count, true);
     return PC_OK;
-}
-
-int32_t pc_encrypt_textbook_var(const pc_public *key, const uint64_t *plaintext, int32_t words, const uint8_t *r,
-                                int32_t r_bytes, pc_batch *batch, int32_t offset)
-{
-    PC_REQUIRE(key != NULL && plaintext != NULL && r != NULL && batch != NULL, PC_ERR_NULL);
-    PC_REQUIRE(key == batch->key, PC_ERR_MISMATCH);
-    PC_REQUIRE(pc_words_fit(words) && r_bytes > 0 && r_bytes <= key->modulus_bytes, PC_ERR_LENGTH);
-    PC_REQUIRE(pc_range_fits(offset, 1, batch->count), PC_ERR_RANGE);
-    PC_REQUIRE(pc_plaintexts_fit(key, plaintext, words, 1), PC_ERR_RANGE);
-
-    const pc_modulus *modulus = key->modulus;
-    int32_t limbs = modulus->limbs;
-    mp_limb_t k[PC_MAX_LIMBS];
-    pc_residue_from_plaintext(k, modulus->m, limbs, plaintext, words);
-
-    mpz_t n, n_squared, base, message;
-    mpz_inits(n, n_squared, base, message, NULL);
-    pc_mpz_from_limbs(n, modulus->m, limbs);
-    mpz_mul(n_squared, n, n);
-    pc_mpz_from_bytes(base, r, r_bytes);
-    mpz_gcd(message, base, n);
-    int32_t status = mpz_cmp(base, n) < 0 && mpz_cmp_ui(message, 1) == 0 ? PC_OK : PC_ERR_RANGE;
-    if (status == PC_OK) {
-        mp_limb_t ciphertext[2 * PC_MAX_LIMBS];
-        uint8_t bytes[2 * PC_MAX_KEY_BITS / 8];
-        mpz_powm(base, base, n, n_squared);
-        pc_mpz_from_limbs(message, k, limbs);
-        mpz_mul(message, message, n);
-        mpz_add_ui(message, message, 1);
-        mpz_mul(base, base, message);
-        mpz_mod(base, base, n_squared);
-        pc_limbs_from_mpz(ciphertext, 2 * limbs, base);
-        pc_bytes_from_limbs(bytes, 2 * key->modulus_bytes, ciphertext);
-        status = pc_import(bytes, 2 * key->modulus_bytes, batch, offset, 1);
-    }
-    mpz_clears(n, n_squared, NULL);
-    pc_mpz_clear_secret(base);
-    pc_mpz_clear_secret(message);
-    pc_wipe(k, sizeof k);
-    pc_wipe_stack();
-    return status;
 }

@@ -1,4 +1,4 @@
-#include "evaluate.h"
+#include "objects.h"
 
 #include <string.h>
 
@@ -67,8 +67,8 @@ int32_t pc_add_plain(const uint64_t *plaintexts, int32_t words_each, pc_batch *b
 #define INVERSION_CHUNK 1024
 
 /*
- * group = group^-1, all lanes by one inversion modulo n; those from `used` on hold 1. v = a^-1 mod n is a solution modulo
- * n; x*v = 1 + e*n, so v*(1 - e*n) is one modulo n^2.
+ * group = group^-1, all lanes by one inversion modulo n; those from `used` on hold 1. v = a^-1 mod n is a solution
+ * modulo n; x*v = 1 + e*n, so v*(1 - e*n) is one modulo n^2.
  */
 static void invert_group(const pc_modulus *modulus, mp_limb_t *group, int32_t used)
 {
@@ -155,12 +155,13 @@ static void invert_chunk(const pc_modulus *modulus, mp_limb_t *target, const mp_
     pc_scatter_row(modulus, target, inverse.words, pc_min(lanes, count));
 }
 
-int32_t pc_invert_numbers(const pc_modulus *modulus, mp_limb_t *target, const mp_limb_t *source, int32_t count)
+/* target[i] = source[i]^-1 for two rows of numbers that are the same or do not meet. PC_OK or PC_ERR_MEMORY. */
+static int32_t invert_numbers(const pc_modulus *modulus, mp_limb_t *target, const mp_limb_t *source, int32_t count)
 {
     int32_t lanes = modulus->kernel->lanes;
     int32_t chunk = pc_min(count, INVERSION_CHUNK * lanes);
     size_t groups = (size_t)((chunk + lanes - 1) / lanes);
-    mp_limb_t *prefixes = pc_allocate(groups * pc_group_words(modulus) * sizeof(mp_limb_t));
+    mp_limb_t *prefixes = pc_allocate_array(groups, pc_group_words(modulus) * sizeof(mp_limb_t));
     PC_REQUIRE(prefixes != NULL, PC_ERR_MEMORY);
     for (int32_t done = 0; done < count; done += chunk) {
         int64_t at = (int64_t)done * modulus->number_words;
@@ -170,7 +171,7 @@ int32_t pc_invert_numbers(const pc_modulus *modulus, mp_limb_t *target, const mp
     return PC_OK;
 }
 
-int32_t pc_invert(const pc_batch *source, int32_t so, pc_batch *target, int32_t to, int32_t count)
+int32_t pc_negate(const pc_batch *source, int32_t so, pc_batch *target, int32_t to, int32_t count)
 {
     PC_REQUIRE(source != NULL && target != NULL, PC_ERR_NULL);
     PC_REQUIRE(source->key == target->key, PC_ERR_MISMATCH);
@@ -179,5 +180,5 @@ int32_t pc_invert(const pc_batch *source, int32_t so, pc_batch *target, int32_t 
     if (count == 0) {
         return PC_OK;
     }
-    return pc_invert_numbers(target->key->modulus, pc_batch_at(target, to), pc_batch_at(source, so), count);
+    return invert_numbers(target->key->modulus, pc_batch_at(target, to), pc_batch_at(source, so), count);
 }

@@ -16,8 +16,8 @@ static size_t table_words(const pc_fixed_base *fixed)
 }
 
 /*
- * For every window its base, at entry (j, 1), and R^2 / A of that, which is the first half of the inverse, at entry (j, 0),
- * until pc_fixed_base_fill: from one window to the next both are squared window_bits times.
+ * For every window its base, at entry (j, 1), and R^2 / A of that, which is the first half of the inverse, at entry
+ * (j, 0), until pc_fixed_base_fill: from one window to the next both are squared window_bits times.
  */
 static void place_bases(const pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse)
 {
@@ -77,7 +77,7 @@ void pc_fixed_base_fill(const pc_fixed_base *fixed, int32_t part)
 int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse)
 {
     fixed->windows = (fixed->exponent_bits + fixed->window_bits - 1) / fixed->window_bits;
-    fixed->table = pc_allocate(table_words(fixed) * sizeof(mp_limb_t));
+    fixed->table = pc_allocate_array(table_words(fixed), sizeof(mp_limb_t));
     PC_REQUIRE(fixed->table != NULL, PC_ERR_MEMORY);
     place_bases(fixed, base, inverse);
     return PC_OK;
@@ -224,10 +224,12 @@ static void power_by_scan(const pc_fixed_base *fixed, mp_limb_t *group, accumula
             uint32_t lanes = 0;
             for (int32_t number = 0; number < used; number++) {
                 int32_t lane = number * share + turn;
-                index[lane] = digit_of(fixed, exponents + (int64_t)number * exponent_bytes, exponent_bytes, first + turn);
+                const uint8_t *exponent = exponents + (int64_t)number * exponent_bytes;
+                index[lane] = digit_of(fixed, exponent, exponent_bytes, first + turn);
                 lanes |= UINT32_C(1) << lane;
             }
-            kernel->look_up(modulus, a->factor.words, entry(fixed, first + turn, 0), 1 << fixed->window_bits, index, lanes);
+            kernel->look_up(modulus, a->factor.words, entry(fixed, first + turn, 0), 1 << fixed->window_bits, index,
+                            lanes);
         }
         absorb(modulus, group, a);
     }

@@ -1,9 +1,10 @@
 /*
  * Powers of one fixed base: base^e as a product of table entries, one per window of e and no squaring.
  *
- * Entry (j, d) is base^(d * 2^(window_bits * j)), d = 0 .. 2^window_bits - 1, in the kernel's ratio form: a product with
- * it takes four fifths of a whole one. The number of products does not depend on e. A table that is indexed has addresses that do: who can watch the cache of the machine may learn about e. One that
- * is scanned is read in full for every window: nothing shows, and small windows pay.
+ * Entry (j, d) is base^(d * 2^(window_bits * j)), d = 0 .. 2^window_bits - 1, in the kernel's ratio form: a product
+ * with it takes four fifths of a whole one. The number of products does not depend on e. A table that is indexed has
+ * addresses that do: who can watch the cache of the machine may learn about e. One that is scanned is read in full for
+ * every window: nothing shows, and small windows pay.
  */
 #ifndef PC_FIXED_BASE_H
 #define PC_FIXED_BASE_H
@@ -23,7 +24,8 @@ typedef struct pc_fixed_base {
 
 /*
  * Everything but `table` and `windows` is set. base, inverse: numbers, each other's inverse modulo m. PC_ERR_MEMORY, or
- * PC_OK and pc_fixed_base_clear becomes due. Then each of the table's parts is to be filled, by any threads in any order.
+ * PC_OK and pc_fixed_base_clear becomes due. Then each of the table's parts is to be filled, by any threads in any
+ * order.
  */
 int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse);
 int32_t pc_fixed_base_parts(const pc_fixed_base *fixed);

@@ -23,19 +23,43 @@ static int32_t loaded_gmp_version(void)
     return parts[0] * 10000 + parts[1] * 100 + parts[2];
 }
 
+int32_t pc_get_layout(int32_t *layout, int32_t capacity, int32_t *count)
+{
+    static const int32_t known[] = {
+        sizeof(pc_info), offsetof(pc_info, abi_version), offsetof(pc_info, gmp_version),
+        offsetof(pc_info, kernel_count), offsetof(pc_info, default_kernel), offsetof(pc_info, max_lanes),
+        sizeof(pc_public_info), offsetof(pc_public_info, key_bits), offsetof(pc_public_info, modulus_bytes),
+        offsetof(pc_public_info, ciphertext_bytes), offsetof(pc_public_info, plaintext_words),
+        offsetof(pc_public_info, lanes), offsetof(pc_public_info, kernel), offsetof(pc_public_info, number_bytes),
+        sizeof(pc_term), offsetof(pc_term, magnitude), offsetof(pc_term, batch), offsetof(pc_term, index),
+        offsetof(pc_term, shift),
+        sizeof(pc_instruction), offsetof(pc_instruction, target), offsetof(pc_instruction, left),
+        offsetof(pc_instruction, right),
+        sizeof(pc_program_input), offsetof(pc_program_input, source), offsetof(pc_program_input, entry),
+        offsetof(pc_program_input, tap),
+        sizeof(pc_view), offsetof(pc_view, batch), offsetof(pc_view, positions), offsetof(pc_view, stride),
+        offsetof(pc_view, taps),
+    };
+    const int32_t all = (int32_t)(sizeof known / sizeof known[0]);
+    PC_REQUIRE(count != NULL && (layout != NULL || capacity == 0), PC_ERR_NULL);
+    PC_REQUIRE(capacity >= 0, PC_ERR_LENGTH);
+    *count = all;
+    if (capacity > 0) {
+        memcpy(layout, known, (size_t)pc_min(capacity, all) * sizeof *layout);
+    }
+    return PC_OK;
+}
+
 int32_t pc_get_info(pc_info *info)
 {
     PC_REQUIRE(info != NULL, PC_ERR_NULL);
-    PC_REQUIRE(info->struct_size == (int32_t)sizeof *info, PC_ERR_LENGTH);
     int32_t chosen = pc_kernel_default();
     PC_REQUIRE(chosen >= 0 && chosen < pc_kernel_count(), PC_ERR_UNSUPPORTED);
     info->abi_version = PC_ABI_VERSION;
     info->gmp_version = loaded_gmp_version();
-    info->limb_bits = mp_bits_per_limb;
     info->kernel_count = pc_kernel_count();
     info->default_kernel = chosen;
-    info->sizeof_term = (int32_t)sizeof(pc_term);
-    info->sizeof_instruction = (int32_t)sizeof(pc_instruction);
+    info->max_lanes = PC_MAX_LANES;
     return PC_OK;
 }
 

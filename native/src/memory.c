@@ -42,6 +42,11 @@ void *pc_allocate(size_t bytes)
 #endif
 }
 
+void *pc_allocate_array(size_t count, size_t bytes_each)
+{
+    return bytes_each != 0 && count > SIZE_MAX / bytes_each ? NULL : pc_allocate(count * bytes_each);
+}
+
 void *pc_allocate_zeroed(size_t bytes)
 {
     void *memory = pc_allocate(bytes);

@@ -5,8 +5,9 @@
 #include <gmp.h>
 #include <stddef.h>
 
-/* Null when memory runs out. */
+/* Null when memory runs out, or when an array's bytes are more than any number of them. */
 void *pc_allocate(size_t bytes);
+void *pc_allocate_array(size_t count, size_t bytes_each);
 void *pc_allocate_zeroed(size_t bytes);
 void pc_release(void *memory);
 

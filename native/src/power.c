@@ -33,20 +33,17 @@ void pc_power(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *expo
     pc_wipe(&factor, words * sizeof(mp_limb_t));
 }
 
-/* A power of one pair costs about a quarter of those of a whole group: up to this many, numbers go one by one. */
-#define FEW 4
-
-void pc_power_sides(const pc_private *private_key, pc_group groups[2], const mp_limb_t *const exponents[2], int32_t used,
-                    mp_limb_t *table)
+void pc_power_sides(const pc_private *private_key, pc_group groups[2], const mp_limb_t *const exponents[2],
+                    int32_t used, mp_limb_t *table)
 {
     const pc_modulus *const moduli[2] = {private_key->side[0].modulus, private_key->side[1].modulus};
     const pc_kernel *kernel = moduli[0]->kernel;
-    if (kernel->power_pair == NULL || used > FEW) {
+    if (used > kernel->pairs_that_pay) {
         pc_power(moduli[0], groups[0].words, exponents[0], private_key->prime_bits, table);
         pc_power(moduli[1], groups[1].words, exponents[1], private_key->prime_bits, table);
         return;
     }
-    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t rows[2][FEW * PC_MAX_NUMBER_WORDS];
+    alignas(PC_NUMBER_ALIGNMENT) mp_limb_t rows[2][PC_MAX_LANES * PC_MAX_NUMBER_WORDS];
     for (int k = 0; k < 2; k++) {
         pc_scatter_row(moduli[k], rows[k], groups[k].words, used);
     }
@@ -57,6 +54,6 @@ void pc_power_sides(const pc_private *private_key, pc_group groups[2], const mp_
     }
     for (int k = 0; k < 2; k++) {
         pc_gather_row(moduli[k], groups[k].words, rows[k], used);
+        pc_wipe(rows[k], (size_t)used * (size_t)moduli[k]->number_words * sizeof *rows[k]);
     }
-    pc_wipe(rows, sizeof rows);
 }

@@ -107,8 +107,17 @@ static bool has_small_factor(const small_primes *small, const mpz_t p)
     return false;
 }
 
+/* The kernel that tests many candidates at once, or null. */
+static const pc_kernel *testing_kernel(void)
+{
+    int32_t index = pc_kernel_default();
+    const pc_kernel *kernel = index >= 0 ? pc_kernel_at(index) : NULL;
+    return kernel != NULL && kernel->may_be_prime != NULL ? kernel : NULL;
+}
+
 /* Candidates without small factors wait here until there is one for each lane of the kernel's test. */
 typedef struct candidates {
+    const pc_kernel *kernel; /* null: they need not wait */
     int32_t count;
     mp_limb_t limbs[PC_MAX_LANES * PC_MAX_LIMBS];
 } candidates;
@@ -120,10 +129,9 @@ typedef struct candidates {
 static bool find_prime(candidates *waiting, int32_t bits, mpz_t p, const mpz_srcptr q)
 {
     int32_t limbs = (bits + 63) / 64;
-    int32_t index = pc_kernel_default();
-    const pc_kernel *kernel = index >= 0 ? pc_kernel_at(index) : NULL;
+    const pc_kernel *kernel = waiting->kernel;
     uint32_t passed = UINT32_MAX;
-    if (kernel != NULL && kernel->may_be_prime != NULL && waiting->count > 0) {
+    if (kernel != NULL && waiting->count > 0) {
         for (int32_t i = waiting->count; i < kernel->lanes; i++) {
             memcpy(waiting->limbs + (ptrdiff_t)i * limbs, waiting->limbs, (size_t)limbs * sizeof(mp_limb_t));
         }
@@ -158,7 +166,7 @@ int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, int32_t
         pc_mpz_from_bytes(q, other, other_bytes);
     }
     small_primes small;
-    candidates waiting = {0};
+    candidates waiting = {.kernel = testing_kernel()};
     find_small_primes(&small);
     mpz_srcptr fits = other != NULL ? q : NULL;
     int32_t limbs = (bits + 63) / 64;
@@ -168,7 +176,7 @@ int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, int32_t
         if (!has_small_factor(&small, p)) {
             pc_limbs_from_mpz(waiting.limbs + (ptrdiff_t)waiting.count++ * limbs, limbs, p);
         }
-        if (waiting.count == PC_MAX_LANES) {
+        if (waiting.count == (waiting.kernel != NULL ? waiting.kernel->lanes : 1)) {
             found = find_prime(&waiting, bits, p, fits);
         }
     }

@@ -115,11 +115,11 @@ static void make_bundles(pc_program *program, uses *u)
     }
 }
 
-static void *copy_of(const void *values, size_t bytes)
+static void *copy_of(const void *values, int32_t count, size_t bytes_each)
 {
-    void *copy = pc_allocate(bytes);
-    if (copy != NULL && bytes > 0) {
-        memcpy(copy, values, bytes);
+    void *copy = pc_allocate_array((size_t)count, bytes_each);
+    if (copy != NULL && count > 0) {
+        memcpy(copy, values, (size_t)count * bytes_each);
     }
     return copy;
 }
@@ -132,9 +132,10 @@ static int32_t prepare(pc_program *program)
     int32_t status = check_inputs(program);
     PC_REQUIRE(status == PC_OK, status);
 
-    int32_t *written = pc_allocate(registers * sizeof *written), *touched = pc_allocate(registers * sizeof *touched);
-    bool *known = pc_allocate(registers * sizeof *known);
-    pc_bundle *bundles = pc_allocate((size_t)program->instruction_count * sizeof *bundles);
+    int32_t *written = pc_allocate_array(registers, sizeof *written);
+    int32_t *touched = pc_allocate_array(registers, sizeof *touched);
+    bool *known = pc_allocate_array(registers, sizeof *known);
+    pc_bundle *bundles = pc_allocate_array((size_t)program->instruction_count, sizeof *bundles);
     status = written != NULL && touched != NULL && known != NULL && bundles != NULL ? PC_OK : PC_ERR_MEMORY;
     if (status == PC_OK) {
         status = check_instructions(program, known);
@@ -142,7 +143,7 @@ static int32_t prepare(pc_program *program)
     if (status == PC_OK) {
         program->bundles = bundles;
         make_bundles(program, &(uses){written, touched});
-        program->bundles = copy_of(bundles, (size_t)program->bundle_count * sizeof *bundles);
+        program->bundles = copy_of(bundles, program->bundle_count, sizeof *bundles);
         status = program->bundles != NULL ? PC_OK : PC_ERR_MEMORY;
     }
     pc_release(written);
@@ -172,9 +173,9 @@ int32_t pc_program_create(const pc_instruction *instructions, int32_t instructio
     created->temporaries = temporaries;
     created->output_count = output_count;
     created->instruction_count = instruction_count;
-    created->inputs = copy_of(inputs, (size_t)input_count * sizeof *inputs);
-    created->outputs = copy_of(outputs, (size_t)output_count * sizeof *outputs);
-    created->instructions = copy_of(instructions, (size_t)instruction_count * sizeof *instructions);
+    created->inputs = copy_of(inputs, input_count, sizeof *inputs);
+    created->outputs = copy_of(outputs, output_count, sizeof *outputs);
+    created->instructions = copy_of(instructions, instruction_count, sizeof *instructions);
     int32_t status = prepare(created);
     if (status == PC_OK) {
         *program = created;

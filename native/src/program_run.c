@@ -25,6 +25,10 @@ typedef struct progress {
     atomic_uchar done[]; /* of each step               */
 } progress;
 
+/* Bit t: lane t. */
+typedef uint8_t lane_set;
+_Static_assert(PC_MAX_LANES <= 8 * sizeof(lane_set), "a set has a bit for each lane");
+
 typedef struct run {
     const pc_program *program;
     const pc_modulus *modulus;
@@ -32,7 +36,7 @@ typedef struct run {
     const pc_view *target;
     int32_t tile;       /* the only one, or that of lane 0                                               */
     progress *progress;
-    uint8_t *present;   /* of each temporary, bit t: lane or tile t is not 1 for want of any present input */
+    lane_set *present;  /* of each temporary: the lanes or tiles that are not 1 for want of any present input */
     mp_limb_t *registers;
     int64_t products;
 } run;
@@ -52,11 +56,16 @@ static int64_t progress_bytes(const pc_program *program)
     return aligned((int64_t)sizeof(progress) + step_count(program));
 }
 
+static int64_t present_bytes(const pc_program *program)
+{
+    return aligned((int64_t)program->temporaries * (int64_t)sizeof(lane_set));
+}
+
 /* A full block's registers are `lanes` numbers wide, those of a tile alone one. */
 static int64_t scratch_bytes_for(const pc_program *program, const pc_modulus *modulus, int32_t tiles)
 {
     int32_t lanes = modulus->kernel->lanes, width = tiles >= lanes ? lanes : 1;
-    return progress_bytes(program) + aligned(program->temporaries) +
+    return progress_bytes(program) + present_bytes(program) +
            (int64_t)program->temporaries * width * modulus->number_words * (int64_t)sizeof(mp_limb_t);
 }
 
@@ -89,7 +98,7 @@ static mp_limb_t *output_of(const run *r, int32_t output, int32_t tile)
 /* ---- full blocks --------------------------------------------------------------------------------------------- */
 
 /* The group of a register, gathered into `room` if it is an input; `present` receives its lanes. */
-static const mp_limb_t *group_of(const run *r, int32_t index, pc_group *room, uint8_t *present)
+static const mp_limb_t *group_of(const run *r, int32_t index, pc_group *room, lane_set *present)
 {
     int32_t temporary = index - r->program->input_count;
     if (temporary >= 0) {
@@ -101,7 +110,7 @@ static const mp_limb_t *group_of(const run *r, int32_t index, pc_group *room, ui
     for (int32_t t = 0; t < r->modulus->kernel->lanes; t++) {
         const mp_limb_t *number = input_of(r, index, r->tile + t);
         numbers[t] = number != NULL ? number : r->modulus->one;
-        *present = (uint8_t)(*present | (number != NULL) << t);
+        *present = (lane_set)(*present | (number != NULL) << t);
     }
     if (*present != 0) {
         r->modulus->kernel->gather(r->modulus, room->words, numbers);
@@ -114,7 +123,7 @@ static void run_instruction(run *r, const pc_instruction *in)
 {
     const pc_kernel *kernel = r->modulus->kernel;
     pc_group left_room, right_room;
-    uint8_t has_left, has_right;
+    lane_set has_left, has_right;
     int32_t temporary = in->target - r->program->input_count;
     mp_limb_t *target = r->registers + (int64_t)temporary * (int64_t)pc_group_words(r->modulus);
     const mp_limb_t *left = group_of(r, in->left, &left_room, &has_left);
@@ -148,7 +157,7 @@ static void run_block(run *r)
     }
     for (int32_t o = 0; o < program->output_count; o++) {
         pc_group room;
-        uint8_t present = 0;
+        lane_set present = 0;
         const mp_limb_t *group =
             program->outputs[o] < 0 ? NULL : group_of(r, program->outputs[o], &room, &present);
         mp_limb_t *targets[PC_MAX_LANES];
@@ -177,11 +186,11 @@ static const mp_limb_t *number_of(const run *r, int32_t index)
 }
 
 /* Gathers the left or right operands of one instruction of each chain; returns the lanes that have one. */
-static uint8_t gather_operands(const run *r, pc_group *group, const pc_instruction *in, int32_t length, int32_t used,
-                               bool left)
+static lane_set gather_operands(const run *r, pc_group *group, const pc_instruction *in, int32_t length,
+                                int32_t used, bool left)
 {
     const mp_limb_t *numbers[PC_MAX_LANES];
-    uint8_t present = 0;
+    lane_set present = 0;
     for (int32_t lane = 0; lane < r->modulus->kernel->lanes; lane++) {
         const mp_limb_t *number = NULL;
         if (lane < used) {
@@ -189,7 +198,7 @@ static uint8_t gather_operands(const run *r, pc_group *group, const pc_instructi
             number = number_of(r, left ? at->left : at->right);
         }
         numbers[lane] = number != NULL ? number : r->modulus->one;
-        present = (uint8_t)(present | (number != NULL) << lane);
+        present = (lane_set)(present | (number != NULL) << lane);
     }
     if (present != 0) {
         r->modulus->kernel->gather(r->modulus, group->words, numbers);
@@ -202,7 +211,7 @@ static void run_chains(run *r, const pc_instruction *first, int32_t length, int3
 {
     const pc_kernel *kernel = r->modulus->kernel;
     pc_group value, factor;
-    uint8_t present = gather_operands(r, &value, first, length, used, true);
+    lane_set present = gather_operands(r, &value, first, length, used, true);
     for (int32_t i = 0; i < length; i++) {
         if (pc_is_square(&first[i])) {
             if (present != 0) {
@@ -211,7 +220,7 @@ static void run_chains(run *r, const pc_instruction *first, int32_t length, int3
             r->products += __builtin_popcount(present);
             continue;
         }
-        uint8_t has_factor = gather_operands(r, present != 0 ? &factor : &value, first + i, length, used, false);
+        lane_set has_factor = gather_operands(r, present != 0 ? &factor : &value, first + i, length, used, false);
         if (present != 0 && has_factor != 0) {
             kernel->multiply(r->modulus, value.words, value.words, factor.words);
         }
@@ -221,7 +230,7 @@ static void run_chains(run *r, const pc_instruction *first, int32_t length, int3
     mp_limb_t *targets[PC_MAX_LANES] = {NULL};
     for (int32_t lane = 0; lane < used; lane++) {
         int32_t temporary = first[(int64_t)lane * length].target - r->program->input_count;
-        r->present[temporary] = (uint8_t)(present >> lane & 1);
+        r->present[temporary] = (lane_set)(present >> lane & 1);
         if (r->present[temporary] != 0) {
             targets[lane] = r->registers + (int64_t)temporary * r->modulus->number_words;
         }
@@ -371,8 +380,8 @@ static run run_of(const pc_program *program, const pc_view *sources, const pc_vi
         .target = target,
         .tile = tile,
         .progress = (progress *)(void *)scratch,
-        .present = present,
-        .registers = (mp_limb_t *)(void *)(present + aligned(program->temporaries)),
+        .present = (lane_set *)(void *)present,
+        .registers = (mp_limb_t *)(void *)(present + present_bytes(program)),
     };
 }
 

@@ -21,6 +21,13 @@ static int32_t read_public(const uint8_t *n, int32_t n_bytes, const uint8_t *h, 
     return coprime ? PC_OK : PC_ERR_KEY;
 }
 
+/* Null if there is no such kernel. -1: the default. */
+static const pc_kernel *find_kernel(int32_t *index)
+{
+    *index = *index == -1 ? pc_kernel_default() : *index;
+    return *index >= 0 ? pc_kernel_at(*index) : NULL;
+}
+
 static void release(pc_public *key)
 {
     pc_modulus_free(key->modulus);
@@ -35,9 +42,8 @@ int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, in
     PC_REQUIRE(n_bytes > 0 && n_bytes <= PC_MAX_KEY_BITS / 8, PC_ERR_LENGTH);
     PC_REQUIRE(h_bytes > 0 && h_bytes <= PC_MAX_KEY_BITS / 8, PC_ERR_LENGTH);
     PC_REQUIRE((flags & ~PC_FLAG_INSECURE_SIZE) == 0, PC_ERR_RANGE);
-    int32_t index = kernel == -1 ? pc_kernel_default() : kernel;
-    const pc_kernel *chosen = pc_kernel_at(index);
-    PC_REQUIRE(index >= 0 && chosen != NULL, PC_ERR_UNSUPPORTED);
+    const pc_kernel *chosen = find_kernel(&kernel);
+    PC_REQUIRE(chosen != NULL, PC_ERR_UNSUPPORTED);
 
     mpz_t n_value, h_value;
     mpz_inits(n_value, h_value, NULL);
@@ -57,7 +63,7 @@ int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, in
     }
     if (status == PC_OK) {
         atomic_init(&created->references, 1);
-        created->kernel_index = index;
+        created->kernel_index = kernel;
         created->key_bits = pc_bit_length(n, n_bytes);
         created->modulus_bytes = n_bytes;
         pc_limbs_from_mpz(created->h, limb_count, h_value);
@@ -89,14 +95,22 @@ int32_t pc_public_free(pc_public *key)
 int32_t pc_public_get_info(const pc_public *key, pc_public_info *info)
 {
     PC_REQUIRE(key != NULL && info != NULL, PC_ERR_NULL);
-    PC_REQUIRE(info->struct_size == (int32_t)sizeof *info, PC_ERR_LENGTH);
     info->key_bits = key->key_bits;
     info->modulus_bytes = key->modulus_bytes;
     info->ciphertext_bytes = 2 * key->modulus_bytes;
     info->plaintext_words = key->modulus->limbs;
     info->lanes = key->modulus->kernel->lanes;
     info->kernel = key->kernel_index;
-    info->reserved = 0;
     info->number_bytes = (int64_t)key->modulus->number_words * (int64_t)sizeof(mp_limb_t);
+    return PC_OK;
+}
+
+int32_t pc_number_bytes(int32_t kernel, int32_t key_bits, int64_t *bytes)
+{
+    PC_REQUIRE(bytes != NULL, PC_ERR_NULL);
+    PC_REQUIRE(key_bits > 0 && key_bits <= PC_MAX_KEY_BITS, PC_ERR_RANGE);
+    const pc_kernel *chosen = find_kernel(&kernel);
+    PC_REQUIRE(chosen != NULL, PC_ERR_UNSUPPORTED);
+    *bytes = (int64_t)pc_number_words(chosen, (key_bits + 63) / 64) * (int64_t)sizeof(mp_limb_t);
     return PC_OK;
 }

@@ -34,8 +34,9 @@ static const uint8_t prime_q[128] = {
 #define EXPONENT_BITS 32
 #define CIPHERTEXTS_CHECKSUM UINT64_C(0x35fdf411319cc59b)
 
-/* One more than the lanes of any kernel, so that full groups and spare lanes both occur. */
+/* More than the lanes of any kernel, so that full groups and spare lanes both occur. */
 #define COUNT 9
+_Static_assert(COUNT > PC_MAX_LANES, "the fixed ciphertexts fill no group of a kernel with so many lanes");
 
 static const int64_t messages[COUNT] = {
     0, 1, -1, 12345678901234567, -98765432109876543, INT64_C(1) << 62, INT64_MIN, 77, -1000003,
@@ -160,7 +161,7 @@ static int32_t test_sums(fixture *f)
     }
     int32_t status = pc_add(f->a, 0, f->a, 0, f->b, 0, COUNT);
     PC_REQUIRE(status == PC_OK, status);
-    status = pc_invert(f->b, 0, f->b, 0, COUNT);
+    status = pc_negate(f->b, 0, f->b, 0, COUNT);
     PC_REQUIRE(status == PC_OK, status);
     status = pc_add_plain(&tripled[0][0], 2, f->b, 0, COUNT);
     PC_REQUIRE(status == PC_OK, status);

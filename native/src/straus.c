@@ -99,7 +99,7 @@ static bool reserve(room *array, size_t used, size_t needed, size_t size)
         return true;
     }
     size_t capacity = needed + needed / 2 + 16;
-    void *items = pc_allocate(capacity * size);
+    void *items = pc_allocate_array(capacity, size);
     if (items == NULL) {
         return false;
     }
@@ -178,13 +178,15 @@ static bool is_long(uint64_t magnitude)
 }
 
 /*
- * Whether an output's long terms stand side by side, as slots do, or two deep, but not on top of each other, as weights do.
- * The lanes of a kernel share their steps: where a lane has hardly more than one digit at a position, digits that stand at
- * the same positions in all outputs cost less than fewer digits that do not (11 steps for any 8 bits, with digits of 2).
+ * Whether an output's long terms stand side by side, as slots do, or two deep, but not on top of each other, as weights
+ * do. The lanes of a kernel share their steps: where a lane has hardly more than one digit at a position, digits that
+ * stand at the same positions in all outputs cost less than fewer digits that do not (11 steps for any 8 bits, with
+ * digits of 2). Where none is long it decides nothing.
  */
 static bool is_sparse(const term *terms, size_t first, size_t end)
 {
-    int32_t bottom = INT32_MAX, top = 0, filled = 0;
+    int32_t bottom = POSITIONS, top = 0;
+    int64_t filled = 0; /* of as many terms as there are */
     for (size_t i = first; i < end; i++) {
         if (is_long(terms[i].magnitude)) {
             int32_t bits = bit_length(terms[i].magnitude);
@@ -265,8 +267,8 @@ static void choose_window(base *b, const term *terms, bool alone)
 }
 
 /*
- * Gives all aligned bases the same window, or their digits would stand at different positions in the lanes: the one that
- * is best for the longest of them, which tells how many steps all take.
+ * Gives all aligned bases the same window, or their digits would stand at different positions in the lanes: the one
+ * that is best for the longest of them, which tells how many steps all take.
  */
 static void align_windows(base *bases, size_t base_count, const term *terms)
 {

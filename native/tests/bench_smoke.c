@@ -51,7 +51,8 @@ static void bench(int32_t kernel)
     printf("kernel %s\n", name);
 
     pc_encryptor *owner = NULL, *public = NULL;
-    MEASURE("owner tables", 1, (pc_encryptor_free(owner), pc_encryptor_create_owner(k.private_key, 1024, 8, 0, &owner)));
+    MEASURE("owner tables", 1,
+            (pc_encryptor_free(owner), pc_encryptor_create_owner(k.private_key, 1024, 8, 0, &owner)));
     MEASURE("public tables", 1, (pc_encryptor_free(public), pc_encryptor_create_public(k.public, 1024, 8, 0, &public)));
     static uint8_t random[COUNT * 128], wire[COUNT * 512];
     static uint64_t plaintexts[COUNT], decrypted[COUNT * 32];
@@ -73,7 +74,7 @@ static void bench(int32_t kernel)
     MEASURE("import", COUNT, pc_import(wire, (int64_t)sizeof wire, a, 0, COUNT));
     MEASURE("add", COUNT, pc_add(a, 0, b, 0, b, 0, COUNT));
     MEASURE("add_plain", COUNT, pc_add_plain(plaintexts, 1, b, 0, COUNT));
-    MEASURE("invertBatch", COUNT, pc_invert(a, 0, b, 0, COUNT));
+    MEASURE("invertBatch", COUNT, pc_negate(a, 0, b, 0, COUNT));
 
     const pc_batch *sources[] = {a};
     for (int32_t i = 0; i < COUNT; i++) {

@@ -48,7 +48,7 @@ void key_from_primes(key *k, const mpz_t p, const mpz_t q, int32_t kernel);
 void key_free(key *k);
 
 int32_t kernel_count(void);
-/* The vector kernel in plain C, some fifty times slower than the real one: not for millions of products. */
+/* A vector kernel in plain C, some fifty times slower than the real one: not for millions of products. */
 bool is_emulated(int32_t kernel);
 
 /* Ciphertexts of a batch as integers, through import and export. */

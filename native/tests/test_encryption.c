@@ -156,53 +156,6 @@ static void test_decryption(const key *k)
     integers_free(messages, COUNT);
 }
 
-static void test_textbook(const key *k)
-{
-    pc_batch *batch = random_batch(k, 2, NULL);
-    uint64_t words[PC_MAX_KEY_BITS / 64 + 1], decrypted[PC_MAX_KEY_BITS / 64];
-    uint8_t r_bytes[PC_MAX_KEY_BITS / 8];
-    mpz_t m, r, c;
-    mpz_inits(m, r, c, NULL);
-    for (int i = 0; i < 4; i++) {
-        draw_plaintext(m, k, words, k->words + 1);
-        do {
-            random_integer(r, k->n);
-            mpz_gcd(c, r, k->n);
-        } while (mpz_cmp_ui(c, 1) != 0);
-        bytes_from_integer(r_bytes, (size_t)k->modulus_bytes, r);
-        OK(pc_encrypt_textbook_var(k->public, words, k->words + 1, r_bytes, k->modulus_bytes, batch, 1));
-        mpz_powm(c, r, k->n, k->n_squared);
-        mpz_mul(r, m, k->n);
-        mpz_add_ui(r, r, 1);
-        mpz_mul(c, c, r);
-        mpz_mod(c, c, k->n_squared);
-        CHECK(number_is(k, batch, 1, c));
-        OK(pc_decrypt(k->private_key, batch, 1, 1, decrypted, k->words));
-        CHECK(plaintext_is(k, decrypted, m));
-    }
-
-    uint8_t *before = snapshot(k, batch, 2);
-    uint8_t zero[PC_MAX_KEY_BITS / 8 + 1] = {0};
-    const int32_t bytes = k->modulus_bytes;
-    STATUS(PC_ERR_NULL, pc_encrypt_textbook_var(NULL, words, 1, r_bytes, bytes, batch, 0));
-    STATUS(PC_ERR_NULL, pc_encrypt_textbook_var(k->public, NULL, 1, r_bytes, bytes, batch, 0));
-    STATUS(PC_ERR_NULL, pc_encrypt_textbook_var(k->public, words, 1, NULL, bytes, batch, 0));
-    STATUS(PC_ERR_NULL, pc_encrypt_textbook_var(k->public, words, 1, r_bytes, bytes, NULL, 0));
-    STATUS(PC_ERR_LENGTH, pc_encrypt_textbook_var(k->public, words, 0, r_bytes, bytes, batch, 0));
-    STATUS(PC_ERR_LENGTH, pc_encrypt_textbook_var(k->public, words, 66, r_bytes, bytes, batch, 0));
-    STATUS(PC_ERR_LENGTH, pc_encrypt_textbook_var(k->public, words, 1, r_bytes, 0, batch, 0));
-    STATUS(PC_ERR_LENGTH, pc_encrypt_textbook_var(k->public, words, 1, zero, bytes + 1, batch, 0));
-    STATUS(PC_ERR_RANGE, pc_encrypt_textbook_var(k->public, words, 1, r_bytes, bytes, batch, 2));
-    STATUS(PC_ERR_RANGE, pc_encrypt_textbook_var(k->public, words, 1, r_bytes, bytes, batch, -1));
-    STATUS(PC_ERR_RANGE, pc_encrypt_textbook_var(k->public, words, 1, zero, bytes, batch, 0));
-    STATUS(PC_ERR_RANGE, pc_encrypt_textbook_var(k->public, words, 1, k->n_bytes, bytes, batch, 0));
-    STATUS(PC_ERR_RANGE, pc_encrypt_textbook_var(k->public, words, 1, k->p_bytes, k->prime_bytes, batch, 0));
-    CHECK(unchanged(k, batch, 2, before));
-    free(before);
-    mpz_clears(m, r, c, NULL);
-    OK(pc_batch_free(batch));
-}
-
 /* |m| = n and beyond is refused, at any place in the call and with any number of words. */
 static void test_plaintext_range(const key *k)
 {
@@ -333,7 +286,6 @@ int main(void)
                 }
             }
             test_decryption(&k);
-            test_textbook(&k);
             test_plaintext_range(&k);
             if (sizes[i] == 192) {
                 test_arguments(&k);

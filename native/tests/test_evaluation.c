@@ -121,13 +121,13 @@ static void test_invert(const key *k)
     pc_batch *a = random_batch(k, COUNT, x), *b = random_batch(k, COUNT, y);
     for (int32_t count = 0; count <= COUNT; count++) {
         int32_t so = random_below(COUNT - count + 1), to = random_below(COUNT - count + 1);
-        OK(pc_invert(a, so, b, to, count));
+        OK(pc_negate(a, so, b, to, count));
         for (int32_t i = 0; i < count; i++) {
             mpz_invert(y[to + i], x[so + i], k->n_squared);
         }
         CHECK(all_are(k, b, y));
     }
-    OK(pc_invert(a, 3, a, 3, COUNT - 3)); /* in place */
+    OK(pc_negate(a, 3, a, 3, COUNT - 3)); /* in place */
     for (int32_t i = 3; i < COUNT; i++) {
         mpz_invert(x[i], x[i], k->n_squared);
     }
@@ -136,14 +136,14 @@ static void test_invert(const key *k)
     key stranger;
     key_create(&stranger, 128, 0);
     pc_batch *other = random_batch(&stranger, 3, NULL);
-    STATUS(PC_ERR_NULL, pc_invert(NULL, 0, b, 0, 1));
-    STATUS(PC_ERR_NULL, pc_invert(a, 0, NULL, 0, 1));
-    STATUS(PC_ERR_MISMATCH, pc_invert(a, 0, other, 0, 1));
-    STATUS(PC_ERR_RANGE, pc_invert(a, 1, b, 0, COUNT));
-    STATUS(PC_ERR_RANGE, pc_invert(a, 0, b, 1, COUNT));
-    STATUS(PC_ERR_RANGE, pc_invert(a, -1, b, 0, 1));
-    STATUS(PC_ERR_RANGE, pc_invert(a, 0, b, 0, -1));
-    STATUS(PC_ERR_RANGE, pc_invert(a, 0, a, 1, 2));
+    STATUS(PC_ERR_NULL, pc_negate(NULL, 0, b, 0, 1));
+    STATUS(PC_ERR_NULL, pc_negate(a, 0, NULL, 0, 1));
+    STATUS(PC_ERR_MISMATCH, pc_negate(a, 0, other, 0, 1));
+    STATUS(PC_ERR_RANGE, pc_negate(a, 1, b, 0, COUNT));
+    STATUS(PC_ERR_RANGE, pc_negate(a, 0, b, 1, COUNT));
+    STATUS(PC_ERR_RANGE, pc_negate(a, -1, b, 0, 1));
+    STATUS(PC_ERR_RANGE, pc_negate(a, 0, b, 0, -1));
+    STATUS(PC_ERR_RANGE, pc_negate(a, 0, a, 1, 2));
     CHECK(all_are(k, a, x) && all_are(k, b, y));
     OK(pc_batch_free(other));
     key_free(&stranger);

@@ -169,8 +169,8 @@ static void enter_integers(const pc_modulus *modulus, const mpz_t m, mp_limb_t *
 }
 
 /*
- * Powers of units in ratio form, multiplied out: first 2 and 0 and 5 and 1, in two sums, then as many of the greatest as
- * sums may hold.
+ * Powers of units in ratio form, multiplied out: first 2 and 0 and 5 and 1, in two sums, then as many of the greatest
+ * as sums may hold.
  */
 static void test_ratios(const pc_modulus *modulus, const mpz_t m)
 {
@@ -278,19 +278,18 @@ static void test_moves(const pc_modulus *modulus, const mpz_t m)
     pc_release(numbers);
 }
 
-#define DIGIT_BITS 52
-
 /*
- * The vector kernel on digits that random numbers never have: mostly zeros, among them the largest digits and those
- * around half of them, where the square's carries into the next digit and its negative columns come from.
+ * A kernel of digits with room above them on digits that random numbers never have: mostly zeros, among them the
+ * largest digits and those around half of them, where a square's carries into the next digit and its negative columns
+ * come from.
  */
 static void test_digit_patterns(const pc_modulus *modulus, const mpz_t m)
 {
-    static const mp_limb_t patterns[] = {
-        1, 2, (UINT64_C(1) << 51) - 1, UINT64_C(1) << 51, (UINT64_C(1) << 51) + 1, (UINT64_C(1) << 52) - 1};
     const pc_kernel *kernel = modulus->kernel;
+    const int32_t bits = kernel->digit_bits;
+    const mp_limb_t half = UINT64_C(1) << (bits - 1), patterns[] = {1, 2, half - 1, half, half + 1, 2 * half - 1};
     int32_t digits = kernel->number_words(modulus->limbs) / 2;
-    int32_t safe = (int32_t)(mpz_sizeinbase(m, 2) - 1) / DIGIT_BITS; /* digits that any number below m may have */
+    int32_t safe = (int32_t)(mpz_sizeinbase(m, 2) - 1) / bits; /* digits that any number below m may have */
     lanes_of_integers x, y, z;
     mpz_t m_squared, a, b;
     init(&x), init(&y), init(&z);
@@ -317,7 +316,7 @@ static void test_digit_patterns(const pc_modulus *modulus, const mpz_t m)
     }
     /* What stands above a digit must not matter. */
     for (int32_t i = 0; i < 4 * digits * kernel->lanes; i++) {
-        groups[i % 2].words[i / 2] |= random_word() << DIGIT_BITS;
+        groups[i % 2].words[i / 2] |= random_word() << bits;
     }
     for (int squared = 0; squared < 2; squared++) {
         for (int32_t i = 0; i < kernel->lanes; i++) {
@@ -342,12 +341,11 @@ static void test_modulus(const pc_kernel *kernel, const mpz_t m, int repeats)
     export_limbs(limbs, count, m);
     for (int secret = 0; secret < 2; secret++) {
         pc_modulus *modulus = pc_modulus_create(kernel, limbs, count, secret == 1);
-        CHECK(modulus != NULL && modulus->number_words % PC_NUMBER_ALIGNMENT_WORDS == 0);
-        CHECK(modulus != NULL && modulus->number_words <= PC_MAX_NUMBER_WORDS);
+        CHECK(modulus != NULL);
         for (int i = 0; i < repeats; i++) {
             test_operations(modulus, m);
         }
-        for (int i = 0; i < 32 && strncmp(kernel->name, "ifma", 4) == 0; i++) {
+        for (int i = 0; i < 32 && kernel->digit_bits < 64; i++) {
             test_digit_patterns(modulus, m);
         }
         test_chain(modulus, m);
@@ -418,8 +416,8 @@ static void test_tiny_moduli(const pc_kernel *kernel)
 }
 
 /*
- * From modulo n^2 to modulo p^2 and q^2 and back, for coprime odd p and q that need not be prime: the same residues, also
- * when the way is gone many times without a product in between, which would make the halves small again.
+ * From modulo n^2 to modulo p^2 and q^2 and back, for coprime odd p and q that need not be prime: the same residues,
+ * also when the way is gone many times without a product in between, which would make the halves small again.
  */
 static void test_recombination(const pc_kernel *kernel, const mpz_t p, const mpz_t q)
 {
@@ -637,6 +635,21 @@ static void test_repeated_add_plain(const pc_kernel *kernel, int32_t limbs)
     clear(&x);
 }
 
+/* What kernel.h asks of the numbers in a row of its table. */
+static void test_limits(const pc_kernel *kernel)
+{
+    CHECK(kernel->lanes >= 1 && kernel->lanes <= PC_MAX_LANES && (kernel->lanes & (kernel->lanes - 1)) == 0);
+    CHECK(kernel->digit_bits >= 1 && kernel->digit_bits <= 64);
+    CHECK(kernel->public_state_bytes <= kernel->state_bytes);
+    CHECK(kernel->window_bits >= 1 && kernel->window_bits <= PC_MAX_SECRET_WINDOW_BITS);
+    CHECK((kernel->pairs_that_pay > 0) == (kernel->power_pair != NULL) && kernel->pairs_that_pay <= kernel->lanes);
+    for (int32_t limbs = 1; limbs <= PC_MAX_LIMBS; limbs++) {
+        int32_t words = pc_number_words(kernel, limbs);
+        CHECK(words <= PC_MAX_NUMBER_WORDS && words >= kernel->number_words(limbs));
+        CHECK(words % PC_NUMBER_ALIGNMENT_WORDS == 0);
+    }
+}
+
 int main(void)
 {
     static const int32_t limb_counts[] = {1, 2, 3, 4, 7, 8, 16, 17, 31, 32, 48, 63, 64};
@@ -644,6 +657,7 @@ int main(void)
     mpz_init(m);
     for (int32_t i = 0; i < pc_kernel_count(); i++) {
         const pc_kernel *kernel = pc_kernel_at(i);
+        test_limits(kernel);
         test_tiny_moduli(kernel);
         test_recombinations(kernel);
         for (int32_t limbs = 1; limbs <= PC_MAX_LIMBS / 2; limbs += limbs < 10 ? 3 : 2) {

@@ -33,17 +33,22 @@ static void test_public_arguments(int32_t kernel)
     STATUS(PC_ERR_KEY, pc_public_create(k.n_bytes, bytes, k.p_bytes, k.prime_bytes, insecure, kernel, &made));
     CHECK(made == NULL);
 
-    pc_public_info info = {.struct_size = (int32_t)sizeof info};
+    pc_public_info info = {0};
     OK(pc_public_get_info(k.public, &info));
     CHECK(info.key_bits == k.bits && info.modulus_bytes == bytes && info.ciphertext_bytes == 2 * bytes);
-    CHECK(info.plaintext_words == k.words && info.kernel == kernel && info.reserved == 0);
+    CHECK(info.plaintext_words == k.words && info.kernel == kernel);
     CHECK(info.lanes >= 1 && info.number_bytes >= 2 * k.words * 8);
     STATUS(PC_ERR_NULL, pc_public_get_info(NULL, &info));
     STATUS(PC_ERR_NULL, pc_public_get_info(k.public, NULL));
-    info.struct_size++;
-    info.lanes = -7;
-    STATUS(PC_ERR_LENGTH, pc_public_get_info(k.public, &info));
-    CHECK(info.lanes == -7);
+    int64_t number_bytes = -7;
+    STATUS(PC_ERR_NULL, pc_number_bytes(kernel, k.bits, NULL));
+    STATUS(PC_ERR_RANGE, pc_number_bytes(kernel, 0, &number_bytes));
+    STATUS(PC_ERR_RANGE, pc_number_bytes(kernel, PC_MAX_KEY_BITS + 1, &number_bytes));
+    STATUS(PC_ERR_UNSUPPORTED, pc_number_bytes(kernel_count(), k.bits, &number_bytes));
+    STATUS(PC_ERR_UNSUPPORTED, pc_number_bytes(-2, k.bits, &number_bytes));
+    CHECK(number_bytes == -7);
+    OK(pc_number_bytes(kernel, k.bits, &number_bytes));
+    CHECK(number_bytes == info.number_bytes);
     key_free(&k);
 }
 

@@ -2,15 +2,27 @@
 
 static void test_info(void)
 {
-    pc_info info = {.struct_size = (int32_t)sizeof info};
+    pc_info info = {0};
     OK(pc_get_info(&info));
-    CHECK(info.abi_version == PC_ABI_VERSION && info.limb_bits == 64 && info.gmp_version >= 60000);
-    CHECK(info.sizeof_term == 24 && info.sizeof_instruction == 12);
+    CHECK(info.abi_version == PC_ABI_VERSION && info.gmp_version >= 60000 && info.max_lanes > 0);
     CHECK(info.kernel_count >= 1 && info.default_kernel >= 0 && info.default_kernel < info.kernel_count);
     STATUS(PC_ERR_NULL, pc_get_info(NULL));
-    pc_info wrong = {.struct_size = (int32_t)sizeof wrong - 4, .abi_version = -7};
-    STATUS(PC_ERR_LENGTH, pc_get_info(&wrong));
-    CHECK(wrong.abi_version == -7);
+}
+
+/* Sizes and offsets in the header's order; the managed side compares its own with all of them. */
+static void test_layout(void)
+{
+    int32_t layout[64], count = 0;
+    OK(pc_get_layout(NULL, 0, &count));
+    CHECK(count > 3 && count <= 64);
+    layout[3] = -7;
+    OK(pc_get_layout(layout, 3, &count));
+    CHECK(layout[0] == (int32_t)sizeof(pc_info) && layout[1] == 0 && layout[2] == 4 && layout[3] == -7);
+    OK(pc_get_layout(layout, 64, &count));
+    CHECK(layout[count - 1] == (int32_t)offsetof(pc_view, taps));
+    STATUS(PC_ERR_NULL, pc_get_layout(layout, 64, NULL));
+    STATUS(PC_ERR_NULL, pc_get_layout(NULL, 64, &count));
+    STATUS(PC_ERR_LENGTH, pc_get_layout(layout, -1, &count));
 }
 
 static void test_names(void)
@@ -34,26 +46,36 @@ static void test_names(void)
 #if !defined(_WIN32)
 static void test_choice(void)
 {
-    pc_info info = {.struct_size = (int32_t)sizeof info};
+    static const struct {
+        const char *name;
+        int32_t lanes;
+    } choices[] = {{"gmp", 1}, {"gmp4", 4}, {"gmp8", 8}};
+    pc_info info = {0};
     char name[16];
-    setenv("POPCORN_KERNEL", "gmp8", 1);
-    OK(pc_get_info(&info));
-    OK(pc_kernel_name(info.default_kernel, name, (int32_t)sizeof name));
-    CHECK(strcmp(name, "gmp8") == 0);
     key k;
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        setenv("POPCORN_KERNEL", choices[i].name, 1);
+        OK(pc_get_info(&info));
+        OK(pc_kernel_name(info.default_kernel, name, (int32_t)sizeof name));
+        CHECK(strcmp(name, choices[i].name) == 0);
+        key_create(&k, 128, -1); /* searches its primes by this kernel */
+        pc_public_info key_info = {0};
+        OK(pc_public_get_info(k.public, &key_info));
+        CHECK(key_info.kernel == info.default_kernel && key_info.lanes == choices[i].lanes);
+        key_free(&k);
+    }
     key_create(&k, 128, -1);
-    pc_public_info key_info = {.struct_size = (int32_t)sizeof key_info};
-    OK(pc_public_get_info(k.public, &key_info));
-    CHECK(key_info.kernel == info.default_kernel && key_info.lanes == 8);
 
     setenv("POPCORN_KERNEL", "abacus", 1);
     info.kernel_count = -7;
     STATUS(PC_ERR_UNSUPPORTED, pc_get_info(&info));
     CHECK(info.kernel_count == -7);
     pc_public *other = NULL;
+    int64_t number_bytes = -7;
+    STATUS(PC_ERR_UNSUPPORTED, pc_number_bytes(-1, 2048, &number_bytes));
     STATUS(PC_ERR_UNSUPPORTED, pc_public_create(k.n_bytes, k.modulus_bytes, k.h_bytes, k.modulus_bytes,
                                                 PC_FLAG_INSECURE_SIZE, -1, &other));
-    CHECK(other == NULL);
+    CHECK(other == NULL && number_bytes == -7);
     unsetenv("POPCORN_KERNEL");
     key_free(&k);
 }
@@ -63,6 +85,7 @@ int main(void)
 {
     test_info();
     test_names();
+    test_layout();
 #if !defined(_WIN32)
     test_choice();
 #endif

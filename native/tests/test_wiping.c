@@ -1,7 +1,7 @@
 /*
- * What secrets leave behind. Each call runs on a stack of its own; afterwards that stack, every block of memory that was
- * released on the way and every block that is still held are searched for words of secrets: those the test knows, and
- * all that the library itself wiped somewhere. The linker sends the library's calls to the functions of this file.
+ * What secrets leave behind. Each call runs on a stack of its own; afterwards that stack, every block of memory that
+ * was released on the way and every block that is still held are searched for words of secrets: those the test knows,
+ * and all that the library itself wiped somewhere. The linker sends the library's calls to the functions of this file.
  */
 #include <pthread.h>
 
@@ -28,7 +28,7 @@ typedef struct word_set {
 } word_set;
 
 static word_set secrets;
-static word_set publics; /* what may be found though it is wiped somewhere: constants of n, the compiler's stack guard */
+static word_set publics; /* may be found though they are wiped somewhere: constants of n, the compiler's stack guard */
 
 static bool is_telling(uint64_t word)
 {
@@ -396,12 +396,14 @@ int main(void)
     test_controls();
     test_search();
     for (int32_t i = 0; i < pc_kernel_count(); i++) {
-        if (strcmp(pc_kernel_at(i)->name, "gmp8") != 0) { /* a kernel of tests alone, which wipes nothing */
-            test_key(254, i, 0);
-            test_key(2048, i, 0);
-            test_key(254, i, PC_FLAG_CONSTANT_TIME);
-            test_key(2048, i, PC_FLAG_CONSTANT_TIME);
+        const char *name = pc_kernel_at(i)->name;
+        if (strncmp(name, "gmp", 3) == 0 && name[3] != '\0') { /* of kernel_gmp_lanes.c, which wipes nothing */
+            continue;
         }
+        test_key(254, i, 0);
+        test_key(2048, i, 0);
+        test_key(254, i, PC_FLAG_CONSTANT_TIME);
+        test_key(2048, i, PC_FLAG_CONSTANT_TIME);
     }
     return summary();
 }

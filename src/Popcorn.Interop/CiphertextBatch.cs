@@ -39,6 +39,11 @@ public sealed unsafe class CiphertextBatch : IDisposable
 
     internal BatchHandle Handle => _handle ?? throw new ObjectDisposedException(nameof(CiphertextBatch));
 
+    /// <summary>Some of these ciphertexts, as an operand or target.</summary>
+    /// <param name="first">The first of them.</param>
+    /// <param name="count">How many.</param>
+    public CiphertextRange Range(int first, int count) => new(this, first, count);
+
     /// <summary>Reads ciphertexts in standard form into this batch.</summary>
     /// <param name="bytes">
     /// <paramref name="count"/> little-endian numbers of <see cref="PaillierPublicKey.CiphertextBytes"/> bytes; they

@@ -26,7 +26,7 @@ public sealed unsafe class Encryptor : IDisposable
     /// <param name="options">Exponent length and table size.</param>
     /// <exception cref="PaillierException">No memory, or a window out of range.</exception>
     public Encryptor(PaillierPublicKey key, EncryptorOptions? options = null)
-        : this(key, CreatePublic(key, options ?? new EncryptorOptions()))
+        : this(key, Create(key, owner: null, options ?? new EncryptorOptions()))
     {
     }
 
@@ -35,7 +35,7 @@ public sealed unsafe class Encryptor : IDisposable
     /// <param name="options">Exponent length and table size.</param>
     /// <exception cref="PaillierException">No memory, or a window out of range.</exception>
     public Encryptor(PaillierPrivateKey owner, EncryptorOptions? options = null)
-        : this(owner.PublicKey, CreateOwner(owner, options ?? new EncryptorOptions()))
+        : this(owner.PublicKey, Create(owner.PublicKey, owner, options ?? new EncryptorOptions()))
     {
     }
 
@@ -91,7 +91,7 @@ public sealed unsafe class Encryptor : IDisposable
         fixed (ulong* plaintexts = words)
         {
             // Pinned for the whole operation: a span cannot travel to other threads, a pointer can.
-            var tile = new EncryptTile(this, plaintexts, wordsEach, target, offset);
+            var tile = new RandomizeTile(this, plaintexts, wordsEach, target, offset);
             Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);
         }
     }
@@ -134,7 +134,7 @@ public sealed unsafe class Encryptor : IDisposable
     public void EncryptZero(CiphertextBatch target, int offset, int count, Execution execution = default)
     {
         target.CheckRange(offset, count);
-        var tile = new EncryptTile(this, null, 0, target, offset);
+        var tile = new RandomizeTile(this, null, 0, target, offset);
         Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);
     }
 
@@ -146,7 +146,8 @@ public sealed unsafe class Encryptor : IDisposable
     public void Rerandomize(CiphertextBatch batch, int offset, int count, Execution execution = default)
     {
         batch.CheckRange(offset, count);
-        Tiles.Run(new RerandomizeTile(this, batch, offset), count, Key.Lanes, TileGrain.Heavy, execution);
+        var tile = new RandomizeTile(this, null, 0, batch, offset, keep: true);
+        Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);
     }
 
     /// <summary>Releases the tables, wiping them if they are secret.</summary>
@@ -165,28 +166,16 @@ public sealed unsafe class Encryptor : IDisposable
         };
     }
 
-    private static EncryptorHandle CreatePublic(PaillierPublicKey key, EncryptorOptions options)
+    private static EncryptorHandle Create(PaillierPublicKey key, PaillierPrivateKey? owner, EncryptorOptions options)
     {
-        int exponentBits = ExponentBits(key.Bits, options.Profile);
-        NativeStatus.Check(
-            NativeMethods.EncryptorCreatePublic(
-                key.Handle, exponentBits, options.Window, FlagsOf(options), out EncryptorHandle handle),
-            "encryptor");
+        int bits = ExponentBits(key.Bits, options.Profile);
+        int flags = FillLaterFlag | (options.ConstantTime ? ConstantTimeFlag : 0);
+        int status = owner is null
+            ? NativeMethods.EncryptorCreatePublic(key.Handle, bits, options.Window, flags, out EncryptorHandle handle)
+            : NativeMethods.EncryptorCreateOwner(owner.Handle, bits, options.Window, flags, out handle);
+        NativeStatus.Check(status, "encryptor");
         return handle;
     }
-
-    private static EncryptorHandle CreateOwner(PaillierPrivateKey key, EncryptorOptions options)
-    {
-        int exponentBits = ExponentBits(key.PublicKey.Bits, options.Profile);
-        NativeStatus.Check(
-            NativeMethods.EncryptorCreateOwner(
-                key.Handle, exponentBits, options.Window, FlagsOf(options), out EncryptorHandle handle),
-            "encryptor");
-        return handle;
-    }
-
-    private static int FlagsOf(EncryptorOptions options) =>
-        FillLaterFlag | (options.ConstantTime ? ConstantTimeFlag : 0);
 
     private readonly struct FillTile(EncryptorHandle encryptor) : ITile
     {
@@ -194,24 +183,21 @@ public sealed unsafe class Encryptor : IDisposable
             NativeStatus.Check(NativeMethods.EncryptorFill(encryptor, start, count), "encryptor");
     }
 
-    private readonly struct EncryptTile(
-        Encryptor encryptor, ulong* plaintexts, int wordsEach, CiphertextBatch target, int offset) : ITile
+    /// <summary>Fresh ciphertexts of plaintexts (null: of 0), or where it is to keep them of those there.</summary>
+    private readonly struct RandomizeTile(
+        Encryptor encryptor, ulong* plaintexts, int wordsEach, CiphertextBatch target, int offset, bool keep = false)
+        : ITile
     {
         public void Run(int start, int count)
         {
             SecretBuffer buffer = SecretBufferPool.Rent();
             try
             {
-                Span<byte> random = buffer.Take(count * encryptor._randomBytes);
+                Span<byte> random = buffer.Take(checked(count * encryptor._randomBytes));
                 RandomNumberGenerator.Fill(random);
-                ulong* first = plaintexts == null ? null : plaintexts + ((long)start * wordsEach);
                 fixed (byte* alpha = random)
                 {
-                    NativeStatus.Check(
-                        NativeMethods.Encrypt(
-                            encryptor.Handle, first, wordsEach, alpha, random.Length, target.Handle, offset + start,
-                            count),
-                        "encryption");
+                    Randomize(alpha, random.Length, start, count);
                 }
             }
             finally
@@ -219,29 +205,22 @@ public sealed unsafe class Encryptor : IDisposable
                 SecretBufferPool.Return(buffer);
             }
         }
-    }
 
-    private readonly struct RerandomizeTile(Encryptor encryptor, CiphertextBatch batch, int offset) : ITile
-    {
-        public void Run(int start, int count)
+        private void Randomize(byte* alpha, int bytes, int start, int count)
         {
-            SecretBuffer buffer = SecretBufferPool.Rent();
-            try
+            int first = offset + start;
+            if (keep)
             {
-                Span<byte> random = buffer.Take(count * encryptor._randomBytes);
-                RandomNumberGenerator.Fill(random);
-                fixed (byte* alpha = random)
-                {
-                    NativeStatus.Check(
-                        NativeMethods.Rerandomize(
-                            encryptor.Handle, alpha, random.Length, batch.Handle, offset + start, count),
-                        "re-randomisation");
-                }
+                NativeStatus.Check(
+                    NativeMethods.Rerandomize(encryptor.Handle, alpha, bytes, target.Handle, first, count),
+                    "re-randomisation");
+                return;
             }
-            finally
-            {
-                SecretBufferPool.Return(buffer);
-            }
+
+            ulong* words = plaintexts == null ? null : plaintexts + ((long)start * wordsEach);
+            NativeStatus.Check(
+                NativeMethods.Encrypt(encryptor.Handle, words, wordsEach, alpha, bytes, target.Handle, first, count),
+                "encryption");
         }
     }
 }

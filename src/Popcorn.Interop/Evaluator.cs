@@ -11,32 +11,23 @@ namespace Popcorn.Interop;
 /// </summary>
 public static unsafe class Evaluator
 {
-    /// <summary>Products that an inversion costs in a batch, by Montgomery's trick.</summary>
-    public const int ProductsOfInversion = 3;
+    /// <summary>Products that a negation costs in a batch: an inverse by Montgomery's trick.</summary>
+    public const int ProductsOfNegation = 3;
 
     // Sources of one combination whose handles are collected on the stack.
     private const int SourcesOnStack = 64;
 
-    /// <summary>Sums: <c>target[targetOffset + i] = a[aOffset + i] + b[bOffset + i]</c> in plaintexts.</summary>
+    /// <summary>Sums: <c>target[i] = a[i] + b[i]</c> in plaintexts.</summary>
     /// <param name="a">First operand.</param>
-    /// <param name="aOffset">Its first ciphertext.</param>
-    /// <param name="b">Second operand.</param>
-    /// <param name="bOffset">Its first ciphertext.</param>
-    /// <param name="target">Receives the sums; may be an operand at the same offset.</param>
-    /// <param name="targetOffset">First ciphertext written.</param>
-    /// <param name="count">Ciphertexts written.</param>
+    /// <param name="b">Second operand, as long.</param>
+    /// <param name="target">Receives the sums, as long; may be an operand, but not overlap one otherwise.</param>
     /// <param name="execution">Threads and cancellation.</param>
     public static void Add(
-        CiphertextBatch a, int aOffset, CiphertextBatch b, int bOffset, CiphertextBatch target, int targetOffset,
-        int count, Execution execution = default)
+        CiphertextRange a, CiphertextRange b, CiphertextRange target, Execution execution = default)
     {
-        a.CheckRange(aOffset, count);
-        b.CheckRange(bOffset, count);
-        target.CheckRange(targetOffset, count);
-        CheckOverlap(a, aOffset, target, targetOffset, count);
-        CheckOverlap(b, bOffset, target, targetOffset, count);
-        var tile = new AddTile(a, aOffset, b, bOffset, target, targetOffset);
-        Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Light, execution);
+        CheckOperand(a, target, nameof(a));
+        CheckOperand(b, target, nameof(b));
+        Tiles.Run(new AddTile(a, b, target), target.Count, target.Batch.Key.Lanes, TileGrain.Light, execution);
     }
 
     /// <summary>Adds plaintexts in place: <c>batch[offset + i] += words of i</c>.</summary>
@@ -73,22 +64,14 @@ public static unsafe class Evaluator
         ReadOnlySpan<long> values, CiphertextBatch batch, int offset = 0, Execution execution = default) =>
         AddPlain(MemoryMarshal.Cast<long, ulong>(values), 1, batch, offset, values.Length, execution);
 
-    /// <summary>Negations: <c>target[targetOffset + i] = -source[sourceOffset + i]</c> in plaintexts.</summary>
+    /// <summary>Negations: <c>target[i] = -source[i]</c> in plaintexts.</summary>
     /// <param name="source">Operand.</param>
-    /// <param name="sourceOffset">Its first ciphertext.</param>
-    /// <param name="target">Receives the negations; may be the operand at the same offset.</param>
-    /// <param name="targetOffset">First ciphertext written.</param>
-    /// <param name="count">Ciphertexts written.</param>
+    /// <param name="target">Receives the negations, as long; may be the operand, but not overlap it otherwise.</param>
     /// <param name="execution">Threads and cancellation.</param>
-    public static void Negate(
-        CiphertextBatch source, int sourceOffset, CiphertextBatch target, int targetOffset, int count,
-        Execution execution = default)
+    public static void Negate(CiphertextRange source, CiphertextRange target, Execution execution = default)
     {
-        source.CheckRange(sourceOffset, count);
-        target.CheckRange(targetOffset, count);
-        CheckOverlap(source, sourceOffset, target, targetOffset, count);
-        var tile = new NegateTile(source, sourceOffset, target, targetOffset);
-        Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Inversion, execution);
+        CheckOperand(source, target, nameof(source));
+        Tiles.Run(new NegateTile(source, target), target.Count, target.Batch.Key.Lanes, TileGrain.Negation, execution);
     }
 
     /// <summary>
@@ -118,7 +101,7 @@ public static unsafe class Evaluator
         using var held = new HeldBatches(sources.Length);
         for (int i = 0; i < sources.Length; i++)
         {
-            handles[i] = held.Hold(sources[i]);
+            handles[i] = held.Hold(sources[i].Handle);
         }
 
         long products = 0;
@@ -126,7 +109,8 @@ public static unsafe class Evaluator
         fixed (Term* term = terms)
         fixed (int* row = first)
         {
-            var tile = new CombineTile(handle, handles.Length, term, row, target, offset, &products);
+            var range = new CiphertextRange(target, offset, count);
+            var tile = new CombineTile(handle, handles.Length, term, row, range, &products);
             Tiles.Run(tile, count, target.Key.Lanes, TileGrain.Heavy, execution);
         }
 
@@ -173,12 +157,12 @@ public static unsafe class Evaluator
             int** positions = stackalloc[] { positions0, positions1, positions2, positions3 };
             for (int i = 0; i < sources.Length; i++)
             {
-                views[i] = ViewOf(sources[i], held.Hold(sources[i].Batch), positions[i]);
+                views[i] = ViewOf(sources[i], held.Hold(sources[i].Batch.Handle), positions[i]);
             }
 
-            NativeView targetView = ViewOf(target, held.Hold(target.Batch), targetPositions);
-            new ProgramRun(program, target.Batch.Key, views, sources.Length, &targetView, firstTile, &products)
-                .Run(tiles, execution);
+            NativeView targetView = ViewOf(target, held.Hold(target.Batch.Handle), targetPositions);
+            new ProgramExecution(program, target.Batch.Key, views, sources.Length, &targetView, &products)
+                .Run(firstTile, tiles, execution);
         }
 
         return products;
@@ -187,45 +171,7 @@ public static unsafe class Evaluator
             i < sources.Length ? sources[i].Positions : null;
 
         static NativeView ViewOf(ProgramView view, nint batch, int* positions) =>
-            new() { Batch = batch, Positions = positions, Stride = view.Stride, Taps = view.Taps };
-    }
-
-    /// <summary>
-    /// A sparse matrix times a vector of ciphertexts, for one-off products (repeated ones compile to a
-    /// <see cref="ProductProgram"/>): row r becomes the sum of <c>weight[k] · source[column[k]]</c> over
-    /// <c>rowStart[r] .. rowStart[r + 1] - 1</c>.
-    /// </summary>
-    /// <param name="source">The vector.</param>
-    /// <param name="rowStart">One more than there are rows, ascending, ending at most at the number of weights.</param>
-    /// <param name="column">Index into <paramref name="source"/> of each weight.</param>
-    /// <param name="weight">Signed weights.</param>
-    /// <param name="target">Receives the rows; another batch than <paramref name="source"/>.</param>
-    /// <param name="offset">First ciphertext written.</param>
-    /// <param name="execution">Threads and cancellation.</param>
-    /// <returns>Products and squarings done.</returns>
-    /// <exception cref="PaillierException"><see cref="PaillierError.Range"/>: a column is out of range.</exception>
-    public static long MultiplySparse(
-        CiphertextBatch source, ReadOnlySpan<int> rowStart, ReadOnlySpan<int> column, ReadOnlySpan<int> weight,
-        CiphertextBatch target, int offset = 0, Execution execution = default)
-    {
-        int rows = CheckRows(rowStart, weight.Length, nameof(rowStart));
-        CiphertextBatch.CheckLength(column.Length, weight.Length, nameof(column));
-        target.CheckRange(offset, rows);
-        if (source == target)
-        {
-            throw new ArgumentException("The target must be another batch than the source.", nameof(target));
-        }
-
-        long products = 0;
-        fixed (int* start = rowStart)
-        fixed (int* columns = column)
-        fixed (int* weights = weight)
-        {
-            var tile = new SparseTile(source, start, columns, weights, target, offset, &products);
-            Tiles.Run(tile, rows, target.Key.Lanes, TileGrain.Inverting, execution);
-        }
-
-        return products;
+            new() { Batch = batch, Positions = (nint)positions, Stride = view.Stride, Taps = view.Taps };
     }
 
     /// <summary>
@@ -252,15 +198,22 @@ public static unsafe class Evaluator
     }
 
     /// <summary>
-    /// Refuses a target that is its own operand at another offset: tiles would read what others have written, unseen by
-    /// the native side, which looks at one tile at a time.
+    /// Checks both ranges, and refuses a target that is its own operand at another offset: tiles would read what others
+    /// have written, unseen by the native side, which looks at one tile at a time.
     /// </summary>
-    private static void CheckOverlap(
-        CiphertextBatch source, int sourceOffset, CiphertextBatch target, int targetOffset, int count)
+    private static void CheckOperand(CiphertextRange source, CiphertextRange target, string name)
     {
-        if (source == target && sourceOffset != targetOffset && Math.Abs(sourceOffset - targetOffset) < count)
+        source.Check();
+        target.Check();
+        if (source.Count != target.Count)
         {
-            throw new ArgumentException("The target overlaps its operand at another offset.", nameof(targetOffset));
+            throw new ArgumentException($"{source.Count} ciphertexts make {target.Count} results.", name);
+        }
+
+        if (source.Batch == target.Batch && source.First != target.First
+            && Math.Abs(source.First - target.First) < target.Count)
+        {
+            throw new ArgumentException("The target overlaps its operand at another offset.", name);
         }
     }
 
@@ -283,13 +236,12 @@ public static unsafe class Evaluator
         }
     }
 
-    private readonly struct AddTile(
-        CiphertextBatch a, int aOffset, CiphertextBatch b, int bOffset, CiphertextBatch target, int targetOffset)
-        : ITile
+    private readonly struct AddTile(CiphertextRange a, CiphertextRange b, CiphertextRange target) : ITile
     {
         public void Run(int start, int count) => NativeStatus.Check(
             NativeMethods.Add(
-                a.Handle, aOffset + start, b.Handle, bOffset + start, target.Handle, targetOffset + start, count),
+                a.Batch.Handle, a.First + start, b.Batch.Handle, b.First + start, target.Batch.Handle,
+                target.First + start, count),
             "addition");
     }
 
@@ -301,39 +253,24 @@ public static unsafe class Evaluator
             "addition of plaintexts");
     }
 
-    private readonly struct NegateTile(
-        CiphertextBatch source, int sourceOffset, CiphertextBatch target, int targetOffset) : ITile
+    private readonly struct NegateTile(CiphertextRange source, CiphertextRange target) : ITile
     {
         public void Run(int start, int count) => NativeStatus.Check(
-            NativeMethods.Invert(source.Handle, sourceOffset + start, target.Handle, targetOffset + start, count),
+            NativeMethods.Negate(
+                source.Batch.Handle, source.First + start, target.Batch.Handle, target.First + start, count),
             "negation");
     }
 
     private readonly struct CombineTile(
-        nint* sources, int sourceCount, Term* terms, int* first, CiphertextBatch target, int offset,
-        long* products) : ITile
+        nint* sources, int sourceCount, Term* terms, int* first, CiphertextRange target, long* products) : ITile
     {
         public void Run(int start, int count)
         {
             NativeStatus.Check(
                 NativeMethods.Combine(
-                    sources, sourceCount, terms, first + start, count, target.Handle, offset + start, out long done),
-                "combination");
-            Interlocked.Add(ref *products, done);
-        }
-    }
-
-    private readonly struct SparseTile(
-        CiphertextBatch source, int* rowStart, int* column, int* weight, CiphertextBatch target, int offset,
-        long* products) : ITile
-    {
-        public void Run(int start, int count)
-        {
-            NativeStatus.Check(
-                NativeMethods.MultiplySparse(
-                    source.Handle, rowStart + start, column, weight, count, target.Handle, offset + start,
+                    sources, sourceCount, terms, first + start, count, target.Batch.Handle, target.First + start,
                     out long done),
-                "sparse product");
+                "combination");
             Interlocked.Add(ref *products, done);
         }
     }

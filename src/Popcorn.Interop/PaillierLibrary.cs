@@ -1,5 +1,4 @@
 using System.Collections.ObjectModel;
-using System.Runtime.CompilerServices;
 using System.Text;
 using Popcorn.Interop.Native;
 
@@ -8,9 +7,10 @@ namespace Popcorn.Interop;
 /// <summary>The native library: loading, checks and kernels. Everything here is thread-safe.</summary>
 public static class PaillierLibrary
 {
-    private const int AbiVersion = 1;
+    private const int AbiVersion = 2;
     private const int MinimumGmpVersion = 6_02_00;
     private const int KernelNameCapacity = 64;
+    private const int LayoutCapacity = 256;
 
     private static readonly Lazy<State> Loaded = new(Load);
 
@@ -27,7 +27,32 @@ public static class PaillierLibrary
     public static Version GmpVersion => ToVersion(Loaded.Value.Info.GmpVersion);
 
     /// <summary>
-    /// Loads the native library, checks ABI, structure sizes and GMP version, and runs the known-answer test of the
+    /// The most numbers that any kernel works on at once, the same on every machine: independent products of a
+    /// <see cref="ProductProgram"/> are best written in rows of so many. A key's kernel may have fewer
+    /// <see cref="PaillierPublicKey.Lanes"/>.
+    /// </summary>
+    /// <exception cref="PaillierException">The native library is missing or does not fit.</exception>
+    public static int MaxLanes => Loaded.Value.Info.MaxLanes;
+
+    /// <summary>
+    /// Memory of one ciphertext in a batch, in bytes, under a key that does not exist yet; that of a key is
+    /// <see cref="PaillierPublicKey.NumberBytes"/>.
+    /// </summary>
+    /// <param name="keyBits">Bits of n, 1 to 4096.</param>
+    /// <param name="kernel">A name out of <see cref="Kernels"/>; null for the default kernel.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Range"/>: no key has so many bits. <see cref="PaillierError.Unsupported"/>: no such
+    /// kernel, or the native library is missing or does not fit.
+    /// </exception>
+    public static long NumberBytes(int keyBits, string? kernel = null)
+    {
+        NativeStatus.Check(
+            NativeMethods.NumberBytes(ResolveKernel(kernel), keyBits, out long bytes), "memory of a ciphertext");
+        return bytes;
+    }
+
+    /// <summary>
+    /// Loads the native library, checks ABI, structure layouts and GMP version, and runs the known-answer test of the
     /// default kernel. Every other entry point does this by itself; call it early to fail early.
     /// </summary>
     /// <exception cref="PaillierException">The native library is missing, does not fit or fails its test.</exception>
@@ -65,24 +90,22 @@ public static class PaillierLibrary
     private static State Load()
     {
         NativeLibraryResolver.Register();
-        var info = new NativeLibraryInfo { StructSize = Unsafe.SizeOf<NativeLibraryInfo>() };
+        Span<int> layout = stackalloc int[LayoutCapacity];
+        int count;
         try
         {
-            NativeStatus.Check(NativeMethods.GetInfo(ref info), "loading the native library");
+            NativeStatus.Check(NativeMethods.GetLayout(layout, layout.Length, out count), "loading the native library");
         }
         catch (EntryPointNotFoundException exception)
         {
-            throw DoesNotFit("it lacks pc_get_info", exception);
+            throw DoesNotFit("it lacks pc_get_layout", exception);
         }
 
+        NativeLayout.Check(layout[..Math.Min(count, layout.Length)]);
+        NativeStatus.Check(NativeMethods.GetInfo(out NativeLibraryInfo info), "loading the native library");
         if (info.AbiVersion != AbiVersion)
         {
             throw DoesNotFit($"it has ABI version {info.AbiVersion}, not {AbiVersion}");
-        }
-
-        if (info.SizeOfTerm != Unsafe.SizeOf<Term>() || info.SizeOfInstruction != Unsafe.SizeOf<Instruction>())
-        {
-            throw DoesNotFit("its structures have other sizes");
         }
 
         if (info.GmpVersion < MinimumGmpVersion)
@@ -112,7 +135,7 @@ public static class PaillierLibrary
         return Encoding.ASCII.GetString(end < 0 ? buffer : buffer[..end]);
     }
 
-    private static PaillierException DoesNotFit(string reason, Exception? cause = null) => new(
+    internal static PaillierException DoesNotFit(string reason, Exception? cause = null) => new(
         PaillierError.Unsupported,
         $"the native library does not fit this assembly: {reason}; rebuild both with ./build.sh.",
         cause);

@@ -51,7 +51,7 @@ public sealed class PaillierPrivateKey : IDisposable
         PaillierLibrary.EnsureLoaded();
         int primeBits = bits / 2;
         int primeBytes = KeyFormat.PrimeBytesOf(bits);
-        using var primes = new SecretBuffer(2 * primeBytes);
+        using var primes = new SecretBuffer(checked(2 * primeBytes));
         Span<byte> p = primes.Span[..primeBytes];
         Span<byte> q = primes.Span[primeBytes..];
         FindPrime(primeBits, default, p);
@@ -108,7 +108,7 @@ public sealed class PaillierPrivateKey : IDisposable
         int bits, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, ReadOnlySpan<byte> h, KeyOptions? options,
         int flags = 0)
     {
-        using var product = new SecretBuffer(p.Length + q.Length);
+        using var product = new SecretBuffer(checked(p.Length + q.Length));
         LittleEndian.Multiply(p, q, product.Span);
         int modulusBytes = KeyFormat.BytesOf(bits);
         if (product.Span[modulusBytes..].ContainsAnyExcept((byte)0))
@@ -118,7 +118,7 @@ public sealed class PaillierPrivateKey : IDisposable
 
         ReadOnlySpan<byte> n = product.Span[..modulusBytes];
         PaillierPublicKey publicKey = PaillierPublicKey.Create(bits, n, h.IsEmpty ? DrawBase(n) : h, options);
-        var primes = new SecretBuffer(p.Length + q.Length);
+        var primes = new SecretBuffer(checked(p.Length + q.Length));
         try
         {
             NativeStatus.Check(
@@ -138,7 +138,7 @@ public sealed class PaillierPrivateKey : IDisposable
 
     private static void FindPrime(int bits, ReadOnlySpan<byte> other, Span<byte> prime)
     {
-        using var random = new SecretBuffer(CandidatesPerDraw * prime.Length);
+        using var random = new SecretBuffer(checked(CandidatesPerDraw * prime.Length));
         int status;
         do
         {
@@ -160,7 +160,7 @@ public sealed class PaillierPrivateKey : IDisposable
         BigInteger h;
         do
         {
-            BigInteger y = LittleEndian.ReadUnsigned(RandomNumberGenerator.GetBytes(n.Length + ExtraBytes));
+            BigInteger y = LittleEndian.ReadUnsigned(RandomNumberGenerator.GetBytes(checked(n.Length + ExtraBytes)));
             h = modulus - BigInteger.ModPow(y, 2, modulus);
         }
         while (!BigInteger.GreatestCommonDivisor(h, modulus).IsOne || h.IsOne);

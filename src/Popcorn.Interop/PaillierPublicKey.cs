@@ -1,5 +1,4 @@
 using System.Numerics;
-using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using Popcorn.Interop.Memory;
 using Popcorn.Interop.Native;
@@ -104,8 +103,7 @@ public sealed class PaillierPublicKey : IDisposable
             "public key");
         try
         {
-            var info = new NativePublicKeyInfo { StructSize = Unsafe.SizeOf<NativePublicKeyInfo>() };
-            NativeStatus.Check(NativeMethods.PublicGetInfo(handle, ref info), "public key");
+            NativeStatus.Check(NativeMethods.PublicGetInfo(handle, out NativePublicKeyInfo info), "public key");
             if (info.KeyBits != bits)
             {
                 throw new PaillierException(

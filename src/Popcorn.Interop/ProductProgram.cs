@@ -7,7 +7,7 @@ namespace Popcorn.Interop;
 /// vectors (tiles). Registers 0 .. inputs - 1 hold a tile's inputs and are never written; the temporaries follow.
 /// Belongs to no key. Immutable and thread-safe.
 /// </summary>
-public sealed class ProductProgram : IDisposable
+public sealed unsafe class ProductProgram : IDisposable
 {
     /// <summary>Batches that one program can read.</summary>
     public const int MaxSources = 4;
@@ -32,12 +32,17 @@ public sealed class ProductProgram : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegative(temporaries);
         PaillierLibrary.EnsureLoaded();
-        NativeStatus.Check(
-            NativeMethods.ProgramCreate(
-                instructions, instructions.Length, inputs, inputs.Length, temporaries, outputs, outputs.Length,
-                out ProgramHandle handle),
-            "product program");
-        Handle = handle;
+        fixed (Instruction* products = instructions)
+        fixed (ProgramInput* entries = inputs)
+        {
+            NativeStatus.Check(
+                NativeMethods.ProgramCreate(
+                    products, instructions.Length, entries, inputs.Length, temporaries, outputs, outputs.Length,
+                    out ProgramHandle handle),
+                "product program");
+            Handle = handle;
+        }
+
         Inputs = inputs.Length;
         Outputs = outputs.Length;
         Products = instructions.Length;

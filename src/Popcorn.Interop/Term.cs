@@ -3,10 +3,10 @@ using System.Runtime.InteropServices;
 namespace Popcorn.Interop;
 
 /// <summary>
-/// One term of <see cref="Evaluator.Combine"/>: a ciphertext raised to <c>Magnitude · 2^Shift</c>, which multiplies its
-/// plaintext by that number. Has the layout of <c>pc_term</c>.
+/// One term of <see cref="Evaluator.Combine"/>: a ciphertext raised to <c>Magnitude · 2^Shift</c>, which multiplies
+/// its plaintext by that number. Has the layout of <c>pc_term</c>.
 /// </summary>
-/// <param name="Magnitude">The factor before shifting; a negative factor takes a batch of inverses.</param>
+/// <param name="Magnitude">The factor before shifting; a negative factor takes a negated batch.</param>
 /// <param name="Batch">Index into the sources.</param>
 /// <param name="Index">Index into that batch.</param>
 /// <param name="Shift">Bits, 0 to 4096.</param>

@@ -14,11 +14,8 @@ internal readonly record struct TileGrain(int Smallest, int Largest, int PerWork
     /// <summary>Many products per number.</summary>
     internal static TileGrain Heavy => new(1, 64);
 
-    /// <summary>Many products per number, and a modular inversion per tile that costs as much as a hundred.</summary>
-    internal static TileGrain Inverting => new(16, 256);
-
-    /// <summary>A few products per number, and such an inversion.</summary>
-    internal static TileGrain Inversion => new(32, 4096, PerWorker: 1);
+    /// <summary>A few products per number, and a modular inversion per tile that costs as much as a hundred.</summary>
+    internal static TileGrain Negation => new(32, 4096, PerWorker: 1);
 
     /// <summary>So many products per number that Light would be too coarse.</summary>
     internal static TileGrain For(int products) =>

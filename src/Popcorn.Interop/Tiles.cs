@@ -31,8 +31,8 @@ internal static class Tiles
 
     internal static int Size(int count, int lanes, TileGrain grain, int workers)
     {
-        int shares = workers * grain.PerWorker;
-        int fair = (int)(((long)count + shares - 1) / shares);
+        long shares = (long)workers * grain.PerWorker;
+        int fair = (int)((count + shares - 1) / shares);
         int size = Math.Clamp(fair, grain.Smallest, grain.Largest);
         return (size + lanes - 1) / lanes * lanes;
     }

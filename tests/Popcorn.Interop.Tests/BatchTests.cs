@@ -37,13 +37,15 @@ public sealed class BatchTests
         encryptor.Encrypt(values, source, offset, execution);
         AssertHolds(source, value => value);
 
-        Evaluator.Add(source, offset, source, offset, target, offset, count, execution);
+        CiphertextRange operand = source.Range(offset, count);
+        CiphertextRange result = target.Range(offset, count);
+        Evaluator.Add(operand, operand, result, execution);
         AssertHolds(target, value => 2 * value);
 
         Evaluator.AddPlain(values, target, offset, execution);
         AssertHolds(target, value => 3 * value);
 
-        Evaluator.Negate(target, offset, target, offset, count, execution);
+        Evaluator.Negate(result, result, execution);
         AssertHolds(target, value => -3 * value);
 
         encryptor.Rerandomize(target, offset, count, execution);
@@ -64,11 +66,6 @@ public sealed class BatchTests
         Term[] terms = [.. Enumerable.Range(offset, count).Select(i => new Term(5, 0, i, 1))];
         Evaluator.Combine([source], terms, [.. Enumerable.Range(0, count + 1)], target, offset, execution);
         AssertHolds(target, value => 10 * value);
-
-        Evaluator.MultiplySparse(
-            source, [.. Enumerable.Range(0, count + 1)], [.. Enumerable.Range(offset, count)],
-            [.. Enumerable.Repeat(-9, count)], target, offset, execution);
-        AssertHolds(target, value => -9 * value);
 
         void AssertHolds(CiphertextBatch batch, Func<long, long> expected)
         {
@@ -125,18 +122,18 @@ public sealed class BatchTests
         Assert.Throws<ArgumentException>(() => batch.Export(0, 3, bytes));
         Assert.Throws<ArgumentException>(() => batch.Import(bytes.AsSpan(1), 0, 4));
         Assert.Throws<ArgumentOutOfRangeException>(() => encryptor.Encrypt([1L, 2L], batch, 3));
-        Assert.Throws<ArgumentException>(() => Evaluator.Add(batch, 0, other, 0, batch, 1, 2));
+        Assert.Throws<ArgumentException>(
+            () => Evaluator.Add(batch.Range(0, 2), other.Range(0, 2), batch.Range(1, 2)));
+        Assert.Throws<ArgumentException>(() => Evaluator.Negate(batch.Range(0, 2), other.Range(0, 3)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Evaluator.Negate(batch.Range(3, 2), other.Range(0, 2)));
         Assert.Throws<ArgumentException>(() => Evaluator.Combine([batch], [new Term(1, 0, 1, 0)], [0, 1], batch, 1));
         Assert.Throws<ArgumentException>(() => Evaluator.Combine([batch], [new Term(1, 0, 1, 0)], [0, 2], other));
         Assert.Throws<ArgumentException>(() => Evaluator.Combine([batch], [new Term(1, 0, 1, 0)], [1, 0], other));
-        Assert.Throws<ArgumentException>(() => Evaluator.MultiplySparse(batch, [0, 2], [0], [1], other));
-        Assert.Throws<ArgumentException>(() => Evaluator.MultiplySparse(batch, [0, 1], [0], [1], batch));
         AssertRange(() => other.Gather(batch, [4]));
         AssertRange(() => other.Gather(batch, [-1]));
         AssertRange(() => Evaluator.Combine([batch], [new Term(1, 1, 0, 0)], [0, 1], other));
         AssertRange(() => Evaluator.Combine([batch], [new Term(1, 0, 4, 0)], [0, 1], other));
         AssertRange(() => Evaluator.Combine([batch], [new Term(1, 0, 0, 4097)], [0, 1], other));
-        AssertRange(() => Evaluator.MultiplySparse(batch, [0, 1], [4], [1], other));
         Assert.Equal([1, 1, 1, 1], batch.Ciphertexts());
         Assert.Equal([1, 1, 1, 1], other.Ciphertexts());
 
@@ -153,8 +150,8 @@ public sealed class BatchTests
         using var theirs = new CiphertextBatch(TestKeys.OfSize(kernel, 512).PublicKey, 1);
         AssertMismatch(() => encryptor.Encrypt([1L], theirs));
         AssertMismatch(() => encryptor.Rerandomize(theirs, 0, 1));
-        AssertMismatch(() => Evaluator.Add(ours, 0, theirs, 0, ours, 0, 1));
-        AssertMismatch(() => Evaluator.Negate(ours, 0, theirs, 0, 1));
+        AssertMismatch(() => Evaluator.Add(ours, theirs, ours));
+        AssertMismatch(() => Evaluator.Negate(ours, theirs));
         AssertMismatch(() => Evaluator.Combine([ours], [new Term(1, 0, 0, 0)], [0, 1], theirs));
         AssertMismatch(() => ours.Gather(theirs, [0]));
 

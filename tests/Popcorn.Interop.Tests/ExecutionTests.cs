@@ -84,8 +84,8 @@ public sealed class ExecutionTests
         void Work()
         {
             encryptor.Encrypt([1L, 2L, 3L, 4L], batch, 0, Execution.Sequential);
-            Evaluator.Add(batch, 0, batch, 0, target, 0, 4, Execution.Sequential);
-            Evaluator.Negate(target, 0, target, 0, 4, Execution.Sequential);
+            Evaluator.Add(batch, batch, target, Execution.Sequential);
+            Evaluator.Negate(target, target, Execution.Sequential);
             Evaluator.Combine([batch], [new Term(3, 0, 0, 2)], [0, 1], target, 0, Execution.Sequential);
             Evaluator.Run(
                 program, [new ProgramView(batch, 1, first)], new ProgramView(target, 1, first), 0, 1,

@@ -75,7 +75,7 @@ public sealed class ExhaustiveTests
         for (int shift = 0; shift < N; shift++)
         {
             shifted.Gather(all, [.. Enumerable.Range(0, N).Select(i => (i + shift) % N)]);
-            Evaluator.Add(all, 0, shifted, 0, sums, 0, N);
+            Evaluator.Add(all.Range(0, N), shifted.Range(0, N), sums.Range(0, N));
             decryptor.Decrypt(sums, 0, N, words);
             Assert.Equal(Enumerable.Range(0, N).Select(i => (ulong)(((2 * i) + shift) % N)), words);
         }

@@ -34,7 +34,7 @@ public sealed class HomomorphicLawsTests
         {
             using CiphertextBatch a = encryptor.Encrypt(values);
             using CiphertextBatch b = encryptor.Encrypt([.. values.Reverse()]);
-            Evaluator.Add(a, 0, b, 0, a, 0, values.Length);
+            Evaluator.Add(a, b, a);
             Assert.Equal(values.Zip(values.Reverse(), (x, y) => oracle.Centre(x + y)), key.Decrypt(a));
         });
     }
@@ -70,11 +70,11 @@ public sealed class HomomorphicLawsTests
         {
             using CiphertextBatch batch = encryptor.Encrypt(values);
             using var negated = new CiphertextBatch(key.PublicKey, values.Length);
-            Evaluator.Negate(batch, 0, negated, 0, values.Length);
+            Evaluator.Negate(batch, negated);
             Assert.Equal(values.Select(BigInteger.Negate), key.Decrypt(negated));
 
             // In place, and back again.
-            Evaluator.Negate(negated, 0, negated, 0, values.Length);
+            Evaluator.Negate(negated, negated);
             Assert.Equal(batch.Ciphertexts(), negated.Ciphertexts());
         });
     }
@@ -88,7 +88,7 @@ public sealed class HomomorphicLawsTests
         BigInteger[] values = [3, -5, 1 << 20, -1, 0, long.MaxValue, 7];
         using CiphertextBatch plain = encryptor.Encrypt(values);
         using var inverse = new CiphertextBatch(key.PublicKey, values.Length);
-        Evaluator.Negate(plain, 0, inverse, 0, values.Length);
+        Evaluator.Negate(plain, inverse);
 
         Gen<ulong> magnitude = Gen.OneOf(
             Gen.Choose(0, 300).Select(value => (ulong)value),
@@ -113,35 +113,6 @@ public sealed class HomomorphicLawsTests
 
         BigInteger Accumulate(BigInteger sum, Term term) =>
             sum + ((term.Magnitude * (term.Batch == 0 ? values[term.Index] : -values[term.Index])) << term.Shift);
-    }
-
-    [Theory, ClassData(typeof(KernelData))]
-    public void SparseProductsAreMatrixProducts(string kernel)
-    {
-        PaillierPrivateKey key = TestKeys.Small(kernel);
-        var oracle = new TextbookPaillier(key);
-        using var encryptor = new Encryptor(key);
-        BigInteger[] values = [.. Enumerable.Range(-6, 13).Select(value => (BigInteger)value * 1_000_003)];
-        using CiphertextBatch source = encryptor.Encrypt(values);
-        Gen<int> weight = Gen.OneOf(
-            Gen.Choose(-128, 127), Gen.Elements(0, 1, -1, int.MinValue, int.MaxValue));
-        Gen<(int Column, int Weight)> entry =
-            from column in Gen.Choose(0, values.Length - 1)
-            from value in weight
-            select (column, value);
-        Gen<(int Column, int Weight)[][]> matrix =
-            Gen.Choose(0, 6).SelectMany(count => entry.ArrayOf(count)).ArrayOf(5);
-
-        Properties.Check(matrix, rows =>
-        {
-            using var target = new CiphertextBatch(key.PublicKey, rows.Length + 1);
-            Evaluator.MultiplySparse(
-                source, Starts(rows.Select(row => row.Length)), [.. rows.SelectMany(row => row).Select(e => e.Column)],
-                [.. rows.SelectMany(row => row).Select(e => e.Weight)], target, 1);
-            IEnumerable<BigInteger> expected = rows.Select(row => row.Aggregate(
-                BigInteger.Zero, (sum, e) => sum + (values[e.Column] * e.Weight)));
-            Assert.Equal(expected.Select(oracle.Centre).Prepend(0), key.Decrypt(target));
-        });
     }
 
     [Theory, ClassData(typeof(KernelData))]

@@ -1,5 +1,4 @@
 using Popcorn.Interop.Memory;
-using Popcorn.Interop.Native;
 
 namespace Popcorn.Interop.Tests;
 
@@ -17,13 +16,40 @@ public sealed class LibraryTests
     }
 
     [Fact]
-    public unsafe void StructuresHaveTheLayoutOfTheHeader()
+    public void AStructureOfAnotherLayoutIsRefusedByName()
     {
-        Assert.Equal((24, 12), (sizeof(Term), sizeof(Instruction)));
-        Assert.Equal((32, 40), (sizeof(NativeLibraryInfo), sizeof(NativePublicKeyInfo)));
-        var term = new Term(0x1122334455667788, 3, 4, 5);
-        int* words = (int*)&term;
-        Assert.Equal([0x55667788, 0x11223344, 3, 4, 5, 0], new ReadOnlySpan<int>(words, 6));
+        int[] layout = NativeInterfaceTests.ReadLayout();
+        NativeLayout.Check(layout);
+        for (int i = 0; i < layout.Length; i++)
+        {
+            int[] other = [.. layout];
+            other[i] += 4;
+            AssertRefused(other, "pc_");
+        }
+
+        AssertRefused(layout[..^1], "pc_view");
+        AssertRefused([], "pc_info");
+        AssertRefused([.. layout, 8], "structures");
+
+        static void AssertRefused(int[] layout, string reason)
+        {
+            PaillierException exception = Assert.Throws<PaillierException>(() => NativeLayout.Check(layout));
+            Assert.Equal(PaillierError.Unsupported, exception.Error);
+            Assert.Contains(reason, exception.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain('\n', exception.Message);
+        }
+    }
+
+    [Theory, ClassData(typeof(KernelData))]
+    public void MemoryOfACiphertextIsKnownBeforeTheKey(string kernel)
+    {
+        PaillierPublicKey key = TestKeys.Real(kernel).PublicKey;
+        Assert.Equal(key.NumberBytes, PaillierLibrary.NumberBytes(key.Bits, kernel));
+        Assert.InRange(key.NumberBytes, key.CiphertextBytes, 2 * key.CiphertextBytes);
+        Assert.InRange(key.Lanes, 1, PaillierLibrary.MaxLanes);
+        Assert.Equal(
+            PaillierError.Range,
+            Assert.Throws<PaillierException>(() => PaillierLibrary.NumberBytes(4097, kernel)).Error);
     }
 
     [Fact]

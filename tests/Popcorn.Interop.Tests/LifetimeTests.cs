@@ -18,7 +18,7 @@ public sealed class LifetimeTests
         GC.WaitForPendingFinalizers();
 
         encryptor.Encrypt([1L, -2L, 3L], batch);
-        Evaluator.Add(batch, 0, batch, 0, sums, 0, 3);
+        Evaluator.Add(batch.Range(0, 3), batch.Range(0, 3), sums.Range(0, 3));
         encryptor.Dispose();
         batch.Dispose();
         using CiphertextBatch received = BatchExtensions.ImportAll(key.PublicKey, sums.Ciphertexts());
@@ -55,7 +55,7 @@ public sealed class LifetimeTests
         batch.Dispose();
         program.Dispose();
         Assert.Throws<ObjectDisposedException>(() => encryptor.Encrypt([1L], batch));
-        Assert.Throws<ObjectDisposedException>(() => Evaluator.Add(other, 0, batch, 0, other, 0, 1));
+        Assert.Throws<ObjectDisposedException>(() => Evaluator.Negate(other, batch));
         Assert.Throws<ObjectDisposedException>(
             () => Evaluator.Combine([other, batch], [new Term(1, 0, 0, 0)], [0, 1], target));
         Assert.Throws<ObjectDisposedException>(() => Evaluator.Run(

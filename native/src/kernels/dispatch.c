@@ -5,26 +5,14 @@
 
 #include "../memory.h"
 
-extern const pc_kernel pc_kernel_gmp;
-#if defined(PC_KERNEL_IFMA)
-extern const pc_kernel pc_kernel_ifma;
-#endif
-#if defined(PC_TEST_KERNELS)
-extern const pc_kernel pc_kernel_gmp8;
-extern const pc_kernel pc_kernel_ifma_emulated;
-#endif
+/* PC_KERNELS comes from CMakeLists.txt: KERNEL(name) for each kernel of this build, the preferred one first. */
+#define KERNEL(name) extern const pc_kernel pc_kernel_##name;
+PC_KERNELS
+#undef KERNEL
 
-/* Fastest first: the first one that the processor can run is the default. */
-static const pc_kernel *const all_kernels[] = {
-#if defined(PC_KERNEL_IFMA)
-    &pc_kernel_ifma,
-#endif
-    &pc_kernel_gmp,
-#if defined(PC_TEST_KERNELS)
-    &pc_kernel_gmp8,
-    &pc_kernel_ifma_emulated,
-#endif
-};
+#define KERNEL(name) &pc_kernel_##name,
+static const pc_kernel *const all_kernels[] = {PC_KERNELS};
+#undef KERNEL
 
 #define KERNELS_IN_BUILD ((int32_t)(sizeof all_kernels / sizeof all_kernels[0]))
 
@@ -61,17 +49,21 @@ int32_t pc_kernel_default(void)
     return -1;
 }
 
+int32_t pc_number_words(const pc_kernel *kernel, int32_t limbs)
+{
+    int32_t words = kernel->number_words(limbs);
+    return (words + PC_NUMBER_ALIGNMENT_WORDS - 1) / PC_NUMBER_ALIGNMENT_WORDS * PC_NUMBER_ALIGNMENT_WORDS;
+}
+
 pc_modulus *pc_modulus_create(const pc_kernel *kernel, const mp_limb_t *m, int32_t limbs, bool secret)
 {
     pc_modulus *modulus = pc_allocate_zeroed(sizeof *modulus + kernel->state_bytes);
     if (modulus == NULL) {
         return NULL;
     }
-    int32_t words = kernel->number_words(limbs);
     modulus->kernel = kernel;
     modulus->limbs = limbs;
-    modulus->number_words =
-        (words + PC_NUMBER_ALIGNMENT_WORDS - 1) / PC_NUMBER_ALIGNMENT_WORDS * PC_NUMBER_ALIGNMENT_WORDS;
+    modulus->number_words = pc_number_words(kernel, limbs);
     modulus->secret = secret;
     memcpy(modulus->m, m, (size_t)limbs * sizeof *m);
     kernel->setup(modulus);

@@ -219,8 +219,8 @@ static void ratio_of(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a
 }
 
 /*
- * A*C = u*R - q*m = (A' + c*m)*R - q*m, so (A*C) / R = A' * (1 + m*(c - q/R) / A'). With J = R^2 / A' the last term times
- * R^2 is c*J - redc(q*J).
+ * A*C = u*R - q*m = (A' + c*m)*R - q*m, so (A*C) / R = A' * (1 + m*(c - q/R) / A'). With J = R^2 / A' the last term
+ * times R^2 is c*J - redc(q*J).
  */
 static void ratio_step(const pc_modulus *modulus, mp_limb_t *power, mp_limb_t *inverse, const mp_limb_t *base,
                        const mp_limb_t *base_inverse)
@@ -332,9 +332,10 @@ static void look_up(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t
     }
 }
 
-const pc_kernel pc_kernel_gmp = {
-    .name = "gmp",
+const pc_kernel PC_IN_KERNEL(pc_kernel_gmp) = {
+    .name = PC_KERNEL_NAME("gmp"),
     .lanes = 1,
+    .digit_bits = 64,
     .state_bytes = sizeof(gmp_state),
     .window_bits = 5,
     .available = available,

@@ -86,10 +86,11 @@ typedef struct half_sums {
 } half_sums;
 
 /*
- * t = p, 2K columns, by three products of half the length where there were four: with S = R^(1/2), x = x0 + x1*S and y alike,
+ * t = p, 2K columns, by three products of half the length where there were four: with S = R^(1/2), x = x0 + x1*S and y
+ * alike,
  *     x*y = x0*y0 + ((x0 + x1)*(y0 + y1) - x0*y0 - x1*y1) * S + x1*y1 * S^2.
- * sums: x0 + x1 and y0 + y1 for each product of p; an overflowing bit of one is worth S times the other. Columns stay within
- * 2^60 of zero, and may be negative; what they stand for is not.
+ * sums: x0 + x1 and y0 + y1 for each product of p; an overflowing bit of one is worth S times the other. Columns stay
+ * within 2^60 of zero, and may be negative; what they stand for is not.
  */
 INLINE void karatsuba(mp_limb_t *t, products p, half_sums sums, int32_t digits, const int32_t width)
 {
@@ -102,7 +103,8 @@ INLINE void karatsuba(mp_limb_t *t, products p, half_sums sums, int32_t digits, 
     multiply_columns(t, p, half, width);
     multiply_columns(t + digits * LANES, tile_of(p, half, half), half, width);
     for (int32_t i = 0; i < half; i++) {
-        vector low0 = load(t, i), low1 = load(t, half + i), high0 = load(t, digits + i), high1 = load(t, digits + half + i);
+        vector low0 = load(t, i), low1 = load(t, half + i);
+        vector high0 = load(t, digits + i), high1 = load(t, digits + half + i);
         vector middle0 = _mm512_sub_epi64(_mm512_sub_epi64(low1, low0), high0);
         vector middle1 = _mm512_sub_epi64(_mm512_sub_epi64(high0, low1), high1);
         for (int32_t k = 0; k < p.count; k++) {
@@ -491,10 +493,10 @@ INLINE void reduce_sums(const ifma_state *state, mp_limb_t *r, mp_limb_t *t, mp_
 }
 
 /*
- * T = the sum of pieces * first halves, V of pieces * second halves, then as in a product. Pieces are below R and factors
- * results of a product. With two pieces to a half the upper one is below m, since 4 n < R p for the primes p of n; hence
- * T < 2 * R * (1 + 1/16) m + 2m * (1 + 1/16) m, A' < 4m, and B' likewise with (1 + 1/8) m. A single piece to a half is a
- * half itself, for which that holds all the more.
+ * T = the sum of pieces * first halves, V of pieces * second halves, then as in a product. Pieces are below R and
+ * factors results of a product. With two pieces to a half the upper one is below m, since 4 n < R p for the primes p of
+ * n; hence T < 2 * R * (1 + 1/16) m + 2m * (1 + 1/16) m, A' < 4m, and B' likewise with (1 + 1/8) m. A single piece to a
+ * half is a half itself, for which that holds all the more.
  */
 static void recombine(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus *const *from,
                       const mp_limb_t *const *groups, int32_t count, const mp_limb_t *factors)
@@ -648,7 +650,7 @@ INLINE void double_lanes(mp_limb_t *x, __mmask8 lanes, int32_t digits)
     }
 }
 
-/* Entry after entry, some neighbouring vectors of each: the table is longer than the nearest cache and read in order. */
+/* Entry after entry, some neighbouring vectors of each: the table exceeds the nearest cache and is read in order. */
 static void select_entry(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index)
 {
     enum { STEP = PC_NUMBER_ALIGNMENT_WORDS };
@@ -846,11 +848,14 @@ static uint32_t may_be_prime(const mp_limb_t *candidates, int32_t limbs)
     return passed;
 }
 
-const pc_kernel pc_kernel_ifma = {
-    .name = PC_IFMA_NAME,
+const pc_kernel PC_IN_KERNEL(pc_kernel_ifma) = {
+    .name = PC_KERNEL_NAME("ifma"),
     .lanes = LANES,
+    .digit_bits = DIGIT_BITS,
     .state_bytes = sizeof(ifma_state),
+    .public_state_bytes = offsetof(ifma_state, inverse),
     .window_bits = 4,
+    .pairs_that_pay = 4, /* a power of one pair costs about a quarter of those of a group */
     .available = available,
     .number_words = number_words,
     .radix_bits = radix_bits,
@@ -869,6 +874,6 @@ const pc_kernel pc_kernel_ifma = {
     .recombine = recombine,
     .select = select_entry,
     .look_up = look_up,
-    .power_pair = pc_ifma_power_pair,
+    .power_pair = PC_IN_KERNEL(pc_ifma_power_pair),
     .may_be_prime = may_be_prime,
 };

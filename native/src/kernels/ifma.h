@@ -11,9 +11,7 @@
 #define DIGIT_MASK ((UINT64_C(1) << DIGIT_BITS) - 1)
 #define MAX_DIGITS 80
 
-#ifndef PC_IFMA_NAME /* native/tests/emulated builds this kernel a second time, with intrinsics in plain C */
-#  define PC_IFMA_NAME "ifma"
-#endif
+_Static_assert(LANES <= PC_MAX_LANES && 2 * MAX_DIGITS <= PC_MAX_NUMBER_WORDS, "the limits of all kernels");
 
 #define INLINE static inline __attribute__((always_inline))
 #define NOINLINE __attribute__((noinline))
@@ -79,7 +77,7 @@ INLINE void start_block(void)
 }
 
 /* pc_kernel.power_pair */
-void pc_ifma_power_pair(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
-                        const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table);
+void PC_IN_KERNEL(pc_ifma_power_pair)(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
+                                      const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table);
 
 #endif

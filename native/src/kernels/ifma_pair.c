@@ -7,9 +7,9 @@
  *
  * Reduction of S, a sum of products x*y, row by row. Lane c of `sum` is the column that the row at hand calls c, except
  * for column 0: that one is complete, and `head` holds it as an integer. Row i adds x_i * y_0 to it, finds the quotient
- * digit q_i that clears its low 52 bits with q_i * m_0, and takes what is above them along. In the lanes, row i adds the
- * low halves of x_i * y and q_i * m, moves all on by one lane, hands the lowest to the head and adds the high halves,
- * which belong one column higher. What those leave in lane 0 is in the head already; nobody reads it.
+ * digit q_i that clears its low 52 bits with q_i * m_0, and takes what is above them along. In the lanes, row i adds
+ * the low halves of x_i * y and q_i * m, moves all on by one lane, hands the lowest to the head and adds the high
+ * halves, which belong one column higher. What those leave in lane 0 is in the head already; nobody reads it.
  *
  * From one quotient digit to the next leads a chain of some 20 cycles through two multipliers. Four reductions run side
  * by side to fill it: those of both halves, for both moduli. The second half's starts R - 1 + E - q need only the digit
@@ -308,8 +308,8 @@ INLINE void power(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2]
     pc_wipe(&factor, sizeof factor);
 }
 
-void pc_ifma_power_pair(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
-                        const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table)
+void PC_IN_KERNEL(pc_ifma_power_pair)(const pc_modulus *const moduli[2], mp_limb_t *const numbers[2],
+                                      const mp_limb_t *const exponents[2], int32_t bits, mp_limb_t *table)
 {
     /* K is 15, 20, 30 or 40 for moduli of half the largest key. */
     switch ((state_of(moduli[0])->digits + LANES - 1) / LANES) {

@@ -3,9 +3,9 @@
  *
  * A tile is `width` rows by `width` digits; it adds x[i] * y[j] into column i + j (the low half of the product) and
  * column i + j + 1 (the high half). Its rows are taken in blocks of `rows`: the block's columns, one for each digit and
- * one more for each row, wait in registers, and each digit that is loaded serves all rows. Between two blocks the columns
- * go through memory; that costs less than moving them from register to register, and code that repeats for each block
- * stays small enough for the processor's cache of decoded instructions.
+ * one more for each row, wait in registers, and each digit that is loaded serves all rows. Between two blocks the
+ * columns go through memory; that costs less than moving them from register to register, and code that repeats for each
+ * block stays small enough for the processor's cache of decoded instructions.
  *
  * `width` and `rows` are constants wherever these functions are expanded: 20 with blocks of 4, or 15 with blocks of 5.
  */
@@ -171,9 +171,9 @@ INLINE void multiply_columns(mp_limb_t *columns, products p, int32_t digits, con
 
 /*
  * Quotient digit r of a block, once column r is complete but for the block's own digits below r: makes q[r] and
- * completes column r + 1 in the same sense. With the low half of q[r] * m[0] column r would be the next multiple of 2^52
- * from where it is; what that multiple carries is added to column r + 1 at once. Lanes outside the mask get q = 0 and
- * stay as they are.
+ * completes column r + 1 in the same sense. With the low half of q[r] * m[0] column r would be the next multiple of
+ * 2^52 from where it is; what that multiple carries is added to column r + 1 at once. Lanes outside the mask get q = 0
+ * and stay as they are.
  */
 INLINE void next_quotient(vector *sum, vector *q, divisor m, __mmask8 lanes, const int32_t r, const int32_t rows)
 {
@@ -198,9 +198,9 @@ INLINE void add_rest(vector *sum, const vector *q, divisor m, const int32_t j, c
 }
 
 /*
- * The diagonal tile of a reduction: columns += p + q*m as in add_tile, with the quotient digits q[0 .. width) that clear
- * the lower half of the columns. That half is not written: all it held is carried on. The way from one quotient digit to
- * the next hides behind the last product.
+ * The diagonal tile of a reduction: columns += p + q*m as in add_tile, with the quotient digits q[0 .. width) that
+ * clear the lower half of the columns. That half is not written: all it held is carried on. The way from one quotient
+ * digit to the next hides behind the last product.
  */
 INLINE void add_diagonal_tile(mp_limb_t *columns, products p, mp_limb_t *q, divisor m, const int32_t width, bool fresh)
 {
@@ -298,7 +298,8 @@ INLINE void reduce(mp_limb_t *columns, products p, mp_limb_t *q, divisor m, int3
 }
 
 /*
- * A block of rows of the square of one tile's digits, from row i on. Row i is x[i] times x[i] and the digits of 2x above
+ * A block of rows of the square of one tile's digits, from row i on. Row i is x[i] times x[i] and the digits of 2x
+ * above
  * it: each pair of digits once. Bit 0 of the lowest of those, twice[i + 1], is the top bit of x[i] and not above it.
  * Blocks before this one have reached column i + width; what lies beyond is zero and not read.
  */

@@ -9,12 +9,20 @@
  *
  * Numbers and groups hold residues in the kernel's own form (some Montgomery form of its own radix); only enter and
  * leave translate. A form need not be unique: two numbers are equal when their standard forms are. gather and scatter
- * move numbers between memory and the lanes of a group: a lane may come from anywhere, so one kernel step serves eight
- * neighbours of a batch, eight entries of a table or eight unrelated products alike. Lanes that are not needed are
- * fed with pc_modulus.one and not stored.
+ * move numbers between memory and the lanes of a group: a lane may come from anywhere, so one kernel step serves
+ * neighbours of a batch, entries of a table or unrelated products alike. Lanes that are not needed are fed with
+ * pc_modulus.one and not stored.
  *
- * Every algorithm above this table is written once, for any number of lanes. A kernel is one file that fills in a
- * pc_kernel and one line in dispatch.c.
+ * A new kernel needs
+ *   - its sources, which define one pc_kernel: PC_IN_KERNEL(pc_kernel_<name>), and no other symbol without
+ *   PC_IN_KERNEL;
+ *   - a popcorn_kernel(<name> ...) in CMakeLists.txt, at its rank;
+ *   - if it is written in intrinsics: what tests/emulated lacks of them, and its name in tests/CMakeLists.txt among
+ *   those
+ *     that are built a second time, so that it is tested where no such processor is and under valgrind;
+ *   - greater limits below, if it has more lanes or its numbers more words than they allow. The tests say so.
+ * All else follows from the table: the algorithms above it are written once for any number of lanes, the tests run them
+ * on every kernel, and what the managed side plans with comes from pc_info, pc_public_info and pc_number_bytes.
  *
  * Where `modulus->secret` is set, no branch and no address may depend on the modulus or on the residues.
  */
@@ -30,8 +38,8 @@
 #include "../../include/popcorn.h"
 
 #define PC_MAX_LIMBS (PC_MAX_KEY_BITS / 64)
+/* Limits of all kernels, for buffers on the stack: lanes, and words of a number. */
 #define PC_MAX_LANES 8
-/* A kernel may spend up to a quarter more words than limbs: room for a smaller radix (52 bits) and for slack. */
 #define PC_MAX_NUMBER_WORDS (2 * PC_MAX_LIMBS * 5 / 4)
 #define PC_MAX_GROUP_WORDS (PC_MAX_LANES * PC_MAX_NUMBER_WORDS)
 /* Numbers are padded to whole cache lines, so that any row of them keeps its alignment. */
@@ -40,6 +48,15 @@
 #define PC_MAX_ABSORBED 128
 #define PC_MAX_SECRET_WINDOW_BITS 5
 #define PC_SECRET_TABLE_GROUPS (1 << PC_MAX_SECRET_WINDOW_BITS)
+
+/* Symbols and name of a kernel; tests build kernels a second time, in plain C, under other ones. */
+#if defined(PC_EMULATED)
+#  define PC_IN_KERNEL(symbol) symbol##_emulated
+#  define PC_KERNEL_NAME(name) name "-emulated"
+#else
+#  define PC_IN_KERNEL(symbol) symbol
+#  define PC_KERNEL_NAME(name) name
+#endif
 
 typedef struct pc_kernel pc_kernel;
 
@@ -56,10 +73,18 @@ typedef struct pc_modulus {
 
 struct pc_kernel {
     const char *name;
-    int32_t lanes;      /* 1 .. PC_MAX_LANES */
-    size_t state_bytes; /* size of pc_modulus.state */
+    int32_t lanes; /* 1 .. PC_MAX_LANES, a power of two */
+    /*
+     * Bits of a word of a number. 64: plain limbs. Fewer: a group's word i * lanes + j is digit i of lane j, A's digits
+     * before B's, and what stands above a digit in its word is of no account.
+     */
+    int32_t digit_bits;
+    size_t state_bytes;        /* size of pc_modulus.state */
+    size_t public_state_bytes; /* of these, the first ones tell no more than the length of m */
     /* Of exponentiation by a secret: longer windows take fewer products, and longer scans of a longer table. */
     int32_t window_bits; /* 1 .. PC_MAX_SECRET_WINDOW_BITS */
+    /* Up to so many numbers are raised faster by power_pair, one by one, than as a group. 0: there is no power_pair. */
+    int32_t pairs_that_pay;
 
     /* Can this processor run the kernel? */
     bool (*available)(void);
@@ -91,9 +116,10 @@ struct pc_kernel {
     void (*add_plain)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *k);
 
     /*
-     * Ratio form, for factors that wait in a table: halves (A, G) that stand for A * (1 + m*g) / R with g = G / R^2 mod m.
-     * A product with such a factor multiplies by its first half alone, four half-size units instead of five, and adds up
-     * the second halves: products of 1 + m*g are sums of g. inverse: a group whose first half is R^2 / A mod m.
+     * Ratio form, for factors that wait in a table: halves (A, G) that stand for A * (1 + m*g) / R with
+     * g = G / R^2 mod m. A product with such a factor multiplies by its first half alone, four half-size units instead
+     * of five, and adds up the second halves: products of 1 + m*g are sums of g. inverse: a group whose first half is
+     * R^2 / A mod m.
      *
      * ratio_of: r = a in ratio form. ratio_step: power *= base, both in ratio form, and the inverse along with it.
      */
@@ -102,16 +128,18 @@ struct pc_kernel {
                        const mp_limb_t *base_inverse);
 
     /*
-     * absorb: r *= a factor in ratio form, without its second half, which is added to sums; the `first` factor sets both.
+     * absorb: r *= a factor in ratio form, without its second half, which is added to sums; the `first` factor sets
+     * both.
      * absorb_sums: r *= what sums hold, of PC_MAX_ABSORBED factors at most.
      */
     void (*absorb)(const pc_modulus *modulus, mp_limb_t *r, mp_limb_t *sums, const mp_limb_t *factor, bool first);
     void (*absorb_sums)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *sums);
 
     /*
-     * r = the sum of pieces * factors: from residues modulo other moduli to one modulo m^2. The halves of `count` groups
-     * of residues modulo from[k]^2 are taken as plain integers and cut from below into pieces of as many bits as this
-     * modulus's R has, one or two for each half; pieces come in the order group, half, cut. factors: as many groups.
+     * r = the sum of pieces * factors: from residues modulo other moduli to one modulo m^2. The halves of `count`
+     * groups of residues modulo from[k]^2 are taken as plain integers and cut from below into pieces of as many bits as
+     * this modulus's R has, one or two for each half; pieces come in the order group, half, cut. factors: as many
+     * groups.
      */
     void (*recombine)(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus *const *from,
                       const mp_limb_t *const *groups, int32_t count, const mp_limb_t *factors);
@@ -120,8 +148,8 @@ struct pc_kernel {
     void (*select)(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *table, int32_t count, int32_t index);
 
     /*
-     * group[i] = table[index[i]] for the lanes i whose bits are set in `lanes`, of `count` consecutive numbers; the other
-     * lanes stay as they are. Reads every entry: indices are secret.
+     * group[i] = table[index[i]] for the lanes i whose bits are set in `lanes`, of `count` consecutive numbers; the
+     * other lanes stay as they are. Reads every entry: indices are secret.
      */
     void (*look_up)(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *table, int32_t count,
                     const int32_t *index, uint32_t lanes);
@@ -150,6 +178,9 @@ typedef struct pc_group {
 typedef struct pc_standard {
     mp_limb_t limbs[PC_MAX_LANES * 2 * PC_MAX_LIMBS];
 } pc_standard;
+
+/* Words that a number takes at rest for a modulus of `limbs` limbs: whole cache lines. */
+int32_t pc_number_words(const pc_kernel *kernel, int32_t limbs);
 
 /* m: `limbs` limbs, odd, >= 3, top limb not zero. Null when memory runs out. */
 pc_modulus *pc_modulus_create(const pc_kernel *kernel, const mp_limb_t *m, int32_t limbs, bool secret);

@@ -303,7 +303,7 @@ internal static class ImportCommand
         {
             table.AddCells(
                 layer.Name,
-                layer.KindName,
+                layer.Kind,
                 string.Join('x', layer.Output),
                 layer.Weights is long weights ? Units.Count(weights) : "",
                 layer.Nnz is long nonZero ? Units.Count(nonZero) : "",

@@ -74,7 +74,7 @@ internal sealed class KernelWorkload : IDisposable
         "decrypt" => Decryption(name, _size.Heavy),
         "decryptSingle" => Decryption(name, 1),
         "add" => new KernelOperation(
-            name, _size.Light, () => Evaluator.Add(_source, 0, _source, 0, _target, 0, _size.Light, _execution)),
+            name, _size.Light, () => Evaluator.Add(Light(_source), Light(_source), Light(_target), _execution)),
         "multiply8bit" => Combination(
             name, _size.Light, 1, (output, _) => new Term((ulong)(128 + 37 * output % 128), 0, output, 0)),
         "macBinary" => Layer(name, 1, random => 2 * random.Next(2) - 1),
@@ -86,7 +86,7 @@ internal sealed class KernelWorkload : IDisposable
             (PublicKey.Bits - 1) / SlotBits,
             (output, slot) => new Term(1, 0, (output + slot) % _size.Inputs, slot * SlotBits)),
         "invertBatch" => new KernelOperation(
-            name, _size.Light, () => Evaluator.Negate(_source, 0, _target, 0, _size.Light, _execution)),
+            name, _size.Light, () => Evaluator.Negate(Light(_source), Light(_target), _execution)),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "No such operation."),
     };
 
@@ -103,6 +103,8 @@ internal sealed class KernelWorkload : IDisposable
         _key.Dispose();
         _key.PublicKey.Dispose();
     }
+
+    private CiphertextRange Light(CiphertextBatch batch) => batch.Range(0, _size.Light);
 
     private static EncryptorOptions ConstantTime => new() { ConstantTime = true };
 

@@ -1,5 +1,6 @@
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Blinded;
 
@@ -61,7 +62,7 @@ internal sealed class BlindedPlan : Plan
 
     /// <inheritdoc/>
     public override long ServerBytesOf(Shape value) =>
-        (long)Images * value.Size * StepSizes.CiphertextMemoryBytes(KeyBits);
+        (long)Images * value.Size * PaillierLibrary.NumberBytes(KeyBits);
 
     private static IEnumerable<BlindedStep> StepsOf(PublicNetwork network, int i, int index, StepSizes sizes)
     {

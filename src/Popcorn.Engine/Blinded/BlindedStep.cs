@@ -1,5 +1,6 @@
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Blinded;
 
@@ -30,15 +31,8 @@ internal sealed record StepSizes(int KeyBits, int Images, int ChunkCiphertexts)
     /// <summary>Ciphertexts that fit into a message.</summary>
     public int MessageCiphertexts => Plan.MaxPayloadBytes / CiphertextBytes;
 
-    /// <summary>Bytes of a ciphertext in memory.</summary>
-    public long MemoryBytes => CiphertextMemoryBytes(KeyBits);
-
-    /// <summary>Bytes of a ciphertext between operations: two numbers of 52-bit limbs, each in a word.</summary>
-    public static long CiphertextMemoryBytes(int keyBits)
-    {
-        const int LimbBits = 52, WordBytes = 8, Numbers = 2;
-        return Numbers * WordBytes * ((keyBits + LimbBits - 1) / LimbBits);
-    }
+    /// <summary>Bytes of a ciphertext in memory, by this machine's kernel.</summary>
+    public long MemoryBytes => PaillierLibrary.NumberBytes(KeyBits);
 
     /// <summary>The slots of a step, or a refusal that names its layer.</summary>
     public SlotLayout Fit(StepPlace place, SlotFields fields) => SlotLayout.Fit(fields, KeyBits)

@@ -129,7 +129,7 @@ internal sealed class CompareRound : ServerRound
         if (_right is not null)
         {
             Context.Negate(_right, Negatives);
-            Evaluator.Add(Values, 0, Negatives, 0, Values, 0, Step.Chunks.Items, Context.Execution);
+            Evaluator.Add(Values, Negatives, Values, Context.Execution);
             Context.Counter.Add(Step.Chunks.Items);
         }
 
@@ -179,7 +179,8 @@ internal sealed class CompareRound : ServerRound
         Combine([replies, negated, Values], terms, first);
         if (_right is not null)
         {
-            Evaluator.Add(Results, first, _right, first, Results, first, count, Context.Execution);
+            CiphertextRange results = Results.Range(first, count);
+            Evaluator.Add(results, _right.Range(first, count), results, Context.Execution);
             Context.Counter.Add(count);
         }
     }

@@ -32,8 +32,8 @@ internal sealed record ServerContext(
     /// <summary>target[i] = −source[i], over the whole of both.</summary>
     public void Negate(CiphertextBatch source, CiphertextBatch target)
     {
-        Evaluator.Negate(source, 0, target, 0, source.Count, Execution);
-        Counter.Add(Evaluator.ProductsOfInversion * (long)source.Count);
+        Evaluator.Negate(source, target.Range(0, source.Count), Execution);
+        Counter.Add(Evaluator.ProductsOfNegation * (long)source.Count);
     }
 }
 

@@ -33,7 +33,7 @@ internal sealed class SlotPacker
 
     private int Slot => _item % _layout.ItemsPerCiphertext;
 
-    private Span<ulong> Constant => _constants.AsSpan(_item / _layout.ItemsPerCiphertext * _wordsEach, _wordsEach);
+    private Span<ulong> Addend => _constants.AsSpan(_item / _layout.ItemsPerCiphertext * _wordsEach, _wordsEach);
 
     /// <summary>Moves on to the next item.</summary>
     public void Next()
@@ -66,7 +66,7 @@ internal sealed class SlotPacker
         Words.AddShifted(shifted, product, shift);
         Words.AddShifted(half, negated ? shifted : added, 0);
         Words.Subtract(half, negated ? added : shifted);
-        Words.AddShifted(Constant, half, position);
+        Words.AddShifted(Addend, half, position);
     }
 
     /// <summary>Masked field of the item: source + mask.</summary>
@@ -74,7 +74,7 @@ internal sealed class SlotPacker
     {
         int shift = _layout.MaskedShift(Slot);
         _terms.Add(new Term(1, batch, index, shift));
-        Words.AddShifted(Constant, mask, shift);
+        Words.AddShifted(Addend, mask, shift);
     }
 
     /// <summary>Evaluates, re-randomises and exports.</summary>

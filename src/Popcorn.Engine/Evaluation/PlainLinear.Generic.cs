@@ -281,11 +281,11 @@ internal sealed class PlainLinear<T> : PlainLayer
 
         if (isTop)
         {
-            Lanes.FromSigned(gathered, row);
+            VectorLanes.FromSigned(gathered, row);
         }
         else
         {
-            Lanes.FromUnsigned(gathered, row);
+            VectorLanes.FromUnsigned(gathered, row);
         }
     }
 
@@ -318,7 +318,7 @@ internal sealed class PlainLinear<T> : PlainLayer
         {
             foreach (Place place in places)
             {
-                Lanes.FromUnsigned(
+                VectorLanes.FromUnsigned(
                     _constants[digit].AsSpan(plane + place.Position, place.Length), pass.Constants[place.Lane..]);
             }
         }
@@ -327,7 +327,7 @@ internal sealed class PlainLinear<T> : PlainLayer
             pass.Constants.Fill((uint)_constants[digit][channel]);
         }
 
-        Lanes.ToLong<T>(pass.Sums.Slice(output * MostLanes, pass.Width), pass.Results);
+        VectorLanes.ToLong<T>(pass.Sums.Slice(output * MostLanes, pass.Width), pass.Results);
         Span<Vector512<long>> results = MemoryMarshal.Cast<long, Vector512<long>>(pass.Results[..pass.Width]);
         Span<Vector512<long>> constants = MemoryMarshal.Cast<long, Vector512<long>>(pass.Constants);
         Span<Vector512<long>> carries =
@@ -345,7 +345,7 @@ internal sealed class PlainLinear<T> : PlainLayer
             Span<long> numbers = pass.Results.Slice(place.Lane, place.Length);
             if (_digits.Bits == LimbTensor.LimbBits)
             {
-                Lanes.ToLimbs(numbers, elements);
+                VectorLanes.ToLimbs(numbers, elements);
             }
             else
             {

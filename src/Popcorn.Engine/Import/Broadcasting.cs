@@ -45,7 +45,7 @@ internal sealed class Broadcasting
     }
 
     /// <summary>Two spread constants, both for each element where one of them is.</summary>
-    public static (double[] First, double[] Second) Match(double[] first, double[] second, Shape shape) =>
+    public static (double[] First, double[] Second) Pair(double[] first, double[] second, Shape shape) =>
         first.Length == second.Length
             ? (first, second)
             : (PerElement(first, shape), PerElement(second, shape));

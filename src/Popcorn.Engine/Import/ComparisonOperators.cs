@@ -47,7 +47,7 @@ internal static class ComparisonOperators
             throw new Refusal("it does not select between two constants by a comparison; only signs can be imported");
         }
 
-        (double[] high, double[] low) = Broadcasting.Match(
+        (double[] high, double[] low) = Broadcasting.Pair(
             call.Spread(yes, condition), call.Spread(no, condition), condition.Node.Shape);
         Refusal.ThrowIfNotFinite(high, low);
         var affine = new FloatAffine(call.Name, condition.Node, [.. high.Zip(low, (h, l) => h - l)], low);

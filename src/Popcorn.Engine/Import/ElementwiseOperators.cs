@@ -104,7 +104,7 @@ internal static class ElementwiseOperators
 
     private static Signal Affine(OperatorCall call, Signal x, Constant scale, Constant shift)
     {
-        (double[] scales, double[] shifts) = Broadcasting.Match(
+        (double[] scales, double[] shifts) = Broadcasting.Pair(
             call.Spread(scale, x), call.Spread(shift, x), x.Node.Shape);
         Refusal.ThrowIfNotFinite(scales, shifts);
         return x.Same(new FloatAffine(call.Name, x.Node, scales, shifts));

@@ -226,7 +226,7 @@ internal sealed class Quantizer
     private static LinearLayer SumOf(FloatNode node, Window window, int source, int bias)
     {
         int channels = node.Shape.Channels;
-        var weights = new int[Sizes.Product(channels, window.Taps, node.Name)];
+        var weights = new int[CheckedSize.Product(channels, window.Taps, node.Name)];
         Array.Fill(weights, 1);
         return new LinearLayer(
             node.Name, source, node.Shape, window, channels, weights,

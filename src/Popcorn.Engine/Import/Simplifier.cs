@@ -170,7 +170,7 @@ internal static class Simplifier
     private static FloatSteps Count(FloatSteps steps, Cut[] cuts, FloatMaxPool pool, Predicate<FloatNode> mayJoin)
     {
         int taps = pool.Window.Taps;
-        int weights = Sizes.Product(cuts.Length, taps, steps.Name);
+        int weights = CheckedSize.Product(cuts.Length, taps, steps.Name);
         var bits = new FloatSteps($"{steps.Name}/bits", pool.Source, cuts, 0, [1]);
         double[] ones = [.. Enumerable.Repeat(1.0, weights)];
         // Where all must pass, what lies outside the plane passes as well.

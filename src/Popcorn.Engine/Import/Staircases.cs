@@ -40,7 +40,7 @@ internal static class Staircases
     {
         MonotoneFunction function = activation.Function;
         (double[] thresholds, double height) = function.Staircase(options.ActivationSteps);
-        Sizes.Product(activation.Shape.Channels, thresholds.Length, activation.Name);
+        CheckedSize.Product(activation.Shape.Channels, thresholds.Length, activation.Name);
         options.Report?.Invoke(
             $"The activation '{activation.Name}' became a staircase of {options.ActivationSteps} steps, off by at most "
             + $"{height / 2:G3} (--activation-steps).");

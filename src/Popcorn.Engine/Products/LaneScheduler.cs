@@ -16,7 +16,7 @@ internal sealed class LaneScheduler
     private const int LongestChain = 4;
 
     /// <summary>Ready products that are looked at to fill a group.</summary>
-    private const int Choice = 4 * LinearCompiler.SideBySide;
+    private static int Choice => 4 * LinearCompiler.SideBySide;
 
     /// <summary>Groups that are likely under way at once.</summary>
     private const int GroupsAtOnce = 4;

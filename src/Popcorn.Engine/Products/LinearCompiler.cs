@@ -1,4 +1,5 @@
 using Popcorn.Engine.Model;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Products;
 
@@ -8,14 +9,14 @@ namespace Popcorn.Engine.Products;
 /// </summary>
 internal static class LinearCompiler
 {
-    /// <summary>Products that a kernel may do side by side.</summary>
-    public const int SideBySide = 8;
+    /// <summary>Products that a kernel may do side by side: the same on all machines, so that programs are.</summary>
+    public static int SideBySide => PaillierLibrary.MaxLanes;
 
     /// <summary>
     /// Fewer tiles than this do not fill the lanes of several threads well enough: their programs run one by one, with
     /// products of one tile in the lanes.
     /// </summary>
-    private const int FewTiles = 8 * SideBySide;
+    private static int FewTiles => 8 * SideBySide;
 
     /// <summary>
     /// Of a layer with more weights, ways to compute it are compared on so many of them: a search for shared products

@@ -59,18 +59,18 @@ internal static class LinearExecutor
         int size = layer.BufferSizes[(int)negate.From];
         if (negate.Count == size)
         {
-            Evaluator.Negate(from, 0, to, 0, images * size, execution);
+            Evaluator.Negate(from, to, execution);
         }
         else
         {
             for (int image = 0; image < images; image++)
             {
                 int first = image * size + negate.Offset;
-                Evaluator.Negate(from, first, to, first, negate.Count, execution);
+                Evaluator.Negate(from.Range(first, negate.Count), to.Range(first, negate.Count), execution);
             }
         }
 
-        return (long)Evaluator.ProductsOfInversion * images * negate.Count;
+        return (long)Evaluator.ProductsOfNegation * images * negate.Count;
     }
 
     private static long Run(

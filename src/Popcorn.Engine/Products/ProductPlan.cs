@@ -70,7 +70,7 @@ internal sealed class ProductPlan
     public long Products { get; }
 
     /// <summary>Products outside the programs for windows: negations, and joining what was computed apart.</summary>
-    public long Overhead => Evaluator.ProductsOfInversion * Negations + Joins;
+    public long Overhead => Evaluator.ProductsOfNegation * Negations + Joins;
 
     public long Negations => Negatives == NegativeWeights.NegateInputs
         ? Geometry.Input.Size

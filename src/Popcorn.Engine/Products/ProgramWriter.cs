@@ -44,7 +44,7 @@ internal sealed class ProgramWriter(ProductPlan plan)
     private void Negate(LayerBuffer from, LayerBuffer to, int offset, int count)
     {
         _operations.Add(new NegateOperation(from, to, offset, count));
-        _products += (long)Evaluator.ProductsOfInversion * count;
+        _products += (long)Evaluator.ProductsOfNegation * count;
     }
 
     /// <summary>

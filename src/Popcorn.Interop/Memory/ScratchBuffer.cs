@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace Popcorn.Interop.Memory;
 
-/// <summary>Aligned native memory for the registers of a running <see cref="ProductProgram"/>.</summary>
+/// <summary>Aligned native memory for the registers of a running program.</summary>
 internal sealed unsafe class ScratchBuffer() : SafeHandle(0, ownsHandle: true)
 {
     private const int Alignment = 64;

@@ -12,9 +12,8 @@ internal ref struct HeldBatches(int capacity)
     private int _count;
 
     /// <summary>The address of a batch, valid until this is disposed.</summary>
-    public nint Hold(CiphertextBatch batch)
+    public nint Hold(BatchHandle handle)
     {
-        BatchHandle handle = batch.Handle;
         bool added = false;
         handle.DangerousAddRef(ref added);
         _held[_count++] = handle;

@@ -6,12 +6,9 @@ namespace Popcorn.Interop.Native;
 [StructLayout(LayoutKind.Sequential)]
 internal struct NativeLibraryInfo
 {
-    internal int StructSize;
     internal int AbiVersion;
     internal int GmpVersion;
-    internal int LimbBits;
     internal int KernelCount;
     internal int DefaultKernel;
-    internal int SizeOfTerm;
-    internal int SizeOfInstruction;
+    internal int MaxLanes;
 }

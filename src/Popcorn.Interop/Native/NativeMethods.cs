@@ -2,13 +2,19 @@ using System.Runtime.InteropServices;
 
 namespace Popcorn.Interop.Native;
 
-/// <summary>The exports of <c>native/include/popcorn.h</c>, one to one; that header documents them.</summary>
+/// <summary>
+/// The exports of <c>native/include/popcorn.h</c>, one to one; that header documents them. This folder knows nothing
+/// above it: structures that are public, and so stand above, come as addresses.
+/// </summary>
 internal static unsafe partial class NativeMethods
 {
     internal const string Library = "popcorn_native";
 
+    [LibraryImport(Library, EntryPoint = "pc_get_layout")]
+    internal static partial int GetLayout(Span<int> layout, int capacity, out int count);
+
     [LibraryImport(Library, EntryPoint = "pc_get_info")]
-    internal static partial int GetInfo(ref NativeLibraryInfo info);
+    internal static partial int GetInfo(out NativeLibraryInfo info);
 
     [LibraryImport(Library, EntryPoint = "pc_kernel_name")]
     internal static partial int KernelName(int index, Span<byte> buffer, int capacity);
@@ -25,7 +31,10 @@ internal static unsafe partial class NativeMethods
     internal static partial int PublicFree(nint key);
 
     [LibraryImport(Library, EntryPoint = "pc_public_get_info")]
-    internal static partial int PublicGetInfo(PublicKeyHandle key, ref NativePublicKeyInfo info);
+    internal static partial int PublicGetInfo(PublicKeyHandle key, out NativePublicKeyInfo info);
+
+    [LibraryImport(Library, EntryPoint = "pc_number_bytes")]
+    internal static partial int NumberBytes(int kernel, int keyBits, out long bytes);
 
     [LibraryImport(Library, EntryPoint = "pc_prime_search_var")]
     internal static partial int PrimeSearch(
@@ -87,11 +96,6 @@ internal static unsafe partial class NativeMethods
     internal static partial int Rerandomize(
         EncryptorHandle encryptor, byte* random, long randomBytes, BatchHandle batch, int offset, int count);
 
-    [LibraryImport(Library, EntryPoint = "pc_encrypt_textbook_var")]
-    internal static partial int EncryptTextbook(
-        PublicKeyHandle key, ReadOnlySpan<ulong> plaintext, int words, ReadOnlySpan<byte> r, int rBytes,
-        BatchHandle batch, int offset);
-
     [LibraryImport(Library, EntryPoint = "pc_decrypt")]
     internal static partial int Decrypt(
         PrivateKeyHandle privateKey, BatchHandle batch, int offset, int count, ulong* plaintexts, long words);
@@ -103,19 +107,19 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "pc_add_plain")]
     internal static partial int AddPlain(ulong* plaintexts, int wordsEach, BatchHandle batch, int offset, int count);
 
-    [LibraryImport(Library, EntryPoint = "pc_invert")]
-    internal static partial int Invert(
+    [LibraryImport(Library, EntryPoint = "pc_negate")]
+    internal static partial int Negate(
         BatchHandle source, int sourceOffset, BatchHandle target, int targetOffset, int count);
 
     [LibraryImport(Library, EntryPoint = "pc_combine")]
     internal static partial int Combine(
-        nint* sources, int sourceCount, Term* terms, int* first, int count, BatchHandle target, int offset,
+        nint* sources, int sourceCount, void* terms, int* first, int count, BatchHandle target, int offset,
         out long products);
 
     [LibraryImport(Library, EntryPoint = "pc_program_create")]
     internal static partial int ProgramCreate(
-        ReadOnlySpan<Instruction> instructions, int instructionCount, ReadOnlySpan<ProgramInput> inputs,
-        int inputCount, int temporaries, ReadOnlySpan<int> outputs, int outputCount, out ProgramHandle program);
+        void* instructions, int instructionCount, void* inputs, int inputCount, int temporaries,
+        ReadOnlySpan<int> outputs, int outputCount, out ProgramHandle program);
 
     [LibraryImport(Library, EntryPoint = "pc_program_free")]
     internal static partial int ProgramFree(nint program);
@@ -137,11 +141,6 @@ internal static unsafe partial class NativeMethods
     internal static partial int ProgramJoin(
         ProgramHandle program, NativeView* sources, int sourceCount, NativeView* target, int tile, byte* scratch,
         long scratchBytes, out int done, out long products);
-
-    [LibraryImport(Library, EntryPoint = "pc_multiply_sparse")]
-    internal static partial int MultiplySparse(
-        BatchHandle source, int* rowStart, int* column, int* weight, int rows, BatchHandle target, int offset,
-        out long products);
 
     [LibraryImport(Library, EntryPoint = "pc_reference_powm")]
     internal static partial int ReferencePowm(int repeats, out long nanoseconds);

@@ -6,13 +6,11 @@ namespace Popcorn.Interop.Native;
 [StructLayout(LayoutKind.Sequential)]
 internal struct NativePublicKeyInfo
 {
-    internal int StructSize;
     internal int KeyBits;
     internal int ModulusBytes;
     internal int CiphertextBytes;
     internal int PlaintextWords;
     internal int Lanes;
     internal int Kernel;
-    internal int Reserved;
     internal long NumberBytes;
 }

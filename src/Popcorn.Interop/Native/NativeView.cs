@@ -2,12 +2,12 @@ using System.Runtime.InteropServices;
 
 namespace Popcorn.Interop.Native;
 
-/// <summary><c>pc_view</c></summary>
+/// <summary><c>pc_view</c> of <c>popcorn.h</c>, field for field; addresses as numbers.</summary>
 [StructLayout(LayoutKind.Sequential)]
-internal unsafe struct NativeView
+internal struct NativeView
 {
-    public nint Batch;
-    public int* Positions;
-    public int Stride;
-    public int Taps;
+    internal nint Batch;
+    internal nint Positions;
+    internal int Stride;
+    internal int Taps;
 }

@@ -5,7 +5,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Popcorn.Engine.Evaluation;
 
 /// <summary>Conversions between limbs and the numbers that linear layers compute with, several at once.</summary>
-internal static class Lanes
+internal static class VectorLanes
 {
     /// <summary>Limbs as signed numbers.</summary>
     public static void FromSigned<T>(ReadOnlySpan<int> limbs, Span<T> numbers)

@@ -4,21 +4,21 @@ using Popcorn.Interop.Native;
 namespace Popcorn.Interop;
 
 /// <summary>One run of a <see cref="ProductProgram"/>, ready for its tiles: everything is checked and pinned.</summary>
-internal unsafe readonly struct ProgramRun(
+internal unsafe readonly struct ProgramExecution(
     ProductProgram program, PaillierPublicKey key, NativeView* sources, int sourceCount, NativeView* target,
-    int firstTile, long* products)
+    long* products)
 {
-    /// <summary>Runs all tiles.</summary>
-    public void Run(int tiles, Execution execution)
+    /// <summary>Runs tiles <paramref name="firstTile"/> .. <paramref name="firstTile"/> + tiles − 1.</summary>
+    public void Run(int firstTile, int tiles, Execution execution)
     {
         TileGrain grain = TileGrain.For(program.Products);
         if (!program.FillsLanes)
         {
-            Tiles.Run(new Block(this), tiles, key.Lanes, grain, execution);
+            Tiles.Run(new Block(this, firstTile), tiles, key.Lanes, grain, execution);
         }
         else if (tiles >= 4 * execution.Workers)
         {
-            Tiles.Run(new Alone(this), tiles, 1, grain, execution);
+            Tiles.Run(new Alone(this, firstTile), tiles, 1, grain, execution);
         }
         else
         {
@@ -65,7 +65,7 @@ internal unsafe readonly struct ProgramRun(
             scratch.EnsureLength(bytes);
             NativeStatus.Check(
                 NativeMethods.ProgramBegin(program.Handle, key.Handle, scratch.Pointer, bytes), "program run");
-            ProgramRun run = this;
+            ProgramExecution run = this;
             execution.ForEach(execution.Workers, _ => run.Join(tile, scratch, bytes));
         }
         finally
@@ -93,22 +93,20 @@ internal unsafe readonly struct ProgramRun(
     }
 
     /// <summary>Tiles in the lanes.</summary>
-    private readonly struct Block(ProgramRun run) : ITile
+    private readonly struct Block(ProgramExecution run, int firstTile) : ITile
     {
-        public void Run(int start, int count) => run.RunTiles(run.FirstTile + start, count);
+        public void Run(int start, int count) => run.RunTiles(firstTile + start, count);
     }
 
     /// <summary>Each tile on its own, all lanes to it.</summary>
-    private readonly struct Alone(ProgramRun run) : ITile
+    private readonly struct Alone(ProgramExecution run, int firstTile) : ITile
     {
         public void Run(int start, int count)
         {
             for (int tile = start; tile < start + count; tile++)
             {
-                run.RunTiles(run.FirstTile + tile, 1);
+                run.RunTiles(firstTile + tile, 1);
             }
         }
     }
-
-    private int FirstTile => firstTile;
 }

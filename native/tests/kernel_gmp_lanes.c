@@ -1,5 +1,5 @@
 /*
- * A kernel for tests: eight residues in eight lanes, lane-interleaved like a vector kernel's, each computed by the
+ * Kernels for tests: residues in eight or four lanes, lane-interleaved like a vector kernel's, each computed by the
  * portable kernel. Numbers at rest are longer than the portable kernel's, so that no algorithm can take their size for
  * granted.
  */
@@ -7,12 +7,15 @@
 
 #include <string.h>
 
-#define LANES 8
 #define EXTRA_WORDS 5
 #define SCALAR_STATE_BYTES 4096 /* no less than the portable kernel's */
 
 extern const pc_kernel pc_kernel_gmp;
-extern const pc_kernel pc_kernel_gmp8;
+
+static int32_t lanes_of(const pc_modulus *modulus)
+{
+    return modulus->kernel->lanes;
+}
 
 static pc_modulus *scalar_of(const pc_modulus *modulus)
 {
@@ -48,27 +51,27 @@ static void setup(pc_modulus *modulus)
 static void load(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *group, int lane)
 {
     for (int32_t i = 0; i < 2 * modulus->limbs; i++) {
-        r[i] = group[i * LANES + lane];
+        r[i] = group[i * lanes_of(modulus) + lane];
     }
 }
 
 static void store(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *a, int lane)
 {
     for (int32_t i = 0; i < 2 * modulus->limbs; i++) {
-        group[i * LANES + lane] = a[i];
+        group[i * lanes_of(modulus) + lane] = a[i];
     }
 }
 
 static void gather(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *const *numbers)
 {
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         store(modulus, group, numbers[lane], lane);
     }
 }
 
 static void scatter(const pc_modulus *modulus, mp_limb_t *const *numbers, const mp_limb_t *group)
 {
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         if (numbers[lane] != NULL) {
             load(modulus, numbers[lane], group, lane);
         }
@@ -78,7 +81,7 @@ static void scatter(const pc_modulus *modulus, mp_limb_t *const *numbers, const 
 static void enter(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *standard)
 {
     mp_limb_t number[PC_MAX_NUMBER_WORDS];
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         pc_kernel_gmp.enter(scalar_of(modulus), number, standard + (ptrdiff_t)lane * 2 * modulus->limbs);
         store(modulus, group, number, lane);
     }
@@ -87,7 +90,7 @@ static void enter(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *
 static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_t *group)
 {
     mp_limb_t number[PC_MAX_NUMBER_WORDS];
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         load(modulus, number, group, lane);
         pc_kernel_gmp.leave(scalar_of(modulus), standard + (ptrdiff_t)lane * 2 * modulus->limbs, number);
     }
@@ -96,7 +99,7 @@ static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_
 static void multiply(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *b)
 {
     mp_limb_t left[PC_MAX_NUMBER_WORDS], right[PC_MAX_NUMBER_WORDS];
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         load(modulus, left, a, lane);
         load(modulus, right, b, lane);
         pc_kernel_gmp.multiply(scalar_of(modulus), left, left, right);
@@ -107,7 +110,7 @@ static void multiply(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a
 static void square(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a)
 {
     mp_limb_t number[PC_MAX_NUMBER_WORDS];
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         load(modulus, number, a, lane);
         pc_kernel_gmp.square(scalar_of(modulus), number, number);
         store(modulus, r, number, lane);
@@ -117,7 +120,7 @@ static void square(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a)
 static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *k)
 {
     mp_limb_t number[PC_MAX_NUMBER_WORDS];
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         load(modulus, number, a, lane);
         pc_kernel_gmp.add_plain(scalar_of(modulus), number, number, k + (ptrdiff_t)lane * modulus->limbs);
         store(modulus, r, number, lane);
@@ -127,7 +130,7 @@ static void add_plain(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *
 static void ratio_of(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *a, const mp_limb_t *inverse)
 {
     mp_limb_t number[PC_MAX_NUMBER_WORDS], other[PC_MAX_NUMBER_WORDS];
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         load(modulus, number, a, lane);
         load(modulus, other, inverse, lane);
         pc_kernel_gmp.ratio_of(scalar_of(modulus), number, number, other);
@@ -139,7 +142,7 @@ static void ratio_step(const pc_modulus *modulus, mp_limb_t *power, mp_limb_t *i
                        const mp_limb_t *base_inverse)
 {
     mp_limb_t numbers[4][PC_MAX_NUMBER_WORDS];
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         load(modulus, numbers[0], power, lane);
         load(modulus, numbers[1], inverse, lane);
         load(modulus, numbers[2], base, lane);
@@ -153,7 +156,7 @@ static void ratio_step(const pc_modulus *modulus, mp_limb_t *power, mp_limb_t *i
 static void absorb(const pc_modulus *modulus, mp_limb_t *r, mp_limb_t *sums, const mp_limb_t *factor, bool first)
 {
     mp_limb_t numbers[3][PC_MAX_NUMBER_WORDS] = {{0}};
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         load(modulus, numbers[0], r, lane);
         load(modulus, numbers[1], sums, lane);
         load(modulus, numbers[2], factor, lane);
@@ -166,7 +169,7 @@ static void absorb(const pc_modulus *modulus, mp_limb_t *r, mp_limb_t *sums, con
 static void absorb_sums(const pc_modulus *modulus, mp_limb_t *r, const mp_limb_t *sums)
 {
     mp_limb_t number[PC_MAX_NUMBER_WORDS], other[PC_MAX_NUMBER_WORDS];
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         load(modulus, number, r, lane);
         load(modulus, other, sums, lane);
         pc_kernel_gmp.absorb_sums(scalar_of(modulus), number, other);
@@ -185,7 +188,7 @@ static void recombine(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus 
         scalar_from[k] = scalar_of(from[k]);
         pieces += 2 * ((from[k]->limbs + modulus->limbs - 1) / modulus->limbs);
     }
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         mp_limb_t number[PC_MAX_NUMBER_WORDS];
         for (int32_t k = 0; k < count; k++) {
             load(from[k], numbers[k], groups[k], lane);
@@ -208,7 +211,7 @@ static void look_up(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t
                     const int32_t *index, uint32_t lanes)
 {
     mp_limb_t number[PC_MAX_NUMBER_WORDS];
-    for (int lane = 0; lane < LANES; lane++) {
+    for (int lane = 0; lane < lanes_of(modulus); lane++) {
         if ((lanes >> lane & 1) != 0) {
             mpn_sec_tabselect(number, table, modulus->number_words, count, index[lane]);
             store(modulus, group, number, lane);
@@ -216,27 +219,36 @@ static void look_up(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t
     }
 }
 
-const pc_kernel pc_kernel_gmp8 = {
-    .name = "gmp8",
-    .lanes = LANES,
-    .state_bytes = sizeof(pc_modulus) + SCALAR_STATE_BYTES,
-    .window_bits = 3,
-    .available = available,
-    .number_words = number_words,
-    .radix_bits = radix_bits,
-    .setup = setup,
-    .gather = gather,
-    .scatter = scatter,
-    .enter = enter,
-    .leave = leave,
-    .multiply = multiply,
-    .square = square,
-    .add_plain = add_plain,
-    .ratio_of = ratio_of,
-    .ratio_step = ratio_step,
-    .absorb = absorb,
-    .absorb_sums = absorb_sums,
-    .recombine = recombine,
-    .select = select_entry,
-    .look_up = look_up,
-};
+/* A test by the book, for what waits until there is a candidate for each lane. */
+static uint32_t may_be_prime(const mp_limb_t *candidates, int32_t limbs, int32_t lanes)
+{
+    uint32_t passed = 0;
+    mpz_t p;
+    for (int32_t lane = 0; lane < lanes; lane++) {
+        passed |= (uint32_t)(mpz_probab_prime_p(mpz_roinit_n(p, candidates + lane * limbs, limbs), 1) != 0) << lane;
+    }
+    return passed;
+}
+
+static uint32_t may_be_prime4(const mp_limb_t *candidates, int32_t limbs)
+{
+    return may_be_prime(candidates, limbs, 4);
+}
+
+#define KERNEL(count, window, primes)                                              \
+    {                                                                              \
+        .name = "gmp" #count, .lanes = (count), .digit_bits = 64,                  \
+        .state_bytes = sizeof(pc_modulus) + SCALAR_STATE_BYTES,                    \
+        .public_state_bytes = offsetof(pc_modulus, m), .window_bits = (window),    \
+        .available = available, .number_words = number_words,                      \
+        .radix_bits = radix_bits, .setup = setup, .gather = gather,                \
+        .scatter = scatter, .enter = enter, .leave = leave, .multiply = multiply,  \
+        .square = square, .add_plain = add_plain, .ratio_of = ratio_of,            \
+        .ratio_step = ratio_step, .absorb = absorb, .absorb_sums = absorb_sums,    \
+        .recombine = recombine, .select = select_entry, .look_up = look_up,        \
+        .may_be_prime = (primes),                                                  \
+    }
+
+extern const pc_kernel pc_kernel_gmp8, pc_kernel_gmp4;
+const pc_kernel pc_kernel_gmp8 = KERNEL(8, 3, NULL);
+const pc_kernel pc_kernel_gmp4 = KERNEL(4, 2, may_be_prime4);

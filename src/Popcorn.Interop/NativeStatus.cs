@@ -1,4 +1,4 @@
-namespace Popcorn.Interop.Native;
+namespace Popcorn.Interop;
 
 /// <summary>The one place where a status of the native library becomes an exception.</summary>
 internal static class NativeStatus

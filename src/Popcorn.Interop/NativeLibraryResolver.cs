@@ -1,7 +1,8 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using Popcorn.Interop.Native;
 
-namespace Popcorn.Interop.Native;
+namespace Popcorn.Interop;
 
 /// <summary>Finds the native library beside the application, in a package, or where the system looks.</summary>
 internal static class NativeLibraryResolver

@@ -1,0 +1,15 @@
+namespace Popcorn.Interop;
+
+/// <summary>
+/// Consecutive ciphertexts of a batch: an operand or the target of an operation, which checks that they are there.
+/// </summary>
+/// <param name="Batch">Holds the ciphertexts.</param>
+/// <param name="First">The first of them.</param>
+/// <param name="Count">How many.</param>
+public readonly record struct CiphertextRange(CiphertextBatch Batch, int First, int Count)
+{
+    /// <summary>All ciphertexts of a batch.</summary>
+    public static implicit operator CiphertextRange(CiphertextBatch batch) => new(batch, 0, batch.Count);
+
+    internal void Check() => Batch.CheckRange(First, Count);
+}

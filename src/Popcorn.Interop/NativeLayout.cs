@@ -1,0 +1,67 @@
+using System.Runtime.InteropServices;
+using Popcorn.Interop.Native;
+
+namespace Popcorn.Interop;
+
+/// <summary>
+/// The structures that cross the boundary, whose managed twins must have the sizes and offsets that
+/// <c>pc_get_layout</c> tells.
+/// </summary>
+internal static class NativeLayout
+{
+    // In the order of popcorn.h. Each field holds its number, by which it is found.
+    private static readonly (string Name, int[] Layout)[] Structures =
+    [
+        ("pc_info", Of(5, new NativeLibraryInfo
+        {
+            AbiVersion = 1, GmpVersion = 2, KernelCount = 3, DefaultKernel = 4, MaxLanes = 5,
+        })),
+        ("pc_public_info", Of(7, new NativePublicKeyInfo
+        {
+            KeyBits = 1, ModulusBytes = 2, CiphertextBytes = 3, PlaintextWords = 4, Lanes = 5, Kernel = 6,
+            NumberBytes = 7,
+        })),
+        ("pc_term", Of(4, new Term(1, 2, 3, 4))),
+        ("pc_instruction", Of(3, new Instruction(1, 2, 3))),
+        ("pc_program_input", Of(3, new ProgramInput(1, 2, 3))),
+        ("pc_view", Of(4, new NativeView { Batch = 1, Positions = 2, Stride = 3, Taps = 4 })),
+    ];
+
+    /// <summary>Refuses a library that lays out its structures in another way.</summary>
+    /// <param name="native">What <c>pc_get_layout</c> wrote.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Unsupported"/>, with the structure's name.
+    /// </exception>
+    internal static void Check(ReadOnlySpan<int> native)
+    {
+        foreach ((string name, int[] layout) in Structures)
+        {
+            if (!native.StartsWith(layout))
+            {
+                throw PaillierLibrary.DoesNotFit($"its {name} has another layout");
+            }
+
+            native = native[layout.Length..];
+        }
+
+        if (!native.IsEmpty)
+        {
+            throw PaillierLibrary.DoesNotFit("it has structures that are not known here");
+        }
+    }
+
+    /// <summary>The layout of a structure: its size, then the offset of each field.</summary>
+    private static int[] Of<T>(int fields, T numbered)
+        where T : unmanaged
+    {
+        ReadOnlySpan<byte> bytes = MemoryMarshal.AsBytes(new ReadOnlySpan<T>(in numbered));
+        int[] layout = new int[1 + fields];
+        layout[0] = bytes.Length;
+        for (int field = 1; field <= fields; field++)
+        {
+            layout[field] = bytes.IndexOf((byte)field);
+        }
+
+        return layout;
+    }
+}

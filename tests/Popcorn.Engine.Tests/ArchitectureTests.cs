@@ -1,0 +1,161 @@
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using Popcorn.Engine.Families;
+using Popcorn.Engine.Protocols;
+using Popcorn.Tests;
+
+namespace Popcorn.Engine.Tests;
+
+/// <summary>
+/// The rooms of docs/ARCHITECTURE.md: who may know whom. References are followed from the sources, by the types that a
+/// file names and the namespaces that it opens.
+/// </summary>
+public partial class ArchitectureTests
+{
+    /// <summary>The engine's folders from the bottom up; each may refer to those before it.</summary>
+    private static readonly string[] EngineFolders =
+    [
+        ".", "Model", "Evaluation", "Compression", "Import", "Products", "Planning", "Protocols", "Blinded", "Families",
+        "Costs", "Wire", "Sessions",
+    ];
+
+    /// <summary>The folders of the engine that hold a family each.</summary>
+    private static readonly string[] FamilyFolders = ["Blinded"];
+
+    private static readonly string[] ProjectNames = [.. Directory
+        .GetDirectories(Path.Combine(Repository.Root, "src"))
+        .Where(folder => Directory.GetFiles(folder, "*.csproj").Length > 0)
+        .Select(folder => Path.GetFileName(folder))
+        .Order(StringComparer.Ordinal)];
+
+    public static TheoryData<string> Projects => [.. ProjectNames];
+
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void NoFoldersReferToEachOtherInACircle(string project)
+    {
+        HashSet<(string From, string To)> arrows = ArrowsIn(project);
+        Assert.Empty(CircleIn(arrows));
+    }
+
+    [Fact]
+    public void NoProjectsReferToEachOtherInACircle()
+    {
+        var arrows = new HashSet<(string, string)>();
+        foreach (string project in ProjectNames)
+        {
+            XDocument file = XDocument.Load(Path.Combine(Repository.Root, "src", project, project + ".csproj"));
+            arrows.UnionWith(file.Descendants("ProjectReference").Select(reference =>
+                (project, Path.GetFileNameWithoutExtension(reference.Attribute("Include")!.Value.Replace('\\', '/')))));
+        }
+
+        Assert.NotEmpty(arrows);
+        Assert.Empty(CircleIn(arrows));
+    }
+
+    [Fact]
+    public void TheEnginesFoldersReferDownwards()
+    {
+        string[] folders = [.. FilesOf("Popcorn.Engine").Select(file => file.Folder).Distinct()];
+        Assert.Empty(folders.Except(EngineFolders));
+        Assert.Empty(ArrowsIn("Popcorn.Engine")
+            .Where(arrow => Array.IndexOf(EngineFolders, arrow.From) < Array.IndexOf(EngineFolders, arrow.To)));
+    }
+
+    [Fact]
+    public void OnlyTheRegistryNamesFamilies()
+    {
+        Assert.Empty(ArrowsIn("Popcorn.Engine")
+            .Where(arrow => FamilyFolders.Contains(arrow.To) && arrow.From is not "Families"));
+        string[] homes = [.. typeof(Family).Assembly.GetTypes()
+            .Where(type => type.IsSubclassOf(typeof(Family))).Select(type => type.Namespace!)];
+        Assert.Equal(FamilyFolders.Select(folder => $"Popcorn.Engine.{folder}").Order(), homes.Order());
+    }
+
+    [Fact]
+    public void EveryFamilyIsRegisteredUnderANameOfItsOwn()
+    {
+        Type[] families = [.. typeof(Family).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(Family)))];
+        Assert.Equal(
+            families.OrderBy(type => type.Name), FamilyRegistry.All.Select(f => f.GetType()).OrderBy(type => type.Name));
+        Assert.Distinct(FamilyRegistry.All.Select(family => family.Name));
+    }
+
+    [Fact]
+    public void ACircleIsFound()
+    {
+        Assert.Equal(["a", "b", "c"], CircleIn([("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")]).Order());
+        Assert.Empty(CircleIn([("a", "b"), ("b", "c"), ("a", "c")]));
+    }
+
+    private static HashSet<(string From, string To)> ArrowsIn(string project)
+    {
+        (string Folder, string Text)[] files = FilesOf(project);
+        ILookup<string, string> homes = files
+            .SelectMany(file => TypeDeclaration().Matches(file.Text).Select(m => (Type: m.Groups[1].Value, file.Folder)))
+            .Distinct().ToLookup(pair => pair.Type, pair => pair.Folder);
+        var arrows = new HashSet<(string, string)>();
+        foreach ((string folder, string text) in files)
+        {
+            foreach (Match opened in Opened().Matches(text).Where(m => m.Groups[1].Value == project))
+            {
+                string other = opened.Groups[2].Value.Split('.')[0];
+                if (other != folder && files.Any(file => file.Folder == other))
+                {
+                    arrows.Add((folder, other));
+                }
+            }
+
+            // A name that two folders declare says nothing; the namespaces opened do.
+            foreach (string word in Word().Matches(text).Select(m => m.Value).Distinct())
+            {
+                string[] declaredIn = [.. homes[word]];
+                if (declaredIn is [string home] && home != folder)
+                {
+                    arrows.Add((folder, home));
+                }
+            }
+        }
+
+        return arrows;
+    }
+
+    /// <summary>The folders on a circle, or none.</summary>
+    private static string[] CircleIn(HashSet<(string From, string To)> arrows)
+    {
+        // What remains when folders that refer to none that remains are taken away, and those that none refers to.
+        HashSet<(string From, string To)> left = [.. arrows];
+        while (left.RemoveWhere(arrow =>
+            !left.Any(next => next.From == arrow.To) || !left.Any(last => last.To == arrow.From)) > 0)
+        {
+        }
+
+        return [.. left.Select(arrow => arrow.From).Distinct()];
+    }
+
+    private static (string Folder, string Text)[] FilesOf(string project)
+    {
+        string root = Path.Combine(Repository.Root, "src", project);
+        return
+        [
+            .. Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories)
+                .Select(path => (Path.GetRelativePath(root, path).Replace('\\', '/'), File.ReadAllText(path)))
+                .Select(file => (
+                    file.Item1.Contains('/') ? file.Item1.Split('/')[0] : ".",
+                    Noise().Replace(file.Item2, string.Empty))),
+        ];
+    }
+
+    [GeneratedRegex(@"^(?:public |internal |file |sealed |abstract |static |partial |readonly |unsafe |ref )*(?:class|record struct|record|struct|interface|enum) (\w+)", RegexOptions.Multiline)]
+    private static partial Regex TypeDeclaration();
+
+    [GeneratedRegex(@"\b(Popcorn\.(?:Interop|Engine|Hosting|Cli|ObliviousTransfer))\.(\w+(?:\.\w+)*)")]
+    private static partial Regex Opened();
+
+    [GeneratedRegex(@"\b[A-Z]\w+\b")]
+    private static partial Regex Word();
+
+    /// <summary>Comments, and what stands in quotation marks.</summary>
+    [GeneratedRegex("""//.*$|"(?:\\.|[^"\\\n])*"|^namespace .*$""", RegexOptions.Multiline)]
+    private static partial Regex Noise();
+}

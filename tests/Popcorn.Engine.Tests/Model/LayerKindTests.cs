@@ -1,0 +1,60 @@
+using System.Numerics;
+using Popcorn.Engine.Compression;
+using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Families;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
+
+namespace Popcorn.Engine.Tests.Model;
+
+/// <summary>
+/// A new kind of layer is either handled wherever a kind decides, or refused there: nothing is computed by default. The
+/// random networks carry a kind through model files, evaluation, every family and all else that is tested on them.
+/// </summary>
+public class LayerKindTests
+{
+    [Fact]
+    public void RandomNetworksHoldEveryKind()
+    {
+        Layer[] layers = [.. Enumerable.Range(0, 200).SelectMany(seed => RandomNetworks.Create(seed).Layers)];
+        Assert.Equal(Enum.GetValues<LayerKind>(), layers.Select(layer => layer.Kind).Distinct().Order());
+        Assert.Equal(
+            typeof(Layer).Assembly.GetTypes().Where(t => t.IsSubclassOf(typeof(Layer))).Select(t => t.Name).Order(),
+            layers.Select(layer => layer.GetType().Name).Distinct().Order());
+    }
+
+    [Fact]
+    public void AKindThatNobodyKnowsIsRefusedEverywhere()
+    {
+        var layer = new UnknownLayer("odd", 0, new Shape(1, 2, 2));
+        var network = new IntegerNetwork(new InputDescription(layer.Output, 0, 255, 1), [layer], 1);
+        Action[] choices =
+        [
+            () => _ = layer.KindName,
+            () => NetworkValidator.Validate(network),
+            () => PublicNetwork.From(network).Validate(),
+            () => ModelFile.Save(network, new MemoryStream()),
+            () => _ = new PlainEvaluator(network),
+            () => PlainLayer.For(layer, layer.Output, [new Interval(0, 255)], 1),
+            () => RoundingError.Of(network),
+            () => DeadChannels.Remove(network, out _),
+            () => Tournament.For(layer.Describe(1), layer.Output),
+            .. FamilyRegistry.All.Select(family => (Action)(() => PlanBy(family))),
+        ];
+        Assert.All(choices, choice => Assert.ThrowsAny<Exception>(choice));
+
+        void PlanBy(Family family)
+        {
+            using ServerModel model = family.Compile(network, PublicNetwork.From(network));
+            model.PlanFor(2048);
+        }
+    }
+
+    private sealed record UnknownLayer(string Name, int Input, Shape Output) : Layer(Name, Input, Output)
+    {
+        public override LayerKind Kind => (LayerKind)99;
+
+        internal override Interval[] BoundsFrom(Shape shape, Interval[][] sources) => sources[0];
+    }
+}
