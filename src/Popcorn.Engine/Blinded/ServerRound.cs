@@ -111,8 +111,7 @@ internal abstract class ServerRound(RoundStep step, ServerContext context, Ciphe
     /// <summary>Writes a sign carrier of an item, or of what the item is more than a cap.</summary>
     protected static void Carry(
         SlotPacker packer, int item, SignCarrier carrier, int field = 0, ReadOnlySpan<ulong> cap = default) =>
-        packer.Signed(
-            field, carrier.Flip ? NegativesSource : ValuesSource, item, carrier.Tau, 1, carrier.Sigma, carrier.Flip, cap);
+        packer.Signed(field, carrier.Flip ? NegativesSource : ValuesSource, item, carrier.Value, cap);
 
     /// <summary>A rented batch that holds −source[index[i]].</summary>
     protected CiphertextBatch NegatedGather(CiphertextBatch source, ReadOnlySpan<int> index)
