@@ -79,8 +79,12 @@ internal sealed class BlindedPlan : Plan
             LayerKind.Rescale => [new RescaleStep(place, sizes, input.Size, bits, layer.Shift)],
             LayerKind.Sign => [new SignStep(place, sizes, input.Size, bits)],
             LayerKind.Square => [new SquareStep(place, sizes, input.Size, bits)],
-            LayerKind.Relu or LayerKind.MaxPool or LayerKind.MaxPoolRelu =>
-                CompareStep.Of(Tournament.For(layer, input), place, sizes, input, bits),
+            LayerKind.Relu => Compare(Tournament.AgainstZero(input.Size)),
+            LayerKind.MaxPool => Compare(Tournament.OverWindows(layer.Window!.Value, input, withZero: false)),
+            LayerKind.MaxPoolRelu => Compare(Tournament.OverWindows(layer.Window!.Value, input, withZero: true)),
         };
+
+        IEnumerable<BlindedStep> Compare(Tournament tournament) =>
+            CompareStep.Of(tournament, place, sizes, input, bits);
     }
 }

@@ -262,8 +262,7 @@ public sealed class RoundTests : IDisposable
         RoundStep step = kind switch
         {
             Kind.Compare => (RoundStep)CompareStep.Of(
-                Tournament.For(new PublicLayer(LayerKind.Relu, 0, shape, null, 0, boundBits), shape), place, sizes, shape,
-                boundBits).Single(),
+                Tournament.AgainstZero(items), place, sizes, shape, boundBits).Single(),
             Kind.Clip => new ClipStep(place, sizes, items, boundBits),
             Kind.Sign => new SignStep(place, sizes, items, boundBits),
             Kind.Square => new SquareStep(place, sizes, items, boundBits),
