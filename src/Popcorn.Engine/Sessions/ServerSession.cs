@@ -117,7 +117,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         return models.TryGetValue(hello.Model, out ServedModel? model)
             ? model
             : throw new PopcornException(
-                $"No model '{Connection.OneLine(hello.Model, 64)}' here; "
+                $"No model '{OneLine.Of(hello.Model, 64)}' here; "
                 + $"this server has {string.Join(", ", models.Keys.Order())}.");
     }
 
