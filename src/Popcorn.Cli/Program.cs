@@ -2,7 +2,6 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Popcorn.Cli.Commands;
-using Popcorn.Cli.Terminal;
 
 namespace Popcorn.Cli;
 
