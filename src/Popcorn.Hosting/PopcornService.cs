@@ -122,8 +122,8 @@ internal sealed partial class PopcornService
                     {
                         _metrics.QueryDone(query.Model, query.Seconds);
                         LogQueryDone(
-                            session, query.Model, query.KeyBits, query.Images, query.Seconds, query.BytesUp,
-                            query.BytesDown);
+                            session, query.Model, query.KeyBits, query.Images, query.Seconds,
+                            $"{query.BytesUp} bytes up, {query.BytesDown} down");
                     },
                 };
                 await new ServerSession(_models, options).RunAsync(channel, stop.Token).ConfigureAwait(false);

@@ -67,7 +67,7 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
     }
 
     /// <summary>Notes a finding; names come from the file and may hold anything.</summary>
-    private void Report(string finding) => _findings.Add(OnnxNode.OneLine(finding));
+    private void Report(string finding) => _findings.Add(OneLine.Of(finding));
 
     private T? Try<T>(string what, Func<T?> read)
         where T : class

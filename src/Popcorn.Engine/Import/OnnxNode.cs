@@ -42,9 +42,6 @@ internal sealed class OnnxNode(NodeProto node)
     private static int ToInt(string name, long value) =>
         value is >= int.MinValue and <= int.MaxValue ? (int)value : throw new NodeException($"its {name} is {value}");
 
-    /// <summary>The text with everything replaced that would break a line or a table.</summary>
-    public static string OneLine(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
-
     private static string Shorten(string name) =>
-        OneLine(name.Length <= NetworkValidator.MaxNameLength ? name : name[..NetworkValidator.MaxNameLength]);
+        OneLine.Of(name.Length <= NetworkValidator.MaxNameLength ? name : name[..NetworkValidator.MaxNameLength]);
 }

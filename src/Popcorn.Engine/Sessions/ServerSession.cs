@@ -186,7 +186,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         return models.TryGetValue(hello.Model, out ServedModel? model)
             ? model
             : throw new PopcornException(
-                $"No model '{Connection.OneLine(hello.Model, 64)}' here; "
+                $"No model '{OneLine.Of(hello.Model, 64)}' here; "
                 + $"this server has {string.Join(", ", models.Keys.Order())}.");
     }
 
@@ -201,7 +201,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             }
         }
 
-        string offered = Connection.OneLine(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
+        string offered = OneLine.Of(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
         throw new PopcornException(
             $"The client speaks the protocols {(offered.Length > 0 ? offered : "of no family")} and this server "
             + $"{string.Join(", ", model.Families.Select(family => family.Name))}; update one.");
