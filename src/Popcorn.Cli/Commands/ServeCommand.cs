@@ -15,7 +15,6 @@ using Popcorn.Engine.Costs;
 using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Families;
 using Popcorn.Engine.Sessions;
-using Popcorn.Engine.Wire;
 using Popcorn.Hosting;
 using Popcorn.Interop;
 

@@ -1,4 +1,3 @@
-using System.Numerics;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Families;

@@ -6,7 +6,6 @@ using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Families;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Model;
 using Popcorn.Engine.Wire;
