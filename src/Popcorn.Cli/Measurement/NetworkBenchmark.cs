@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using Popcorn.Cli.Data;
-using Popcorn.Engine.Evaluation;
-using Popcorn.Engine.Model;
 using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Costs;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Families;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
 using Popcorn.Interop;

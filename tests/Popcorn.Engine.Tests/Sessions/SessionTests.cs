@@ -1,10 +1,10 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using Google.Protobuf;
-using Popcorn.Engine.Costs;
 using Popcorn.Engine.Blinded;
-using Popcorn.Engine.Families;
+using Popcorn.Engine.Costs;
 using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Model;
