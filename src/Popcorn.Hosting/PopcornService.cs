@@ -117,7 +117,7 @@ internal sealed partial class PopcornService
                     DegreeOfParallelism = _options.DegreeOfParallelism,
                     MinimumKeyBits = _options.MinimumKeyBits,
                     IdleTimeout = _options.IdleTimeout,
-                    BatchMemoryBytes = _options.BatchMemoryBytes,
+                    QueryMemoryBytes = _options.QueryMemoryBytes,
                     QueryDone = query =>
                     {
                         _metrics.QueryDone(query.Model, query.Seconds);

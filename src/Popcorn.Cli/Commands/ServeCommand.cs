@@ -55,7 +55,7 @@ internal static partial class ServeCommand
             Description = "Memory that a query of several images may take on top of tables and model; one image is "
                 + "always taken.",
             HelpName = "MIB",
-            DefaultValueFactory = _ => (int)(new PopcornOptions().BatchMemoryBytes >> 20),
+            DefaultValueFactory = _ => (int)(new PopcornOptions().QueryMemoryBytes >> 20),
         }.InRange(0, 1 << 20);
         var untilInputEnds = new Option<bool>(ServerProcess.UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
@@ -83,7 +83,7 @@ internal static partial class ServeCommand
 
                     options.MaxConnections = parsed.GetValue(connections);
                     options.DegreeOfParallelism = parsed.GetValue(threads);
-                    options.BatchMemoryBytes = (long)parsed.GetValue(imagesMemory) << 20;
+                    options.QueryMemoryBytes = (long)parsed.GetValue(imagesMemory) << 20;
                     options.ShutdownGrace = ShutdownGrace;
                 });
                 await using (app.ConfigureAwait(false))

@@ -45,8 +45,7 @@ internal sealed class BlindedPlan : Plan
             steps.AddRange(StepsOf(network, i, steps.Count, sizes));
         }
 
-        int last = network.Layers.Count - 1;
-        steps.Add(new OutputStep(new StepPlace(steps.Count, last, "logits"), sizes, network.Layers[last]));
+        steps.Add(new OutputStep(new StepPlace(steps.Count, -1, "logits"), sizes, network.Layers[^1]));
         return new BlindedPlan(network, keyBits, images, chunkCiphertexts, steps);
     }
 

@@ -117,7 +117,7 @@ internal sealed record OutputStep(StepPlace Place, StepSizes Sizes, PublicLayer 
                 packer.Signed(0, 0, item, SignedValue.Itself);
             }
 
-            byte[] bytes = packer.Seal([query.Values[Layer + 1]], query.Context);
+            byte[] bytes = packer.Seal([query.Values[query.Plan.Network.Layers.Count]], query.Context);
             await query.Exchange.SendAsync(Index, Chunks.FirstOf(chunk), bytes).ConfigureAwait(false);
             query.Exchange.Report(this, Chunks.EndOf(chunk), Chunks.Items);
         }

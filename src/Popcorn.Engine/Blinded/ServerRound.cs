@@ -130,3 +130,26 @@ internal abstract class ServerRound(RoundStep step, ServerContext context, Ciphe
         }
     }
 }
+
+/// <summary>A round whose items travel as masked values alone: z = x + R, statistically independent of x.</summary>
+/// <param name="step">The plan's step.</param>
+/// <param name="context">Key, tables, threads.</param>
+/// <param name="values">x in the order of travel.</param>
+/// <param name="random">Draws the masks.</param>
+internal abstract class MaskedRound(
+    RoundStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
+    : ServerRound(step, context, values)
+{
+    /// <summary>R of each item.</summary>
+    protected Masks Masks { get; } = Masks.Draw(random, step.Chunks.Items, step.BoundBits);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        Masks.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Blind(SlotPacker packer, int item) => packer.Masked(ValuesSource, item, Masks[item]);
+}

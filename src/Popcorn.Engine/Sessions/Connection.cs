@@ -123,7 +123,7 @@ internal sealed class Connection(IMessageChannel channel)
         }
         catch (Exception e) when (e is PopcornException or OperationCanceledException)
         {
-            // Nothing more is to be had.
+            // The connection ended without a reason.
         }
 
         return null;

@@ -168,11 +168,11 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
     {
         Plan plan = party.PlanFor((int)Math.Clamp(images, 1, int.MaxValue));
         long memory = plan.Images == 1 ? 0 : QueryMemory.Of(plan);
-        return memory <= options.BatchMemoryBytes
+        return memory <= options.QueryMemoryBytes
             ? plan
             : throw new PopcornException(
                 $"{plan.Images} images would take {memory >> 20} MiB and this server allows "
-                + $"{options.BatchMemoryBytes >> 20}; send fewer at once.");
+                + $"{options.QueryMemoryBytes >> 20}; send fewer at once.");
     }
 
     private ServedModel FindModel(Hello hello)

@@ -132,13 +132,13 @@ public class SessionTests
         ReadOnlyMemory<int>[] images = [.. Enumerable.Repeat<ReadOnlyMemory<int>>(new int[16], 3)];
 
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        Task serving = Serve(model, Options with { BatchMemoryBytes = 3 * ofOne - 1 }, server);
+        Task serving = Serve(model, Options with { QueryMemoryBytes = 3 * ofOne - 1 }, server);
         await using ClientSession session = await Open(client);
         await session.InferAsync(images[..2], null, default);
         await Refuses(() => session.InferAsync(images, null, default), "send fewer at once");
         await Refuses(() => serving, "3 images would take");
 
-        await WithSession(model, Options with { BatchMemoryBytes = 0 }, one => one.InferAsync(images[0], null, default));
+        await WithSession(model, Options with { QueryMemoryBytes = 0 }, one => one.InferAsync(images[0], null, default));
     }
 
     /// <summary>
