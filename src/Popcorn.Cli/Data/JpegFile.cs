@@ -8,8 +8,8 @@ internal static class JpegFile
 {
     private const byte Mark = 0xff, StartOfScan = 0xda, EndOfImage = 0xd9, Application1 = 0xe1;
 
-    // Baseline, extended and progressive: the others are not decoded.
-    private const byte FirstFrame = 0xc0, LastFrame = 0xc2;
+    // Three marks between those of frames say something else.
+    private const byte FirstFrame = 0xc0, LastFrame = 0xcf, HuffmanTables = 0xc4, Extension = 0xc8, Conditioning = 0xcc;
     private const int FrameBytes = 6;
 
     private static ReadOnlySpan<byte> ExifName => "Exif\0\0"u8;
@@ -45,7 +45,8 @@ internal static class JpegFile
             }
 
             ReadOnlySpan<byte> content = rest[4..(2 + length)];
-            if (marker is >= FirstFrame and <= LastFrame && content.Length >= FrameBytes)
+            if (marker is >= FirstFrame and <= LastFrame and not (HuffmanTables or Extension or Conditioning)
+                && content.Length >= FrameBytes)
             {
                 hasFrame = true;
                 PictureReader.RequireSize(

@@ -10,7 +10,7 @@ namespace Popcorn.Cli.Data;
 /// </summary>
 internal static class PictureReader
 {
-    /// <summary>Pixels of a picture, at most: what phones take fits, and decoding it takes some 300 MB.</summary>
+    /// <summary>Pixels of a picture, at most: what phones take fits, and decoding takes a few hundred MB.</summary>
     public const int MaxPixels = 1 << 24;
 
     private const int White = 255;
@@ -28,7 +28,8 @@ internal static class PictureReader
     /// <exception cref="PopcornException">It is damaged, too large, or of a kind that is not read.</exception>
     public static Image Read(byte[] bytes, string path)
     {
-        // Before the decoder sees the file: it believes what a header says, and lengths of chunks may send it backwards.
+        // Before the decoder sees the file: it believes what a header says, and the length of a chunk may send it
+        // backwards, again and again.
         ReadOnlySpan<byte> exif =
             PngFile.IsPng(bytes) ? PngFile.Check(bytes, path)
             : JpegFile.IsJpeg(bytes) ? JpegFile.Check(bytes, path)
