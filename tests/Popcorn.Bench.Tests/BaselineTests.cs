@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Popcorn.Bench.Gate;
-using Popcorn.Cli.Measurement;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Bench.Tests;
 

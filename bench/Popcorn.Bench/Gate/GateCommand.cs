@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Popcorn.Cli.Measurement;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Bench.Gate;
 

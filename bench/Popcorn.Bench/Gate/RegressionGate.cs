@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Popcorn.Cli.Measurement;
+using Popcorn.KernelTiming;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Gate;

@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Popcorn.Cli.Measurement;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Bench.Report;
 

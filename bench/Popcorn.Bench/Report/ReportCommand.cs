@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using Popcorn.Cli.Measurement;
+using Popcorn.KernelTiming;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Report;

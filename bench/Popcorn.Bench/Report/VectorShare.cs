@@ -1,4 +1,4 @@
-using Popcorn.Cli.Measurement;
+using Popcorn.KernelTiming;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Report;

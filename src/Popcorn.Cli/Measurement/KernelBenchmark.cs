@@ -1,4 +1,5 @@
 using Popcorn.Interop;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Cli.Measurement;
 

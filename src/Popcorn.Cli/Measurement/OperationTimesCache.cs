@@ -5,6 +5,7 @@ using Popcorn.Engine;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Cli.Measurement;
 

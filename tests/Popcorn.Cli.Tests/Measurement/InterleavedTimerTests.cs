@@ -1,4 +1,4 @@
-using Popcorn.Cli.Measurement;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Cli.Tests.Measurement;
 

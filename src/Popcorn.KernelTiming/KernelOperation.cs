@@ -1,4 +1,4 @@
-namespace Popcorn.Cli.Measurement;
+namespace Popcorn.KernelTiming;
 
 /// <summary>Something to measure.</summary>
 /// <param name="Name">Its name in reports and baselines.</param>

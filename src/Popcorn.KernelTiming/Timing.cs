@@ -1,4 +1,4 @@
-namespace Popcorn.Cli.Measurement;
+namespace Popcorn.KernelTiming;
 
 /// <summary>What was measured of one operation.</summary>
 /// <param name="Operation">The operation.</param>

@@ -1,4 +1,4 @@
-namespace Popcorn.Cli.Measurement;
+namespace Popcorn.KernelTiming;
 
 /// <summary>How much one run of each operation handles.</summary>
 /// <param name="Heavy">Numbers, where each takes many products.</param>

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Popcorn.Interop;
 
-namespace Popcorn.Cli.Measurement;
+namespace Popcorn.KernelTiming;
 
 /// <summary>
 /// Times operations beside GMP's modular power, the reference. In every round each operation gets a slice of some

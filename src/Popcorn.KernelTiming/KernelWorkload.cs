@@ -3,7 +3,7 @@ using Popcorn.Engine.Model;
 using Popcorn.Engine.Products;
 using Popcorn.Interop;
 
-namespace Popcorn.Cli.Measurement;
+namespace Popcorn.KernelTiming;
 
 /// <summary>
 /// The operations that are measured, with the key, tables and batches that they need. The command line, the regression

@@ -3,7 +3,7 @@ using System.Runtime.Intrinsics.X86;
 using System.Text;
 using Popcorn.Interop;
 
-namespace Popcorn.Cli.Measurement;
+namespace Popcorn.KernelTiming;
 
 /// <summary>What measured times depend on: the processor's model, and GMP, which is their reference.</summary>
 internal static class Machine
