@@ -8,7 +8,8 @@ internal sealed partial class PopcornService
     private partial void LogConnected(long session, string address);
 
     [LoggerMessage(2, LogLevel.Information,
-        "session {Session}: {Model}, key of {KeyBits} bits, images: {Images}: query done in {Seconds:F2} s, {Up} bytes up, {Down} down")]
+        "session {Session}: {Model}, key of {KeyBits} bits, images: {Images}: "
+        + "query done in {Seconds:F2} s, {Up} bytes up, {Down} down")]
     private partial void LogQueryDone(
         long session, string model, int keyBits, int images, double seconds, long up, long down);
 

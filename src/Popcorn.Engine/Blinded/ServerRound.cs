@@ -112,7 +112,8 @@ internal abstract class ServerRound(RoundStep step, ServerContext context, Ciphe
     protected static void Carry(
         SlotPacker packer, int item, SignCarrier carrier, int field = 0, ReadOnlySpan<ulong> cap = default) =>
         packer.Signed(
-            field, carrier.Flip ? NegativesSource : ValuesSource, item, carrier.Tau, 1, carrier.Sigma, carrier.Flip, cap);
+            field, carrier.Flip ? NegativesSource : ValuesSource, item, carrier.Tau, 1, carrier.Sigma, carrier.Flip,
+            cap);
 
     /// <summary>A rented batch that holds −source[index[i]].</summary>
     protected CiphertextBatch NegatedGather(CiphertextBatch source, ReadOnlySpan<int> index)

@@ -60,7 +60,8 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         {
             (string strategy, double products) = model.Inspect(plan, i);
             total += StepCost.None with { Server = new Work((Operation.Product, images * products)) };
-            products += plan.Steps.Where(step => step.Layer == i && !IsLast(step)).Sum(step => step.Cost.Server.Products);
+            products += plan.Steps
+                .Where(step => step.Layer == i && !IsLast(step)).Sum(step => step.Cost.Server.Products);
             layers[i] = Report(network, i, strategy, (long)products, plan.Network.Layers[i].BoundBits);
         }
 

@@ -10,7 +10,8 @@ internal abstract class PlainLayer
     /// <param name="shape">Shape of what it reads first.</param>
     /// <param name="source">Bounds of what it reads first, by channel.</param>
     /// <param name="targetLimbs">Limbs of its output.</param>
-    public static PlainLayer For(Layer layer, Shape shape, IReadOnlyList<Interval> source, int targetLimbs) => layer switch
+    public static PlainLayer For(
+        Layer layer, Shape shape, IReadOnlyList<Interval> source, int targetLimbs) => layer switch
     {
         LinearLayer linear => PlainLinear.For(linear, shape, source, targetLimbs),
         AddLayer add => new PlainAdd(add),

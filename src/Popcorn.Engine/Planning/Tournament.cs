@@ -42,8 +42,9 @@ public sealed class Tournament
         {
             LayerKind.Relu => AgainstZero(input.Size),
             LayerKind.MaxPool or LayerKind.MaxPoolRelu => OverWindows(layer, input),
-            LayerKind.Linear or LayerKind.Square or LayerKind.Sign or LayerKind.Add or LayerKind.Concat or LayerKind.Clip
-                or LayerKind.Rescale => throw new NotSupportedException($"A {layer.KindName} has no players."),
+            LayerKind.Linear or LayerKind.Square or LayerKind.Sign or LayerKind.Add or LayerKind.Concat
+                or LayerKind.Clip or LayerKind.Rescale =>
+                throw new NotSupportedException($"A {layer.KindName} has no players."),
         };
     }
 
