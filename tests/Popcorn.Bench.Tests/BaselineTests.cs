@@ -14,7 +14,7 @@ public sealed class BaselineTests : IDisposable
     public void What_was_measured_is_read_back_and_passes()
     {
         Measurement[] measured =
-            
+
         [
             VerdictTests.Measured("add", 0.000_064_219_87),
             VerdictTests.Measured("keygen", 9.5, null),

@@ -1,5 +1,3 @@
-using Popcorn.Engine.Model;
-
 namespace Popcorn.Engine.Import;
 
 /// <summary>Sums, scales and shifts, and squares.</summary>

@@ -55,7 +55,7 @@ public sealed class Work
     public double this[Operation operation] => _counts[(int)operation];
 
     /// <summary>Both, one after the other.</summary>
-    public static Work operator +(Work a, Work b) => 
+    public static Work operator +(Work a, Work b) =>
         new(a._counts.Zip(b._counts, (x, y) => x + y).ToArray());
 
     /// <summary>The time it takes.</summary>
