@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using BenchmarkDotNet.Attributes;
-using Popcorn.Cli.Kernels;
+using Popcorn.Cli.Measurement;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench;

@@ -4,7 +4,8 @@ using System.Text.Json;
 
 namespace Popcorn.Bench;
 
-/// <summary>The popcorn command, which measures whole inferences in a process of its own: its memory is then theirs.</summary>
+/// <summary>The popcorn command, which measures whole inferences in a process of its own: its memory is then theirs.
+/// </summary>
 /// <param name="Path">Where it is.</param>
 internal sealed record PopcornCommand(string Path)
 {

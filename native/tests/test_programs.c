@@ -287,7 +287,7 @@ static void test_run_arguments(const key *k, const pc_batch *source)
     OK(pc_program_scratch_bytes(program, k->public, 2, &bytes));
     uint8_t *memory = malloc((size_t)bytes + 128);
     uint8_t *s = aligned(memory);
-    const int32_t in[] = {0, 1, 2, 3}, out[] = {0, 1}, past[] = {0, 1, 2, STRIDE}, below[] = {0, -2, 2, 3};
+    const int32_t in[] = {0, 1, 2, 3}, out[] = {0, 1}, past[] = {0, 1, 2, NUMBERS - STRIDE}, below[] = {0, -2, 2, 3};
     const int32_t out_past[] = {0, 2}, out_below[] = {-2, 0};
     pc_batch *from = (pc_batch *)(uintptr_t)source;
     const pc_view read = {from, in, STRIDE, 2}, write = {target, out, 2, 1};
@@ -300,7 +300,7 @@ static void test_run_arguments(const key *k, const pc_batch *source)
         {PC_ERR_NULL, {read, {NULL, out, 2, 1}, 0, 2}},
         {PC_ERR_NULL, {read, {target, NULL, 2, 1}, 0, 2}},
         {PC_ERR_RANGE, {{target, in, 2, 2}, write, 0, 2}},
-        {PC_ERR_RANGE, {{from, in, NUMBERS / 2 + 1, 2}, write, 0, 2}},
+        {PC_ERR_RANGE, {{from, in, NUMBERS - 2, 2}, write, 0, 2}},
         {PC_ERR_RANGE, {{from, in, -1, 2}, write, 0, 2}},
         {PC_ERR_RANGE, {{from, in, INT32_MAX, 2}, write, 0, 2}},
         {PC_ERR_RANGE, {{from, in, STRIDE, 1}, write, 0, 2}},

@@ -34,7 +34,7 @@ public sealed class PopcornOptions
     /// <summary>
     /// Memory that the ciphertexts of a query with several images may take, in bytes; a single image is always taken.
     /// </summary>
-    public long BatchMemoryBytes { get; set; } = new ServerOptions().BatchMemoryBytes;
+    public long QueryMemoryBytes { get; set; } = new ServerOptions().QueryMemoryBytes;
 
     internal void Validate()
     {
@@ -46,7 +46,7 @@ public sealed class PopcornOptions
         Require(IdleTimeout > TimeSpan.Zero, $"{nameof(IdleTimeout)} must be positive.");
         Require(KeepAliveInterval > TimeSpan.Zero, $"{nameof(KeepAliveInterval)} must be positive.");
         Require(ShutdownGrace >= TimeSpan.Zero, $"{nameof(ShutdownGrace)} must not be negative.");
-        Require(BatchMemoryBytes >= 0, $"{nameof(BatchMemoryBytes)} must not be negative.");
+        Require(QueryMemoryBytes >= 0, $"{nameof(QueryMemoryBytes)} must not be negative.");
         Require(DegreeOfParallelism >= 0, $"{nameof(DegreeOfParallelism)} must not be negative.");
     }
 

@@ -8,10 +8,10 @@ internal sealed partial class PopcornService
     private partial void LogConnected(long session, string address);
 
     [LoggerMessage(2, LogLevel.Information,
-        "session {Session}: {Model}, key of {KeyBits} bits, images: {Images}: "
-        + "query done in {Seconds:F2} s, {Up} bytes up, {Down} down")]
+        "session {Session}: {Model}, key of {KeyBits} bits, images: {Images}: query done in {Seconds:F2} s, "
+        + "{Traffic}")]
     private partial void LogQueryDone(
-        long session, string model, int keyBits, int images, double seconds, long up, long down);
+        long session, string model, int keyBits, int images, double seconds, string traffic);
 
     [LoggerMessage(3, LogLevel.Information,
         "session {Session}: the client left after {Up} bytes up, {Down} down")]

@@ -117,13 +117,13 @@ internal sealed partial class PopcornService
                     DegreeOfParallelism = _options.DegreeOfParallelism,
                     MinimumKeyBits = _options.MinimumKeyBits,
                     IdleTimeout = _options.IdleTimeout,
-                    BatchMemoryBytes = _options.BatchMemoryBytes,
+                    QueryMemoryBytes = _options.QueryMemoryBytes,
                     QueryDone = query =>
                     {
                         _metrics.QueryDone(query.Model, query.Seconds);
                         LogQueryDone(
-                            session, query.Model, query.KeyBits, query.Images, query.Seconds, query.BytesUp,
-                            query.BytesDown);
+                            session, query.Model, query.KeyBits, query.Images, query.Seconds,
+                            $"{query.BytesUp} bytes up, {query.BytesDown} down");
                     },
                 };
                 await new ServerSession(_models, options).RunAsync(channel, stop.Token).ConfigureAwait(false);

@@ -222,10 +222,11 @@ public sealed class WebSocketMessageChannel : IMessageChannel
                 case WebSocketMessageType.Close when _socket.CloseStatus is WebSocketCloseStatus.NormalClosure:
                     return null;
                 case WebSocketMessageType.Close:
+                    string reason = OneLine.Of(_socket.CloseStatusDescription ?? "").Trim().TrimEnd('.');
                     throw new PopcornException(
-                        string.IsNullOrWhiteSpace(_socket.CloseStatusDescription)
+                        reason.Length == 0
                             ? $"{Capital(_peer)} closed the connection ({_socket.CloseStatus})."
-                            : $"{Capital(_peer)} closed the connection: {OneLine(_socket.CloseStatusDescription)}.");
+                            : $"{Capital(_peer)} closed the connection: {reason}.");
                 case WebSocketMessageType.Text:
                     throw new PopcornException($"{Capital(_peer)} sent text; {WireLimits.Subprotocol} is binary.");
             }
@@ -274,7 +275,4 @@ public sealed class WebSocketMessageChannel : IMessageChannel
             or InvalidOperationException;
 
     private static string Capital(string text) => char.ToUpperInvariant(text[0]) + text[1..];
-
-    private static string OneLine(string text) =>
-        string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c)).Trim().TrimEnd('.');
 }

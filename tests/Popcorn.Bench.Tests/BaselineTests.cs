@@ -1,6 +1,6 @@
 using System.Text.Json;
 using Popcorn.Bench.Gate;
-using Popcorn.Cli.Kernels;
+using Popcorn.Cli.Measurement;
 
 namespace Popcorn.Bench.Tests;
 
@@ -73,7 +73,8 @@ public sealed class BaselineTests : IDisposable
         Assert.All(
             baseline.Ratios.Values.SelectMany(kernels => kernels.Values),
             operations => Assert.Equal(
-                KernelWorkload.Names.Order(), operations.Keys.Where(name => !baseline.Inferences.ContainsKey(name)).Order()));
+                KernelWorkload.Names.Order(),
+                operations.Keys.Where(name => !baseline.Inferences.ContainsKey(name)).Order()));
     }
 
     private static string RepositoryRoot()

@@ -1,5 +1,5 @@
 using Popcorn.Bench.Gate;
-using Popcorn.Cli.Kernels;
+using Popcorn.Cli.Measurement;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Tests;

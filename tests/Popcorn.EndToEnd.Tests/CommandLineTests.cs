@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
@@ -94,7 +95,8 @@ public sealed class CommandLineTests : IDisposable
         Assert.InRange(report.GetProperty("sparsity").GetDouble(), 0.5, 0.6);
         JsonElement dense = report.GetProperty("layers").EnumerateArray().Last();
         AssertKeys(
-            dense, "name", "kind", "output", "weights", "nnz", "sparsity", "weightBits", "distinctWeights", "boundBits");
+            dense, "name", "kind", "output", "weights", "nnz", "sparsity", "weightBits", "distinctWeights",
+            "boundBits");
         Assert.InRange(dense.GetProperty("weightBits").GetInt32(), 2, 8);
         Assert.InRange(dense.GetProperty("distinctWeights").GetInt32(), 2, 255);
 
@@ -214,6 +216,30 @@ public sealed class CommandLineTests : IDisposable
         await CommandRun.Fails(1, "--labels", "eval", model, "--data", images);
         JsonElement report = await CommandRun.Json("eval", model, "--data", images, "--logits");
         Assert.False(report.TryGetProperty("accuracy", out _));
+    }
+
+    [Fact]
+    public async Task A_picture_has_the_logits_of_the_same_pixels_in_a_data_set()
+    {
+        const int Side = 6, HeaderBytes = 54, RowBytes = 20;
+        string model = _files.Model("tiny.popcorn");
+        string images = _files.Images(1);
+        byte[] pixels = (await File.ReadAllBytesAsync(images))[^(Side * Side)..];
+        var bmp = new byte[HeaderBytes + Side * RowBytes];
+        "BM"u8.CopyTo(bmp);
+        (bmp[10], bmp[14], bmp[18], bmp[26], bmp[28]) = (HeaderBytes, 40, Side, 1, 24);
+        BinaryPrimitives.WriteInt32LittleEndian(bmp.AsSpan(22), -Side);
+        for (int i = 0; i < pixels.Length; i++)
+        {
+            bmp.AsSpan(HeaderBytes + i / Side * RowBytes + i % Side * 3, 3).Fill(pixels[i]);
+        }
+
+        JsonElement expected = await CommandRun.Json("eval", model, "--data", images, "--logits");
+        JsonElement report = await CommandRun.Json(
+            "eval", model, "--data", _files.Bytes("picture.bmp", bmp), "--logits");
+        Assert.Equal(
+            expected.GetProperty("logits")[0].EnumerateArray().Select(logit => logit.GetString()),
+            report.GetProperty("logits")[0].EnumerateArray().Select(logit => logit.GetString()));
     }
 
     [Fact]

@@ -58,15 +58,16 @@ public partial class ArchitectureTests
     {
         string[] folders = [.. FilesOf("Popcorn.Engine").Select(file => file.Folder).Distinct()];
         Assert.Empty(folders.Except(EngineFolders));
-        Assert.Empty(ArrowsIn("Popcorn.Engine")
-            .Where(arrow => Array.IndexOf(EngineFolders, arrow.From) < Array.IndexOf(EngineFolders, arrow.To)));
+        Assert.DoesNotContain(
+            ArrowsIn("Popcorn.Engine"),
+            arrow => Array.IndexOf(EngineFolders, arrow.From) < Array.IndexOf(EngineFolders, arrow.To));
     }
 
     [Fact]
     public void OnlyTheRegistryNamesFamilies()
     {
-        Assert.Empty(ArrowsIn("Popcorn.Engine")
-            .Where(arrow => FamilyFolders.Contains(arrow.To) && arrow.From is not "Families"));
+        Assert.DoesNotContain(
+            ArrowsIn("Popcorn.Engine"), arrow => FamilyFolders.Contains(arrow.To) && arrow.From is not "Families");
         string[] homes = [.. typeof(Family).Assembly.GetTypes()
             .Where(type => type.IsSubclassOf(typeof(Family))).Select(type => type.Namespace!)];
         Assert.Equal(FamilyFolders.Select(folder => $"Popcorn.Engine.{folder}").Order(), homes.Order());

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
-using Popcorn.Cli.Kernels;
+using Popcorn.Cli.Measurement;
 
 namespace Popcorn.Bench.Gate;
 
@@ -22,7 +22,8 @@ internal static class GateCommand
         var models = new Option<string[]>("--models")
         {
             Description = "Integer networks to infer with.",
-            DefaultValueFactory = _ => [.. Directory.GetFiles("samples", "mnist-*.popcorn").Order(StringComparer.Ordinal)],
+            DefaultValueFactory = _ =>
+                [.. Directory.GetFiles("samples", "mnist-*.popcorn").Order(StringComparer.Ordinal)],
             HelpName = "M.popcorn",
         };
         Option<string> popcorn = PopcornCommand.PathOption();
@@ -36,7 +37,8 @@ internal static class GateCommand
             Description = "Make every operation slower by so much on purpose: the gate must then fail.",
             HelpName = "PERCENT",
         };
-        var command = new Command(Name, "Compare times, allocations and work of operations and inferences with the baseline.")
+        var command = new Command(
+            Name, "Compare times, allocations and work of operations and inferences with the baseline.")
         {
             path, models, popcorn, update, slowDown, json,
         };
@@ -92,7 +94,9 @@ internal static class GateCommand
 
     private static void Print(GateReport report)
     {
-        Console.WriteLine($"{Machine.Name} ({report.Machine ?? "model unknown"}), 2048-bit key; operations on one thread, inferences on all");
+        Console.WriteLine(
+            $"{Machine.Name} ({report.Machine ?? "model unknown"}), 2048-bit key; operations on one thread, "
+            + "inferences on all");
         Console.WriteLine(
             $"{"kernel",-7}{"operation",-24}{"µs",12}{"ratio",12}{"baseline",12}{"change",9}{"bytes",8}{"was",8}"
             + "  verdict");

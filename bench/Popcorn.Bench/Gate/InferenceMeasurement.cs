@@ -25,12 +25,14 @@ internal static class InferenceMeasurement
         double microseconds = figures.GetProperty("seconds").GetDouble() * 1e6 * (1 + slowDownPercent / 100);
         return new Measurement(
             figures.GetProperty("isa").GetString()!, OperationOf(model), microseconds, microseconds / reference,
-            RelativeError: 0, AllocatedBytes: null,
-            new InferenceWork(
+            RelativeError: 0, AllocatedBytes: null)
+        {
+            Work = new InferenceWork(
                 figures.GetProperty("predictedProducts").GetInt64(),
                 figures.GetProperty("bytesUp").GetInt64(),
                 figures.GetProperty("bytesDown").GetInt64(),
                 figures.GetProperty("rounds").GetInt32(),
-                figures.GetProperty("allocatedBytes").GetInt64()));
+                figures.GetProperty("allocatedBytes").GetInt64()),
+        };
     }
 }

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using Popcorn.Cli.Kernels;
+using Popcorn.Cli.Measurement;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Gate;
@@ -42,7 +42,8 @@ internal sealed class RegressionGate(Baseline baseline, string? machine, double 
     }
 
     /// <summary>The same for inferences with integer networks, named by their files, on the machine's kernel.</summary>
-    public IReadOnlyList<Verdict> RunInferences(PopcornCommand popcorn, string[] models, bool always, Action<string> progress) =>
+    public IReadOnlyList<Verdict> RunInferences(
+        PopcornCommand popcorn, string[] models, bool always, Action<string> progress) =>
         [.. BestOf(models, InferenceMeasurement.OperationOf, always, (due, attempt) => due.Select(model =>
         {
             progress($"{InferenceMeasurement.OperationOf(model)}, attempt {attempt}");

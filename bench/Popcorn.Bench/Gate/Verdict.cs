@@ -7,10 +7,12 @@ namespace Popcorn.Bench.Gate;
 /// <param name="Ratio">The same in units of the reference.</param>
 /// <param name="RelativeError">Standard error of the ratio as a fraction of it, where luck is at work.</param>
 /// <param name="AllocatedBytes">Managed bytes that one run allocates; null where luck decides.</param>
-/// <param name="Work">What a whole inference does, where it is one.</param>
 internal sealed record Measurement(
-    string Kernel, string Operation, double Microseconds, double Ratio, double RelativeError, long? AllocatedBytes,
-    InferenceWork? Work = null);
+    string Kernel, string Operation, double Microseconds, double Ratio, double RelativeError, long? AllocatedBytes)
+{
+    /// <summary>What a whole inference does, where it is one.</summary>
+    public InferenceWork? Work { get; init; }
+}
 
 /// <summary>What an inference does, whatever machine it runs on.</summary>
 /// <param name="Products">
@@ -22,7 +24,8 @@ internal sealed record Measurement(
 /// <param name="AllocatedBytes">Managed memory of both parties.</param>
 internal sealed record InferenceWork(long Products, long BytesUp, long BytesDown, int Rounds, long AllocatedBytes)
 {
-    /// <summary>Lists grow by random factors, and the runtime's own business comes in between: so much may differ.</summary>
+    /// <summary>Lists grow by random factors, and the runtime's own business comes in between: so much may differ.
+    /// </summary>
     private const double AllocationTolerance = 0.05;
 
     /// <summary>Whether both are the same work.</summary>

@@ -25,20 +25,22 @@ internal sealed record BarChart(
         int rowHeight = Series.Count * Bar + Gap;
         int height = Top + Rows.Count * rowHeight + 10;
         var svg = new StringBuilder();
-        Add($"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{Width}\" height=\"{height}\" viewBox=\"0 0 {Width} {height}\" font-family=\"sans-serif\" font-size=\"11\">");
-        Add($"<title>{Text(Title)}</title>");
+        Add($"<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{Width}\" height=\"{height}\" ");
+        Add($"viewBox=\"0 0 {Width} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n");
+        Add($"<title>{Text(Title)}</title>\n");
         Label(NameWidth, 14, "start", Title);
         for (int i = 0; i < Series.Count; i++)
         {
             int x = NameWidth + i * 120;
-            Add($"<rect x=\"{x}\" y=\"21\" width=\"9\" height=\"9\" fill=\"{Colours[i]}\"/>");
+            Add($"<rect x=\"{x}\" y=\"21\" width=\"9\" height=\"9\" fill=\"{Colours[i]}\"/>\n");
             Label(x + 14, 30, "start", Series[i]);
         }
 
         for (double power = low; power <= high; power++)
         {
             double x = At(Math.Pow(10, power));
-            Add($"<line x1=\"{x:0.#}\" y1=\"{Top - 4}\" x2=\"{x:0.#}\" y2=\"{height - 8}\" stroke=\"{Ink}\" stroke-opacity=\"0.35\"/>");
+            Add($"<line x1=\"{x:0.#}\" y1=\"{Top - 4}\" x2=\"{x:0.#}\" y2=\"{height - 8}\" ");
+            Add($"stroke=\"{Ink}\" stroke-opacity=\"0.35\"/>\n");
             Label(x, Top - 7, "middle", Math.Pow(10, power).ToString("G6", CultureInfo.InvariantCulture));
         }
 
@@ -50,7 +52,8 @@ internal sealed record BarChart(
             {
                 double value = Rows[r].Values[i];
                 double end = At(value);
-                Add($"<rect class=\"bar\" x=\"{NameWidth}\" y=\"{y + i * Bar}\" width=\"{end - NameWidth:0.#}\" height=\"{Bar - 1}\" fill=\"{Colours[i]}\"/>");
+                Add($"<rect class=\"bar\" x=\"{NameWidth}\" y=\"{y + i * Bar}\" width=\"{end - NameWidth:0.#}\" ");
+                Add($"height=\"{Bar - 1}\" fill=\"{Colours[i]}\"/>\n");
                 Label(end + 4, y + i * Bar + 9, "start", value.ToString("G3", CultureInfo.InvariantCulture));
             }
         }
@@ -60,9 +63,9 @@ internal sealed record BarChart(
         double At(double value) => NameWidth + Math.Max(1, (Math.Log10(value) - low) / (high - low) * PlotWidth);
 
         void Label(double x, double y, string anchor, string text) =>
-            Add($"<text x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor}\" fill=\"{Ink}\">{Text(text)}</text>");
+            Add($"<text x=\"{x:0.#}\" y=\"{y:0.#}\" text-anchor=\"{anchor}\" fill=\"{Ink}\">{Text(text)}</text>\n");
 
-        void Add(FormattableString line) => svg.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+        void Add(FormattableString part) => svg.Append(part.ToString(CultureInfo.InvariantCulture));
     }
 
     private static string Text(string text) => WebUtility.HtmlEncode(text);

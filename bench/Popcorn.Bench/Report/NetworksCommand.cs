@@ -2,11 +2,12 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Popcorn.Cli.Kernels;
+using Popcorn.Cli.Measurement;
 
 namespace Popcorn.Bench.Report;
 
-/// <summary><c>--networks</c>: measures whole inferences and writes them into docs/PERFORMANCE.md, with charts.</summary>
+/// <summary><c>--networks</c>: measures whole inferences and writes them into docs/PERFORMANCE.md, with charts.
+/// </summary>
 internal static class NetworksCommand
 {
     private const string Begin = "<!-- figures: ./build.sh bench --networks -->";
@@ -74,10 +75,10 @@ internal static class NetworksCommand
         string folder = Path.GetDirectoryName(path) ?? "";
         var seconds = new BarChart(
             "Seconds for one inference", ["measured", "predicted"],
-            [.. rows.Select(row => (row.Name, (IReadOnlyList<double>)[row.Value("seconds"), row.Value("predictedSeconds")]))]);
+            [.. rows.Select(row => row.Bars("seconds", "predictedSeconds", 1))]);
         var bytes = new BarChart(
             "Megabytes for one inference", ["up", "down"],
-            [.. rows.Select(row => (row.Name, (IReadOnlyList<double>)[row.Value("bytesUp") / 1e6, row.Value("bytesDown") / 1e6]))]);
+            [.. rows.Select(row => row.Bars("bytesUp", "bytesDown", 1e6))]);
         File.WriteAllText(Path.Combine(folder, "networks-seconds.svg"), seconds.ToSvg());
         File.WriteAllText(Path.Combine(folder, "networks-bytes.svg"), bytes.ToSvg());
         string text = Describe(rows);
@@ -122,13 +123,21 @@ internal static class NetworksCommand
     private static string Describe(Row[] rows)
     {
         var text = new StringBuilder();
-        Line($"{Machine.Name} ({Machine.Key}), {Environment.ProcessorCount} cores, {DateTime.UtcNow:yyyy-MM-dd}; keys of 2048 bits, kernel {rows[0].Report.GetProperty("isa")}.");
+        Line(
+            $"{Machine.Name} ({Machine.Key}), {Environment.ProcessorCount} cores, {DateTime.UtcNow:yyyy-MM-dd}; ",
+            $"keys of 2048 bits, kernel {rows[0].Report.GetProperty("isa")}.");
         Line($"");
-        Line($"| network | seconds | predicted | server | client | one thread | {string.Join(" | ", Links.Select(link => link.Name))} | exact |");
+        Line(
+            $"| network | seconds | predicted | server | client | one thread |",
+            $" {string.Join(" | ", Links.Select(link => link.Name))} | exact |");
         Line($"| --- | ---: | ---: | ---: | ---: | ---: |{string.Concat(Links.Select(_ => " ---: |"))} --- |");
         foreach (Row row in rows)
         {
-            Line($"| {row.Name} | {row.Number("seconds")} | {row.Number("predictedSeconds")} | {row.Number("serverSeconds")} | {row.Number("clientSeconds")} | {Number(row.OneThread)} | {string.Join(" | ", row.OverLinks.Select(Number))} | {(row.Report.GetProperty("exact").GetBoolean() ? "yes" : "NO")} |");
+            Line(
+                $"| {row.Name} | {row.Number("seconds")} | {row.Number("predictedSeconds")} |",
+                $" {row.Number("serverSeconds")} | {row.Number("clientSeconds")} | {Number(row.OneThread)} |",
+                $" {string.Join(" | ", row.OverLinks.Select(Number))} |",
+                $" {(row.Report.GetProperty("exact").GetBoolean() ? "yes" : "NO")} |");
         }
 
         Line($"");
@@ -136,7 +145,10 @@ internal static class NetworksCommand
         Line($"| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
         foreach (Row row in rows)
         {
-            Line($"| {row.Name} | {row.Accuracy:P2} | {row.Nnz:N0} | {row.Value("products"):N0} | {row.Number("bytesUp", 1e6)} | {row.Number("bytesDown", 1e6)} | {row.Value("rounds")} | {row.Value("peakMemoryBytes") / 1e6:N0} |");
+            Line(
+                $"| {row.Name} | {row.Accuracy:P2} | {row.Nnz:N0} | {row.Value("products"):N0} |",
+                $" {row.Number("bytesUp", 1e6)} | {row.Number("bytesDown", 1e6)} | {row.Value("rounds")} |",
+                $" {row.Value("peakMemoryBytes") / 1e6:N0} |");
         }
 
         Line($"");
@@ -144,15 +156,27 @@ internal static class NetworksCommand
         Line($"![Megabytes, up and down](networks-bytes.svg)");
         return text.ToString();
 
-        void Line(FormattableString line) => text.Append(line.ToString(CultureInfo.InvariantCulture)).Append('\n');
+        void Line(params FormattableString[] parts)
+        {
+            foreach (FormattableString part in parts)
+            {
+                text.Append(part.ToString(CultureInfo.InvariantCulture));
+            }
+
+            text.Append('\n');
+        }
     }
 
     private static string Number(double? value) =>
         value?.ToString(value < 10 ? "0.00" : "0.0", CultureInfo.InvariantCulture) ?? "";
 
     /// <summary>A network's figures.</summary>
-    private sealed record Row(string Name, JsonElement Report, long Nnz, double? Accuracy, double? OneThread, double?[] OverLinks)
+    private sealed record Row(
+        string Name, JsonElement Report, long Nnz, double? Accuracy, double? OneThread, double?[] OverLinks)
     {
+        public (string Name, IReadOnlyList<double> Values) Bars(string first, string second, double unit) =>
+            (Name, [Value(first) / unit, Value(second) / unit]);
+
         public double Value(string name) => Report.GetProperty(name).GetDouble();
 
         public string Number(string name, double unit = 1) => NetworksCommand.Number(Value(name) / unit);

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using Popcorn.Cli.Kernels;
+using Popcorn.Cli.Measurement;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Report;
@@ -115,9 +115,9 @@ internal static class ReportCommand
         double time = new InterleavedTimer(Slice).Measure([share.Create()], Rounds).Operations[0].Microseconds;
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"A product modulo n², n of {bits} bits, takes {time:0.000} µs: {share.MultipliesPerProduct:N0} `vpmadd52` of "
-            + $"512 bits, {share.MultipliesPerProduct / time / 1000:0.00} · 10⁹\na second. `bench_cycles` of the native tests "
-            + $"measures what the core can do at most.");
+            $"A product modulo n², n of {bits} bits, takes {time:0.000} µs: {share.MultipliesPerProduct:N0} "
+            + $"`vpmadd52` of 512 bits, {share.MultipliesPerProduct / time / 1000:0.00} · 10⁹\n"
+            + $"a second. `bench_cycles` of the native tests measures what the core can do at most.");
     }
 
     private static string Load() => File.Exists(LoadFile) ? File.ReadAllText(LoadFile).Split(' ')[0] : "unknown";

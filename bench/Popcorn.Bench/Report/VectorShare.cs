@@ -1,4 +1,4 @@
-using Popcorn.Cli.Kernels;
+using Popcorn.Cli.Measurement;
 using Popcorn.Interop;
 
 namespace Popcorn.Bench.Report;

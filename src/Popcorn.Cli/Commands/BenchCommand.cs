@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Popcorn.Cli.Kernels;
+using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Sessions;
 using Popcorn.Interop;
@@ -69,27 +69,32 @@ internal static class BenchCommand
             Description = "Megabits a second of the emulated network in each direction; 0: any number.",
             HelpName = "MBIT",
         }.InRange(0, 1_000_000);
-        Option<int> batch = InferCommand.BatchOption();
+        Option<int> images = InferCommand.ImagesPerQueryOption();
         Option<int> chunk = ServeCommand.ChunkOption();
         var command = new Command("network", "Measure an oblivious inference, both parties in this process.")
         {
-            file, bits, threads, repeat, batch, chunk, shortExponent, delay, bandwidth,
+            file, bits, threads, repeat, images, chunk, shortExponent, delay, bandwidth,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             NetworkReport report;
             using (var progress = new ProgressLine("bench"))
             {
-                var options = new ClientOptions
+                var benchmark = new NetworkBenchmark
                 {
-                    DegreeOfParallelism = parsed.GetValue(threads),
-                    Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),
+                    KeyBits = parsed.GetValue(bits),
+                    Images = parsed.GetValue(images),
+                    ChunkCiphertexts = parsed.GetValue(chunk),
+                    Client = new ClientOptions
+                    {
+                        DegreeOfParallelism = parsed.GetValue(threads),
+                        Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),
+                    },
+                    Link = new EmulatedLink(parsed.GetValue(delay), parsed.GetValue(bandwidth)),
+                    Repeat = parsed.GetValue(repeat),
                 };
-                report = await NetworkBenchmark.RunAsync(
-                    parsed.GetRequiredValue(file), parsed.GetValue(bits), parsed.GetValue(batch),
-                    parsed.GetValue(chunk), options,
-                    new EmulatedLink(parsed.GetValue(delay), parsed.GetValue(bandwidth)), parsed.GetValue(repeat),
-                    progress, cancellationToken).ConfigureAwait(false);
+                report = await benchmark.RunAsync(parsed.GetRequiredValue(file), progress, cancellationToken)
+                    .ConfigureAwait(false);
             }
 
             Show(report, output);
@@ -120,8 +125,8 @@ internal static class BenchCommand
             $"kernel {report.Isa}, key of {report.KeyBits} bits, threads of each party: {report.Threads}, "
             + $"images: {report.Images}, inferences: {report.Inferences}; logits "
             + (report.Exact ? "equal the plaintext network's" : "DIFFER from the plaintext network's")
-            + $"; before: compiled in {Units.Seconds(report.CompileSeconds)}, key in {Units.Seconds(report.KeySeconds)}, "
-            + $"tables in {Units.Seconds(report.TableSeconds)}");
+            + $"; before: compiled in {Units.Seconds(report.CompileSeconds)}, "
+            + $"key in {Units.Seconds(report.KeySeconds)}, tables in {Units.Seconds(report.TableSeconds)}");
     }
 
     private static void Show(KernelsReport report, Output output)

@@ -16,10 +16,8 @@ internal static class CommandAction
         Recursive = true,
     };
 
-    /// <summary>Whether POPCORN_DEBUG=1 asks for stack traces.</summary>
-    public static bool Debug => Environment.GetEnvironmentVariable("POPCORN_DEBUG") == "1";
-
-    /// <summary>Runs a command's work off the main thread: Ctrl-C is answered even while native code computes.</summary>
+    /// <summary>Runs a command's work off the main thread: Ctrl-C is answered even while native code computes.
+    /// </summary>
     public static void SetWork(this Command command, Func<ParseResult, Output, CancellationToken, Task> work) =>
         command.SetAction((parsed, cancellationToken) => Task.Run(async () =>
         {
@@ -42,7 +40,7 @@ internal static class CommandAction
                     OutOfMemoryException => "out of memory",
                     _ => $"internal error: {e.GetType().Name}: {e.Message} (POPCORN_DEBUG=1 shows where)",
                 });
-                if (Debug)
+                if (Output.Debug)
                 {
                     await Console.Error.WriteLineAsync(e.ToString()).ConfigureAwait(false);
                 }

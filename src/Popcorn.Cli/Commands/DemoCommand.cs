@@ -1,7 +1,8 @@
 using System.CommandLine;
+using Popcorn.Cli.Data;
+using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Sessions;
-using Popcorn.Interop;
 
 namespace Popcorn.Cli.Commands;
 
@@ -63,21 +64,17 @@ internal static class DemoCommand
                 + $"has the model '{Model}' and sees ciphertexts only");
             output.Line($"client: process {Environment.ProcessId} has the images and the private key");
 
-            (PaillierPrivateKey key, double seconds) = KeyDirectory.Generate(2048);
-            using (key)
-            using (key.PublicKey)
+            using ClientKey key = ClientKey.Generate(KeygenCommand.DefaultBits);
+            int shown = 0;
+            InferReport report = await client.RunAsync(
+                key, images, new ClientOptions(), result => Show(images[shown++], result, output), cancellationToken)
+                .ConfigureAwait(false);
+            if (output.IsJson)
             {
-                int shown = 0;
-                InferReport report = await client.RunAsync(
-                    key, seconds, images, batch: 1, new ClientOptions(), result => Show(images[shown++], result, output),
-                    cancellationToken).ConfigureAwait(false);
-                if (output.IsJson)
-                {
-                    Output.WriteJson(report, ReportJson.Default.InferReport);
-                }
-
-                output.Line($"{Inference.Summary(report)}; {Averages(report)}");
+                Output.WriteJson(report, ReportJson.Default.InferReport);
             }
+
+            output.Line($"{report.Summary()}; {Averages(report)}");
         }
     }
 

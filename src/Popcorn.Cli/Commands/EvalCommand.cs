@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Numerics;
+using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
@@ -10,7 +11,8 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn eval</c>: the integer network in plaintext, on a whole test set.</summary>
 internal static class EvalCommand
 {
-    /// <summary>With so many classes it is usual to tell as well how often the right one is among the first five.</summary>
+    /// <summary>With so many classes it is usual to tell as well how often the right one is among the first five.
+    /// </summary>
     private const int ManyClasses = 100;
 
     public static Command Create()
@@ -36,7 +38,7 @@ internal static class EvalCommand
             {
                 Output.Note(
                     "This network rescales: obliviously a logit may differ by "
-                    + (double.IsFinite(error) ? $"up to {error:0} in the worst case." : "any number, in the worst case."));
+                    + (double.IsFinite(error) ? $"up to {error:0}" : "any number,") + " in the worst case.");
             }
 
             return Task.CompletedTask;

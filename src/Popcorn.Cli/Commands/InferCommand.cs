@@ -1,7 +1,10 @@
 using System.CommandLine;
+using Popcorn.Cli.Data;
+using Popcorn.Cli.Service;
+using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Sessions;
-using Popcorn.Interop;
+using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
 
@@ -24,7 +27,7 @@ internal static class InferCommand
         };
         var images = new Option<string[]>("--image")
         {
-            Description = "PNG (turned to gray or RGB as the model takes), IDX, CIFAR-10 .bin or .npy.",
+            Description = "PNG, JPEG or BMP (turned to gray or RGB as the model takes), IDX, CIFAR-10 .bin or .npy.",
             HelpName = "FILE",
             Required = true,
             AllowMultipleArgumentsPerToken = true,
@@ -48,10 +51,10 @@ internal static class InferCommand
         Option<int> bits = KeygenCommand.BitsOption();
         bits.Description = $"Size of a fresh key. {bits.Description}";
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
-        Option<int> batch = BatchOption();
+        Option<int> imagesPerQuery = ImagesPerQueryOption();
         var command = new Command("infer", "Classify images obliviously: only ciphertexts leave this machine.")
         {
-            server, model, images, indices, labels, keys, bits, shortExponent, batch,
+            server, model, images, indices, labels, keys, bits, shortExponent, imagesPerQuery,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
@@ -61,41 +64,66 @@ internal static class InferCommand
                     $"--server {parsed.GetRequiredValue(server)} is not a URL; write http://host:port.");
             }
 
-            var client = new Inference(url, parsed.GetRequiredValue(model));
+            var client = new Inference(url, parsed.GetRequiredValue(model))
+            {
+                ImagesPerQuery = parsed.GetValue(imagesPerQuery),
+            };
             List<ImageInput> inputs = ImageInputs.Read(
                 parsed.GetRequiredValue(images),
                 parsed.GetValue(indices) ?? [],
                 parsed.GetValue(labels),
                 await client.DescribeInputAsync(cancellationToken).ConfigureAwait(false));
 
-            double? keySeconds = null;
-            PaillierPrivateKey key;
-            if (parsed.GetValue(keys) is string directory)
-            {
-                key = new KeyDirectory(directory).Load();
-            }
-            else
-            {
-                (key, keySeconds) = KeyDirectory.Generate(parsed.GetValue(bits));
-            }
-
-            using (key)
-            using (key.PublicKey)
-            {
-                var options = new ClientOptions { Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)) };
-                InferReport report = await client.RunAsync(
-                    key, keySeconds, inputs, parsed.GetValue(batch), options, _ => { }, cancellationToken).ConfigureAwait(false);
-                Inference.Show(report, output);
-            }
+            using ClientKey key = parsed.GetValue(keys) is string directory
+                ? new KeyDirectory(directory).Load()
+                : ClientKey.Generate(parsed.GetValue(bits));
+            var options = new ClientOptions { Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)) };
+            InferReport report =
+                await client.RunAsync(key, inputs, options, _ => { }, cancellationToken).ConfigureAwait(false);
+            Show(report, output);
         });
         return command;
     }
 
     /// <summary>How many images a query holds.</summary>
-    public static Option<int> BatchOption() => new Option<int>("--batch")
+    public static Option<int> ImagesPerQueryOption() => new Option<int>("--batch")
     {
-        Description = "Images in one query, at most: they share its round trips. 'seconds' are then those of the query.",
+        Description =
+            "Images in one query, at most: they share its round trips. 'seconds' are then those of the query.",
         HelpName = "N",
         DefaultValueFactory = _ => 1,
     }.InRange(1, 1000);
+
+    private static void Show(InferReport report, Output output)
+    {
+        if (output.IsJson)
+        {
+            Output.WriteJson(report, ReportJson.Default.InferReport);
+            return;
+        }
+
+        Table table = Tables.Create(
+            "image", ">label", ">expected", ">seconds", ">up", ">down", ">rounds", "logits");
+        foreach (ImagePrediction result in report.Results)
+        {
+            table.AddCells(
+                result.Image,
+                result.Label.ToString(),
+                result.Expected?.ToString() ?? "",
+                result.Seconds.ToString("0.00"),
+                Units.Bytes(result.BytesUp),
+                Units.Bytes(result.BytesDown),
+                result.Rounds.ToString(),
+                Abbreviate(result.Logits));
+        }
+
+        output.Screen.Write(table);
+        output.Line(report.Summary());
+    }
+
+    private static string Abbreviate(IReadOnlyList<string> logits)
+    {
+        const int Shown = 10;
+        return string.Join(' ', logits.Take(Shown)) + (logits.Count > Shown ? " …" : "");
+    }
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using Popcorn.Cli.Data;
+using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Sessions;
@@ -15,7 +17,8 @@ internal static class InspectCommand
         Option<int> bits = KeygenCommand.BitsOption();
         var measure = new Option<bool>("--measure")
         {
-            Description = "Time this machine's arithmetic anew instead of trusting what was measured in the last 30 days.",
+            Description =
+                "Time this machine's arithmetic anew instead of trusting what was measured in the last 30 days.",
         };
         var command = new Command("inspect", "Show a model's layers and the predicted cost of an inference.")
         {
@@ -27,7 +30,7 @@ internal static class InspectCommand
             int keyBits = parsed.GetValue(bits);
             using var progress = new ProgressLine("compiling, timing the arithmetic");
             using var model = new ServedModel(Path.GetFileNameWithoutExtension(path), Files.LoadModel(path));
-            Inspection inspection = KnownTimes.Inspect(model, keyBits, parsed.GetValue(measure));
+            Inspection inspection = OperationTimesCache.Inspect(model, keyBits, parsed.GetValue(measure));
             progress.Dispose();
             if (output.IsJson)
             {
@@ -49,7 +52,8 @@ internal static class InspectCommand
     private static void Show(Inspection inspection, int keyBits, Output output)
     {
         Table table = Tables.Create(
-            "layer", "kind", ">outputs", ">macs", ">non-zero", ">bits", ">values", "strategy", ">products", ">bound bits");
+            "layer", "kind", ">outputs", ">macs", ">non-zero", ">bits", ">values", "strategy", ">products",
+            ">bound bits");
         foreach (LayerReport layer in inspection.Layers)
         {
             table.AddCells(
@@ -70,6 +74,7 @@ internal static class InspectCommand
         output.Line(
             $"One inference under a key of {keyBits} bits, predicted: {Units.Seconds(cost.Seconds)}, "
             + $"{Units.Bytes(cost.BytesUp)} up, {Units.Bytes(cost.BytesDown)} down, {cost.Rounds} rounds, "
-            + $"{Units.Count(cost.Products)} products, up to {Units.Bytes(cost.ServerMemoryBytes)} of ciphertexts on the server");
+            + $"{Units.Count(cost.Products)} products, up to {Units.Bytes(cost.ServerMemoryBytes)} of ciphertexts "
+            + "on the server");
     }
 }

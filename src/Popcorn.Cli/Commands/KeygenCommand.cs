@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
 using Popcorn.Interop;
 
@@ -50,23 +51,20 @@ internal static class KeygenCommand
                 keys.RequireAbsent();
             }
 
-            (PaillierPrivateKey key, double seconds) = KeyDirectory.Generate(parsed.GetValue(bits));
-            using (key)
-            using (key.PublicKey)
+            using ClientKey made = ClientKey.Generate(parsed.GetValue(bits));
+            double seconds = made.Seconds!.Value;
+            keys.Save(made.Key);
+            PaillierPublicKey key = made.Key.PublicKey;
+            string fingerprint = Convert.ToHexStringLower(key.Fingerprint.Span);
+            if (output.IsJson)
             {
-                keys.Save(key);
-                string fingerprint = Convert.ToHexStringLower(key.PublicKey.Fingerprint.Span);
-                if (output.IsJson)
-                {
-                    Output.WriteJson(
-                        new KeygenReport(keys.PublicPath, keys.PrivatePath, key.PublicKey.Bits, fingerprint, seconds),
-                        ReportJson.Default.KeygenReport);
-                }
-
-                output.Line($"{keys.PublicPath}   {key.PublicKey.Bits} bits, SHA-256 {fingerprint}");
-                output.Line($"{keys.PrivatePath}  keep it secret ({Units.Seconds(seconds)})");
+                Output.WriteJson(
+                    new KeygenReport(keys.PublicPath, keys.PrivatePath, key.Bits, fingerprint, seconds),
+                    ReportJson.Default.KeygenReport);
             }
 
+            output.Line($"{keys.PublicPath}   {key.Bits} bits, SHA-256 {fingerprint}");
+            output.Line($"{keys.PrivatePath}  keep it secret ({Units.Seconds(seconds)})");
             return Task.CompletedTask;
         });
         return command;

@@ -1,4 +1,6 @@
 using System.Text.Json.Serialization;
+using Popcorn.Cli.Measurement;
+using Popcorn.Cli.Service;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Costs;
 
@@ -40,52 +42,6 @@ internal sealed record EvalReport(
     double? Accuracy, double? Top5, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>>? Logits);
 
 internal sealed record ServeReport(string Url, IReadOnlyList<string> Models);
-
-internal sealed record InferReport(
-    IReadOnlyList<ImagePrediction> Results, string Model, int KeyBits, double? KeySeconds, double TableSeconds);
-
-internal sealed record ImagePrediction(
-    string Image,
-    int Label,
-    int? Expected,
-    IReadOnlyList<string> Logits,
-    double Seconds,
-    long BytesUp,
-    long BytesDown,
-    int Rounds,
-    int Images);
-
-internal sealed record KernelsReport(
-    string Isa,
-    int KeyBits,
-    int Threads,
-    double ReferencePowmMicroseconds,
-    IReadOnlyList<MeasuredOperation> Operations);
-
-internal sealed record NetworkReport(
-    string Model,
-    string Isa,
-    int KeyBits,
-    int Threads,
-    int Images,
-    int Inferences,
-    bool Exact,
-    double Seconds,
-    double ServerSeconds,
-    double ClientSeconds,
-    double PredictedSeconds,
-    long Products,
-    long PredictedProducts,
-    long BytesUp,
-    long BytesDown,
-    int Rounds,
-    long PeakMemoryBytes,
-    double KeySeconds,
-    double CompileSeconds,
-    double TableSeconds,
-    long AllocatedBytes);
-
-internal sealed record MeasuredOperation(string Name, double Microseconds, double RatioToPowm);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,

@@ -6,13 +6,15 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Popcorn.Cli.Data;
+using Popcorn.Cli.Measurement;
+using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
-using Popcorn.Engine.Costs;
 using Popcorn.Engine.Blinded;
+using Popcorn.Engine.Costs;
 using Popcorn.Engine.Families;
 using Popcorn.Engine.Sessions;
-using Popcorn.Engine.Wire;
 using Popcorn.Hosting;
 using Popcorn.Interop;
 
@@ -21,12 +23,6 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn serve</c>: the service.</summary>
 internal static partial class ServeCommand
 {
-    /// <summary>What precedes the URL in the line that says the service is ready.</summary>
-    public const string ReadyPrefix = "listening on ";
-
-    /// <summary>Ends the service when its standard input ends: a parent that dies takes it along.</summary>
-    public const string UntilInputEnds = "--until-input-ends";
-
     private static readonly TimeSpan ShutdownGrace = TimeSpan.FromSeconds(2);
 
     public static Command Create()
@@ -54,16 +50,17 @@ internal static partial class ServeCommand
             DefaultValueFactory = _ => 0,
         }.InRange(0, 1 << 10);
         Option<int> chunk = ChunkOption();
-        Option<int> batchMemory = new Option<int>("--batch-memory")
+        Option<int> imagesMemory = new Option<int>("--batch-memory")
         {
-            Description = "Memory that a query of several images may take on top of tables and model; one image is always taken.",
+            Description = "Memory that a query of several images may take on top of tables and model; one image is "
+                + "always taken.",
             HelpName = "MIB",
-            DefaultValueFactory = _ => (int)(new PopcornOptions().BatchMemoryBytes >> 20),
+            DefaultValueFactory = _ => (int)(new PopcornOptions().QueryMemoryBytes >> 20),
         }.InRange(0, 1 << 20);
-        var untilInputEnds = new Option<bool>(UntilInputEnds) { Hidden = true };
+        var untilInputEnds = new Option<bool>(ServerProcess.UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
         {
-            models, listen, connections, threads, chunk, batchMemory, untilInputEnds,
+            models, listen, connections, threads, chunk, imagesMemory, untilInputEnds,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
@@ -86,7 +83,7 @@ internal static partial class ServeCommand
 
                     options.MaxConnections = parsed.GetValue(connections);
                     options.DegreeOfParallelism = parsed.GetValue(threads);
-                    options.BatchMemoryBytes = (long)parsed.GetValue(batchMemory) << 20;
+                    options.QueryMemoryBytes = (long)parsed.GetValue(imagesMemory) << 20;
                     options.ShutdownGrace = ShutdownGrace;
                 });
                 await using (app.ConfigureAwait(false))
@@ -107,7 +104,8 @@ internal static partial class ServeCommand
     /// <summary>How many packed ciphertexts a message of a round holds.</summary>
     public static Option<int> ChunkOption() => new Option<int>("--chunk")
     {
-        Description = "Packed ciphertexts in one message of a round, at most: more for many cores, fewer for less memory.",
+        Description =
+            "Packed ciphertexts in one message of a round, at most: more for many cores, fewer for less memory.",
         HelpName = "N",
         DefaultValueFactory = _ => BlindedFamily.DefaultChunkCiphertexts,
     }.InRange(1, BlindedFamily.MostChunkCiphertexts);
@@ -135,7 +133,7 @@ internal static partial class ServeCommand
                 new ServeReport(url, [.. served.Select(model => model.Name)]), ReportJson.Default.ServeReport);
         }
 
-        output.Line($"{ReadyPrefix}{url}");
+        output.Line($"{ServerProcess.ReadyPrefix}{url}");
         _ = Task.Run(() => served.ForEach(model => Forecast(app.Logger, model)), cancellationToken);
         await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -145,10 +143,14 @@ internal static partial class ServeCommand
     {
         try
         {
-            Prediction cost = KnownTimes.Inspect(model, KeygenCommand.DefaultBits).Predicted;
+            Prediction cost = OperationTimesCache.Inspect(model, KeygenCommand.DefaultBits).Predicted;
             LogForecast(
-                logger, model.Name, KeygenCommand.DefaultBits, cost.Seconds, Units.Bytes(cost.BytesUp),
-                Units.Bytes(cost.BytesDown), cost.Rounds, Units.Bytes(cost.ServerMemoryBytes));
+                logger,
+                model.Name,
+                KeygenCommand.DefaultBits,
+                cost.Seconds,
+                $"{Units.Bytes(cost.BytesUp)} up, {Units.Bytes(cost.BytesDown)} down, {cost.Rounds} rounds and up to "
+                + Units.Bytes(cost.ServerMemoryBytes));
         }
         catch (Exception e) when (e is PopcornException or PaillierException or ObjectDisposedException)
         {
@@ -157,10 +159,9 @@ internal static partial class ServeCommand
     }
 
     [LoggerMessage(LogLevel.Information,
-        "{Model}: an inference under a key of {KeyBits} bits, both parties on this machine, will take {Seconds:0.00} s, "
-        + "{Up} up, {Down} down, {Rounds} rounds and up to {Memory} of ciphertexts here")]
-    private static partial void LogForecast(
-        ILogger logger, string model, int keyBits, double seconds, string up, string down, int rounds, string memory);
+        "{Model}: an inference under a key of {KeyBits} bits, both parties on this machine, will take "
+        + "{Seconds:0.00} s, {Cost} of ciphertexts here")]
+    private static partial void LogForecast(ILogger logger, string model, int keyBits, double seconds, string cost);
 
     private static WebApplication Build(IPEndPoint address, Action<PopcornOptions> configure)
     {

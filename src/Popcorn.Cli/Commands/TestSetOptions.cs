@@ -30,7 +30,8 @@ internal sealed class TestSetOptions
 
     public TestSetOptions(bool required) => _data = new Option<string?>("--data")
     {
-        Description = "IDX images, CIFAR-10 .bin, .npy, a PNG, or a folder of PNGs with a CSV (file,label).",
+        Description = "IDX images, CIFAR-10 .bin, .npy, a picture, or a folder of pictures (PNG, JPEG, BMP) with a CSV "
+            + "(file,label).",
         HelpName = "FILE|DIR",
         Required = required,
     };

@@ -11,6 +11,9 @@ public interface IImageSource
     /// <summary>Shape of every image.</summary>
     Shape Shape { get; }
 
+    /// <summary>Whether they are pictures, which may be resized; data sets may not.</summary>
+    bool IsResizable => false;
+
     /// <summary>An image, channel by channel, row by row; 0…255 except for arrays that hold other integers.</summary>
     /// <exception cref="Popcorn.Engine.PopcornException">The image cannot be read.</exception>
     int[] Read(int index);

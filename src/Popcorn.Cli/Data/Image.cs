@@ -70,6 +70,34 @@ internal sealed record Image(Shape Shape, int[] Values)
         return new Image(shape, values);
     }
 
+    /// <summary>The picture as it was seen through a camera that was held in one of EXIF's eight ways.</summary>
+    /// <param name="orientation">
+    /// 1: upright; 2 mirrored, 3 turned by half, 4 both; 5 to 8: likewise, and rows are columns.
+    /// </param>
+    public Image Turned(int orientation)
+    {
+        if (orientation == Exif.Upright)
+        {
+            return this;
+        }
+
+        bool isTransposed = orientation >= 5;
+        bool fromBelow = orientation is 3 or 4 or 6 or 7;
+        bool fromRight = orientation is 2 or 3 or 7 or 8;
+        Shape shape = isTransposed ? new Shape(Shape.Channels, Shape.Width, Shape.Height) : Shape;
+        var values = new int[shape.Size];
+        for (int i = 0; i < values.Length; i++)
+        {
+            int y = i / shape.Width % shape.Height;
+            int x = i % shape.Width;
+            (y, x) = isTransposed ? (x, y) : (y, x);
+            values[i] = Values[Shape.Index(
+                i / shape.Area, fromBelow ? Shape.Height - 1 - y : y, fromRight ? Shape.Width - 1 - x : x)];
+        }
+
+        return new Image(shape, values);
+    }
+
     /// <summary>The channels in reverse order.</summary>
     public Image Reversed() =>
         new(Shape, [.. Enumerable.Range(0, Shape.Channels).Reverse().SelectMany(

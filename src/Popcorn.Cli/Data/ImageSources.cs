@@ -11,27 +11,27 @@ public static class ImageSources
     public const int MaxBytes = 1 << 30;
 
     /// <summary>
-    /// Opens an IDX file, a CIFAR-10 <c>.bin</c>, a <c>.npy</c> array, a PNG (the first three also gzipped), or a
-    /// folder of PNGs with a CSV file (<c>file,label</c>).
+    /// Opens an IDX file, a CIFAR-10 <c>.bin</c>, a <c>.npy</c> array, a picture (PNG, JPEG or BMP), all of them also
+    /// gzipped, or a folder of pictures with a CSV file (<c>file,label</c>).
     /// </summary>
     /// <param name="path">File or folder.</param>
     /// <param name="labels">IDX file of labels, or a folder's CSV; null for none, or for a folder's only CSV.</param>
     /// <param name="channels">
-    /// Channels that the network takes; PNGs are turned to gray (1) or to RGB (3). 0 leaves them as they are.
+    /// Channels that the network takes; pictures are turned to gray (1) or to RGB (3). 0 leaves them as they are.
     /// </param>
     /// <exception cref="PopcornException">Nothing is there, or it cannot be read.</exception>
     public static IImageSource Open(string path, string? labels = null, int channels = 0)
     {
         if (Directory.Exists(path))
         {
-            return new FolderImages(path, labels, channels);
+            return PictureFiles.InFolder(path, labels, channels);
         }
 
         byte[] bytes = ReadFile(path);
         IImageSource images;
-        if (PngReader.IsPng(bytes))
+        if (PictureReader.IsPicture(bytes))
         {
-            images = new ArrayImages(path, [PngReader.Read(bytes, path).Convert(channels, path)]);
+            images = PictureFiles.Single(path, channels);
         }
         else if (NpyReader.IsNpy(bytes))
         {
@@ -48,7 +48,7 @@ public static class ImageSources
         else
         {
             throw new PopcornException(
-                $"'{path}' is no IDX, CIFAR-10 .bin, .npy or PNG file. Convert the images to one of these.");
+                $"'{path}' is no IDX, CIFAR-10 .bin, .npy, PNG, JPEG or BMP file. Convert the images to one of these.");
         }
 
         return labels is null
@@ -75,12 +75,10 @@ public static class ImageSources
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException
             or ArgumentException or NotSupportedException)
         {
-            throw new PopcornException($"'{path}' cannot be read: {OneLine(e.Message)}", e);
+            throw new PopcornException($"'{path}' cannot be read: {OneLine.Of(e.Message)}", e);
         }
     }
 
     internal static PopcornException Damaged(string path, string finding) =>
         new($"'{path}' is damaged: {finding}. Fetch or write it again.");
-
-    private static string OneLine(string message) => message.ReplaceLineEndings(" ");
 }

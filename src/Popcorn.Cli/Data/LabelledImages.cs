@@ -25,6 +25,8 @@ internal sealed class LabelledImages : IImageSource
 
     public Shape Shape => _images.Shape;
 
+    public bool IsResizable => _images.IsResizable;
+
     public int[] Read(int index) => _images.Read(index);
 
     public int? Label(int index) => _labels[index];

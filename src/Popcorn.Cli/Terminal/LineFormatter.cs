@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Logging.Console;
-using Popcorn.Cli.Commands;
+using Popcorn.Engine;
 
 namespace Popcorn.Cli.Terminal;
 
@@ -13,10 +13,10 @@ internal sealed class LineFormatter() : ConsoleFormatter(FormatterName)
     public override void Write<TState>(
         in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        string message = logEntry.Formatter(logEntry.State, logEntry.Exception).ReplaceLineEndings(" ");
+        string message = OneLine.Of(logEntry.Formatter(logEntry.State, logEntry.Exception));
         string severity = logEntry.LogLevel >= LogLevel.Warning ? $"{logEntry.LogLevel}: " : "";
         textWriter.WriteLine($"{DateTime.Now:HH:mm:ss} {severity}{message}");
-        if (CommandAction.Debug && logEntry.Exception is not null)
+        if (Output.Debug && logEntry.Exception is not null)
         {
             textWriter.WriteLine(logEntry.Exception);
         }

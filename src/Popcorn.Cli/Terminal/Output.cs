@@ -22,6 +22,9 @@ internal sealed class Output
 
     public Output(bool json) => IsJson = json;
 
+    /// <summary>Whether POPCORN_DEBUG=1 asks for stack traces.</summary>
+    public static bool Debug => Environment.GetEnvironmentVariable("POPCORN_DEBUG") == "1";
+
     /// <summary>Whether the caller wants JSON: then nothing else may be written to stdout.</summary>
     public bool IsJson { get; }
 

@@ -47,8 +47,7 @@ internal sealed class BlindedPlan : Plan
             steps.AddRange(StepsOf(network, i, steps.Count, sizes));
         }
 
-        int last = network.Layers.Count - 1;
-        steps.Add(new OutputStep(new StepPlace(steps.Count, last, "logits"), sizes, network.Layers[last]));
+        steps.Add(new OutputStep(new StepPlace(steps.Count, -1, "logits"), sizes, network.Layers[^1]));
         return new BlindedPlan(network, keyBits, images, chunkCiphertexts, steps);
     }
 
@@ -81,8 +80,12 @@ internal sealed class BlindedPlan : Plan
             LayerKind.Rescale => [new RescaleStep(place, sizes, input.Size, bits, layer.Shift)],
             LayerKind.Sign => [new SignStep(place, sizes, input.Size, bits)],
             LayerKind.Square => [new SquareStep(place, sizes, input.Size, bits)],
-            LayerKind.Relu or LayerKind.MaxPool or LayerKind.MaxPoolRelu =>
-                CompareStep.Of(Tournament.For(layer, input), place, sizes, input, bits),
+            LayerKind.Relu => Compare(Tournament.AgainstZero(input.Size)),
+            LayerKind.MaxPool => Compare(Tournament.OverWindows(layer.Window!.Value, input, withZero: false)),
+            LayerKind.MaxPoolRelu => Compare(Tournament.OverWindows(layer.Window!.Value, input, withZero: true)),
         };
+
+        IEnumerable<BlindedStep> Compare(Tournament tournament) =>
+            CompareStep.Of(tournament, place, sizes, input, bits);
     }
 }

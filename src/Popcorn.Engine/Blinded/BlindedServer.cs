@@ -23,12 +23,7 @@ internal sealed class BlindedServerModel : ServerModel
         _description = description;
         _chunkCiphertexts = chunkCiphertexts;
         _linear = new BlindedLinear?[network.Layers.Count];
-        Parallel.For(0, _linear.Length, i => _linear[i] = network.Layers[i] switch
-        {
-            LinearLayer linear => new BlindedLinear(linear, network.ShapeOf(linear.Input)),
-            AddLayer add => new BlindedLinear(AddStep.AsLinear(add), AddStep.BothOf(add)),
-            _ => null, // nothing to compile
-        });
+        Parallel.For(0, _linear.Length, i => _linear[i] = Compile(network.Layers[i], network));
     }
 
     /// <summary>The network; secret.</summary>
@@ -77,6 +72,15 @@ internal sealed class BlindedServerModel : ServerModel
             linear?.Dispose();
         }
     }
+
+    /// <summary>What there is to compile of a layer.</summary>
+    private static BlindedLinear? Compile(Layer layer, IntegerNetwork network) => layer.Kind switch
+    {
+        LayerKind.Linear => new BlindedLinear((LinearLayer)layer, network.ShapeOf(layer.Input)),
+        LayerKind.Add => new BlindedLinear(AddStep.AsLinear((AddLayer)layer), AddStep.BothOf((AddLayer)layer)),
+        LayerKind.Concat or LayerKind.Relu or LayerKind.MaxPool or LayerKind.MaxPoolRelu or LayerKind.Square
+            or LayerKind.Sign or LayerKind.Clip or LayerKind.Rescale => null,
+    };
 
     /// <summary>The compiled form of a linear layer, or of a sum over both its values with channels in turn.</summary>
     public BlindedLinear LinearAt(int layer) =>

@@ -115,10 +115,10 @@ internal sealed record OutputStep(StepPlace Place, StepSizes Sizes, PublicLayer 
             for (int item = Chunks.FirstOf(chunk); item < Chunks.EndOf(chunk); item++)
             {
                 packer.Next();
-                packer.Signed(0, 0, item, 1, 0, 0, negated: false);
+                packer.Signed(0, 0, item, SignedValue.Itself);
             }
 
-            byte[] bytes = packer.Seal([query.Values[Layer + 1]], query.Context);
+            byte[] bytes = packer.Seal([query.Values[query.Plan.Network.Layers.Count]], query.Context);
             await query.Exchange.SendAsync(Index, Chunks.FirstOf(chunk), bytes).ConfigureAwait(false);
             query.Exchange.Report(this, Chunks.EndOf(chunk), Chunks.Items);
         }

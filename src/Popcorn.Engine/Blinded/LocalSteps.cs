@@ -1,3 +1,4 @@
+using System.Numerics;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Interop;
@@ -61,7 +62,7 @@ internal sealed record AddStep : LocalStep
     public static LinearLayer AsLinear(AddLayer add) => new(
         add.Name, add.Input, add.Output, Window.Pointwise(add.Output.Height, add.Output.Width), add.Output.Channels,
         [.. add.Factors.Zip(add.SecondFactors).SelectMany(f => (int[])[f.First, f.Second])],
-        new System.Numerics.BigInteger[add.Output.Channels]);
+        new BigInteger[add.Output.Channels]);
 
     /// <summary>What that layer reads.</summary>
     public static Shape BothOf(AddLayer add) => add.Output with { Channels = 2 * add.Output.Channels };

@@ -30,23 +30,10 @@ internal sealed record RescaleStep(StepPlace Place, StepSizes Sizes, int Items, 
 /// ⌊R / 2^t⌋. What remains is x / 2^t rounded down, or up where the dropped bits of x and R carry: up with the dropped
 /// fraction of x as the probability, because those of R are uniform.
 /// </summary>
-internal sealed class RescaleRound : ServerRound
+internal sealed class RescaleRound(
+    RescaleStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
+    : MaskedRound(step, context, values, random)
 {
-    private readonly int _shift;
-    private readonly Masks _masks;
-
-    /// <summary>Draws the blinding of a round.</summary>
-    /// <param name="step">The plan's step.</param>
-    /// <param name="context">Key, tables, threads.</param>
-    /// <param name="values">x in the order of travel.</param>
-    /// <param name="random">Draws the blinding.</param>
-    public RescaleRound(RescaleStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
-        : base(step, context, values)
-    {
-        _shift = step.Shift;
-        _masks = Masks.Draw(random, step.Chunks.Items, step.BoundBits);
-    }
-
     /// <inheritdoc/>
     public override void Prepare()
     {
@@ -54,23 +41,13 @@ internal sealed class RescaleRound : ServerRound
     }
 
     /// <inheritdoc/>
-    public override void Dispose()
-    {
-        base.Dispose();
-        _masks.Dispose();
-    }
-
-    /// <inheritdoc/>
-    protected override void Blind(SlotPacker packer, int item) => packer.Masked(ValuesSource, item, _masks[item]);
-
-    /// <inheritdoc/>
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
-        int words = _masks.WordsEach + 1;
+        int words = Masks.WordsEach + 1;
         var shifted = new ulong[count * words];
         for (int i = 0; i < count; i++)
         {
-            Words.Write(-(Words.Read(_masks[first + i]) >> _shift), shifted.AsSpan(i * words, words));
+            Words.Write(-(Words.Read(Masks[first + i]) >> step.Shift), shifted.AsSpan(i * words, words));
         }
 
         Results.Gather(replies, [.. Enumerable.Range(0, count)], first);

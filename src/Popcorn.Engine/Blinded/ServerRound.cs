@@ -111,9 +111,7 @@ internal abstract class ServerRound(RoundStep step, ServerContext context, Ciphe
     /// <summary>Writes a sign carrier of an item, or of what the item is more than a cap.</summary>
     protected static void Carry(
         SlotPacker packer, int item, SignCarrier carrier, int field = 0, ReadOnlySpan<ulong> cap = default) =>
-        packer.Signed(
-            field, carrier.Flip ? NegativesSource : ValuesSource, item, carrier.Tau, 1, carrier.Sigma, carrier.Flip,
-            cap);
+        packer.Signed(field, carrier.Flip ? NegativesSource : ValuesSource, item, carrier.Value, cap);
 
     /// <summary>A rented batch that holds −source[index[i]].</summary>
     protected CiphertextBatch NegatedGather(CiphertextBatch source, ReadOnlySpan<int> index)
@@ -131,4 +129,27 @@ internal abstract class ServerRound(RoundStep step, ServerContext context, Ciphe
             throw;
         }
     }
+}
+
+/// <summary>A round whose items travel as masked values alone: z = x + R, statistically independent of x.</summary>
+/// <param name="step">The plan's step.</param>
+/// <param name="context">Key, tables, threads.</param>
+/// <param name="values">x in the order of travel.</param>
+/// <param name="random">Draws the masks.</param>
+internal abstract class MaskedRound(
+    RoundStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
+    : ServerRound(step, context, values)
+{
+    /// <summary>R of each item.</summary>
+    protected Masks Masks { get; } = Masks.Draw(random, step.Chunks.Items, step.BoundBits);
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        base.Dispose();
+        Masks.Dispose();
+    }
+
+    /// <inheritdoc/>
+    protected override void Blind(SlotPacker packer, int item) => packer.Masked(ValuesSource, item, Masks[item]);
 }

@@ -22,6 +22,9 @@ internal readonly record struct SignCarrier(bool Flip, ulong Tau, UInt128 Sigma)
     /// </summary>
     public static int FieldBits(int boundBits) => Bits + boundBits + 2;
 
+    /// <summary>y as a function of x.</summary>
+    public SignedValue Value => new(Tau, 1, Sigma, Flip);
+
     /// <summary>Draws fresh carriers.</summary>
     public static SignCarrier[] Draw(SecretRandom random, int count)
     {

@@ -45,28 +45,29 @@ internal sealed class SlotPacker
         }
     }
 
-    /// <summary>
-    /// Signed field of the item: factor · 2^shift · (source − less) + offset, or its negative where
-    /// <paramref name="negated"/> and the caller names the negative as source. Holds the value plus 2^(SignedBits−1).
-    /// </summary>
-    public void Signed(
-        int field, int batch, int index, ulong factor, int shift, UInt128 offset, bool negated,
-        ReadOnlySpan<ulong> less = default)
+    /// <summary>Signed field of the item: the value of what a source holds, less a number, plus 2^(SignedBits−1).</summary>
+    /// <param name="field">Which of its fields.</param>
+    /// <param name="batch">The source, of those that <see cref="Seal"/> gets: the negatives, if the value is negated.</param>
+    /// <param name="index">The ciphertext in it.</param>
+    /// <param name="value">What is made of it.</param>
+    /// <param name="less">What is taken off before.</param>
+    public void Signed(int field, int batch, int index, SignedValue value, ReadOnlySpan<ulong> less = default)
     {
+        int bits = _layout.Fields.SignedBits;
         int position = _layout.SignedShift(Slot, field);
-        _terms.Add(new Term(factor, batch, index, position + shift));
-        Span<ulong> half = stackalloc ulong[Words.For(_layout.Fields.SignedBits)];
-        Span<ulong> product = stackalloc ulong[half.Length];
-        Span<ulong> shifted = stackalloc ulong[half.Length];
-        half.Clear();
+        _terms.Add(new Term(value.Factor, batch, index, position + value.Shift));
+        Span<ulong> sum = stackalloc ulong[Words.For(bits)];
+        Span<ulong> product = stackalloc ulong[sum.Length];
+        Span<ulong> shifted = stackalloc ulong[sum.Length];
+        sum.Clear();
         shifted.Clear();
-        Words.AddShifted(half, [1], _layout.Fields.SignedBits - 1);
-        ReadOnlySpan<ulong> added = [(ulong)offset, (ulong)(offset >> 64)];
-        Words.Multiply(less, factor, product);
-        Words.AddShifted(shifted, product, shift);
-        Words.AddShifted(half, negated ? shifted : added, 0);
-        Words.Subtract(half, negated ? added : shifted);
-        Words.AddShifted(Addend, half, position);
+        Words.AddShifted(sum, [1], bits - 1);
+        ReadOnlySpan<ulong> added = [(ulong)value.Offset, (ulong)(value.Offset >> 64)];
+        Words.Multiply(less, value.Factor, product);
+        Words.AddShifted(shifted, product, value.Shift);
+        Words.AddShifted(sum, value.Negated ? shifted : added, 0);
+        Words.Subtract(sum, value.Negated ? added : shifted);
+        Words.AddShifted(Addend, sum, position);
     }
 
     /// <summary>Masked field of the item: source + mask.</summary>
@@ -97,4 +98,11 @@ internal sealed class SlotPacker
         packed.Export(0, count, bytes, execution);
         return bytes;
     }
+}
+
+/// <summary>What a signed field makes of x: factor · 2^shift · x + offset, or the negative of that.</summary>
+internal readonly record struct SignedValue(ulong Factor, int Shift, UInt128 Offset, bool Negated)
+{
+    /// <summary>x itself.</summary>
+    public static SignedValue Itself => new(1, 0, 0, Negated: false);
 }

@@ -60,8 +60,7 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         {
             (string strategy, double products) = model.Inspect(plan, i);
             total += StepCost.None with { Server = new Work((Operation.Product, images * products)) };
-            products += plan.Steps
-                .Where(step => step.Layer == i && !IsLast(step)).Sum(step => step.Cost.Server.Products);
+            products += plan.Steps.Where(step => step.Layer == i).Sum(step => step.Cost.Server.Products);
             layers[i] = Report(network, i, strategy, (long)products, plan.Network.Layers[i].BoundBits);
         }
 
@@ -79,8 +78,6 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         return new Inspection(layers, new Prediction(
             seconds, server, client, total.BytesUp, total.BytesDown, plan.Rounds, (long)total.Server.Products,
             QueryMemory.Of(plan)));
-
-        bool IsLast(PlanStep step) => step.Index == plan.Steps.Count - 1;
     }
 
     private static LayerReport Report(IntegerNetwork network, int i, string strategy, long products, int bits)

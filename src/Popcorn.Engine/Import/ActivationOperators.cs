@@ -48,11 +48,11 @@ internal static class ActivationOperators
 
     private static (Signal Signal, double Limit) OneLimit(OperatorCall call)
     {
-        (Signal x, Constant limit, _) = call.SignalAndConstant ?? throw new Refusal(
+        (Signal x, Constant limit, _) = call.SignalAndConstant ?? throw new NodeException(
             "it compares two values that depend on the input; only a constant can stand on one side");
         return limit.Values.Length > 0 && Array.TrueForAll(limit.Values, v => v == limit.Values[0])
             ? (x, limit.Values[0])
-            : throw new Refusal("its constants differ; use one for all");
+            : throw new NodeException("its constants differ; use one for all");
     }
 
     private static Signal Clip(OperatorCall call, Signal x, double low, double high)
@@ -62,7 +62,7 @@ internal static class ActivationOperators
         high = high >= float.MaxValue ? double.PositiveInfinity : high;
         if (!(low < high) || double.IsPositiveInfinity(low) || double.IsNegativeInfinity(high))
         {
-            throw new Refusal($"it clips to {low} … {high}, where nothing remains");
+            throw new NodeException($"it clips to {low} … {high}, where nothing remains");
         }
 
         if (low == 0 && double.IsPositiveInfinity(high))

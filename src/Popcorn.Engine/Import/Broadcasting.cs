@@ -30,7 +30,7 @@ internal sealed class Broadcasting
         _spread += shape.Size;
         if (_spread > MostSpread)
         {
-            throw new Refusal("the constants of element-wise operators up to here are more than can be imported");
+            throw new NodeException("the constants of element-wise operators up to here are more than can be imported");
         }
 
         var result = new double[shape.Size];
@@ -60,7 +60,7 @@ internal sealed class Broadcasting
         int[] dims = x.Dims;
         if (dims.Length == 0 || dims[0] != x.Batch)
         {
-            throw new Refusal($"it reads {Dimensions.Describe(dims)}, whose first side is not the batch");
+            throw new NodeException($"it reads {Dimensions.Describe(dims)}, whose first side is not the batch");
         }
 
         int[] steps = new int[dims.Length];
@@ -71,7 +71,7 @@ internal sealed class Broadcasting
             bool fits = i < dims.Length && side == dims[^i];
             if (side != 1 && !fits)
             {
-                throw new Refusal(
+                throw new NodeException(
                     $"its constant of {Dimensions.Describe(constant.Dims)} does not fit {Dimensions.Describe(dims)}; "
                     + "use one for each channel or one for all");
             }

@@ -14,12 +14,12 @@ internal static class ComparisonOperators
     /// <summary>Greater, Less, and both with equality.</summary>
     public static Signal Compare(OperatorCall call, bool greater, bool orEqual)
     {
-        (Signal x, Constant constant, bool constantFirst) = call.SignalAndConstant ?? throw new Refusal(
+        (Signal x, Constant constant, bool constantFirst) = call.SignalAndConstant ?? throw new NodeException(
             "it compares two values that depend on the input; only constants can stand on one side");
         double[] thresholds = call.Spread(constant, x);
         if (thresholds.Length != x.Node.Shape.Channels || !Array.TrueForAll(thresholds, double.IsFinite))
         {
-            throw new Refusal(
+            throw new NodeException(
                 "its constant differs within a channel or is not finite; use one number for each channel");
         }
 
@@ -37,19 +37,19 @@ internal static class ComparisonOperators
         Signal x = call.SignalAt(0);
         return x.IsCondition
             ? x.Scaled(call.Name, -1, 1)
-            : throw new Refusal("it negates what is no comparison's result");
+            : throw new NodeException("it negates what is no comparison's result");
     }
 
     public static Signal Where(OperatorCall call)
     {
         if (call.Inputs is not [Signal { IsCondition: true } condition, Constant yes, Constant no])
         {
-            throw new Refusal("it does not select between two constants by a comparison; only signs can be imported");
+            throw new NodeException("it does not select between two constants by a comparison; only signs can be imported");
         }
 
         (double[] high, double[] low) = Broadcasting.Pair(
             call.Spread(yes, condition), call.Spread(no, condition), condition.Node.Shape);
-        Refusal.ThrowIfNotFinite(high, low);
+        NodeException.ThrowIfNotFinite(high, low);
         var affine = new FloatAffine(call.Name, condition.Node, [.. high.Zip(low, (h, l) => h - l)], low);
         return condition.Same(affine) with { IsCondition = false };
     }

@@ -19,40 +19,40 @@ internal sealed record Constant(int[] Dims, double[] Values) : GraphValue
     public static Constant Vector(double[] values) => new([values.Length], values);
 
     /// <summary>Reads a tensor in whichever of its fields the data stands.</summary>
-    /// <exception cref="Refusal">The type is unknown, or shape and data do not fit.</exception>
+    /// <exception cref="NodeException">The type is unknown, or shape and data do not fit.</exception>
     public static Constant Read(TensorProto tensor)
     {
         if (tensor.DataLocation == TensorProto.Types.DataLocation.External)
         {
-            throw new Refusal("its data lies in another file; save the network as a single file");
+            throw new NodeException("its data lies in another file; save the network as a single file");
         }
 
         if (tensor.Dims.Count > MostSides)
         {
-            throw new Refusal($"its shape has {tensor.Dims.Count} sides, more than {MostSides}");
+            throw new NodeException($"its shape has {tensor.Dims.Count} sides, more than {MostSides}");
         }
 
         int[] dims = [.. tensor.Dims.Select((side, i) => side is >= 0 and <= int.MaxValue
             ? (int)side
-            : throw new Refusal($"side {i + 1} of its shape is {side}"))];
+            : throw new NodeException($"side {i + 1} of its shape is {side}"))];
         int count = Dimensions.Product(dims);
         double[] values = tensor.RawData.Length > 0 ? ReadRaw(tensor) : ReadTyped(tensor);
         double least = tensor.DataType switch { Int8 => sbyte.MinValue, Int16 => short.MinValue, _ => 0 };
         return values.Length == count
             ? new Constant(dims, values) { LeastOfType = least }
-            : throw new Refusal($"its shape asks for {count} elements and it holds {values.Length}");
+            : throw new NodeException($"its shape asks for {count} elements and it holds {values.Length}");
     }
 
     /// <summary>The least number of its file type: what an unsigned or signed zero point can be; 0 for reals.</summary>
     public double LeastOfType { get; init; }
 
     /// <summary>Its only element.</summary>
-    public double Single => Values.Length == 1 ? Values[0] : throw new Refusal("a single constant was expected");
+    public double Single => Values.Length == 1 ? Values[0] : throw new NodeException("a single constant was expected");
 
     /// <summary>Its elements as integers: a shape, or axes.</summary>
     public long[] Integers() => Array.ConvertAll(Values, v => double.IsInteger(v) && Math.Abs(v) < 1L << 53
         ? (long)v
-        : throw new Refusal($"{v} is no integer"));
+        : throw new NodeException($"{v} is no integer"));
 
     public Constant Map(Func<double, double> function) =>
         this with { Values = Array.ConvertAll(Values, v => function(v)) };
@@ -63,7 +63,7 @@ internal sealed record Constant(int[] Dims, double[] Values) : GraphValue
         int[] dims = newDims(Dims);
         return Dimensions.Product(dims) == Values.Length
             ? this with { Dims = dims }
-            : throw Refusal.Reshaping(Dims, dims);
+            : throw NodeException.Reshaping(Dims, dims);
     }
 
     private static double[] ReadRaw(TensorProto tensor)
@@ -79,7 +79,7 @@ internal sealed record Constant(int[] Dims, double[] Values) : GraphValue
         };
         if (bytes.Length % size != 0)
         {
-            throw new Refusal($"its {bytes.Length} bytes are no whole number of elements");
+            throw new NodeException($"its {bytes.Length} bytes are no whole number of elements");
         }
 
         var values = new double[bytes.Length / size];
@@ -114,6 +114,6 @@ internal sealed record Constant(int[] Dims, double[] Values) : GraphValue
         _ => throw UnknownType(tensor.DataType),
     };
 
-    private static Refusal UnknownType(int type) =>
+    private static NodeException UnknownType(int type) =>
         new($"its elements are of ONNX type {type}; save the weights as floating-point numbers");
 }

@@ -14,7 +14,7 @@ internal static class ConstantFolding
     public static Func<OperatorCall, Constant> Pairs(Func<double, double, double> function) => call =>
         call.Inputs is [Constant a, Constant b]
             ? Combine(a, b, function)
-            : throw new Refusal("it has not two inputs; the file is damaged");
+            : throw new NodeException("it has not two inputs; the file is damaged");
 
     public static Constant Combine(Constant a, Constant b, Func<double, double, double> function)
     {
@@ -22,7 +22,7 @@ internal static class ConstantFolding
         int[] left = Widened(a), right = Widened(b);
         if (left.Zip(right).Any(s => s.First != s.Second && s.First != 1 && s.Second != 1))
         {
-            throw new Refusal(
+            throw new NodeException(
                 $"{Dimensions.Describe(a.Dims)} and {Dimensions.Describe(b.Dims)} do not fit; the file is damaged");
         }
 
@@ -30,7 +30,7 @@ internal static class ConstantFolding
         int size = Dimensions.Product(dims);
         if (size > Math.Max(MostBroadcast, Math.Max(a.Values.Length, b.Values.Length)))
         {
-            throw new Refusal("its constant result is too large; fold constants before exporting");
+            throw new NodeException("its constant result is too large; fold constants before exporting");
         }
 
         int[] leftSteps = StepsOf(left), rightSteps = StepsOf(right);
@@ -52,7 +52,7 @@ internal static class ConstantFolding
     {
         if (call.Inputs is not [Constant condition, Constant yes, Constant no])
         {
-            throw new Refusal("it has not three inputs; the file is damaged");
+            throw new NodeException("it has not three inputs; the file is damaged");
         }
 
         Constant difference = Combine(yes, no, (a, b) => a - b);
@@ -64,7 +64,7 @@ internal static class ConstantFolding
         Constant x = call.ConstantAt(0);
         if (call.Inputs is not [_, Constant indices, ..] || x.Dims.Length != 1 || !IsFirstAxis(call))
         {
-            throw new Refusal("it is supported for the entries of a shape only");
+            throw new NodeException("it is supported for the entries of a shape only");
         }
 
         int count = x.Values.Length;
@@ -77,7 +77,7 @@ internal static class ConstantFolding
     public static Constant Concat(OperatorCall call) =>
         call.Inputs.Length > 0 && IsFirstAxis(call) && call.Inputs.All(i => i is Constant { Dims.Length: 1 })
             ? Constant.Vector([.. call.Inputs.Cast<Constant>().SelectMany(c => c.Values)])
-            : throw new Refusal("it is supported for the entries of a shape only");
+            : throw new NodeException("it is supported for the entries of a shape only");
 
     public static Constant Transpose(OperatorCall call)
     {
@@ -99,7 +99,7 @@ internal static class ConstantFolding
             : node.Attribute("value_floats") is { } reals ? Constant.Vector([.. reals.Floats])
             : node.Attribute("value_int") is { } integer ? Constant.Scalar(integer.I)
             : node.Attribute("value_ints") is { } integers ? Constant.Vector([.. integers.Ints])
-            : throw new Refusal("it holds neither numbers nor a tensor of numbers");
+            : throw new NodeException("it holds neither numbers nor a tensor of numbers");
     }
 
     private static bool IsFirstAxis(OperatorCall call) => call.Node.Int("axis", 0) is 0 or -1;

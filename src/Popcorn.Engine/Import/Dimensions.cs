@@ -11,7 +11,7 @@ internal static class Dimensions
     /// <summary>Number of elements of what is held in memory.</summary>
     public static int Product(IEnumerable<int> dims) => Count(dims) is var count and <= int.MaxValue
         ? (int)count
-        : throw new Refusal("a shape in it is too large");
+        : throw new NodeException("a shape in it is too large");
 
     /// <summary>Where an element lies in a tensor whose sides are walked along in steps of their own.</summary>
     public static int Offset(int element, int[] dims, int[] steps)
@@ -45,14 +45,14 @@ internal static class Dimensions
         long resolved = axis < 0 ? axis + rank : axis;
         return resolved >= 0 && resolved <= most
             ? (int)resolved
-            : throw new Refusal($"there is no axis or entry {axis} among {rank}; the file is damaged");
+            : throw new NodeException($"there is no axis or entry {axis} among {rank}; the file is damaged");
     }
 
     /// <summary>The sides in another order.</summary>
     public static int[] Permuted(int[] dims, int[] permutation) =>
         permutation.Order().SequenceEqual(Enumerable.Range(0, dims.Length))
             ? Array.ConvertAll(permutation, p => dims[p])
-            : throw new Refusal("its perm is no permutation of the sides it reads; the file is damaged");
+            : throw new NodeException("its perm is no permutation of the sides it reads; the file is damaged");
 
     public static int[] Flattened(OperatorCall call, int[] dims)
     {
@@ -64,7 +64,7 @@ internal static class Dimensions
     {
         long[] shape = call.Inputs is [_, Constant constant, ..]
             ? constant.Integers()
-            : throw new Refusal("its new shape is not constant");
+            : throw new NodeException("its new shape is not constant");
         bool copiesZeros = !call.Node.Flag("allowzero");
         var result = new int[shape.Length];
         int open = -1;
@@ -83,7 +83,7 @@ internal static class Dimensions
                     result[i] = (int)shape[i];
                     break;
                 default:
-                    throw new Refusal($"its new shape {string.Join('x', shape)} is not valid; the file is damaged");
+                    throw new NodeException($"its new shape {string.Join('x', shape)} is not valid; the file is damaged");
             }
         }
 
@@ -107,21 +107,21 @@ internal static class Dimensions
         HashSet<int> dropped = [.. axes.Select(a => Axis(a, dims.Length, dims.Length - 1))];
         return dropped.All(a => dims[a] == 1)
             ? [.. dims.Where((_, i) => !dropped.Contains(i))]
-            : throw new Refusal("it squeezes a side that is not 1; the file is damaged");
+            : throw new NodeException("it squeezes a side that is not 1; the file is damaged");
     }
 
     public static int[] Unsqueezed(OperatorCall call, int[] dims)
     {
         if (call.IntegersAt(1, "axes") is not { Length: <= Constant.MostSides } axes)
         {
-            throw new Refusal("its axes are missing");
+            throw new NodeException("its axes are missing");
         }
 
         int rank = dims.Length + axes.Length;
         HashSet<int> added = [.. axes.Select(a => Axis(a, rank, rank - 1))];
         if (added.Count != axes.Length)
         {
-            throw new Refusal("its axes are not distinct; the file is damaged");
+            throw new NodeException("its axes are not distinct; the file is damaged");
         }
 
         var rest = new Queue<int>(dims);

@@ -11,7 +11,7 @@ internal static class ElementwiseOperators
         Signal x = call.SignalAt(0);
         if (call.Node.Flag("training_mode"))
         {
-            throw new Refusal("it is in training mode; export the network for inference");
+            throw new NodeException("it is in training mode; export the network for inference");
         }
 
         double epsilon = call.Node.Float("epsilon", 1e-5f);
@@ -22,7 +22,7 @@ internal static class ElementwiseOperators
         int channels = x.Dims.Length >= 2 ? x.Dims[1] : 0;
         if (channels == 0 || new[] { gamma, beta, mean, variance }.Any(p => p.Length != channels))
         {
-            throw new Refusal($"its parameters do not fit the {channels} channels it reads; the file is damaged");
+            throw new NodeException($"its parameters do not fit the {channels} channels it reads; the file is damaged");
         }
 
         double[] scale = [.. gamma.Zip(variance, (g, v) => g / Math.Sqrt(v + epsilon))];
@@ -61,7 +61,7 @@ internal static class ElementwiseOperators
     {
         [Signal, Signal] => throw TwoSignals(),
         [Signal x, Constant c] => Affine(call, x, c.Map(v => 1 / v), Zero),
-        [Constant, Signal] => throw new Refusal("it divides by a value that depends on the input"),
+        [Constant, Signal] => throw new NodeException("it divides by a value that depends on the input"),
         _ => throw NotTwo(),
     };
 
@@ -84,19 +84,19 @@ internal static class ElementwiseOperators
         double exponent = call.ConstantAt(1).Single;
         return exponent == 2
             ? x.Same(new FloatSquare(call.Name, x.Node))
-            : throw new Refusal($"only the exponent 2 can be evaluated, not {exponent}");
+            : throw new NodeException($"only the exponent 2 can be evaluated, not {exponent}");
     }
 
-    private static Refusal NotTwo() => new("it has not two inputs; the file is damaged");
+    private static NodeException NotTwo() => new("it has not two inputs; the file is damaged");
 
-    private static Refusal TwoSignals() => new(
+    private static NodeException TwoSignals() => new(
         "it multiplies or divides two values that depend on the input, which is not supported; only sums of "
         + "branches are");
 
     private static Signal Sum(OperatorCall call, Signal left, Signal right) =>
         left.Node.Shape == right.Node.Shape && left.Dims.AsSpan().SequenceEqual(right.Dims)
             ? left.Same(new FloatAdd(call.Name, left.Node, right.Node))
-            : throw new Refusal(
+            : throw new NodeException(
                 $"it adds {Dimensions.Describe(left.Dims)} and {Dimensions.Describe(right.Dims)}; both must have one "
                 + "shape");
 
@@ -104,7 +104,7 @@ internal static class ElementwiseOperators
     {
         (double[] scales, double[] shifts) = Broadcasting.Pair(
             call.Spread(scale, x), call.Spread(shift, x), x.Node.Shape);
-        Refusal.ThrowIfNotFinite(scales, shifts);
+        NodeException.ThrowIfNotFinite(scales, shifts);
         return x.Same(new FloatAffine(call.Name, x.Node, scales, shifts));
     }
 }

@@ -67,7 +67,7 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
     }
 
     /// <summary>Notes a finding; names come from the file and may hold anything.</summary>
-    private void Report(string finding) => _findings.Add(OnnxNode.OneLine(finding));
+    private void Report(string finding) => _findings.Add(OneLine.Of(finding));
 
     private T? Try<T>(string what, Func<T?> read)
         where T : class
@@ -76,9 +76,9 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
         {
             return read();
         }
-        catch (Exception e) when (e is Refusal or OverflowException)
+        catch (Exception e) when (e is NodeException or OverflowException)
         {
-            Report($"{what}: {(e is Refusal ? e.Message : "a size in it is too large")}");
+            Report($"{what}: {(e is NodeException ? e.Message : "a size in it is too large")}");
             return null;
         }
     }
@@ -136,7 +136,7 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
         if (!isStandard || OnnxOperator.Find(node.Operator) is not { } found)
         {
             _hasUnknownOperator = true;
-            throw new Refusal(
+            throw new NodeException(
                 $"the operator {(isStandard ? node.Operator : $"{domain}.{node.Operator}")} is not supported");
         }
 
@@ -148,5 +148,5 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
 
     private GraphValue? InputOf(string name) => name.Length == 0 ? new Absent()
         : _values.TryGetValue(name, out GraphValue? value) ? value
-        : throw new Refusal($"its input '{name}' is not computed before it; the file is damaged");
+        : throw new NodeException($"its input '{name}' is not computed before it; the file is damaged");
 }

@@ -12,19 +12,19 @@ internal static class LinearOperators
         Constant weights = call.ConstantAt(1);
         if (weights.Dims is not [int outputs, int inputsPerGroup, int kernelY, int kernelX])
         {
-            throw new Refusal("its weights have not four sides; only two-dimensional convolutions can be imported");
+            throw new NodeException("its weights have not four sides; only two-dimensional convolutions can be imported");
         }
 
         if (node.Ints("kernel_shape") is { } kernel && !kernel.AsSpan().SequenceEqual([kernelY, kernelX]))
         {
-            throw new Refusal("its kernel_shape differs from its weights' shape; the file is damaged");
+            throw new NodeException("its kernel_shape differs from its weights' shape; the file is damaged");
         }
 
         int groups = node.Int("group", 1);
         if (groups < 1 || outputs < 1 || outputs % groups != 0
             || (long)groups * inputsPerGroup != x.Node.Shape.Channels)
         {
-            throw new Refusal(
+            throw new NodeException(
                 $"{groups} groups of {inputsPerGroup} input channels and {outputs} output channels do not fit the "
                 + $"{x.Node.Shape.Channels} channels it reads; the file is damaged");
         }
@@ -39,7 +39,7 @@ internal static class LinearOperators
         Signal x = call.SignalAt(0).RequireVector();
         if (node.Flag("transA"))
         {
-            throw new Refusal("its transA is set; feed it N×features");
+            throw new NodeException("its transA is set; feed it N×features");
         }
 
         double alpha = node.Float("alpha", 1), beta = node.Float("beta", 1);
@@ -62,7 +62,7 @@ internal static class LinearOperators
         if (matrix.Dims is not [int rows, int columns] || (transposed ? columns : rows) != features
             || matrix.Values.Length == 0)
         {
-            throw new Refusal(
+            throw new NodeException(
                 $"its weights are {Dimensions.Describe(matrix.Dims)} and it reads {features} features; the file is "
                 + "damaged");
         }
@@ -89,7 +89,7 @@ internal static class LinearOperators
         null => new double[outputs],
         [double bias] => [.. Enumerable.Repeat(bias, outputs)],
         { } bias when bias.Length == outputs => bias,
-        { } bias => throw new Refusal($"it has {bias.Length} biases for {outputs} outputs; the file is damaged"),
+        { } bias => throw new NodeException($"it has {bias.Length} biases for {outputs} outputs; the file is damaged"),
     };
 
     private static Signal Dense(OperatorCall call, Signal x, double[] weights, double[] bias) =>
@@ -98,11 +98,11 @@ internal static class LinearOperators
     private static FloatLinear Linear(
         OperatorCall call, FloatNode source, Window window, int groups, double[] weights, double[] bias)
     {
-        Refusal.ThrowIfNotFinite(weights, bias);
+        NodeException.ThrowIfNotFinite(weights, bias);
         var output = new Shape(bias.Length, window.OutputHeight, window.OutputWidth);
         if (!output.IsValid || !window.IsValid || weights.Length > NetworkValidator.MaxWeights)
         {
-            throw new Refusal($"its output of {output} or its {weights.Length} weights are more than can be evaluated");
+            throw new NodeException($"its output of {output} or its {weights.Length} weights are more than can be evaluated");
         }
 
         // Copies: layers may share an initializer, and pruning changes weights in place.

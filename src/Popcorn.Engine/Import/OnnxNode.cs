@@ -35,16 +35,13 @@ internal sealed class OnnxNode(NodeProto node)
     {
         null => (otherwise, otherwise),
         [int y, int x] => (y, x),
-        int[] values => throw new Refusal(
+        int[] values => throw new NodeException(
             $"its {name} has {values.Length} entries; only windows over height and width can be imported"),
     };
 
     private static int ToInt(string name, long value) =>
-        value is >= int.MinValue and <= int.MaxValue ? (int)value : throw new Refusal($"its {name} is {value}");
-
-    /// <summary>The text with everything replaced that would break a line or a table.</summary>
-    public static string OneLine(string text) => string.Concat(text.Select(c => char.IsControl(c) ? ' ' : c));
+        value is >= int.MinValue and <= int.MaxValue ? (int)value : throw new NodeException($"its {name} is {value}");
 
     private static string Shorten(string name) =>
-        OneLine(name.Length <= NetworkValidator.MaxNameLength ? name : name[..NetworkValidator.MaxNameLength]);
+        OneLine.Of(name.Length <= NetworkValidator.MaxNameLength ? name : name[..NetworkValidator.MaxNameLength]);
 }

@@ -97,25 +97,25 @@ internal sealed record OnnxOperator(Func<OperatorCall, GraphValue>? Read, Func<O
         {
             return Fold is not null
                 ? Fold(call)
-                : throw new Refusal(call.Inputs.Length == 0
+                : throw new NodeException(call.Inputs.Length == 0
                     ? "its first input is missing; the file is damaged"
                     : "all its inputs are constant; fold constants before exporting");
         }
 
         if (!ReadsProbabilities && signals.Any(s => s.IsProbability))
         {
-            throw new Refusal(
+            throw new NodeException(
                 "it computes with the result of a Softmax or ArgMax, which can only stand at the end");
         }
 
         if (!ReadsConditions && signals.Any(s => s.IsCondition))
         {
-            throw new Refusal("it computes with the result of a comparison; select numbers with Where first");
+            throw new NodeException("it computes with the result of a comparison; select numbers with Where first");
         }
 
         return Read is not null
             ? Read(call)
-            : throw new Refusal("it is supported for constants only and depends on the input here");
+            : throw new NodeException("it is supported for constants only and depends on the input here");
     }
 
     private static OnnxOperator Comparing(bool greater, bool orEqual, Func<double, double, bool> compare) => new(

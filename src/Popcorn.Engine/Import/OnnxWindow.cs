@@ -15,7 +15,7 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
         int[] pads = node.Ints("pads") ?? [0, 0, 0, 0];
         if (pads.Length != 4)
         {
-            throw new Refusal($"its pads have {pads.Length} entries instead of 4");
+            throw new NodeException($"its pads have {pads.Length} entries instead of 4");
         }
 
         Axis y = Axis.Along(new Slide(kernel.Y, stride.Y, dilation.Y, pads[0], pads[2]), node, source.Height);
@@ -25,7 +25,7 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
             y.Outputs, x.Outputs);
         return window.IsValid && new Shape(source.Channels, y.Outputs, x.Outputs).IsValid
             ? new OnnxWindow(window, y.Padded, x.Padded)
-            : throw new Refusal("its window is too large for what can be evaluated");
+            : throw new NodeException("its window is too large for what can be evaluated");
     }
 
     /// <summary>Whether every window lies within the plane and its padding.</summary>
@@ -36,7 +36,7 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
     public static Window Whole(Shape plane)
     {
         Window window = Window.Whole(plane.Height, plane.Width);
-        return window.IsValid ? window : throw new Refusal($"it covers a plane of {plane}, more than can be evaluated");
+        return window.IsValid ? window : throw new NodeException($"it covers a plane of {plane}, more than can be evaluated");
     }
 
     /// <summary>How a window slides along an axis, in the file's own numbers.</summary>
@@ -61,7 +61,7 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
                 "VALID" => this with { PadBefore = 0, PadAfter = 0 },
                 "SAME_UPPER" => this with { PadBefore = total / 2, PadAfter = total - total / 2 },
                 "SAME_LOWER" => this with { PadBefore = total - total / 2, PadAfter = total / 2 },
-                _ => throw new Refusal($"its auto_pad '{automatic}' is not known"),
+                _ => throw new NodeException($"its auto_pad '{automatic}' is not known"),
             };
         }
     }
@@ -72,7 +72,7 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
         {
             if (!slide.IsValid)
             {
-                throw new Refusal(
+                throw new NodeException(
                     $"a window of kernel {slide.Kernel}, stride {slide.Stride}, dilation {slide.Dilation}, padding "
                     + $"{slide.PadBefore} and {slide.PadAfter} cannot be imported");
             }
@@ -82,7 +82,7 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
             int steps = padded - slide.Extent;
             if (steps < 0)
             {
-                throw new Refusal($"its window spans {slide.Extent} positions of a padded side of {padded}");
+                throw new NodeException($"its window spans {slide.Extent} positions of a padded side of {padded}");
             }
 
             bool ceiling = node.Flag("ceil_mode");

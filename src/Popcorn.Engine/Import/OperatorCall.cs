@@ -22,10 +22,10 @@ internal sealed class OperatorCall(
         _ => null,
     };
 
-    public Signal SignalAt(int index) => At(index) as Signal ?? throw new Refusal(
+    public Signal SignalAt(int index) => At(index) as Signal ?? throw new NodeException(
         $"its input {index + 1} is constant; the value that depends on the image must stand there");
 
-    public Constant ConstantAt(int index) => At(index) as Constant ?? throw new Refusal(
+    public Constant ConstantAt(int index) => At(index) as Constant ?? throw new NodeException(
         $"its input {index + 1} depends on the image; only constants can stand there");
 
     /// <summary>A constant that may be left out.</summary>
@@ -44,5 +44,5 @@ internal sealed class OperatorCall(
 
     private GraphValue At(int index) => index < inputs.Length && inputs[index] is not Absent
         ? inputs[index]
-        : throw new Refusal($"its input {index + 1} is missing; the file is damaged");
+        : throw new NodeException($"its input {index + 1} is missing; the file is damaged");
 }

@@ -11,7 +11,7 @@ internal static class PoolingOperators
         Window window = OnnxWindow.Read(call.Node, Kernel(call), x.Node.Shape).Window;
         return window.AlwaysSees(x.Node.Shape.Height, x.Node.Shape.Width)
             ? MaxPool(call, x, window)
-            : throw new Refusal("one of its windows lies wholly in the padding; give it less padding");
+            : throw new NodeException("one of its windows lies wholly in the padding; give it less padding");
     }
 
     public static Signal AveragePool(OperatorCall call)
@@ -24,14 +24,14 @@ internal static class PoolingOperators
             : window.Window.AlwaysWithin(shape.Height, shape.Width);
         if (!whole)
         {
-            throw new Refusal(
+            throw new NodeException(
                 "some of its windows cover fewer elements than others (padding that does not count, or ceil_mode); use "
                 + "a pool whose windows are all whole, or count_include_pad = 1");
         }
 
         return (long)shape.Channels * window.Window.Taps <= Shape.MaxSize
             ? AveragePool(call, x, window.Window)
-            : throw new Refusal("its window is too large for what can be evaluated");
+            : throw new NodeException("its window is too large for what can be evaluated");
     }
 
     public static Signal GlobalMaxPool(OperatorCall call)
@@ -52,7 +52,7 @@ internal static class PoolingOperators
         if (call.IntegersAt(1, "axes") is not { } axes
             || !axes.Select(a => a < 0 ? a + 4 : a).Order().SequenceEqual([2L, 3L]))
         {
-            throw new Refusal("it does not run over height and width; only means over whole planes can be imported");
+            throw new NodeException("it does not run over height and width; only means over whole planes can be imported");
         }
 
         Signal mean = AveragePool(call, x, OnnxWindow.Whole(x.Node.Shape));
@@ -68,6 +68,6 @@ internal static class PoolingOperators
     private static (int Y, int X) Kernel(OperatorCall call) => call.Node.Ints("kernel_shape") switch
     {
         [int y, int x] => (y, x),
-        _ => throw new Refusal("its kernel_shape has not two entries; only two-dimensional pools can be imported"),
+        _ => throw new NodeException("its kernel_shape has not two entries; only two-dimensional pools can be imported"),
     };
 }

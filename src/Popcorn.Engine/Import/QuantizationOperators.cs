@@ -25,7 +25,7 @@ internal static class QuantizationOperators
     {
         if (call.Inputs is not ([Constant, Constant] or [Constant, Constant, Constant, ..]))
         {
-            throw new Refusal("its scale or zero point is not constant");
+            throw new NodeException("its scale or zero point is not constant");
         }
 
         Constant x = call.ConstantAt(0);

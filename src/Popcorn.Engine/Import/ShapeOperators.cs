@@ -24,13 +24,13 @@ internal static class ShapeOperators
     public static Constant ShapeOf(OperatorCall call, int[] dims) =>
         call.Node.Int("start", 0) == 0 && call.Node.Attribute("end") is null
             ? Constant.Vector(Array.ConvertAll(dims, side => (double)side))
-            : throw new Refusal("only whole shapes can be taken; export with Flatten");
+            : throw new NodeException("only whole shapes can be taken; export with Flatten");
 
     public static Signal Concat(OperatorCall call)
     {
         if (call.Inputs.Length > NetworkValidator.MaxJoined || call.Inputs.Any(i => i is not Signal))
         {
-            throw new Refusal(
+            throw new NodeException(
                 "it joins constants to values that depend on the input, or more than "
                 + $"{NetworkValidator.MaxJoined} values");
         }
@@ -42,7 +42,7 @@ internal static class ShapeOperators
         bool isVector = rank == 2;
         if ((axis < 0 ? axis + rank : axis) != 1)
         {
-            throw new Refusal($"it joins along axis {axis}; only channels (axis 1) can be joined");
+            throw new NodeException($"it joins along axis {axis}; only channels (axis 1) can be joined");
         }
 
         foreach (Signal part in parts)
@@ -50,7 +50,7 @@ internal static class ShapeOperators
             if (part.Dims.Length != rank || !part.Dims.AsSpan(2).SequenceEqual(first.Dims.AsSpan(2))
                 || part.Batch != first.Batch)
             {
-                throw new Refusal("the values that it joins differ in more than their channels; the file is damaged");
+                throw new NodeException("the values that it joins differ in more than their channels; the file is damaged");
             }
 
             if (!isVector || part.Node.Shape.Area != 1)
@@ -62,7 +62,7 @@ internal static class ShapeOperators
         long channels = parts.Sum(p => (long)p.Node.Shape.Channels);
         if (channels > Shape.MaxSize || !(first.Node.Shape with { Channels = (int)channels }).IsValid)
         {
-            throw new Refusal("what it joins is larger than can be evaluated");
+            throw new NodeException("what it joins is larger than can be evaluated");
         }
 
         var concat = new FloatConcat(call.Name, [.. parts.Select(p => p.Node)]);
@@ -86,7 +86,7 @@ internal static class ShapeOperators
         if (!isConstant
             || pads is not [0, 0, >= 0 and var top, >= 0 and var left, 0, 0, >= 0 and var bottom, >= 0 and var right])
         {
-            throw new Refusal(
+            throw new NodeException(
                 "it does not pad height and width with one finite number; pad with zeros or another constant there");
         }
 
@@ -97,7 +97,7 @@ internal static class ShapeOperators
             : default;
         return window.IsValid && new Shape(shape.Channels, (int)height, (int)width).IsValid
             ? x.Plane(FloatLinear.Border(call.Name, x.Node, window, values[0]))
-            : throw new Refusal("it makes a plane larger than can be evaluated");
+            : throw new NodeException("it makes a plane larger than can be evaluated");
     }
 
     /// <summary>Softmax and the like, which rank the classes as their scores do.</summary>
@@ -110,7 +110,7 @@ internal static class ShapeOperators
         if (axis < 0 || axis >= x.Dims.Length || (axis != 1 && x.Dims[axis] != x.Node.Shape.Size)
             || x.Node.Shape.Area != 1)
         {
-            throw new Refusal("it does not run over all classes; remove it, for the scores rank alike without it");
+            throw new NodeException("it does not run over all classes; remove it, for the scores rank alike without it");
         }
 
         call.Report(

@@ -21,7 +21,7 @@ internal sealed record Signal(
         TensorShapeProto? shape = info.Type?.TensorType?.Shape;
         if (shape is null || shape.Dim.Count is < 2 or > 4)
         {
-            throw new Refusal(
+            throw new NodeException(
                 "its shape is missing or is neither N×C×H×W nor N×features; export the network with a sample image");
         }
 
@@ -29,7 +29,7 @@ internal sealed record Signal(
         long[] sides = [.. shape.Dim.Skip(1).Select(d => d.DimValue)];
         if (batch > Shape.MaxSize || sides.Any(s => s is < 1 or > Shape.MaxSize))
         {
-            throw new Refusal("a side other than the batch is open or too large; export it with a fixed image size");
+            throw new NodeException("a side other than the batch is open or too large; export it with a fixed image size");
         }
 
         int[] dims = [(int)batch, .. sides.Select(s => (int)s)];
@@ -41,7 +41,7 @@ internal sealed record Signal(
         };
         return image.IsValid
             ? new Signal(new FloatInput(info.Name, image), dims, (int)batch)
-            : throw new Refusal($"its shape {image} is too large");
+            : throw new NodeException($"its shape {image} is too large");
     }
 
     /// <summary>A new value laid out as its node's shape says: N×C×H×W.</summary>
@@ -68,12 +68,12 @@ internal sealed record Signal(
         int[] dims = newDims(Dims);
         if (dims.Length > Constant.MostSides)
         {
-            throw new Refusal($"its new shape has {dims.Length} sides, more than {Constant.MostSides}");
+            throw new NodeException($"its new shape has {dims.Length} sides, more than {Constant.MostSides}");
         }
 
         return Dimensions.Count(dims) == (long)Batch * Node.Shape.Size
             ? this with { Dims = dims }
-            : throw Refusal.Reshaping(Dims, dims);
+            : throw NodeException.Reshaping(Dims, dims);
     }
 
     /// <summary>
@@ -98,7 +98,7 @@ internal sealed record Signal(
             };
         }
 
-        throw new Refusal(
+        throw new NodeException(
             "it moves elements within the network; only images that come in as N×H×W×C can be transposed. Export the "
             + "network with channels first");
     }
@@ -119,7 +119,7 @@ internal sealed record Signal(
             return this with { Node = new FloatInput(input.Name, image) };
         }
 
-        throw new Refusal(
+        throw new NodeException(
             $"it needs N×C×H×W and reads {Dimensions.Describe(Dims)}, reshaped from {shape}; only two-dimensional "
             + "images and a flattening before fully connected layers can be imported");
     }
@@ -127,5 +127,5 @@ internal sealed record Signal(
     /// <summary>Refuses anything that is not N×features.</summary>
     public Signal RequireVector() => Dims.Length == 2 && Dims[0] == Batch
         ? this
-        : throw new Refusal($"it reads {Dimensions.Describe(Dims)} instead of N×features; flatten before it");
+        : throw new NodeException($"it reads {Dimensions.Describe(Dims)} instead of N×features; flatten before it");
 }

@@ -5,7 +5,7 @@ namespace Popcorn.Engine.Planning;
 /// and what memory it takes.
 /// </summary>
 /// <param name="Index">Position in the plan; names the step on the wire.</param>
-/// <param name="Layer">The layer it belongs to; −1 for the input.</param>
+/// <param name="Layer">The layer it belongs to; −1 for input and logits.</param>
 /// <param name="Name">As shown to users.</param>
 public abstract record PlanStep(int Index, int Layer, string Name)
 {

@@ -34,21 +34,8 @@ public sealed class Tournament
     /// <summary>For each output element the player that wins its window.</summary>
     public IReadOnlyList<int> Winners { get; }
 
-    /// <summary>The tournament of a layer of a public network.</summary>
-    /// <exception cref="PopcornException">A window without zero sees nothing at all.</exception>
-    public static Tournament For(PublicLayer layer, Shape input)
-    {
-        return layer.Kind switch
-        {
-            LayerKind.Relu => AgainstZero(input.Size),
-            LayerKind.MaxPool or LayerKind.MaxPoolRelu => OverWindows(layer, input),
-            LayerKind.Linear or LayerKind.Square or LayerKind.Sign or LayerKind.Add or LayerKind.Concat
-                or LayerKind.Clip or LayerKind.Rescale =>
-                throw new NotSupportedException($"A {layer.KindName} has no players."),
-        };
-    }
-
-    private static Tournament AgainstZero(int players)
+    /// <summary>Every element against zero.</summary>
+    public static Tournament AgainstZero(int players)
     {
         var matches = new Match[players];
         for (int i = 0; i < matches.Length; i++)
@@ -59,28 +46,33 @@ public sealed class Tournament
         return new Tournament([matches], [.. Enumerable.Range(players, players)]);
     }
 
-    private static Tournament OverWindows(PublicLayer layer, Shape input)
+    /// <summary>The elements of each window against each other.</summary>
+    /// <param name="window">The window; each sees an element.</param>
+    /// <param name="input">Shape of what is seen; each channel has windows of its own.</param>
+    /// <param name="withZero">Whether zero plays in every window.</param>
+    public static Tournament OverWindows(Window window, Shape input, bool withZero)
     {
         // Rows of overlapping windows are shared as a whole; single matches seldom are.
-        Tournament whole = Play(layer, input, rowsFirst: false);
-        Tournament byRows = Play(layer, input, rowsFirst: true);
+        Tournament whole = Play(window, input, withZero, rowsFirst: false);
+        Tournament byRows = Play(window, input, withZero, rowsFirst: true);
         return byRows.Matches < whole.Matches ? byRows : whole;
     }
 
-    private static Tournament Play(PublicLayer layer, Shape input, bool rowsFirst)
+    private static Tournament Play(Window window, Shape input, bool withZero, bool rowsFirst)
     {
         var rounds = new List<IReadOnlyList<Match>>();
         int players = input.Size;
-        List<int>[][] rows = [.. Enumerable.Range(0, layer.Output.Size).Select(o => PlayersOf(layer, input, o))];
+        int outputs = input.Channels * window.OutputHeight * window.OutputWidth;
+        List<int>[][] rows = [.. Enumerable.Range(0, outputs).Select(output => PlayersOf(window, input, output))];
         if (rowsFirst)
         {
             players = Reduce([.. rows.SelectMany(row => row)], rounds, players);
         }
 
-        List<int>[] windows = Array.ConvertAll(rows, window => window.SelectMany(row => row).ToList());
-        if (layer.Kind == LayerKind.MaxPoolRelu)
+        List<int>[] windows = Array.ConvertAll(rows, w => w.SelectMany(row => row).ToList());
+        if (withZero)
         {
-            Array.ForEach(windows, window => window.Add(Zero));
+            Array.ForEach(windows, w => w.Add(Zero));
         }
 
         Reduce(windows, rounds, players);
@@ -128,14 +120,13 @@ public sealed class Tournament
     }
 
     /// <summary>The elements that a window sees, row by row.</summary>
-    private static List<int>[] PlayersOf(PublicLayer layer, Shape input, int output)
+    private static List<int>[] PlayersOf(Window window, Shape input, int output)
     {
-        Window window = layer.Window!.Value;
-        int channel = output / layer.Output.Area;
+        (int channel, int place) = Math.DivRem(output, window.OutputHeight * window.OutputWidth);
         List<int>[] rows = [.. Enumerable.Range(0, window.KernelHeight).Select(_ => new List<int>())];
         for (int tap = 0; tap < window.Taps; tap++)
         {
-            int position = window.Position(output % layer.Output.Area, tap, input);
+            int position = window.Position(place, tap, input);
             if (position >= 0)
             {
                 rows[tap / window.KernelWidth].Add(channel * input.Area + position);

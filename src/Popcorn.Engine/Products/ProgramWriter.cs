@@ -131,10 +131,8 @@ internal sealed class ProgramWriter(ProductPlan plan)
         ProductCode code = builder.Build([.. stored.Select(value => numbers[value])], tiles.FillsLanes);
         _products += (long)code.CountProducts(_ => true) * tiles.Real;
         int[] positions = [.. tiles];
-        return Part(
-            code, tiles, [.. columns.Select(column => new WindowInput(column, 0))], [], 1, positions, positions,
-            new BufferView(
-                LayerBuffer.Shared, ring, 1, [.. positions.Select(position => position < 0 ? -1 : position % ring)]));
+        var reads = new Reads([.. columns.Select(column => new WindowInput(column, 0))], 1, positions, []);
+        return Part(code, tiles, reads, [], new BufferView(LayerBuffer.Shared, ring, 1, InRing(positions, ring)));
     }
 
     private LinearPart WindowPart(int[] stored, TileList tiles, int ring)
@@ -144,10 +142,12 @@ internal sealed class ProgramWriter(ProductPlan plan)
         int taps = _layer.Window.Taps;
         int[] positions = [.. tiles.SelectMany(tile =>
             tile < 0 ? Enumerable.Repeat(-1, taps) : _geometry.PositionsOf(tile))];
-        int[] inRing = [.. positions.Select(position => position < 0 ? -1 : position % ring)];
         CountWindows(code, positions);
+        BufferView[] shared = stored.Length == 0
+            ? []
+            : [new(LayerBuffer.Shared, _sizes[(int)LayerBuffer.Shared] / stored.Length, taps, InRing(positions, ring))];
         return Part(
-            code, tiles, plan.Inputs, stored, taps, positions, inRing,
+            code, tiles, new Reads(plan.Inputs, taps, positions, stored), shared,
             new BufferView(
                 plan.Joins > 0 ? LayerBuffer.Parts : LayerBuffer.Output, _layer.Output.Area, 1, [.. tiles]));
     }
@@ -170,28 +170,29 @@ internal sealed class ProgramWriter(ProductPlan plan)
         }
     }
 
-    private LinearPart Part(
-        ProductCode code, TileList tiles, WindowInput[] inputs, int[] stored, int taps, int[] positions, int[] inRing,
-        BufferView target)
+    private static int[] InRing(int[] positions, int ring) =>
+        Array.ConvertAll(positions, position => position < 0 ? -1 : position % ring);
+
+    /// <summary>A program over the layer's input, its negatives where there are any, and a view of shared products.
+    /// </summary>
+    private LinearPart Part(ProductCode code, TileList tiles, Reads reads, BufferView[] shared, BufferView target)
     {
         int channels = _input.Channels;
         BufferView[] sources =
         [
-            new(LayerBuffer.Input, _input.Area, taps, positions),
+            new(LayerBuffer.Input, _input.Area, reads.Taps, reads.Positions),
             .. plan.Negatives == NegativeWeights.NegateInputs
-                ? [new BufferView(LayerBuffer.Negatives, _input.Area, taps, positions)]
+                ? [new BufferView(LayerBuffer.Negatives, _input.Area, reads.Taps, reads.Positions)]
                 : (BufferView[])[],
-            .. stored.Length > 0
-                ? [new BufferView(LayerBuffer.Shared, _sizes[(int)LayerBuffer.Shared] / stored.Length, taps, inRing)]
-                : (BufferView[])[],
+            .. shared,
         ];
-        ProgramInput[] programInputs = [.. inputs.Select(input => input.Value < channels
+        ProgramInput[] inputs = [.. reads.Inputs.Select(input => input.Value < channels
             ? new ProgramInput(0, input.Value, input.Tap)
             : input.Value < plan.Columns
                 ? new ProgramInput(1, input.Value - channels, input.Tap)
-                : new ProgramInput(sources.Length - 1, Array.BinarySearch(stored, input.Value), input.Tap))];
+                : new ProgramInput(sources.Length - 1, Array.BinarySearch(reads.Stored, input.Value), input.Tap))];
         return new LinearPart(
-            new ProductProgram(code.Instructions, programInputs, code.Temporaries, code.Outputs, tiles.FillsLanes),
+            new ProductProgram(code.Instructions, inputs, code.Temporaries, code.Outputs, tiles.FillsLanes),
             sources, target);
     }
 
@@ -215,4 +216,11 @@ internal sealed class ProgramWriter(ProductPlan plan)
             ? output
             : _geometry.GroupOf(output / area) * area + output % area);
     }
+
+    /// <summary>What a program reads.</summary>
+    /// <param name="Inputs">Channels, their negatives and shared products, at taps.</param>
+    /// <param name="Taps">Taps of its tiles.</param>
+    /// <param name="Positions">What each tile sees at each tap.</param>
+    /// <param name="Stored">The shared products that are kept, ascending.</param>
+    private sealed record Reads(WindowInput[] Inputs, int Taps, int[] Positions, int[] Stored);
 }

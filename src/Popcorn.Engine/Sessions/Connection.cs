@@ -7,6 +7,9 @@ namespace Popcorn.Engine.Sessions;
 /// <summary>Frames over a channel, with byte counts; what both sessions share.</summary>
 internal sealed class Connection(IMessageChannel channel)
 {
+    /// <summary>Characters of a peer's reason for giving up.</summary>
+    private const int LongestReason = 500;
+
     private long _bytesSent;
     private long _bytesReceived;
     private TimeSpan _waited;
@@ -60,7 +63,10 @@ internal sealed class Connection(IMessageChannel channel)
         _bytesReceived += message.Length;
         Frame frame = MessageCodec.Decode(message);
         return frame.BodyCase == Frame.BodyOneofCase.Failure
-            ? throw new PopcornException($"The peer gave up: {OneLine(frame.Failure.Message)}") { IsPeersWord = true }
+            ? throw new PopcornException($"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
+            {
+                IsPeersWord = true,
+            }
             : frame;
     }
 
@@ -92,20 +98,13 @@ internal sealed class Connection(IMessageChannel channel)
         try
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-            var frame = new Frame { Failure = new Failure { Message = OneLine(message) } };
+            var frame = new Frame { Failure = new Failure { Message = OneLine.Of(message, LongestReason) } };
             await SendAsync(frame, patience.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is PopcornException or OperationCanceledException or IOException)
         {
             // The peer is gone; the error that ends the session is reported by the caller.
         }
-    }
-
-    /// <summary>A peer's text, fit for one line of a log.</summary>
-    public static string OneLine(string message, int longest = 500)
-    {
-        string start = message.Length <= longest ? message : message[..longest] + "…";
-        return string.Concat(start.Select(c => char.IsControl(c) ? ' ' : c));
     }
 
     /// <summary>The peer's last word among what has arrived and not been read.</summary>
@@ -124,7 +123,7 @@ internal sealed class Connection(IMessageChannel channel)
         }
         catch (Exception e) when (e is PopcornException or OperationCanceledException)
         {
-            // Nothing more is to be had.
+            // The connection ended without a reason.
         }
 
         return null;

@@ -14,7 +14,7 @@ public sealed record ServerOptions
     /// <summary>
     /// Memory that the ciphertexts of a query with several images may take, in bytes; a single image is always taken.
     /// </summary>
-    public long BatchMemoryBytes { get; init; } = 1L << 30;
+    public long QueryMemoryBytes { get; init; } = 1L << 30;
 
     /// <summary>Prepared queries that a session keeps for its client.</summary>
     public int MaxPreparedQueries { get; init; } = 4;

@@ -169,11 +169,11 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
     {
         Plan plan = party.PlanFor((int)Math.Clamp(images, 1, int.MaxValue));
         long memory = plan.Images == 1 ? 0 : QueryMemory.Of(plan);
-        return memory <= options.BatchMemoryBytes
+        return memory <= options.QueryMemoryBytes
             ? plan
             : throw new PopcornException(
                 $"{plan.Images} images would take {memory >> 20} MiB and this server allows "
-                + $"{options.BatchMemoryBytes >> 20}; send fewer at once.");
+                + $"{options.QueryMemoryBytes >> 20}; send fewer at once.");
     }
 
     private ServedModel FindModel(Hello hello)
@@ -187,7 +187,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         return models.TryGetValue(hello.Model, out ServedModel? model)
             ? model
             : throw new PopcornException(
-                $"No model '{Connection.OneLine(hello.Model, 64)}' here; "
+                $"No model '{OneLine.Of(hello.Model, 64)}' here; "
                 + $"this server has {string.Join(", ", models.Keys.Order())}.");
     }
 
@@ -202,7 +202,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             }
         }
 
-        string offered = Connection.OneLine(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
+        string offered = OneLine.Of(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
         throw new PopcornException(
             $"The client speaks the protocols {(offered.Length > 0 ? offered : "of no family")} and this server "
             + $"{string.Join(", ", model.Families.Select(family => family.Name))}; update one.");

@@ -1,6 +1,5 @@
 using System.Numerics;
 using Popcorn.Engine.Blinded;
-using Popcorn.Engine.Planning;
 
 namespace Popcorn.Engine.Tests.Blinded;
 

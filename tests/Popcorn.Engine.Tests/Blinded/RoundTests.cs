@@ -71,8 +71,7 @@ public sealed class RoundTests : IDisposable
     public void ClipOfEdgeValues(int boundBits)
     {
         BigInteger[] edges = EdgeValues(boundBits);
-        BigInteger bound = BigInteger.One << boundBits;
-        BigInteger[] caps = [0, 1, 2, bound >> 1, bound - 1, bound];
+        BigInteger[] caps = [0, 1, 2, BigInteger.One << (boundBits - 1), (BigInteger.One << boundBits) - 1, BigInteger.One << boundBits];
         BigInteger[] x = [.. caps.SelectMany(_ => edges)];
         BigInteger[] c = [.. caps.SelectMany(cap => Enumerable.Repeat(cap, edges.Length))];
         BigInteger[] expected = [.. x.Zip(c, (v, cap) => BigInteger.Min(BigInteger.Max(v, 0), cap))];
@@ -263,8 +262,7 @@ public sealed class RoundTests : IDisposable
         RoundStep step = kind switch
         {
             Kind.Compare => (RoundStep)CompareStep.Of(
-                Tournament.For(new PublicLayer(LayerKind.Relu, 0, shape, null, 0, boundBits), shape), place, sizes,
-                shape, boundBits).Single(),
+                Tournament.AgainstZero(items), place, sizes, shape, boundBits).Single(),
             Kind.Clip => new ClipStep(place, sizes, items, boundBits),
             Kind.Sign => new SignStep(place, sizes, items, boundBits),
             Kind.Square => new SquareStep(place, sizes, items, boundBits),
@@ -351,8 +349,7 @@ public sealed class RoundTests : IDisposable
                     BigInteger[] packed = test.Open(payload.ToArray());
                     int bits = output.Layout.Fields.SignedBits;
                     Logits = [.. Enumerable.Range(0, output.Chunks.Items).Select(i =>
-                        (packed[i / output.Layout.ItemsPerCiphertext]
-                            >> output.Layout.SignedShift(i % output.Layout.ItemsPerCiphertext))
+                        (packed[i / output.Layout.ItemsPerCiphertext] >> output.Layout.SignedShift(i % output.Layout.ItemsPerCiphertext))
                         % (BigInteger.One << bits) - (BigInteger.One << (bits - 1)))];
                     break;
             }

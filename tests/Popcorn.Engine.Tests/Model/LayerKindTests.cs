@@ -1,9 +1,7 @@
-using System.Numerics;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
 
 namespace Popcorn.Engine.Tests.Model;
@@ -39,7 +37,6 @@ public class LayerKindTests
             () => PlainLayer.For(layer, layer.Output, [new Interval(0, 255)], 1),
             () => RoundingError.Of(network),
             () => DeadChannels.Remove(network, out _),
-            () => Tournament.For(layer.Describe(1), layer.Output),
             .. FamilyRegistry.All.Select(family => (Action)(() => PlanBy(family))),
         ];
         Assert.All(choices, choice => Assert.ThrowsAny<Exception>(choice));

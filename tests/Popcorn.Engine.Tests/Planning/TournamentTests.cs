@@ -23,15 +23,13 @@ public class TournamentTests
     {
         var window = new Window(kernel, kernel, stride, stride, 1, 1, pad, pad, output, output);
         var input = new Shape(2, size, size);
-        var kind = withZero ? LayerKind.MaxPoolRelu : LayerKind.MaxPool;
-        var layer = new PublicLayer(kind, 0, new Shape(2, output, output), window, 0, 8);
-        Tournament tournament = Tournament.For(layer, input);
+        Tournament tournament = Tournament.OverWindows(window, input, withZero);
 
         var random = new Random(size * kernel);
         for (int round = 0; round < 20; round++)
         {
             int[] values = [.. Enumerable.Range(0, input.Size).Select(_ => random.Next(-5, 3))];
-            Assert.Equal(NaiveMaxima(values, input, layer), Play(tournament, values));
+            Assert.Equal(NaiveMaxima(values, input, window, withZero), Play(tournament, values));
         }
 
         int players = kernel * kernel + (withZero ? 1 : 0);
@@ -41,8 +39,7 @@ public class TournamentTests
     [Fact]
     public void ReluIsOneMatchAgainstZero()
     {
-        var layer = new PublicLayer(LayerKind.Relu, 0, new Shape(3, 2, 2), null, 0, 8);
-        Tournament tournament = Tournament.For(layer, layer.Output);
+        Tournament tournament = Tournament.AgainstZero(12);
         IReadOnlyList<Match> only = Assert.Single(tournament.Rounds);
         Assert.Equal(12, only.Count);
         Assert.All(only, m => Assert.Equal(Tournament.Zero, m.Right));
@@ -54,8 +51,7 @@ public class TournamentTests
     {
         // Windows {0, 1, 2, 3} and {2, 3, 4, 5}.
         var window = new Window(1, 4, 1, 2, 1, 1, 0, 0, 1, 2);
-        var layer = new PublicLayer(LayerKind.MaxPool, 0, new Shape(1, 1, 2), window, 0, 8);
-        Tournament tournament = Tournament.For(layer, new Shape(1, 1, 6));
+        Tournament tournament = Tournament.OverWindows(window, new Shape(1, 1, 6), withZero: false);
 
         // Pairs (0,1), (2,3), (4,5): three matches where the windows alone would need four.
         Assert.Equal(3, tournament.Rounds[0].Count);
@@ -66,18 +62,16 @@ public class TournamentTests
     public void WindowsThatOverlapInBothDirectionsShareTheirRows()
     {
         var window = new Window(3, 3, 2, 2, 1, 1, 0, 0, 3, 3);
-        var layer = new PublicLayer(LayerKind.MaxPoolRelu, 0, new Shape(1, 3, 3), window, 0, 8);
 
         // Seven rows of three windows with two matches each, two more and one against zero for every window.
-        Assert.Equal((7 * 3 * 2) + (9 * 3), Tournament.For(layer, new Shape(1, 7, 7)).Matches);
+        Assert.Equal((7 * 3 * 2) + (9 * 3), Tournament.OverWindows(window, new Shape(1, 7, 7), withZero: true).Matches);
     }
 
     [Fact]
     public void AWindowInThePaddingAloneIsRefused()
     {
         var window = new Window(1, 1, 2, 2, 1, 1, 1, 1, 2, 2);
-        var layer = new PublicLayer(LayerKind.MaxPool, 0, new Shape(1, 2, 2), window, 0, 8);
-        Assert.Throws<PopcornException>(() => Tournament.For(layer, new Shape(1, 2, 2)));
+        Assert.Throws<PopcornException>(() => Tournament.OverWindows(window, new Shape(1, 2, 2), withZero: false));
     }
 
     private static int[] Play(Tournament tournament, int[] values)
@@ -97,15 +91,15 @@ public class TournamentTests
         return [.. tournament.Winners.Select(w => players[w])];
     }
 
-    private static int[] NaiveMaxima(int[] values, Shape input, PublicLayer layer)
+    private static int[] NaiveMaxima(int[] values, Shape input, Window window, bool withZero)
     {
-        var result = new int[layer.Output.Size];
-        Window window = layer.Window!.Value;
+        var output = new Shape(input.Channels, window.OutputHeight, window.OutputWidth);
+        var result = new int[output.Size];
         for (int o = 0; o < result.Length; o++)
         {
-            int channel = o / layer.Output.Area, y = o % layer.Output.Area / layer.Output.Width;
-            int x = o % layer.Output.Width;
-            int best = layer.Kind == LayerKind.MaxPoolRelu ? 0 : int.MinValue;
+            int channel = o / output.Area, y = o % output.Area / output.Width;
+            int x = o % output.Width;
+            int best = withZero ? 0 : int.MinValue;
             for (int ky = 0; ky < window.KernelHeight; ky++)
             {
                 for (int kx = 0; kx < window.KernelWidth; kx++)

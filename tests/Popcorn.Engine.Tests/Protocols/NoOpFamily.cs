@@ -85,8 +85,7 @@ internal sealed class NoOpFamily(byte greeting = 7) : Family
                 steps.Add(new Step(steps.Count, i, Act.Greet, 1));
             }
 
-            int last = network.Layers.Count - 1;
-            steps.Add(new Step(steps.Count, last, Act.Logits, images * network.Layers[last].Output.Size));
+            steps.Add(new Step(steps.Count, -1, Act.Logits, images * network.Layers[^1].Output.Size));
             return steps;
         }
     }

@@ -1,12 +1,11 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using Google.Protobuf;
-using Popcorn.Engine.Costs;
 using Popcorn.Engine.Blinded;
-using Popcorn.Engine.Families;
+using Popcorn.Engine.Costs;
 using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
-using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Model;
 using Popcorn.Engine.Wire;
@@ -133,19 +132,17 @@ public class SessionTests
         ReadOnlyMemory<int>[] images = [.. Enumerable.Repeat<ReadOnlyMemory<int>>(new int[16], 3)];
 
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        Task serving = Serve(model, Options with { BatchMemoryBytes = 3 * ofOne - 1 }, server);
+        Task serving = Serve(model, Options with { QueryMemoryBytes = 3 * ofOne - 1 }, server);
         await using ClientSession session = await Open(client);
         await session.InferAsync(images[..2], null, default);
         await Refuses(() => session.InferAsync(images, null, default), "send fewer at once");
         await Refuses(() => serving, "3 images would take");
 
-        await WithSession(
-            model, Options with { BatchMemoryBytes = 0 }, one => one.InferAsync(images[0], null, default));
+        await WithSession(model, Options with { QueryMemoryBytes = 0 }, one => one.InferAsync(images[0], null, default));
     }
 
     /// <summary>
-    /// One oblivious inference on a random input gives the plain network's logits, bit for bit unless an error is
-    /// stated.
+    /// One oblivious inference on a random input gives the plain network's logits, bit for bit unless an error is stated.
     /// </summary>
     internal static async Task AssertAgreesAsync(IntegerNetwork network, Random random, double error = 0)
     {

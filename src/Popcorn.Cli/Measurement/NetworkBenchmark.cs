@@ -1,0 +1,129 @@
+using System.Diagnostics;
+using Popcorn.Cli.Data;
+using Popcorn.Engine.Blinded;
+using Popcorn.Engine.Costs;
+using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Families;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Wire;
+using Popcorn.Interop;
+
+namespace Popcorn.Cli.Measurement;
+
+/// <summary>One oblivious inference with both parties in this process, measured and compared with its prediction.
+/// </summary>
+internal sealed class NetworkBenchmark
+{
+    private const double SecondsToRepeat = 3;
+
+    /// <summary>Bits of the client's key.</summary>
+    public required int KeyBits { get; init; }
+
+    /// <summary>Images that an inference classifies at once.</summary>
+    public int Images { get; init; } = 1;
+
+    /// <summary>See <see cref="BlindedFamily.ChunkCiphertexts"/>.</summary>
+    public int ChunkCiphertexts { get; init; } = BlindedFamily.DefaultChunkCiphertexts;
+
+    /// <summary>The client's threads, which are the server's too, and its randomness.</summary>
+    public required ClientOptions Client { get; init; }
+
+    /// <summary>What lies between the parties.</summary>
+    public EmulatedLink Link { get; init; } = new(0, 0);
+
+    /// <summary>
+    /// Inferences; the fastest is reported. 0: as many as begin within <see cref="SecondsToRepeat"/>: the first ones
+    /// wait for the runtime to compile.
+    /// </summary>
+    public int Repeat { get; init; }
+
+    /// <summary>Runs a model on random input; costs do not depend on it.</summary>
+    /// <param name="path">The model.</param>
+    /// <param name="progress">Told how far the client is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<NetworkReport> RunAsync(
+        string path, IProgress<SessionProgress> progress, CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+        string name = Path.GetFileNameWithoutExtension(path);
+        IntegerNetwork network = Files.LoadModel(path);
+        using var model = new ServedModel(name, network, FamilyRegistry.Create(ChunkCiphertexts));
+        double compileSeconds = clock.Elapsed.TotalSeconds;
+        int cores = Environment.ProcessorCount;
+        OperationTimes times = OperationTimes.Measure(model.PlanFor(KeyBits), KeyBits, cores, Client.Profile);
+
+        clock.Restart();
+        using PaillierPrivateKey key = PaillierPrivateKey.Generate(KeyBits);
+        double keySeconds = clock.Elapsed.TotalSeconds;
+
+        var queries = new List<QueryReport>();
+        int threads = Client.DegreeOfParallelism;
+        var serverOptions = new ServerOptions { DegreeOfParallelism = threads, QueryDone = queries.Add };
+        var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, serverOptions);
+        (IMessageChannel clientEnd, IMessageChannel serverEnd) = Link.Between(MemoryChannel.CreatePair());
+        Task serving = Task.Run(() => server.RunAsync(serverEnd, cancellationToken), cancellationToken);
+        ReadOnlyMemory<int>[] inputs = RandomInputs(network.Input, Images);
+        var results = new List<IReadOnlyList<InferenceResult>>();
+        long allocated = 0;
+        clock.Restart();
+        ClientSession session = await ClientSession.OpenAsync(clientEnd, key, name, Client, cancellationToken)
+            .ConfigureAwait(false);
+        double tableSeconds = clock.Elapsed.TotalSeconds;
+        await using (session.ConfigureAwait(false))
+        {
+            clock.Restart();
+            while (results.Count == 0
+                || (Repeat > 0 ? results.Count < Repeat : clock.Elapsed.TotalSeconds < SecondsToRepeat))
+            {
+                long before = GC.GetTotalAllocatedBytes();
+                results.Add(await session.InferAsync(inputs, progress, cancellationToken).ConfigureAwait(false));
+                allocated = GC.GetTotalAllocatedBytes() - before;
+            }
+        }
+
+        await serving.ConfigureAwait(false);
+        Prediction predicted = model.Inspect(
+            new InspectionConditions(KeyBits, times, cores, threads), Images).Predicted;
+        var evaluator = new PlainEvaluator(network);
+        int fastest = Enumerable.Range(0, results.Count).MinBy(i => results[i][0].Seconds);
+        InferenceResult result = results[fastest][0];
+        long up = Images * result.BytesUp;
+        long down = Images * result.BytesDown;
+        return new NetworkReport
+        {
+            Model = name,
+            Isa = PaillierLibrary.DefaultKernel,
+            KeyBits = KeyBits,
+            Threads = threads,
+            Images = Images,
+            Inferences = results.Count,
+            Exact = inputs.Zip(results[fastest]).All(pair =>
+                pair.Second.Logits.SequenceEqual(evaluator.Run(pair.First.Span))),
+            Seconds = result.Seconds,
+            ServerSeconds = queries[fastest].WorkSeconds,
+            ClientSeconds = result.WorkSeconds,
+            PredictedSeconds = Link.SecondsWith(predicted.Seconds, up, down, result.Rounds),
+            Products = queries[fastest].Products,
+            PredictedProducts = predicted.Products,
+            BytesUp = up,
+            BytesDown = down,
+            Rounds = result.Rounds,
+            PeakMemoryBytes = Process.GetCurrentProcess().PeakWorkingSet64,
+            KeySeconds = keySeconds,
+            CompileSeconds = compileSeconds,
+            TableSeconds = tableSeconds,
+            AllocatedBytes = allocated,
+        };
+    }
+
+    private static ReadOnlyMemory<int>[] RandomInputs(InputDescription input, int images)
+    {
+        var random = new Random(1);
+        return
+        [
+            .. Enumerable.Range(0, images).Select(_ => (ReadOnlyMemory<int>)Enumerable.Range(0, input.Shape.Size)
+                .Select(_ => random.Next(input.Minimum, input.Maximum + 1)).ToArray()),
+        ];
+    }
+}

@@ -1,0 +1,96 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Popcorn.Cli.Data;
+using Popcorn.Engine;
+using Popcorn.Engine.Costs;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Sessions;
+
+namespace Popcorn.Cli.Measurement;
+
+/// <summary>
+/// Times of this machine's operations, measured once and kept in the user's own data folder: predictions then cost no
+/// time, and do not change from one to the next.
+/// </summary>
+internal static class OperationTimesCache
+{
+    /// <summary>After so many days times are measured anew: libraries, firmware and neighbours change.</summary>
+    private const int Days = 30;
+
+    private static readonly string Folder = Environment.GetFolderPath(
+        Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
+
+    private static readonly string FilePath = Path.Combine(Folder, "popcorn", "kernel-times.json");
+
+    /// <summary>Predicts the cost of a model from known times.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="keyBits">Bits of the clients' keys.</param>
+    /// <param name="anew">Measures even what is known.</param>
+    public static Inspection Inspect(ServedModel model, int keyBits, bool anew = false)
+    {
+        int cores = Environment.ProcessorCount;
+        return model.Inspect(new InspectionConditions(keyBits, For(model.PlanFor(keyBits), keyBits, cores, anew), cores));
+    }
+
+    private static OperationTimes For(Plan plan, int keyBits, int cores, bool anew)
+    {
+        string conditions = $"{Machine.Key}; {OperationTimes.ConditionsOf(plan, keyBits, cores)}";
+        if (anew || !Load().TryGetValue(conditions, out OperationTimes? times))
+        {
+            times = OperationTimes.Measure(plan, keyBits, cores);
+
+            // Others may have measured meanwhile.
+            Dictionary<string, OperationTimes> known = Load();
+            known[conditions] = times;
+            Save(known);
+        }
+
+        return times;
+    }
+
+    private static Dictionary<string, OperationTimes> Load()
+    {
+        try
+        {
+            // Another build has other times.
+            DateTime built =
+                Directory.EnumerateFiles(AppContext.BaseDirectory, "*opcorn*").Max(File.GetLastWriteTimeUtc);
+            DateTime measured = File.GetLastWriteTimeUtc(FilePath);
+            if (measured <= built || measured <= DateTime.UtcNow.AddDays(-Days))
+            {
+                return [];
+            }
+
+            string known = File.ReadAllText(FilePath);
+            return JsonSerializer.Deserialize(known, OperationTimesJson.Default.DictionaryStringOperationTimes) ?? [];
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
+        {
+            return [];
+        }
+    }
+
+    /// <summary>Keeps them where that is allowed; elsewhere the next command measures again.</summary>
+    private static void Save(Dictionary<string, OperationTimes> known)
+    {
+        if (Folder.Length == 0)
+        {
+            return; // A service without a home.
+        }
+
+        try
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(FilePath)!);
+            byte[] content = JsonSerializer.SerializeToUtf8Bytes(
+                known, OperationTimesJson.Default.DictionaryStringOperationTimes);
+            Files.Replace(FilePath, ownerOnly: false, stream => stream.Write(content));
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or PopcornException)
+        {
+        }
+    }
+}
+
+[JsonSourceGenerationOptions(WriteIndented = true, RespectRequiredConstructorParameters = true)]
+[JsonSerializable(typeof(Dictionary<string, OperationTimes>))]
+internal sealed partial class OperationTimesJson : JsonSerializerContext;

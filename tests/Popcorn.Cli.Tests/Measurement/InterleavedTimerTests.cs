@@ -1,0 +1,54 @@
+using Popcorn.Cli.Measurement;
+
+namespace Popcorn.Cli.Tests.Measurement;
+
+public sealed class InterleavedTimerTests
+{
+    private const int Rounds = 3;
+    private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(1);
+
+    [Fact]
+    public void The_best_run_counts()
+    {
+        int runs = 0;
+        var operation = new KernelOperation("naps", 10, () => Thread.Sleep(++runs == 4 ? 20 : 100));
+        Timings timings = new InterleavedTimer(Slice).Measure([operation], Rounds);
+        Timing timing = Assert.Single(timings.Operations);
+        Assert.InRange(timing.Microseconds, 2_000, 9_000);
+        Assert.Equal(timing.Microseconds / timings.ReferenceMicroseconds, timing.RatioToReference, precision: 12);
+        Assert.Equal(0, timing.RelativeError);
+        Assert.Equal(1 + (2 * Rounds), runs);
+    }
+
+    [Fact]
+    public void Of_a_search_the_mean_counts()
+    {
+        int runs = 0;
+        var operation = new KernelOperation("naps", 1, () => Thread.Sleep(++runs % 2 == 0 ? 20 : 100), IsSearch: true);
+        Timing timing = Assert.Single(new InterleavedTimer(Slice).Measure([operation], Rounds).Operations);
+        Assert.InRange(timing.Microseconds, 60_000, 100_000);
+        Assert.InRange(timing.RelativeError, 0.1, 1);
+    }
+
+    [Fact]
+    public void Slices_alternate_between_operations()
+    {
+        var order = new List<string>();
+        KernelOperation[] operations = [.. "ab".Select(name => new KernelOperation($"{name}", 1, () => { }))];
+        new InterleavedTimer(TimeSpan.Zero).Measure(operations, Rounds, (done, name) =>
+        {
+            Assert.Equal(order.Count, done);
+            order.Add(name);
+        });
+        Assert.Equal(["a", "b", "a", "b", "a", "b"], order);
+    }
+
+    [Fact]
+    public void It_can_be_stopped()
+    {
+        using var source = new CancellationTokenSource();
+        var operation = new KernelOperation("once", 1, source.Cancel);
+        Assert.Throws<OperationCanceledException>(
+            () => new InterleavedTimer(Slice, source.Token).Measure([operation], Rounds));
+    }
+}
