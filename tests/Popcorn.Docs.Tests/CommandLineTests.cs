@@ -35,10 +35,10 @@ public partial class CommandLineTests
     private static string[]? Words(string text)
     {
         string[] words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return words.Length > 1 && words[0] is "popcorn" or "artifacts/popcorn/popcorn" ? words[1..]
-            : words.Length > 1 && CommandsOf("").Contains(words[0]) && words[1].StartsWith("--", StringComparison.Ordinal)
-                ? words
-                : null;
+        return words.Length < 2 ? null
+            : words[0] is "popcorn" or "artifacts/popcorn/popcorn" ? words[1..]
+            : CommandsOf("").Contains(words[0]) && words[1].StartsWith("--", StringComparison.Ordinal) ? words
+            : null;
     }
 
     private static IEnumerable<string> ProblemsOf(string text)

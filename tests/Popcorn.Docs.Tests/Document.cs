@@ -31,7 +31,8 @@ internal sealed partial class Document
             {
                 int end = Array.IndexOf(lines, Fence, i + 1);
                 Assert.True(end > 0, $"{path}({i + 1}): this block has no end.");
-                blocks.Add(new CodeBlock(path, i + 2, lines[i][Fence.Length..], string.Join('\n', lines[(i + 1)..end])));
+                string code = string.Join('\n', lines[(i + 1)..end]);
+                blocks.Add(new CodeBlock(path, i + 2, lines[i][Fence.Length..], code));
 
                 // So that what remains is text, on the lines where it was.
                 Array.Fill(lines, "", i, end + 1 - i);
