@@ -50,8 +50,9 @@ public partial class RepositoryTests
                 return !names.SequenceEqual(names
                     .OrderBy(name => name.Split('.')[0] != "System")
                     .ThenBy(name => name, StringComparer.OrdinalIgnoreCase));
-            })];
-        Assert.Empty(unordered);
+            })
+            .Select(path => Path.GetRelativePath(Repository.Root, path))];
+        Assert.True(unordered.Length == 0, $"Usings are not in order:\n{string.Join('\n', unordered)}");
     }
 
     private static IEnumerable<string> SourcesIn(string folder) =>
