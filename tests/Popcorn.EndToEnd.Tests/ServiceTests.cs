@@ -9,7 +9,9 @@ using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Popcorn.Engine;
 using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Tests.Protocols;
 using Popcorn.Engine.Wire;
 using Popcorn.Hosting;
 using Popcorn.Interop;
@@ -46,6 +48,23 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
                 Assert.Equal(evaluator.Run(image), result.Logits);
             }
         }));
+    }
+
+    [Fact]
+    public async Task A_family_without_cryptography_runs_over_the_same_transport()
+    {
+        var family = new NoOpFamily();
+        await using Service service = await Service.StartAsync(families: family);
+        var evaluator = new PlainEvaluator(TestFiles.TinyNetwork());
+        var options = new ClientOptions { Families = [family] };
+        await using ClientSession session =
+            await ClientSession.OpenAsync(await service.ConnectAsync(), _key, "tiny", options, default);
+        await session.PrepareAsync();
+        for (int query = 0; query < 20; query++)
+        {
+            Assert.Equal(
+                evaluator.Run(Image(query)), (await session.InferAsync(Image(query), null, default)).Logits);
+        }
     }
 
     [Fact]
@@ -139,10 +158,10 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
 
         using PaillierPrivateKey small = PaillierPrivateKey.Generate(512, new KeyOptions { AllowInsecureSize = true });
         await using WebSocketMessageChannel channel = await service.ConnectAsync();
-        await channel.SendAsync(Messages.Hello(1, "tiny", small.PublicKey.Export()), default);
+        await channel.SendAsync(Messages.Hello(2, "tiny", small.PublicKey.Export()), default);
         Assert.Contains("key", Messages.Failure(await channel.ReceiveAsync(default)), StringComparison.Ordinal);
         await using WebSocketMessageChannel another = await service.ConnectAsync();
-        await another.SendAsync(Messages.Hello(1, "tiny", [1, 2, 3]), default);
+        await another.SendAsync(Messages.Hello(2, "tiny", [1, 2, 3]), default);
         Assert.Contains("key", Messages.Failure(await another.ReceiveAsync(default)), StringComparison.Ordinal);
     }
 
@@ -155,7 +174,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         Assert.Contains("version 99", Messages.Failure(await old.ReceiveAsync(default)), StringComparison.Ordinal);
 
         await using WebSocketMessageChannel channel = await service.ConnectAsync();
-        await channel.SendAsync(Messages.Hello(1, "tiny", _key.PublicKey.Export()), default);
+        await channel.SendAsync(Messages.Hello(2, "tiny", _key.PublicKey.Export()), default);
         Assert.NotNull(await channel.ReceiveAsync(default));
         await channel.SendAsync(Messages.Accept(new byte[32]), default);
         Assert.Contains("plan", Messages.Failure(await channel.ReceiveAsync(default)), StringComparison.Ordinal);
@@ -211,7 +230,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         await using Service service = await Service.StartAsync();
         WebSocket socket = await service.ConnectSocketAsync();
         await socket.SendAsync(
-            Messages.Hello(1, "tiny", _key.PublicKey.Export()),
+            Messages.Hello(2, "tiny", _key.PublicKey.Export()),
             WebSocketMessageType.Binary,
             endOfMessage: true,
             default);
@@ -304,9 +323,10 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
 
         public WebApplication Host { get; }
 
-        public static async Task<Service> StartAsync(Action<PopcornOptions>? configure = null)
+        public static async Task<Service> StartAsync(
+            Action<PopcornOptions>? configure = null, params Family[] families)
         {
-            var model = new ServedModel("tiny", TestFiles.TinyNetwork());
+            var model = new ServedModel("tiny", TestFiles.TinyNetwork(), families.Length > 0 ? families : null);
             WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
             builder.WebHost.UseTestServer();
             builder.Services.AddPopcorn(options =>
@@ -357,7 +377,12 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     private static class Messages
     {
         public static byte[] Hello(byte version, string model, byte[] key) =>
-            Proto.Bytes(1, [.. Proto.Number(1, version), .. Proto.Text(2, model), .. Proto.Bytes(3, key)]);
+            Proto.Bytes(
+                1,
+                [
+                    .. Proto.Number(1, version), .. Proto.Text(2, model),
+                    .. Proto.Bytes(3, [.. Proto.Text(1, "blinded"), .. Proto.Bytes(2, key)]),
+                ]);
 
         public static byte[] Accept(byte[] hash) => Proto.Bytes(3, Proto.Bytes(1, hash));
 

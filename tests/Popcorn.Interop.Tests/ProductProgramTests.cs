@@ -140,7 +140,6 @@ public sealed class ProductProgramTests
         Assert.Throws<PaillierException>(() => Run([read with { Taps = 1 }], written));
         Assert.Throws<PaillierException>(() => Run([read with { Positions = [0, 2] }], written));
         Assert.Throws<PaillierException>(() => Run([read with { Positions = [0, -2] }], written));
-        Assert.Throws<PaillierException>(() => Run([read with { Stride = 3 }], written));
         Assert.Throws<PaillierException>(() => Run([read], written with { Positions = [1] }));
         Assert.Throws<PaillierException>(() => Run([read], new ProgramView(source, 1, [0])));
         Assert.Equal(1, Run([read], written));
