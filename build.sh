@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds artifacts/popcorn/popcorn, after installing what the build lacks. Then, by the first argument:
 #   demo [options]   two processes recognise real digits obliviously
-#   test             all native and managed tests; the last line is "N passed, N failed"
+#   test             all native and managed tests, format too; the last line is "N passed, N failed"
 #   bench [options]  benchmarks of the arithmetic; --check: against bench/baseline.json; see docs/PERFORMANCE.md
 #   clean            removes everything that was built
 # Without an argument it only builds. The logic is in native/CMakePresets.json, the projects and tests/Tests.proj.

@@ -1,12 +1,13 @@
-# Builds GMP for the processor at hand from POPCORN_GMP_SOURCE, an archive or a source tree, and sets GMP_INCLUDE_DIR and
-# GMP_LIBRARY. A processor newer than that GMP is taken for an old one: POPCORN_GMP_BUILD names what it can pass for.
-# Static, and not exported from what it is linked into: a second GMP in the process does not meet it.
+# Builds GMP for the processor at hand from POPCORN_GMP_SOURCE, an archive or a source tree, and sets GMP_INCLUDE_DIR
+# and GMP_LIBRARY. A processor newer than that GMP is taken for an old one: POPCORN_GMP_BUILD names what it can pass
+# for. Static, and not exported from what it is linked into: a second GMP in the process does not meet it.
 include(ExternalProject)
 if(POLICY CMP0135)
   cmake_policy(SET CMP0135 NEW)
 endif()
 if(CMAKE_CROSSCOMPILING)
-  message(FATAL_ERROR "POPCORN_GMP_SOURCE builds for the processor at hand and cannot be combined with cross-compiling.")
+  message(FATAL_ERROR
+    "POPCORN_GMP_SOURCE builds for the processor at hand and cannot be combined with cross-compiling.")
 endif()
 find_program(MAKE_PROGRAM NAMES gmake make)
 find_program(M4_PROGRAM NAMES m4 gm4)

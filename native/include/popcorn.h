@@ -262,8 +262,8 @@ typedef struct pc_program_input {
 } pc_program_input;
 
 /*
- * How the tiles of a run see a batch: tile t finds entry e at tap k in number e * stride + positions[t * taps + k], which
- * must be one of the batch. Position -1: absent.
+ * How the tiles of a run see a batch: tile t finds entry e at tap k in number e * stride + positions[t * taps + k],
+ * which must be one of the batch. Position -1: absent.
  */
 typedef struct pc_view {
     pc_batch *batch;

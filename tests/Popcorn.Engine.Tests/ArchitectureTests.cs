@@ -78,7 +78,8 @@ public partial class ArchitectureTests
     {
         Type[] families = [.. typeof(Family).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(Family)))];
         Assert.Equal(
-            families.OrderBy(type => type.Name), FamilyRegistry.All.Select(f => f.GetType()).OrderBy(type => type.Name));
+            families.OrderBy(type => type.Name),
+            FamilyRegistry.All.Select(f => f.GetType()).OrderBy(type => type.Name));
         Assert.Distinct(FamilyRegistry.All.Select(family => family.Name));
     }
 
@@ -93,7 +94,8 @@ public partial class ArchitectureTests
     {
         (string Folder, string Text)[] files = FilesOf(project);
         ILookup<string, string> homes = files
-            .SelectMany(file => TypeDeclaration().Matches(file.Text).Select(m => (Type: m.Groups[1].Value, file.Folder)))
+            .SelectMany(file =>
+                TypeDeclaration().Matches(file.Text).Select(m => (Type: m.Groups[1].Value, file.Folder)))
             .Distinct().ToLookup(pair => pair.Type, pair => pair.Folder);
         var arrows = new HashSet<(string, string)>();
         foreach ((string folder, string text) in files)
@@ -147,7 +149,10 @@ public partial class ArchitectureTests
         ];
     }
 
-    [GeneratedRegex(@"^(?:public |internal |file |sealed |abstract |static |partial |readonly |unsafe |ref )*(?:class|record struct|record|struct|interface|enum) (\w+)", RegexOptions.Multiline)]
+    [GeneratedRegex(
+        @"^(?:public |internal |file |sealed |abstract |static |partial |readonly |unsafe |ref )*"
+        + @"(?:class|record struct|record|struct|interface|enum) (\w+)",
+        RegexOptions.Multiline)]
     private static partial Regex TypeDeclaration();
 
     [GeneratedRegex(@"\b(Popcorn\.(?:Interop|Engine|Hosting|Cli|ObliviousTransfer))\.(\w+(?:\.\w+)*)")]

@@ -56,7 +56,8 @@ internal static class SampleNetworks
             Linear(new Shape(channels, window.OutputHeight, window.OutputWidth), window, groups, count, limit);
             if (padding)
             {
-                BigInteger[] values = [.. Enumerable.Range(0, channels * window.Taps).Select(_ => random.Next(-99, 99))];
+                BigInteger[] values =
+                    [.. Enumerable.Range(0, channels * window.Taps).Select(_ => random.Next(-99, 99))];
                 _layers[^1] = (LinearLayer)_layers[^1] with { Padding = values };
             }
 
@@ -106,7 +107,8 @@ internal static class SampleNetworks
         }
 
         public Builder Clip(int cap) => Add(new ClipLayer(
-            Name(), _layers.Count, Current, [.. Enumerable.Range(1, Current.Channels).Select(c => (BigInteger)cap * c)]));
+            Name(), _layers.Count, Current,
+            [.. Enumerable.Range(1, Current.Channels).Select(c => (BigInteger)cap * c)]));
 
         public Builder Rescale(int shift) => Add(new RescaleLayer(Name(), _layers.Count, Current, shift));
 
@@ -120,7 +122,11 @@ internal static class SampleNetworks
 
         private Builder Linear(Shape output, Window window, int groups, int weights, int limit) => Add(new LinearLayer(
             Name(), _layers.Count, output, window, groups,
-            [.. Enumerable.Range(0, weights).Select(_ => random.Next(3) == 0 ? 0 : random.Next(Math.Min(limit < 0 ? 0 : -limit, 0), Math.Abs(limit) + 1))],
+            [
+                .. Enumerable.Range(0, weights).Select(_ => random.Next(3) == 0
+                    ? 0
+                    : random.Next(Math.Min(limit < 0 ? 0 : -limit, 0), Math.Abs(limit) + 1)),
+            ],
             [.. Enumerable.Range(0, output.Channels).Select(_ => (BigInteger)random.Next(-1000, 1000))]));
 
         private Window Slide(int kernel, int stride, int pad, bool ceil)

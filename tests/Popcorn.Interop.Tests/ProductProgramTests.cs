@@ -72,7 +72,8 @@ public sealed class ProductProgramTests
         for (int i = 0; i < Length; i++)
         {
             instructions.Add(new Instruction(1 + i, i < 2 ? 0 : i, i < 2 ? 0 : i - 1));
-            instructions.AddRange(Enumerable.Range(1 + Length, 20).Select(r => new Instruction(r, i == 0 ? 0 : r, i == 0 ? 0 : r)));
+            instructions.AddRange(Enumerable.Range(1 + Length, 20)
+                .Select(r => new Instruction(r, i == 0 ? 0 : r, i == 0 ? 0 : r)));
         }
 
         using var program = new ProductProgram(

@@ -63,8 +63,9 @@ def round_through(values):
 
 class _Rounded:
     """
-    Weights of so many bits, as `popcorn import` rounds them: with a step for each output channel (the last layer has one
-    for all), after the scales of the input channels went into them. Weights on that lattice are imported as they are.
+    Weights of so many bits, as `popcorn import` rounds them: with a step for each output channel (the last layer has
+    one for all), after the scales of the input channels went into them. Weights on that lattice are imported as they
+    are.
     """
 
     def _prepare(self, bits, scales):
@@ -110,7 +111,7 @@ class RoundedLinear(nn.Linear, _Rounded):
 
 
 def scales_after(layer, norm):
-    """The real value of the integer 1 of each channel after a rounded layer and its batch norm, but for a common factor."""
+    """The real value of integer 1 of each channel after a rounded layer and its batch norm, but for a common factor."""
 
     def scales():
         factors = norm.weight / torch.sqrt(norm.running_var + norm.eps)

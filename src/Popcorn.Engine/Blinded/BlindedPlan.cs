@@ -4,7 +4,9 @@ using Popcorn.Interop;
 
 namespace Popcorn.Engine.Blinded;
 
-/// <summary>The plan of a query: which values are compared in which round, how they share plaintexts and messages.</summary>
+/// <summary>
+/// The plan of a query: which values are compared in which round, how they share plaintexts and messages.
+/// </summary>
 internal sealed class BlindedPlan : Plan
 {
     private BlindedPlan(

@@ -41,7 +41,8 @@ internal sealed record StepSizes(int KeyBits, int Images, int ChunkCiphertexts)
             + $"{KeyBits - 1}: use a larger key, or import the network with fewer weight bits.");
 
     /// <summary>Bytes of messages of some ciphertexts.</summary>
-    public long BytesOf(long ciphertexts, int messages) => StepCost.MessageBytes(ciphertexts * CiphertextBytes, messages);
+    public long BytesOf(long ciphertexts, int messages) =>
+        StepCost.MessageBytes(ciphertexts * CiphertextBytes, messages);
 }
 
 /// <summary>The client sends its input, one ciphertext for each value.</summary>

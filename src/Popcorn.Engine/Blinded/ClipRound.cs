@@ -5,8 +5,8 @@ using Popcorn.Interop;
 namespace Popcorn.Engine.Blinded;
 
 /// <summary>
-/// min(max(x, 0), cap): the bits of both carriers and both products with z come back. Compared are x, and x less a cap of
-/// at most 2^b.
+/// min(max(x, 0), cap): the bits of both carriers and both products with z come back. Compared are x, and x less a cap
+/// of at most 2^b.
 /// </summary>
 internal sealed record ClipStep(StepPlace Place, StepSizes Sizes, int Items, int Bound) : RoundStep(
     Place, Sizes, (Items, Bound),
@@ -34,12 +34,13 @@ internal sealed record ClipStep(StepPlace Place, StepSizes Sizes, int Items, int
 }
 
 /// <summary>
-/// Clip: min(max(x, 0), c). With a₀ = (x ≥ 0) and a₁ = (x ≥ c) that is a₀·x − a₁·(x − c). The client sees the sign carriers
-/// of x and of x − c, in an order of the server's, and one masked z = x + R; it returns both [b'] and both [b'·z].
+/// Clip: min(max(x, 0), c). With a₀ = (x ≥ 0) and a₁ = (x ≥ c) that is a₀·x − a₁·(x − c). The client sees the sign
+/// carriers of x and of x − c, in an order of the server's, and one masked z = x + R; it returns both [b'] and both
+/// [b'·z].
 /// </summary>
 /// <remarks>
-/// a = b', or 1 − b' where the carrier flipped the sign, and b'·x = b'z − R·b'. So both masks come off together: R is the
-/// exponent of one ciphertext, of ∓b'₀ ± b'₁.
+/// a = b', or 1 − b' where the carrier flipped the sign, and b'·x = b'z − R·b'. So both masks come off together: R is
+/// the exponent of one ciphertext, of ∓b'₀ ± b'₁.
 /// </remarks>
 internal sealed class ClipRound : ServerRound
 {

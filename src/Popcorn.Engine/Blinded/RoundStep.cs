@@ -50,8 +50,8 @@ internal abstract record RoundStep : BlindedStep
 
     /// <inheritdoc/>
     /// <remarks>
-    /// Expected: batch inversions (three products each), packing (the squarings of a ciphertext are shared by its items,
-    /// so an item pays for its own bits), the carriers' random factors, and what unblinding takes.
+    /// Expected: batch inversions (three products each), packing (the squarings of a ciphertext are shared by its
+    /// items, so an item pays for its own bits), the carriers' random factors, and what unblinding takes.
     /// </remarks>
     public override StepCost Cost
     {
@@ -95,7 +95,8 @@ internal abstract record RoundStep : BlindedStep
     protected abstract (double Products, double Squares) Unblinding { get; }
 
     /// <inheritdoc/>
-    public override string Describe() => $"{GetType().Name} {Chunks} bits {BoundBits} replies {RepliesPerItem} {Layout}";
+    public override string Describe() =>
+        $"{GetType().Name} {Chunks} bits {BoundBits} replies {RepliesPerItem} {Layout}";
 
     /// <inheritdoc/>
     public override async Task ServeAsync(BlindedServerQuery query)

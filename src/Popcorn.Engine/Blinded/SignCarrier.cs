@@ -17,8 +17,8 @@ internal readonly record struct SignCarrier(bool Flip, ulong Tau, UInt128 Sigma)
     public const int Bits = 64;
 
     /// <summary>
-    /// Width of a field for the carrier of |x| ≤ B = 2^b − 1: |τ(2x+1) + ρ| is below 2^T·(2B+2) = 2^(T+b+1), and one bit
-    /// more holds its sign.
+    /// Width of a field for the carrier of |x| ≤ B = 2^b − 1: |τ(2x+1) + ρ| is below 2^T·(2B+2) = 2^(T+b+1), and one
+    /// bit more holds its sign.
     /// </summary>
     public static int FieldBits(int boundBits) => Bits + boundBits + 2;
 

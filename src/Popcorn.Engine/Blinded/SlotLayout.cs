@@ -1,8 +1,8 @@
 namespace Popcorn.Engine.Blinded;
 
 /// <summary>
-/// The fields of an item on its way to the client: signed ones (sign carriers, or a logit) and above them an unsigned one
-/// (the masked value); a field of 0 bits is absent. A signed field of w bits holds v + 2^(w−1).
+/// The fields of an item on its way to the client: signed ones (sign carriers, or a logit) and above them an unsigned
+/// one (the masked value); a field of 0 bits is absent. A signed field of w bits holds v + 2^(w−1).
 /// </summary>
 /// <param name="SignedBits">Width of each signed field: |v| &lt; 2^(SignedBits − 1).</param>
 /// <param name="MaskedBits">Width of the unsigned field: v &lt; 2^MaskedBits.</param>

@@ -45,9 +45,13 @@ internal sealed class SlotPacker
         }
     }
 
-    /// <summary>Signed field of the item: the value of what a source holds, less a number, plus 2^(SignedBits−1).</summary>
+    /// <summary>
+    /// Signed field of the item: the value of what a source holds, less a number, plus 2^(SignedBits−1).
+    /// </summary>
     /// <param name="field">Which of its fields.</param>
-    /// <param name="batch">The source, of those that <see cref="Seal"/> gets: the negatives, if the value is negated.</param>
+    /// <param name="batch">
+    /// The source, of those that <see cref="Seal"/> gets: the negatives, if the value is negated.
+    /// </param>
     /// <param name="index">The ciphertext in it.</param>
     /// <param name="value">What is made of it.</param>
     /// <param name="less">What is taken off before.</param>

@@ -23,7 +23,9 @@ public sealed record OperationTimes(
     double Product, double Square, double Rerandomise, double EncryptOwner, double Decrypt, double Import,
     double Export, int Lanes = 1)
 {
-    /// <summary>Operations take turns, so that a busy moment of the machine does not fall on one of them alone.</summary>
+    /// <summary>
+    /// Operations take turns, so that a busy moment of the machine does not fall on one of them alone.
+    /// </summary>
     private const int Rounds = 7;
 
     private const double SecondsPerRound = 0.015;
@@ -51,7 +53,8 @@ public sealed record OperationTimes(
     public static string ConditionsOf(
         Plan plan, int keyBits, int cores, RandomnessProfile profile = RandomnessProfile.Standard) =>
         $"kernel {PaillierLibrary.DefaultKernel}, key of {keyBits} bits, {cores} cores, {profile} randomness, "
-        + $"windows of {TableSize.ForServer(plan, keyBits).WindowBits} and {TableSize.ForClient(plan, keyBits, profile).WindowBits} bits";
+        + $"windows of {TableSize.ForServer(plan, keyBits).WindowBits} and "
+        + $"{TableSize.ForClient(plan, keyBits, profile).WindowBits} bits";
 
     /// <summary>Measures with a fresh key, and with tables as large as the plan's parties make them.</summary>
     /// <param name="plan">The plan; times are the same for all plans of a key size but for the tables.</param>
@@ -83,7 +86,8 @@ public sealed record OperationTimes(
         Func<double>[] operations =
         [
             product.Time,
-            () => Time(n => Evaluator.Combine([batch], terms.AsSpan(0, n), first.AsSpan(0, n + 1), other, 0, all)) / Squares,
+            () => Time(n => Evaluator.Combine(
+                [batch], terms.AsSpan(0, n), first.AsSpan(0, n + 1), other, 0, all)) / Squares,
             () => Time(n => publicEncryptor.Rerandomize(other, 0, n, all)),
             () => Time(n => ownerEncryptor.EncryptZero(other, 0, n, all)),
             () => Time(n => decryptor.Decrypt(
@@ -94,7 +98,8 @@ public sealed record OperationTimes(
         double[][] rounds = [.. Enumerable.Range(0, Rounds).Select(_ => Array.ConvertAll(operations, time => time()))];
 
         // Of seven the third: whatever else the machine does only adds time.
-        double[] thirds = [.. operations.Select((_, i) => rounds.Select(times => times[i]).Order().ElementAt(Rounds / 3))];
+        double[] thirds =
+            [.. operations.Select((_, i) => rounds.Select(times => times[i]).Order().ElementAt(Rounds / 3))];
         return new OperationTimes(
             thirds[0], thirds[1], thirds[2], thirds[3], thirds[4], thirds[5], thirds[6], key.PublicKey.Lanes);
 

@@ -7,8 +7,8 @@ namespace Popcorn.Engine.Costs;
 internal static class QueryMemory
 {
     /// <summary>
-    /// The peak over all layers, in bytes, for all images: values that a later layer reads, and what a layer itself works
-    /// on.
+    /// The peak over all layers, in bytes, for all images: values that a later layer reads, and what a layer itself
+    /// works on.
     /// </summary>
     public static long Of(Plan plan)
     {

@@ -37,7 +37,9 @@ internal readonly struct LimbTensor(int[] data, Shape shape, int limbs, int imag
     /// <summary>Limbs that hold a number and its sign.</summary>
     public static int LimbsFor(BigInteger value) => checked((int)(value.GetBitLength() / LimbBits) + 1);
 
-    /// <summary>One limb of every element; the highest one is signed, the others are bits of a <see cref="uint"/>.</summary>
+    /// <summary>
+    /// One limb of every element; the highest one is signed, the others are bits of a <see cref="uint"/>.
+    /// </summary>
     public Span<int> Limb(int index) => data.AsSpan(index * Count, Count);
 
     /// <summary>The highest limb of every element: its sign is the element's.</summary>

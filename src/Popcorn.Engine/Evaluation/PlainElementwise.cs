@@ -110,7 +110,8 @@ internal sealed class PlainClip : PlainLayer
     private readonly uint[]?[] _caps;
 
     public PlainClip(ClipLayer layer, int sourceLimbs) =>
-        _caps = Array.ConvertAll(layer.Caps, cap => LimbTensor.LimbsFor(cap) > sourceLimbs ? null : LimbsOf(cap, sourceLimbs));
+        _caps = Array.ConvertAll(
+            layer.Caps, cap => LimbTensor.LimbsFor(cap) > sourceLimbs ? null : LimbsOf(cap, sourceLimbs));
 
     public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
     {

@@ -10,19 +10,20 @@ internal abstract class PlainLayer
     /// <param name="shape">Shape of what it reads first.</param>
     /// <param name="source">Bounds of what it reads first, by channel.</param>
     /// <param name="targetLimbs">Limbs of its output.</param>
-    public static PlainLayer For(Layer layer, Shape shape, IReadOnlyList<Interval> source, int targetLimbs) => layer switch
-    {
-        LinearLayer linear => PlainLinear.For(linear, shape, source, targetLimbs),
-        AddLayer add => new PlainAdd(add),
-        ConcatLayer => new PlainConcat(),
-        MaxPoolLayer pool => new PlainMaxPool(pool, shape),
-        ReluLayer => new PlainRelu(),
-        ClipLayer clip => new PlainClip(clip, LimbTensor.LimbsFor(source)),
-        SquareLayer => new PlainSquare(),
-        SignLayer => new PlainSign(),
-        RescaleLayer rescale => new PlainRescale(rescale.Shift),
-        _ => throw new NotSupportedException($"A layer of kind {layer.Kind} cannot be evaluated."),
-    };
+    public static PlainLayer For(Layer layer, Shape shape, IReadOnlyList<Interval> source, int targetLimbs) =>
+        layer switch
+        {
+            LinearLayer linear => PlainLinear.For(linear, shape, source, targetLimbs),
+            AddLayer add => new PlainAdd(add),
+            ConcatLayer => new PlainConcat(),
+            MaxPoolLayer pool => new PlainMaxPool(pool, shape),
+            ReluLayer => new PlainRelu(),
+            ClipLayer clip => new PlainClip(clip, LimbTensor.LimbsFor(source)),
+            SquareLayer => new PlainSquare(),
+            SignLayer => new PlainSign(),
+            RescaleLayer rescale => new PlainRescale(rescale.Shift),
+            _ => throw new NotSupportedException($"A layer of kind {layer.Kind} cannot be evaluated."),
+        };
 
     /// <summary>What it takes of the scratch memory.</summary>
     public virtual int ScratchBytes => 0;

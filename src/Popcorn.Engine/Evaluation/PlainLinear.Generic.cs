@@ -308,7 +308,9 @@ internal sealed class PlainLinear<T> : PlainLayer
         }
     }
 
-    /// <summary>Adds constants and carries to an output's sums of a digit, stores the digit and carries the rest.</summary>
+    /// <summary>
+    /// Adds constants and carries to an output's sums of a digit, stores the digit and carries the rest.
+    /// </summary>
     private void Store(int group, int output, int digit, ref Pass pass)
     {
         int channel = group * _outputs + output;

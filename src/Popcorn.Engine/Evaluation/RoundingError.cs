@@ -30,7 +30,8 @@ public static class RoundingError
                 SignLayer => error == 0 ? 0 : double.PositiveInfinity,
                 SquareLayer => error * (2 * Math.Pow(2, bounds.Hull(layer.Input).MagnitudeBits) + error),
                 ReluLayer or ClipLayer or MaxPoolLayer => error,
-                _ => throw new NotSupportedException($"No bound of errors is defined for a layer of kind {layer.Kind}."),
+                _ => throw new NotSupportedException(
+                    $"No bound of errors is defined for a layer of kind {layer.Kind}."),
             };
         }
 

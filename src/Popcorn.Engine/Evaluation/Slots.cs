@@ -2,7 +2,9 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Evaluation;
 
-/// <summary>Assigns the values of a network to slots of memory, so that those which are needed at once have their own.</summary>
+/// <summary>
+/// Assigns the values of a network to slots of memory, so that those which are needed at once have their own.
+/// </summary>
 internal sealed class Slots
 {
     private readonly int[] _slotOf;
@@ -46,7 +48,9 @@ internal sealed class Slots
     /// <summary>The slot of a value.</summary>
     public int this[int value] => _slotOf[value];
 
-    /// <summary>The smallest free slot that is large enough, else the largest one, which grows, else a new one.</summary>
+    /// <summary>
+    /// The smallest free slot that is large enough, else the largest one, which grows, else a new one.
+    /// </summary>
     private int TakeSlot(List<int> free, long length)
     {
         int slot = free.Where(s => _lengths[s] >= length).OrderBy(s => _lengths[s]).FirstOrDefault(

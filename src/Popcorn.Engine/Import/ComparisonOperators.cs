@@ -44,7 +44,8 @@ internal static class ComparisonOperators
     {
         if (call.Inputs is not [Signal { IsCondition: true } condition, Constant yes, Constant no])
         {
-            throw new NodeException("it does not select between two constants by a comparison; only signs can be imported");
+            throw new NodeException(
+                "it does not select between two constants by a comparison; only signs can be imported");
         }
 
         (double[] high, double[] low) = Broadcasting.Pair(

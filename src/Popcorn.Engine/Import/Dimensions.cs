@@ -83,7 +83,8 @@ internal static class Dimensions
                     result[i] = (int)shape[i];
                     break;
                 default:
-                    throw new NodeException($"its new shape {string.Join('x', shape)} is not valid; the file is damaged");
+                    throw new NodeException(
+                        $"its new shape {string.Join('x', shape)} is not valid; the file is damaged");
             }
         }
 

@@ -12,7 +12,8 @@ internal static class LinearOperators
         Constant weights = call.ConstantAt(1);
         if (weights.Dims is not [int outputs, int inputsPerGroup, int kernelY, int kernelX])
         {
-            throw new NodeException("its weights have not four sides; only two-dimensional convolutions can be imported");
+            throw new NodeException(
+                "its weights have not four sides; only two-dimensional convolutions can be imported");
         }
 
         if (node.Ints("kernel_shape") is { } kernel && !kernel.AsSpan().SequenceEqual([kernelY, kernelX]))
@@ -102,7 +103,8 @@ internal static class LinearOperators
         var output = new Shape(bias.Length, window.OutputHeight, window.OutputWidth);
         if (!output.IsValid || !window.IsValid || weights.Length > NetworkValidator.MaxWeights)
         {
-            throw new NodeException($"its output of {output} or its {weights.Length} weights are more than can be evaluated");
+            throw new NodeException(
+                $"its output of {output} or its {weights.Length} weights are more than can be evaluated");
         }
 
         // Copies: layers may share an initializer, and pruning changes weights in place.

@@ -36,7 +36,9 @@ internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWid
     public static Window Whole(Shape plane)
     {
         Window window = Window.Whole(plane.Height, plane.Width);
-        return window.IsValid ? window : throw new NodeException($"it covers a plane of {plane}, more than can be evaluated");
+        return window.IsValid
+            ? window
+            : throw new NodeException($"it covers a plane of {plane}, more than can be evaluated");
     }
 
     /// <summary>How a window slides along an axis, in the file's own numbers.</summary>

@@ -52,7 +52,8 @@ internal static class PoolingOperators
         if (call.IntegersAt(1, "axes") is not { } axes
             || !axes.Select(a => a < 0 ? a + 4 : a).Order().SequenceEqual([2L, 3L]))
         {
-            throw new NodeException("it does not run over height and width; only means over whole planes can be imported");
+            throw new NodeException(
+                "it does not run over height and width; only means over whole planes can be imported");
         }
 
         Signal mean = AveragePool(call, x, OnnxWindow.Whole(x.Node.Shape));
@@ -68,6 +69,7 @@ internal static class PoolingOperators
     private static (int Y, int X) Kernel(OperatorCall call) => call.Node.Ints("kernel_shape") switch
     {
         [int y, int x] => (y, x),
-        _ => throw new NodeException("its kernel_shape has not two entries; only two-dimensional pools can be imported"),
+        _ => throw new NodeException(
+            "its kernel_shape has not two entries; only two-dimensional pools can be imported"),
     };
 }

@@ -50,7 +50,8 @@ internal static class ShapeOperators
             if (part.Dims.Length != rank || !part.Dims.AsSpan(2).SequenceEqual(first.Dims.AsSpan(2))
                 || part.Batch != first.Batch)
             {
-                throw new NodeException("the values that it joins differ in more than their channels; the file is damaged");
+                throw new NodeException(
+                    "the values that it joins differ in more than their channels; the file is damaged");
             }
 
             if (!isVector || part.Node.Shape.Area != 1)
@@ -110,7 +111,8 @@ internal static class ShapeOperators
         if (axis < 0 || axis >= x.Dims.Length || (axis != 1 && x.Dims[axis] != x.Node.Shape.Size)
             || x.Node.Shape.Area != 1)
         {
-            throw new NodeException("it does not run over all classes; remove it, for the scores rank alike without it");
+            throw new NodeException(
+                "it does not run over all classes; remove it, for the scores rank alike without it");
         }
 
         call.Report(

@@ -29,7 +29,8 @@ internal sealed record Signal(
         long[] sides = [.. shape.Dim.Skip(1).Select(d => d.DimValue)];
         if (batch > Shape.MaxSize || sides.Any(s => s is < 1 or > Shape.MaxSize))
         {
-            throw new NodeException("a side other than the batch is open or too large; export it with a fixed image size");
+            throw new NodeException(
+                "a side other than the batch is open or too large; export it with a fixed image size");
         }
 
         int[] dims = [(int)batch, .. sides.Select(s => (int)s)];

@@ -5,7 +5,9 @@ using System.Text;
 
 namespace Popcorn.Engine.Model;
 
-/// <summary>Writes the secret part of a model file: integers of variable length, seven bits a byte, least first.</summary>
+/// <summary>
+/// Writes the secret part of a model file: integers of variable length, seven bits a byte, least first.
+/// </summary>
 internal sealed class ByteWriter
 {
     private readonly ArrayBufferWriter<byte> _buffer = new();
@@ -59,7 +61,9 @@ internal sealed class ByteWriter
     }
 }
 
-/// <summary>Reads the secret part of a model file; nothing is allocated before its bytes are known to be there.</summary>
+/// <summary>
+/// Reads the secret part of a model file; nothing is allocated before its bytes are known to be there.
+/// </summary>
 internal ref struct ByteReader(ReadOnlySpan<byte> bytes)
 {
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);

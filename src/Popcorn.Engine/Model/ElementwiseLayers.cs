@@ -48,8 +48,8 @@ public sealed record ClipLayer(string Name, int Input, Shape Output, BigInteger[
 }
 
 /// <summary>
-/// x / 2^<paramref name="Shift"/>, rounded. The one layer that is not exact: obliviously it rounds up or down at random,
-/// with the fraction as the probability of up; in plaintext to the nearest. Both are off by less than 1.
+/// x / 2^<paramref name="Shift"/>, rounded. The one layer that is not exact: obliviously it rounds up or down at
+/// random, with the fraction as the probability of up; in plaintext to the nearest. Both are off by less than 1.
 /// </summary>
 public sealed record RescaleLayer(string Name, int Input, Shape Output, int Shift) : Layer(Name, Input, Output)
 {

@@ -137,7 +137,8 @@ public sealed record LinearLayer(
     {
         Int128 weights = WeightCount(Output, source, Window, Groups);
         NetworkValidator.Require(
-            weights <= NetworkValidator.MaxWeights, $"it has {weights} weights, more than {NetworkValidator.MaxWeights}");
+            weights <= NetworkValidator.MaxWeights,
+            $"it has {weights} weights, more than {NetworkValidator.MaxWeights}");
         NetworkValidator.Require(Weights.Length == weights, $"it has {Weights.Length} weights instead of {weights}");
         NetworkValidator.Require(Weights.AsSpan().IndexOf(int.MinValue) < 0, "a weight is out of range");
         NetworkValidator.Require(

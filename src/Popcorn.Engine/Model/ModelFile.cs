@@ -157,8 +157,8 @@ public static class ModelFile
             LayerKind.Relu => new ReluLayer(name, layer.Input, layer.Output),
             LayerKind.Square => new SquareLayer(name, layer.Input, layer.Output),
             LayerKind.Sign => new SignLayer(name, layer.Input, layer.Output),
-            LayerKind.MaxPool => new MaxPoolLayer(name, layer.Input, layer.Output, layer.Window!.Value, WithZero: false),
-            LayerKind.MaxPoolRelu => new MaxPoolLayer(name, layer.Input, layer.Output, layer.Window!.Value, WithZero: true),
+            LayerKind.MaxPool or LayerKind.MaxPoolRelu => new MaxPoolLayer(
+                name, layer.Input, layer.Output, layer.Window!.Value, WithZero: layer.Kind == LayerKind.MaxPoolRelu),
         };
     }
 }

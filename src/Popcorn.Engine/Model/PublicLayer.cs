@@ -101,7 +101,8 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
     {
         ValidateElementwise(sources, inputs: 1);
         Require(
-            Shift is > 0 and <= NetworkValidator.MaxShift, $"it shifts by {Shift}, not 1…{NetworkValidator.MaxShift} bits");
+            Shift is > 0 and <= NetworkValidator.MaxShift,
+            $"it shifts by {Shift}, not 1…{NetworkValidator.MaxShift} bits");
     }
 
     private void ValidateElementwise(Shape[] sources, int inputs)

@@ -6,8 +6,9 @@ using Popcorn.Engine.Model;
 namespace Popcorn.Engine.Planning;
 
 /// <summary>
-/// Everything about an inference that both parties must agree on: its steps, their sizes and messages. A function of the
-/// public network and of what the parties have told each other, so each party makes its own and they compare hashes.
+/// Everything about an inference that both parties must agree on: its steps, their sizes and messages. A function of
+/// the public network and of what the parties have told each other, so each party makes its own and they compare
+/// hashes.
 /// </summary>
 public abstract class Plan
 {
@@ -74,8 +75,8 @@ public abstract class Plan
         Line($"input {input.Shape} from {input.Minimum} to {input.Maximum} scale {input.Scale:R} {input.Order}");
         foreach (PublicLayer layer in Network.Layers)
         {
-            string inputs = string.Join(' ', layer.Inputs);
-            Line($"layer {layer.Kind} inputs {inputs} output {layer.Output} bits {layer.BoundBits} shift {layer.Shift}");
+            string reads = string.Join(' ', layer.Inputs);
+            Line($"layer {layer.Kind} inputs {reads} output {layer.Output} bits {layer.BoundBits} shift {layer.Shift}");
             Line($"groups {layer.Groups} window {layer.Window}");
         }
 

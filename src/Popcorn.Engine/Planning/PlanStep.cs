@@ -1,8 +1,8 @@
 namespace Popcorn.Engine.Planning;
 
 /// <summary>
-/// One step of an inference, as its family runs it: it says of itself what both parties must agree on, what it costs and
-/// what memory it takes.
+/// One step of an inference, as its family runs it: it says of itself what both parties must agree on, what it costs
+/// and what memory it takes.
 /// </summary>
 /// <param name="Index">Position in the plan; names the step on the wire.</param>
 /// <param name="Layer">The layer it belongs to; −1 for input and logits.</param>

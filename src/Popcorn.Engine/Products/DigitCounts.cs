@@ -36,7 +36,8 @@ internal sealed class DigitCounts(DigitForm form, bool apart)
     private int ProductsOf(List<int[]> counts)
     {
         var joining = new ProductBuilder(inputs: 1, countOnly: true, reuse: false);
-        DigitSums.Join(form, counts.Count, (place, digit) => counts[place][digit] > 0 ? 0 : ProductBuilder.None, joining);
+        DigitSums.Join(
+            form, counts.Count, (place, digit) => counts[place][digit] > 0 ? 0 : ProductBuilder.None, joining);
         return joining.Count + counts.Sum(place => place.AsSpan(1).ToArray().Sum(count => Math.Max(0, count - 1)));
     }
 }

@@ -3,8 +3,8 @@ namespace Popcorn.Engine.Products;
 /// <summary>
 /// How weights are cut into digits of <paramref name="Bits"/> bits. Of an output, inputs with equal digits at one place
 /// are multiplied together (one product each); the results are joined by running products, so that digit d counts d
-/// times, and places by squarings from the top. Wide digits suit many inputs (one product per weight, but more to join),
-/// narrow ones few inputs, and outputs that share much; ±1 weights are plain products.
+/// times, and places by squarings from the top. Wide digits suit many inputs (one product per weight, but more to
+/// join), narrow ones few inputs, and outputs that share much; ±1 weights are plain products.
 /// </summary>
 /// <param name="Bits">Bits of one digit.</param>
 /// <param name="Signed">

@@ -53,7 +53,9 @@ internal sealed class DigitSums(DigitForm form)
     /// <summary>Writes the products that join a result's digits.</summary>
     /// <param name="form">How its weights are cut.</param>
     /// <param name="places">Places of digits.</param>
-    /// <param name="bucketAt">The value for a place and a digit: the product of what has that digit there, or none.</param>
+    /// <param name="bucketAt">
+    /// The value for a place and a digit: the product of what has that digit there, or none.
+    /// </param>
     /// <param name="builder">Takes the products.</param>
     /// <returns>The value that holds the result.</returns>
     public static int Join(DigitForm form, int places, Func<int, int, int> bucketAt, ProductBuilder builder)

@@ -10,7 +10,8 @@ namespace Popcorn.Engine.Products;
 /// </summary>
 /// <param name="Negatives">The way.</param>
 /// <param name="Results">
-/// Sums of columns at taps, numbered column × taps + tap. Column c is input channel c, column channels + c its negative.
+/// Sums of columns at taps, numbered column × taps + tap. Column c is input channel c, column channels + c its
+/// negative.
 /// </param>
 internal sealed record LayerSums(NegativeWeights Negatives, DigitSums[] Results)
 {
@@ -50,7 +51,8 @@ internal sealed record LayerSums(NegativeWeights Negatives, DigitSums[] Results)
         {
             int first = group * rowsPerGroup;
             long[] offsets = [.. Enumerable.Range(0, layer.WeightsPerOutput).Select(slot => OffsetFor(
-                Enumerable.Range(first, rowsPerGroup).Select(row => layer.Weights[row * layer.WeightsPerOutput + slot])))];
+                Enumerable.Range(first, rowsPerGroup)
+                    .Select(row => layer.Weights[row * layer.WeightsPerOutput + slot])))];
             for (int row = first; row < first + rowsPerGroup; row++)
             {
                 results[row] = Raised(row, slot => offsets[slot] + layer.Weights[row * layer.WeightsPerOutput + slot]);
@@ -87,7 +89,8 @@ internal sealed record LayerSums(NegativeWeights Negatives, DigitSums[] Results)
             foreach (DigitForm form in FormsFor(geometry.Layer, row, negatives))
             {
                 var counts = new DigitCounts(form, apart: negatives == NegativeWeights.NegateOutputs);
-                counts.Add(geometry.Layer.Weights.AsSpan(row * geometry.Layer.WeightsPerOutput, geometry.Layer.WeightsPerOutput));
+                counts.Add(geometry.Layer.Weights.AsSpan(
+                    row * geometry.Layer.WeightsPerOutput, geometry.Layer.WeightsPerOutput));
                 if (counts.Products < least)
                 {
                     (least, forms[row]) = (counts.Products, form);
@@ -124,7 +127,9 @@ internal sealed record LayerSums(NegativeWeights Negatives, DigitSums[] Results)
             .MinBy(offset => all.Sum(weight => BitOperations.PopCount((ulong)(weight + offset))));
     }
 
-    /// <summary>Calls back with every non-zero weight of a row, and what stands for its input and the negative of it.</summary>
+    /// <summary>
+    /// Calls back with every non-zero weight of a row, and what stands for its input and the negative of it.
+    /// </summary>
     private static void ForEachWeight(LayerGeometry geometry, int row, Action<int, int, int> use)
     {
         LinearLayer layer = geometry.Layer;

@@ -91,7 +91,8 @@ internal static class LinearCompiler
         (outputRows - 1) * window.StrideY + (window.KernelHeight - 1) * window.DilationY + 1;
 
     private static TPlan Cheapest<TPlan, TCost>(
-        Func<LayerGeometry, LayerSums>[] ways, Func<Func<LayerGeometry, LayerSums>, TPlan> plan, Func<TPlan, TCost> cost) =>
+        Func<LayerGeometry, LayerSums>[] ways, Func<Func<LayerGeometry, LayerSums>, TPlan> plan,
+        Func<TPlan, TCost> cost) =>
         ways.AsParallel().AsOrdered().Select(plan).AsEnumerable().MinBy(cost)!;
 
     /// <summary>What is cheapest if outputs share nothing, and single bits, of which they share most.</summary>

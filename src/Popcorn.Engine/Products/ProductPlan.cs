@@ -50,7 +50,8 @@ internal sealed class ProductPlan
     public NegativeWeights Negatives => _sums.Negatives;
 
     /// <summary>Columns: channels and, where inputs are negated, their negatives.</summary>
-    public int Columns => Negatives == NegativeWeights.NegateInputs ? 2 * Geometry.Input.Channels : Geometry.Input.Channels;
+    public int Columns =>
+        Negatives == NegativeWeights.NegateInputs ? 2 * Geometry.Input.Channels : Geometry.Input.Channels;
 
     /// <summary>Products at each position that windows see; factors are columns and, after these, earlier products.
     /// </summary>
@@ -82,7 +83,8 @@ internal sealed class ProductPlan
     public bool FillsLanes => LinearCompiler.FillsLanes(Layer.Output.Area);
 
     /// <summary>Short description for users.</summary>
-    public string Name => string.Join('/', _sums.Results.Select(r => r.Form.ToString()).Distinct().Order(StringComparer.Ordinal))
+    public string Name =>
+        string.Join('/', _sums.Results.Select(r => r.Form.ToString()).Distinct().Order(StringComparer.Ordinal))
         + Negatives switch
         {
             NegativeWeights.NegateInputs => ", inputs negated",
@@ -118,7 +120,9 @@ internal sealed class ProductPlan
         }
     }
 
-    /// <summary>Products of columns at one tap that are common; afterwards terms name these as further columns.</summary>
+    /// <summary>
+    /// Products of columns at one tap that are common; afterwards terms name these as further columns.
+    /// </summary>
     private List<(int Left, int Right)> ShareAmongWindows()
     {
         int taps = Layer.Window.Taps;

@@ -48,7 +48,9 @@ internal abstract class ServerModel : IDisposable
     /// <exception cref="PopcornException">A value outgrows such a key, or these are too many images.</exception>
     public abstract Plan PlanFor(int keyBits, int images = 1);
 
-    /// <summary>How a layer is computed, in words, and the products modulo n² that its weights take for one image.</summary>
+    /// <summary>
+    /// How a layer is computed, in words, and the products modulo n² that its weights take for one image.
+    /// </summary>
     public abstract (string Strategy, double Products) Inspect(Plan plan, int layer);
 
     /// <summary>The server's side of a connection.</summary>
@@ -76,7 +78,9 @@ internal abstract class ServerParty : IDisposable
     /// <exception cref="PopcornException">These are too many.</exception>
     public abstract Plan PlanFor(int images);
 
-    /// <summary>Makes what all queries need; once, when both parties have agreed on the plan of a single image.</summary>
+    /// <summary>
+    /// Makes what all queries need; once, when both parties have agreed on the plan of a single image.
+    /// </summary>
     public abstract Task SetUpAsync(IExchange exchange);
 
     /// <summary>A query, still to be prepared.</summary>

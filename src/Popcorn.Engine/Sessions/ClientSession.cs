@@ -12,7 +12,8 @@ using Popcorn.Interop;
 namespace Popcorn.Engine.Sessions;
 
 /// <summary>
-/// The client's side of one connection: agrees on model, family and plan, then asks any number of queries, one at a time.
+/// The client's side of one connection: agrees on model, family and plan, then asks any number of queries, one at a
+/// time.
 /// </summary>
 public sealed class ClientSession : IAsyncDisposable
 {
@@ -106,8 +107,8 @@ public sealed class ClientSession : IAsyncDisposable
     }
 
     /// <summary>
-    /// Does what a query needs before its input is known, so that it is quick afterwards. Nothing to do in a family that
-    /// works online only.
+    /// Does what a query needs before its input is known, so that it is quick afterwards. Nothing to do in a family
+    /// that works online only.
     /// </summary>
     /// <param name="images">Images of the query.</param>
     /// <param name="progress">Told how far it is.</param>
@@ -210,7 +211,8 @@ public sealed class ClientSession : IAsyncDisposable
         }
     }
 
-    private async Task PrepareAsync(Plan plan, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
+    private async Task PrepareAsync(
+        Plan plan, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
         var message = new Prepare { Number = _prepared.Next, Images = (uint)plan.Images };
         await _connection.SendAsync(new Frame { Prepare = message }, cancellationToken).ConfigureAwait(false);
@@ -264,7 +266,8 @@ public sealed class ClientSession : IAsyncDisposable
     }
 
     private StepExchange ExchangeFor(
-        Plan plan, ReceiveTimeout receiver, IProgress<SessionProgress>? progress, CancellationToken cancellationToken) =>
+        Plan plan, ReceiveTimeout receiver, IProgress<SessionProgress>? progress,
+        CancellationToken cancellationToken) =>
         new(_connection, receiver, progress, plan.Steps.Count, cancellationToken);
 
     private void CheckInput(ReadOnlySpan<int> input)

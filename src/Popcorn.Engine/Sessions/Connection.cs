@@ -138,5 +138,6 @@ internal readonly record struct ConnectionUse(long BytesSent, long BytesReceived
 {
     /// <summary>What came between two moments.</summary>
     public static ConnectionUse operator -(ConnectionUse later, ConnectionUse earlier) => new(
-        later.BytesSent - earlier.BytesSent, later.BytesReceived - earlier.BytesReceived, later.Waited - earlier.Waited);
+        later.BytesSent - earlier.BytesSent, later.BytesReceived - earlier.BytesReceived,
+        later.Waited - earlier.Waited);
 }

@@ -17,7 +17,9 @@ public sealed class ServedModel : IDisposable
     /// <param name="name">The name by which clients ask for it.</param>
     /// <param name="network">The integer network; validated.</param>
     /// <param name="families">The families that serve it, the preferred one first; all, where this is left out.</param>
-    /// <exception cref="PopcornException">The network is malformed, or a family has no protocol for a layer.</exception>
+    /// <exception cref="PopcornException">
+    /// The network is malformed, or a family has no protocol for a layer.
+    /// </exception>
     public ServedModel(string name, IntegerNetwork network, IReadOnlyList<Family>? families = null)
     {
         Name = name;

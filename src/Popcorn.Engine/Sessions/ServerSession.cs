@@ -105,7 +105,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         {
             if (message.Number != prepared.Next)
             {
-                throw new PopcornException($"The client prepares query {message.Number} where {prepared.Next} was due.");
+                throw new PopcornException(
+                    $"The client prepares query {message.Number} where {prepared.Next} was due.");
             }
 
             if (prepared.Count >= options.MaxPreparedQueries)

@@ -5,9 +5,9 @@ namespace Popcorn.Engine.Wire;
 /// </summary>
 /// <remarks>
 /// An implementation receives on its own, ahead of <see cref="ReceiveAsync"/>, and holds up to
-/// <see cref="WireLimits.BufferedMessages"/> messages: more than a party sends before it waits for an answer, so one that
-/// is busy sending never blocks its peer.
-/// Messages longer than <see cref="WireLimits.MaxMessageBytes"/> are refused with a <see cref="PopcornException"/>.
+/// <see cref="WireLimits.BufferedMessages"/> messages: more than a party sends before it waits for an answer, so one
+/// that is busy sending never blocks its peer. Messages longer than <see cref="WireLimits.MaxMessageBytes"/> are
+/// refused with a <see cref="PopcornException"/>.
 /// </remarks>
 public interface IMessageChannel : IAsyncDisposable
 {

@@ -238,7 +238,8 @@ public class BlindedPlanTests
             Refused(good with { Layers = layers });
         }
 
-        static void Refused(PublicNetwork network) => Assert.Throws<PopcornException>(() => BlindedPlan.Create(network, 2048));
+        static void Refused(PublicNetwork network) =>
+            Assert.Throws<PopcornException>(() => BlindedPlan.Create(network, 2048));
     }
 
     private static string HashOf(PublicNetwork network, int keyBits) =>

@@ -71,7 +71,8 @@ public sealed class RoundTests : IDisposable
     public void ClipOfEdgeValues(int boundBits)
     {
         BigInteger[] edges = EdgeValues(boundBits);
-        BigInteger[] caps = [0, 1, 2, BigInteger.One << (boundBits - 1), (BigInteger.One << boundBits) - 1, BigInteger.One << boundBits];
+        BigInteger bound = BigInteger.One << boundBits;
+        BigInteger[] caps = [0, 1, 2, bound >> 1, bound - 1, bound];
         BigInteger[] x = [.. caps.SelectMany(_ => edges)];
         BigInteger[] c = [.. caps.SelectMany(cap => Enumerable.Repeat(cap, edges.Length))];
         BigInteger[] expected = [.. x.Zip(c, (v, cap) => BigInteger.Min(BigInteger.Max(v, 0), cap))];
@@ -349,7 +350,8 @@ public sealed class RoundTests : IDisposable
                     BigInteger[] packed = test.Open(payload.ToArray());
                     int bits = output.Layout.Fields.SignedBits;
                     Logits = [.. Enumerable.Range(0, output.Chunks.Items).Select(i =>
-                        (packed[i / output.Layout.ItemsPerCiphertext] >> output.Layout.SignedShift(i % output.Layout.ItemsPerCiphertext))
+                        (packed[i / output.Layout.ItemsPerCiphertext]
+                            >> output.Layout.SignedShift(i % output.Layout.ItemsPerCiphertext))
                         % (BigInteger.One << bits) - (BigInteger.One << (bits - 1)))];
                     break;
             }

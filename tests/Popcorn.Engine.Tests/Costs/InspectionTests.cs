@@ -41,7 +41,8 @@ public class InspectionTests
             model.PlanFor(TestKeys.Bits), TestKeys.Bits, cores: 1, options: TestKeys.Options);
         double[] all =
         [
-            times.Product, times.Square, times.Import, times.Export, times.Rerandomise, times.EncryptOwner, times.Decrypt,
+            times.Product, times.Square, times.Import, times.Export, times.Rerandomise, times.EncryptOwner,
+            times.Decrypt,
         ];
         Assert.All(all, t => Assert.InRange(t, 1e-8, 1));
         Assert.True(times.Product < times.Decrypt);

@@ -40,8 +40,8 @@ public class WidthTests
     }
 
     /// <summary>
-    /// Sums of digits that are as large as digits can be, with Σ |weight| around 2^21 (digits of a limb in doubles), 2^30
-    /// (in long integers) and 2^46 (digits of half a limb).
+    /// Sums of digits that are as large as digits can be, with Σ |weight| around 2^21 (digits of a limb in doubles),
+    /// 2^30 (in long integers) and 2^46 (digits of half a limb).
     /// </summary>
     [Theory]
     [InlineData(64, 1 << 15)]
@@ -54,7 +54,8 @@ public class WidthTests
     {
         foreach (int bits in new[] { 64, 95 })
         {
-            foreach (BigInteger value in new[] { (BigInteger.One << bits) - 1, -BigInteger.One << bits, 1 - (BigInteger.One << bits) })
+            BigInteger power = BigInteger.One << bits;
+            foreach (BigInteger value in new[] { power - 1, -power, 1 - power })
             {
                 foreach (int last in new[] { weight - 1, weight, Math.Min(weight, int.MaxValue - 1) + 1 })
                 {

@@ -271,7 +271,8 @@ public class ModelFileTests
     {
         IntegerNetwork network = RandomNetworks.Create(seed);
         Bounds bounds = Bounds.Of(network);
-        return Enumerable.Range(0, network.Layers.Count + 1).All(v => bounds.Hull(v).MagnitudeBits <= NetworkValidator.MaxBoundBits)
+        return Enumerable.Range(0, network.Layers.Count + 1)
+            .All(v => bounds.Hull(v).MagnitudeBits <= NetworkValidator.MaxBoundBits)
             ? network
             : Savable(seed + 1);
     }

@@ -58,7 +58,8 @@ internal static class RandomNetworks
                     name, input, same[random.Next(same.Length)], shape, Factors(random, shape), Factors(random, shape));
             case 9:
                 int[] planes = ValuesLike(network, s => s.Height == shape.Height && s.Width == shape.Width);
-                int[] further = [.. Enumerable.Range(0, random.Next(3)).Select(_ => planes[random.Next(planes.Length)])];
+                int[] further =
+                    [.. Enumerable.Range(0, random.Next(3)).Select(_ => planes[random.Next(planes.Length)])];
                 int channels = shape.Channels + further.Sum(value => network.ShapeOf(value).Channels);
                 return new ConcatLayer(name, input, further, shape with { Channels = channels });
             case 10:

@@ -78,14 +78,16 @@ public class LinearLayerTests
         var plain = new PlainEvaluator(network);
         Assert.Equal(input.Chunk(shape.Size).SelectMany(image => plain.Run(image)), result);
         Assert.InRange(compiled.BufferSizes[(int)LayerBuffer.Shared], 0, sharedCiphertexts);
-        int bands = compiled.Operations.OfType<RunOperation>().Count(run => run.Part.Target.Buffer == LayerBuffer.Shared);
+        int bands = compiled.Operations
+            .OfType<RunOperation>().Count(run => run.Part.Target.Buffer == LayerBuffer.Shared);
         Assert.True(sharedCiphertexts == 1 ? bands == 0 : bands > 1);
     }
 
     [Fact]
     public void EveryWayToPayForNegativeWeightsIsUsed()
     {
-        // Many inputs and few outputs: invert outputs. Few inputs and many outputs: invert inputs. An offset: see below.
+        // Many inputs and few outputs: invert outputs. Few inputs and many outputs: invert inputs. An offset: see
+        // below.
         Assert.Equal(NegativeWeights.NegateOutputs, WayOf(Net(new Shape(500, 1, 1), b => b.Dense(2, limit: 1))));
         Assert.Equal(NegativeWeights.NegateInputs, WayOf(Net(new Shape(4, 1, 1), b => b.Dense(50))));
         Assert.Equal(NegativeWeights.None, WayOf(Net(new Shape(2, 2, 2), b => b.AveragePool(2))));

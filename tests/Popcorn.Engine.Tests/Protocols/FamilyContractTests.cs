@@ -83,7 +83,8 @@ public class FamilyContractTests
         Assert.True(QueryMemory.Of(plan) > 0);
         Assert.Equal(
             network.Layers.Count,
-            model.Inspect(new InspectionConditions(TestKeys.Bits, new OperationTimes(1, 1, 1, 1, 1, 1, 1), 1)).Layers.Count);
+            model.Inspect(new InspectionConditions(TestKeys.Bits, new OperationTimes(1, 1, 1, 1, 1, 1, 1), 1))
+                .Layers.Count);
     }
 
     [Theory]
@@ -187,7 +188,8 @@ public class FamilyContractTests
                     await session.InferAsync(new int[network.Input.Shape.Size], null, default);
                 });
                 var ended = Task.WhenAll(
-                    Assert.ThrowsAnyAsync<Exception>(() => asking), Assert.ThrowsAsync<PopcornException>(() => serving));
+                    Assert.ThrowsAnyAsync<Exception>(() => asking),
+                    Assert.ThrowsAsync<PopcornException>(() => serving));
                 Assert.Same(ended, await Task.WhenAny(ended, Task.Delay(TimeSpan.FromSeconds(30))));
                 await ended;
                 Assert.True(asking.Exception?.InnerException is PopcornException, $"{asking.Exception}");
@@ -286,9 +288,11 @@ public class FamilyContractTests
         }
     }
 
-    private static Task<ClientSession> Open(IMessageChannel channel, params string[] families) => ClientSession.OpenAsync(
-        channel, TestKeys.Key, "net",
-        new ClientOptions { Families = [.. families.Select(Named)], IdleTimeout = TimeSpan.FromSeconds(20) }, default);
+    private static Task<ClientSession> Open(IMessageChannel channel, params string[] families) =>
+        ClientSession.OpenAsync(
+            channel, TestKeys.Key, "net",
+            new ClientOptions { Families = [.. families.Select(Named)], IdleTimeout = TimeSpan.FromSeconds(20) },
+            default);
 
     private sealed class Recorder : IProgress<SessionProgress>
     {

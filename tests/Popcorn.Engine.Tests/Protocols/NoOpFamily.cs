@@ -113,7 +113,8 @@ internal sealed class NoOpFamily(byte greeting = 7) : Family
             ReadOnlyMemory<byte> bytes = await exchange.ReceiveAsync(step.Index, step.Chunks.FirstOf(chunk));
             if (bytes.Length != 8 * step.Chunks.ItemsIn(chunk))
             {
-                throw new PopcornException($"A message has {bytes.Length} bytes instead of {8 * step.Chunks.ItemsIn(chunk)}.");
+                throw new PopcornException(
+                    $"A message has {bytes.Length} bytes instead of {8 * step.Chunks.ItemsIn(chunk)}.");
             }
 
             for (int i = 0; i < step.Chunks.ItemsIn(chunk); i++)
@@ -243,7 +244,10 @@ internal sealed class NoOpFamily(byte greeting = 7) : Family
     private sealed class Asking(NoOpPlan plan) : ClientQuery(plan)
     {
         private readonly long[] _pads =
-            [.. Enumerable.Range(0, plan.Images * plan.Network.Input.Shape.Size).Select(_ => Random.Shared.NextInt64(1 << 30))];
+        [
+            .. Enumerable.Range(0, plan.Images * plan.Network.Input.Shape.Size)
+                .Select(_ => Random.Shared.NextInt64(1 << 30)),
+        ];
 
         private int[] _input = [];
         private BigInteger[] _logits = [];

@@ -138,11 +138,13 @@ public class SessionTests
         await Refuses(() => session.InferAsync(images, null, default), "send fewer at once");
         await Refuses(() => serving, "3 images would take");
 
-        await WithSession(model, Options with { QueryMemoryBytes = 0 }, one => one.InferAsync(images[0], null, default));
+        await WithSession(
+            model, Options with { QueryMemoryBytes = 0 }, one => one.InferAsync(images[0], null, default));
     }
 
     /// <summary>
-    /// One oblivious inference on a random input gives the plain network's logits, bit for bit unless an error is stated.
+    /// One oblivious inference on a random input gives the plain network's logits, bit for bit unless an error is
+    /// stated.
     /// </summary>
     internal static async Task AssertAgreesAsync(IntegerNetwork network, Random random, double error = 0)
     {
