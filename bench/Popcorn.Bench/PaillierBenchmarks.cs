@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using BenchmarkDotNet.Attributes;
-using Popcorn.KernelTiming;
 using Popcorn.Interop;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Bench;
 

@@ -166,6 +166,7 @@ internal sealed class KernelWorkload : IDisposable
         var input = Own(new CiphertextBatch(PublicKey, _size.Inputs));
         input.Gather(_source, [.. Enumerable.Range(0, _size.Inputs)]);
         return new KernelOperation(
-            name, (int)layer.NonZero, () => LinearExecutor.Run(compiled, input, images: 1, _execution, out _).Dispose());
+            name, (int)layer.NonZero,
+            () => LinearExecutor.Run(compiled, input, images: 1, _execution, out _).Dispose());
     }
 }

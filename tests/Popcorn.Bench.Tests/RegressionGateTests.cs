@@ -1,6 +1,6 @@
 using Popcorn.Bench.Gate;
-using Popcorn.KernelTiming;
 using Popcorn.Interop;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Bench.Tests;
 

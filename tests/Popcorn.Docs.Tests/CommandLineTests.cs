@@ -16,7 +16,7 @@ public partial class CommandLineTests
 
     [Theory]
     [MemberData(nameof(Documents))]
-    public void CommandsAndOptionsExist(string path)
+    public void Commands_and_options_exist(string path)
     {
         Document document = Document.All.Single(document => document.Path == path);
         (int Line, string Text)[] commands =

@@ -11,7 +11,7 @@ public class ProgramTests
         [.. Document.All.SelectMany(document => document.Blocks).Where(block => block.Language == "csharp")];
 
     [Fact]
-    public void EveryProgramCompiles()
+    public void Every_program_compiles()
     {
         Assert.NotEmpty(Programs);
         string[] complaints = [.. Programs.SelectMany(block => new DocumentedProgram(block).Complaints)];
@@ -19,10 +19,10 @@ public class ProgramTests
     }
 
     [Fact]
-    public async Task TheArithmeticIsRight() => await ProgramOf("new Encryptor(").RunsAsPromisedAsync();
+    public async Task The_arithmetic_is_right() => await ProgramOf("new Encryptor(").RunsAsPromisedAsync();
 
     [Fact]
-    public async Task TheClientGetsItsAnswerFromTheService()
+    public async Task The_client_gets_its_answer_from_the_service()
     {
         string url = $"http://127.0.0.1:{FreePort()}";
         using Process service = ProgramOf("app.MapPopcorn(").Start("--urls", url);

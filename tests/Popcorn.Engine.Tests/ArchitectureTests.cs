@@ -32,14 +32,14 @@ public partial class ArchitectureTests
 
     [Theory]
     [MemberData(nameof(Projects))]
-    public void NoFoldersReferToEachOtherInACircle(string project)
+    public void No_folders_refer_to_each_other_in_a_circle(string project)
     {
         HashSet<(string From, string To)> arrows = ArrowsIn(project);
         Assert.Empty(CircleIn(arrows));
     }
 
     [Fact]
-    public void NoProjectsReferToEachOtherInACircle()
+    public void No_projects_refer_to_each_other_in_a_circle()
     {
         var arrows = new HashSet<(string, string)>();
         foreach (string project in ProjectNames)
@@ -54,7 +54,7 @@ public partial class ArchitectureTests
     }
 
     [Fact]
-    public void TheEnginesFoldersReferDownwards()
+    public void The_engines_folders_refer_downwards()
     {
         string[] folders = [.. FilesOf("Popcorn.Engine").Select(file => file.Folder).Distinct()];
         Assert.Empty(folders.Except(EngineFolders));
@@ -64,7 +64,7 @@ public partial class ArchitectureTests
     }
 
     [Fact]
-    public void OnlyTheRegistryNamesFamilies()
+    public void Only_the_registry_names_families()
     {
         Assert.DoesNotContain(
             ArrowsIn("Popcorn.Engine"), arrow => FamilyFolders.Contains(arrow.To) && arrow.From is not "Families");
@@ -74,7 +74,7 @@ public partial class ArchitectureTests
     }
 
     [Fact]
-    public void EveryFamilyIsRegisteredUnderANameOfItsOwn()
+    public void Every_family_is_registered_under_a_name_of_its_own()
     {
         Type[] families = [.. typeof(Family).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(Family)))];
         Assert.Equal(
@@ -84,7 +84,7 @@ public partial class ArchitectureTests
     }
 
     [Fact]
-    public void ACircleIsFound()
+    public void A_circle_is_found()
     {
         Assert.Equal(["a", "b", "c"], CircleIn([("a", "b"), ("b", "c"), ("c", "a"), ("d", "a")]).Order());
         Assert.Empty(CircleIn([("a", "b"), ("b", "c"), ("a", "c")]));

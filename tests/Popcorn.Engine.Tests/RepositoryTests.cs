@@ -22,7 +22,7 @@ public partial class RepositoryTests
     ];
 
     [Fact]
-    public void NoLineIsLongerThanEditorconfigSays()
+    public void No_line_is_longer_than_editorconfig_says()
     {
         string[] paths = [.. SourcesIn(Repository.Root)];
         Assert.All(Endings, ending => Assert.Contains(paths, path => path.EndsWith(ending, StringComparison.Ordinal)));
@@ -40,7 +40,7 @@ public partial class RepositoryTests
 
     /// <summary>System first, then by name: what dotnet format would see to only after loading every project.</summary>
     [Fact]
-    public void UsingsAreInOrder()
+    public void Usings_are_in_order()
     {
         string[] unordered = [.. SourcesIn(Repository.Root)
             .Where(path => path.EndsWith(".cs", StringComparison.Ordinal))

@@ -5,7 +5,7 @@ namespace Popcorn.Engine.Tests;
 public class WordsTests
 {
     [Fact]
-    public void AddShiftedAgreesWithBigInteger()
+    public void Add_shifted_agrees_with_big_integer()
     {
         var random = new Random(1);
         for (int round = 0; round < 2000; round++)
@@ -25,7 +25,7 @@ public class WordsTests
     }
 
     [Fact]
-    public void AddShiftedRefusesToOverflow()
+    public void Add_shifted_refuses_to_overflow()
     {
         var target = new ulong[] { 0, ulong.MaxValue };
         Assert.Throws<ArgumentException>(() => Words.AddShifted(target, [1], 64));
@@ -34,7 +34,7 @@ public class WordsTests
     }
 
     [Fact]
-    public void SubtractAgreesWithBigInteger()
+    public void Subtract_agrees_with_big_integer()
     {
         var random = new Random(2);
         for (int round = 0; round < 2000; round++)
@@ -53,7 +53,7 @@ public class WordsTests
     }
 
     [Fact]
-    public void SubtractRefusesNegativeResults()
+    public void Subtract_refuses_negative_results()
     {
         Assert.Throws<ArgumentException>(() => Words.Subtract([1, 0, 0], [2]));
         Assert.Throws<ArgumentException>(() => Words.Subtract([1], [0, 1]));
@@ -61,7 +61,7 @@ public class WordsTests
     }
 
     [Fact]
-    public void MultiplyAgreesWithBigInteger()
+    public void Multiply_agrees_with_big_integer()
     {
         var random = new Random(3);
         for (int round = 0; round < 2000; round++)
@@ -82,7 +82,7 @@ public class WordsTests
     }
 
     [Fact]
-    public void ExtractAgreesWithShiftAndMask()
+    public void Extract_agrees_with_shift_and_mask()
     {
         var random = new Random(3);
         for (int round = 0; round < 2000; round++)
@@ -103,7 +103,7 @@ public class WordsTests
     }
 
     [Fact]
-    public void SquareAgreesWithBigInteger()
+    public void Square_agrees_with_big_integer()
     {
         var random = new Random(4);
         var value = new ulong[3];
@@ -126,7 +126,7 @@ public class WordsTests
     [InlineData("9223372036854775807")]
     [InlineData("-9223372036854775808")]
     [InlineData("-340282366920938463463374607431768211456")]
-    public void TwosComplementRoundTrips(string number)
+    public void Twos_complement_round_trips(string number)
     {
         BigInteger value = BigInteger.Parse(number);
         var words = new ulong[Words.CountFor([value]) + 1];

@@ -23,7 +23,7 @@ public sealed class BatchTests
     }
 
     [Theory, MemberData(nameof(Ranges))]
-    public void EveryOperationWritesItsRangeAndNothingElse(string kernel, int offset, int count, int threads)
+    public void Every_operation_writes_its_range_and_nothing_else(string kernel, int offset, int count, int threads)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var encryptor = new Encryptor(key);
@@ -78,14 +78,14 @@ public sealed class BatchTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void NewBatchesHoldTheNumberOne(string kernel)
+    public void New_batches_hold_the_number_one(string kernel)
     {
         using var batch = new CiphertextBatch(TestKeys.Small(kernel).PublicKey, 3);
         Assert.Equal([1, 1, 1], batch.Ciphertexts());
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void ImportRefusesWhatIsNoCiphertextAndLeavesTheBatchAlone(string kernel)
+    public void Import_refuses_what_is_no_ciphertext_and_leaves_the_batch_alone(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         var oracle = new TextbookPaillier(key);
@@ -107,7 +107,7 @@ public sealed class BatchTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void RangesAndLengthsThatDoNotFitAreRefused(string kernel)
+    public void Ranges_and_lengths_that_do_not_fit_are_refused(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var encryptor = new Encryptor(key);
@@ -142,7 +142,7 @@ public sealed class BatchTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void BatchesOfAnotherKeyAreRefused(string kernel)
+    public void Batches_of_another_key_are_refused(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var encryptor = new Encryptor(key);
@@ -160,7 +160,7 @@ public sealed class BatchTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void EmptyRangesAreFine(string kernel)
+    public void Empty_ranges_are_fine(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var encryptor = new Encryptor(key);

@@ -6,7 +6,7 @@ namespace Popcorn.Interop.Tests;
 public sealed class EncryptorTests
 {
     [Theory, ClassData(typeof(KernelData))]
-    public void CiphertextsAreFresh(string kernel)
+    public void Ciphertexts_are_fresh(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var anybody = new Encryptor(key.PublicKey);
@@ -22,7 +22,7 @@ public sealed class EncryptorTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void RerandomisationChangesTheCiphertextAndNotThePlaintext(string kernel)
+    public void Rerandomisation_changes_the_ciphertext_and_not_the_plaintext(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var anybody = new Encryptor(key.PublicKey);
@@ -49,11 +49,11 @@ public sealed class EncryptorTests
     [InlineData(4096, RandomnessProfile.Standard, 2048)]
     [InlineData(4096, RandomnessProfile.ShortExponent, 640)]
     [InlineData(512, RandomnessProfile.ShortExponent, 256)]
-    public void ExponentsHaveTheDocumentedLength(int keyBits, RandomnessProfile profile, int expected) =>
+    public void Exponents_have_the_documented_length(int keyBits, RandomnessProfile profile, int expected) =>
         Assert.Equal(expected, Encryptor.ExponentBits(keyBits, profile));
 
     [Theory, ClassData(typeof(KernelData))]
-    public void WindowsTradeMemory(string kernel)
+    public void Windows_trade_memory(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var narrow = new Encryptor(key.PublicKey, new EncryptorOptions { WindowBits = 2 });
@@ -66,7 +66,7 @@ public sealed class EncryptorTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void PlaintextsThatDoNotFitTheModulusAreRefused(string kernel)
+    public void Plaintexts_that_do_not_fit_the_modulus_are_refused(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         BigInteger n = key.PublicKey.Modulus;

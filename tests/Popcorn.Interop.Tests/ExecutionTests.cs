@@ -12,7 +12,7 @@ public sealed class ExecutionTests
     [InlineData(1000, 8, 3)]
     [InlineData(1001, 1, 2)]
     [InlineData(100_000, 8, 1)]
-    public void TilesCoverTheRangeOnceInMultiplesOfTheLanes(int count, int lanes, int workers)
+    public void Tiles_cover_the_range_once_in_multiples_of_the_lanes(int count, int lanes, int workers)
     {
         foreach (TileGrain grain in new[] { TileGrain.Light, TileGrain.Heavy })
         {
@@ -34,7 +34,7 @@ public sealed class ExecutionTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void CancellationStopsBetweenTiles(int workers)
+    public void Cancellation_stops_between_tiles(int workers)
     {
         using var source = new CancellationTokenSource();
         var seen = new ConcurrentBag<(int Start, int Count)>();
@@ -45,7 +45,7 @@ public sealed class ExecutionTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void ACancelledEncryptionSaysSo(string kernel)
+    public void A_cancelled_encryption_says_so(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var encryptor = new Encryptor(key);
@@ -56,7 +56,7 @@ public sealed class ExecutionTests
     }
 
     [Fact]
-    public void AFailureOnAnyThreadIsTheOperationsFailure()
+    public void A_failure_on_any_thread_is_the_operations_failure()
     {
         PaillierException exception = Assert.Throws<PaillierException>(
             () => Tiles.Run(new Failing(), 1000, 1, TileGrain.Heavy, new Execution(2)));
@@ -66,7 +66,7 @@ public sealed class ExecutionTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void OneTileAllocatesNothing(string kernel)
+    public void One_tile_allocates_nothing(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var encryptor = new Encryptor(key);

@@ -19,7 +19,7 @@ public sealed class ExhaustiveTests
     }
 
     [Theory, MemberData(nameof(Keys))]
-    public void EveryPlaintextSurvivesEncryption(string kernel, int p, int q)
+    public void Every_plaintext_survives_encryption(string kernel, int p, int q)
     {
         using PaillierPrivateKey key = TestKeys.Tiny(kernel, p, q);
         using var anybody = new Encryptor(key.PublicKey);
@@ -39,7 +39,7 @@ public sealed class ExhaustiveTests
     }
 
     [Theory, MemberData(nameof(Keys))]
-    public void EveryUnitIsACiphertextAndEverythingElseIsRefused(string kernel, int p, int q)
+    public void Every_unit_is_a_ciphertext_and_everything_else_is_refused(string kernel, int p, int q)
     {
         using PaillierPrivateKey key = TestKeys.Tiny(kernel, p, q);
         var oracle = new TextbookPaillier(key);
@@ -62,7 +62,7 @@ public sealed class ExhaustiveTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void EverySumOfTwoPlaintextsIsRight(string kernel)
+    public void Every_sum_of_two_plaintexts_is_right(string kernel)
     {
         using PaillierPrivateKey key = TestKeys.Tiny(kernel, 19, 23);
         const int N = 19 * 23;

@@ -10,7 +10,7 @@ namespace Popcorn.Interop.Tests;
 public sealed class HomomorphicLawsTests
 {
     [Theory, ClassData(typeof(KernelData))]
-    public void EncryptionByAnybodyAndByTheOwnerDecryptsToThePlaintext(string kernel)
+    public void Encryption_by_anybody_and_by_the_owner_decrypts_to_the_plaintext(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var anybody = new Encryptor(key.PublicKey);
@@ -25,7 +25,7 @@ public sealed class HomomorphicLawsTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void ProductsOfCiphertextsAreSums(string kernel)
+    public void Products_of_ciphertexts_are_sums(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         var oracle = new TextbookPaillier(key);
@@ -40,7 +40,7 @@ public sealed class HomomorphicLawsTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void AddingPlaintextsAdds(string kernel)
+    public void Adding_plaintexts_adds(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         var oracle = new TextbookPaillier(key);
@@ -62,7 +62,7 @@ public sealed class HomomorphicLawsTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void InversesAreNegations(string kernel)
+    public void Inverses_are_negations(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var encryptor = new Encryptor(key);
@@ -80,7 +80,7 @@ public sealed class HomomorphicLawsTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void CombinationsAreWeightedSums(string kernel)
+    public void Combinations_are_weighted_sums(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         var oracle = new TextbookPaillier(key);
@@ -116,7 +116,7 @@ public sealed class HomomorphicLawsTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void PackingPutsNumbersIntoSlots(string kernel)
+    public void Packing_puts_numbers_into_slots(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var encryptor = new Encryptor(key);

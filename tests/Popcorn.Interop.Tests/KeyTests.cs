@@ -8,7 +8,7 @@ namespace Popcorn.Interop.Tests;
 public sealed class KeyTests
 {
     [Theory, ClassData(typeof(KernelData))]
-    public void GeneratedKeysAreWhatTheSchemeAsksFor(string kernel)
+    public void Generated_keys_are_what_the_scheme_asks_for(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Real(kernel);
         (BigInteger p, BigInteger q, BigInteger h) = Parts(key);
@@ -31,7 +31,7 @@ public sealed class KeyTests
     }
 
     [Fact]
-    public void TheDefaultIsThe2048BitKeyOfTheDefaultKernel()
+    public void The_default_is_the_2048_bit_key_of_the_default_kernel()
     {
         using PaillierPrivateKey key = PaillierPrivateKey.Generate();
         Assert.Equal(2048, key.PublicKey.Bits);
@@ -44,11 +44,11 @@ public sealed class KeyTests
     [InlineData(1024)]
     [InlineData(2047)]
     [InlineData(8192)]
-    public void SizesThatAreNotOfferedAreRefused(int bits) =>
+    public void Sizes_that_are_not_offered_are_refused(int bits) =>
         Assert.Throws<ArgumentOutOfRangeException>(() => PaillierPrivateKey.Generate(bits));
 
     [Theory, ClassData(typeof(KernelData))]
-    public void KeysSurviveExport(string kernel)
+    public void Keys_survive_export(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Real(kernel);
         using PaillierPrivateKey copy = PaillierPrivateKey.Import(key.Export(), new KeyOptions { Kernel = kernel });
@@ -65,7 +65,7 @@ public sealed class KeyTests
     }
 
     [Fact]
-    public void TheFormatIsTheDocumentedOne()
+    public void The_format_is_the_documented_one()
     {
         PaillierPrivateKey key = TestKeys.Real(PaillierLibrary.DefaultKernel);
         (BigInteger p, BigInteger q, BigInteger h) = Parts(key);
@@ -78,7 +78,7 @@ public sealed class KeyTests
     }
 
     [Fact]
-    public void DamagedPublicKeysAreRefused()
+    public void Damaged_public_keys_are_refused()
     {
         byte[] good = TestKeys.Real(PaillierLibrary.DefaultKernel).PublicKey.Export();
         AssertRefused([]);
@@ -101,7 +101,7 @@ public sealed class KeyTests
     }
 
     [Fact]
-    public void DamagedPrivateKeysAreRefused()
+    public void Damaged_private_keys_are_refused()
     {
         PaillierPrivateKey key = TestKeys.Real(PaillierLibrary.DefaultKernel);
         byte[] good = key.Export();
@@ -123,11 +123,11 @@ public sealed class KeyTests
     }
 
     [Fact]
-    public void PrimesThatShareAFactorBeyondTwoAreRefused() =>
+    public void Primes_that_share_a_factor_beyond_two_are_refused() =>
         Refused(() => TestKeys.Tiny(PaillierLibrary.DefaultKernel, 19, 31));
 
     [Fact]
-    public void AnUnknownKernelIsRefusedByName()
+    public void An_unknown_kernel_is_refused_by_name()
     {
         PaillierException exception = Assert.Throws<PaillierException>(
             () => PaillierPrivateKey.Generate(2048, new KeyOptions { Kernel = "abacus" }));

@@ -6,7 +6,7 @@ namespace Popcorn.Interop.Tests;
 public sealed class LibraryTests
 {
     [Fact]
-    public void TheLibraryLoadsAndTheDefaultKernelIsOneOfItsOwn()
+    public void The_library_loads_and_the_default_kernel_is_one_of_its_own()
     {
         PaillierLibrary.EnsureLoaded();
         Assert.Contains("gmp", PaillierLibrary.Kernels);
@@ -16,7 +16,7 @@ public sealed class LibraryTests
     }
 
     [Fact]
-    public void AStructureOfAnotherLayoutIsRefusedByName()
+    public void A_structure_of_another_layout_is_refused_by_name()
     {
         int[] layout = NativeInterfaceTests.ReadLayout();
         NativeLayout.Check(layout);
@@ -41,7 +41,7 @@ public sealed class LibraryTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void MemoryOfACiphertextIsKnownBeforeTheKey(string kernel)
+    public void Memory_of_a_ciphertext_is_known_before_the_key(string kernel)
     {
         PaillierPublicKey key = TestKeys.Real(kernel).PublicKey;
         Assert.Equal(key.NumberBytes, PaillierLibrary.NumberBytes(key.Bits, kernel));
@@ -53,7 +53,7 @@ public sealed class LibraryTests
     }
 
     [Fact]
-    public void EveryStatusHasAMessageOfOneLineThatNamesTheOperation()
+    public void Every_status_has_a_message_of_one_line_that_names_the_operation()
     {
         NativeStatus.Check(0, "nothing");
         foreach (PaillierError error in Enum.GetValues<PaillierError>())
@@ -73,7 +73,7 @@ public sealed class LibraryTests
     }
 
     [Fact]
-    public void SecretBuffersAreWipedBetweenUsesAndWhenDisposed()
+    public void Secret_buffers_are_wiped_between_uses_and_when_disposed()
     {
         SecretBuffer buffer = SecretBufferPool.Rent();
         Span<byte> bytes = buffer.Take(100);

@@ -6,7 +6,7 @@ namespace Popcorn.Interop.Tests;
 public sealed class LifetimeTests
 {
     [Theory, ClassData(typeof(KernelData))]
-    public void BatchesAndEncryptorsOutliveTheirKeys(string kernel)
+    public void Batches_and_encryptors_outlive_their_keys(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         PaillierPublicKey copy = PaillierPublicKey.Import(key.PublicKey.Export(), TestKeys.Options(kernel));
@@ -27,7 +27,7 @@ public sealed class LifetimeTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void OwnersEncryptorsAndPublicKeysOutliveThePrivateKey(string kernel)
+    public void Owners_encryptors_and_public_keys_outlive_the_private_key(string kernel)
     {
         PaillierPrivateKey key = PaillierPrivateKey.Generate(256, TestKeys.Options(kernel));
         using PaillierPrivateKey copy = PaillierPrivateKey.Import(key.Export(), TestKeys.Options(kernel));
@@ -43,7 +43,7 @@ public sealed class LifetimeTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void DisposedObjectsSaySo(string kernel)
+    public void Disposed_objects_say_so(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         var batch = new CiphertextBatch(key.PublicKey, 1);
@@ -65,7 +65,7 @@ public sealed class LifetimeTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void PooledBatchesAreRecycled(string kernel)
+    public void Pooled_batches_are_recycled(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var pool = new CiphertextBatchPool(key.PublicKey);
@@ -90,7 +90,7 @@ public sealed class LifetimeTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void ManyBatchesComeAndGo(string kernel)
+    public void Many_batches_come_and_go(string kernel)
     {
         PaillierPublicKey key = TestKeys.Small(kernel).PublicKey;
         Parallel.For(0, 200, i =>

@@ -16,7 +16,7 @@ public sealed partial class NativeInterfaceTests
         [.. DeclaredFunction().Matches(Header).Select(match => match.Groups[1].Value).Order(StringComparer.Ordinal)];
 
     [Fact]
-    public void TheManagedSideCallsEveryFunctionOfTheHeaderAndNoOther()
+    public void The_managed_side_calls_every_function_of_the_header_and_no_other()
     {
         const BindingFlags Static = BindingFlags.Static | BindingFlags.NonPublic | BindingFlags.Public;
         IEnumerable<string?> called = typeof(NativeMethods).GetMethods(Static)
@@ -26,7 +26,7 @@ public sealed partial class NativeInterfaceTests
     }
 
     [NmFact]
-    public void TheLibraryExportsEveryFunctionOfTheHeaderAndNoOther()
+    public void The_library_exports_every_function_of_the_header_and_no_other()
     {
         string library = Path.Combine(AppContext.BaseDirectory, "libpopcorn_native.so");
         using Process nm = NmFactAttribute.Start("-D", "--defined-only", "--format=posix", library);
@@ -36,7 +36,7 @@ public sealed partial class NativeInterfaceTests
     }
 
     [Fact]
-    public void TheLayoutCoversEveryStructureAndFieldOfTheHeader()
+    public void The_layout_covers_every_structure_and_field_of_the_header()
     {
         int fields = DeclaredStructure().Matches(Header)
             .Sum(structure => 1 + DeclaredField().Count(structure.Groups[1].Value));
@@ -46,7 +46,7 @@ public sealed partial class NativeInterfaceTests
     [Theory]
     [InlineData("Popcorn.Interop.Native")]
     [InlineData("Popcorn.Interop.Memory")]
-    public void AFolderBelowNamesNothingOfTheOthers(string folder)
+    public void A_folder_below_names_nothing_of_the_others(string folder)
     {
         const BindingFlags All =
             BindingFlags.Static | BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public;

@@ -16,7 +16,7 @@ public sealed class ProductProgramTests
     private static readonly ProgramInput[] TwoTaps = [new(0, 0, 0), new(0, 0, 1)];
 
     [Theory, ClassData(typeof(KernelData))]
-    public void ProgramsAreSumsOfTheirInputs(string kernel)
+    public void Programs_are_sums_of_their_inputs(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         var oracle = new TextbookPaillier(key);
@@ -60,7 +60,7 @@ public sealed class ProductProgramTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void ThreadsShareOneTile(string kernel)
+    public void Threads_share_one_tile(string kernel)
     {
         // Fibonacci numbers beside powers of two: the former wait for each other all the time.
         const int Length = 400;
@@ -99,7 +99,7 @@ public sealed class ProductProgramTests
     }
 
     [Fact]
-    public void MalformedProgramsAreRefused()
+    public void Malformed_programs_are_refused()
     {
         AssertRefused([new Instruction(2, 0, 3)], [2]);   // reads a temporary that nothing wrote
         AssertRefused([new Instruction(0, 0, 1)], [0]);   // writes an input
@@ -121,7 +121,7 @@ public sealed class ProductProgramTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void ViewsThatDoNotFitAreRefused(string kernel)
+    public void Views_that_do_not_fit_are_refused(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         using var program = new ProductProgram([new Instruction(2, 0, 1)], TwoTaps, 1, [2]);

@@ -9,14 +9,14 @@ public sealed class TextbookTests
         [0, 1, -1, 42, -1_000_000_007, long.MaxValue, long.MinValue, BigInteger.Pow(3, 150), -BigInteger.Pow(3, 150)];
 
     [Theory, ClassData(typeof(KernelData))]
-    public void SmallKeys(string kernel) => AgreesWithTextbook(TestKeys.Small(kernel), Values);
+    public void Small_keys(string kernel) => AgreesWithTextbook(TestKeys.Small(kernel), Values);
 
     [Theory, ClassData(typeof(KernelData))]
-    public void RealKeys(string kernel) =>
+    public void Real_keys(string kernel) =>
         AgreesWithTextbook(TestKeys.Real(kernel), [-1_000_000_007, BigInteger.Pow(3, 900)]);
 
     [Theory, ClassData(typeof(KernelData))]
-    public void OperationsComputeTheSameCiphertextsAsBigIntegers(string kernel)
+    public void Operations_compute_the_same_ciphertexts_as_big_integers(string kernel)
     {
         PaillierPrivateKey key = TestKeys.Small(kernel);
         var oracle = new TextbookPaillier(key);
@@ -44,7 +44,7 @@ public sealed class TextbookTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
-    public void RandomnessIsAPowerOfTheBase(string kernel)
+    public void Randomness_is_a_power_of_the_base(string kernel)
     {
         // With one bit of window and a tiny key every h_s^α can be listed: encryptions of 0 must be among them.
         PaillierPrivateKey key = TestKeys.Tiny(kernel, 19, 23);

@@ -1,6 +1,6 @@
 using System.Diagnostics;
-using Popcorn.KernelTiming;
 using Popcorn.Interop;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Bench.Gate;
 

@@ -1,8 +1,8 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using Popcorn.KernelTiming;
 using Popcorn.Interop;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Bench.Report;
 

@@ -1,5 +1,5 @@
-using Popcorn.KernelTiming;
 using Popcorn.Interop;
+using Popcorn.KernelTiming;
 
 namespace Popcorn.Bench.Report;
 

@@ -14,6 +14,7 @@ using Popcorn.Engine;
 using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Families;
+using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
 using Popcorn.Hosting;
 using Popcorn.Interop;
@@ -196,7 +197,8 @@ internal static partial class ServeCommand
         }
 
         using var progress = new ProgressLine("compiling the models");
-        return [.. paths.Select(path => new ServedModel(NameOf(path), Files.LoadModel(path), FamilyRegistry.Create(chunkCiphertexts)))];
+        IReadOnlyList<Family> families = FamilyRegistry.Create(chunkCiphertexts);
+        return [.. paths.Select(path => new ServedModel(NameOf(path), Files.LoadModel(path), families))];
     }
 
     private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path);

@@ -30,7 +30,8 @@ internal static class OperationTimesCache
     public static Inspection Inspect(ServedModel model, int keyBits, bool anew = false)
     {
         int cores = Environment.ProcessorCount;
-        return model.Inspect(new InspectionConditions(keyBits, For(model.PlanFor(keyBits), keyBits, cores, anew), cores));
+        OperationTimes times = For(model.PlanFor(keyBits), keyBits, cores, anew);
+        return model.Inspect(new InspectionConditions(keyBits, times, cores));
     }
 
     private static OperationTimes For(Plan plan, int keyBits, int cores, bool anew)

@@ -15,7 +15,7 @@ public class BlindedPlanTests
     [InlineData(20)]
     [InlineData(64)]
     [InlineData(127)]
-    public void FieldsHoldTheWorstCase(int boundBits)
+    public void Fields_hold_the_worst_case(int boundBits)
     {
         BigInteger bound = (BigInteger.One << boundBits) - 1;
         BigInteger tau = (BigInteger.One << SignCarrier.Bits) - 1;
@@ -46,7 +46,7 @@ public class BlindedPlanTests
     [InlineData(86, 62, 2048)]
     [InlineData(2047, 0, 2048)]
     [InlineData(0, 300, 512)]
-    public void PackedPlaintextsStayBelowTheModulus(int signedBits, int maskedBits, int keyBits)
+    public void Packed_plaintexts_stay_below_the_modulus(int signedBits, int maskedBits, int keyBits)
     {
         SlotLayout layout = SlotLayout.Fit(new SlotFields(signedBits, maskedBits), keyBits)!;
         Assert.True(layout.ItemsPerCiphertext * layout.Fields.ItemBits <= keyBits - 1);
@@ -55,7 +55,7 @@ public class BlindedPlanTests
     }
 
     [Fact]
-    public void BothPartiesDeriveTheSamePlan()
+    public void Both_parties_derive_the_same_plan()
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(7));
         PublicNetwork server = PublicNetwork.From(network);
@@ -64,7 +64,7 @@ public class BlindedPlanTests
     }
 
     [Fact]
-    public void AnyChangeChangesTheHash()
+    public void Any_change_changes_the_hash()
     {
         PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
         var hashes = new HashSet<string> { HashOf(network, 2048), HashOf(network, 3072) };
@@ -84,7 +84,7 @@ public class BlindedPlanTests
     }
 
     [Fact]
-    public void TheHashTellsNothingOfTheWeights()
+    public void The_hash_tells_nothing_of_the_weights()
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(7));
         var negated = (LinearLayer)network.Layers[0];
@@ -96,7 +96,7 @@ public class BlindedPlanTests
     }
 
     [Fact]
-    public void MessagesStayWithinTheLimits()
+    public void Messages_stay_within_the_limits()
     {
         PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
         foreach (int keyBits in (int[])[2048, 3072, 4096])
@@ -122,7 +122,7 @@ public class BlindedPlanTests
     }
 
     [Fact]
-    public void ABoundThatOutgrowsTheKeyIsRefused()
+    public void A_bound_that_outgrows_the_key_is_refused()
     {
         PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
         PublicLayer[] layers = [.. network.Layers];
@@ -135,7 +135,7 @@ public class BlindedPlanTests
     [Theory]
     [InlineData(981, true)]
     [InlineData(982, false)]
-    public void TheSquareOfAMaskedValueMustFitTheKey(int boundBits, bool fits)
+    public void The_square_of_a_masked_value_must_fit_the_key(int boundBits, bool fits)
     {
         var shape = new Shape(1, 1, 1);
         var network = new PublicNetwork(new InputDescription(shape, 0, 1, 1), [
@@ -153,7 +153,7 @@ public class BlindedPlanTests
     }
 
     [Fact]
-    public void ImagesOfAQueryAreMoreItemsInAsManyRounds()
+    public void Images_of_a_query_are_more_items_in_as_many_rounds()
     {
         PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
         BlindedPlan one = BlindedPlan.Create(network, 2048);
@@ -175,7 +175,7 @@ public class BlindedPlanTests
     }
 
     [Fact]
-    public void AHugeDescriptionIsRefusedBeforeMemoryIsTaken()
+    public void A_huge_description_is_refused_before_memory_is_taken()
     {
         var large = new Shape(1, 4096, 4096);
         var relu = new PublicLayer(LayerKind.Relu, 0, large, null, 0, 8);
@@ -192,7 +192,7 @@ public class BlindedPlanTests
     }
 
     [Fact]
-    public void MalformedDescriptionsAreRefused()
+    public void Malformed_descriptions_are_refused()
     {
         PublicNetwork good = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
         Refused(good with { Layers = [] });

@@ -10,7 +10,7 @@ namespace Popcorn.Engine.Tests.Blinded;
 public class BlindingTests
 {
     [Fact]
-    public void CarriersKeepTheSignAndNeverVanish()
+    public void Carriers_keep_the_sign_and_never_vanish()
     {
         using var random = new SecretRandom();
         BigInteger bound = (BigInteger.One << 20) - 1;
@@ -29,7 +29,7 @@ public class BlindingTests
     }
 
     [Fact]
-    public void CarriersAreLogUniform()
+    public void Carriers_are_log_uniform()
     {
         using var random = new SecretRandom();
         const int Count = 64_000;
@@ -58,7 +58,7 @@ public class BlindingTests
     }
 
     [Fact]
-    public void ScarcelyAnythingOfTheMagnitudeShows()
+    public void Scarcely_anything_of_the_magnitude_shows()
     {
         // Values a factor of 2 apart: the lengths of their carriers are two uniform distributions over T lengths, one
         // step apart, so their distribution functions differ by 1/T.
@@ -87,7 +87,7 @@ public class BlindingTests
     [InlineData(20)]
     [InlineData(63)]
     [InlineData(90)]
-    public void MasksHideTheirValues(int boundBits)
+    public void Masks_hide_their_values(int boundBits)
     {
         using var random = new SecretRandom();
         const int Count = 20_000;
@@ -112,7 +112,7 @@ public class BlindingTests
     }
 
     [Fact]
-    public void PermutationsAreUniform()
+    public void Permutations_are_uniform()
     {
         using var random = new SecretRandom();
         var counts = new Dictionary<string, int>();
@@ -129,7 +129,7 @@ public class BlindingTests
     }
 
     [Fact]
-    public void SmallRangesAreUniform()
+    public void Small_ranges_are_uniform()
     {
         using var random = new SecretRandom();
         var counts = new int[7];

@@ -39,7 +39,7 @@ public sealed class RoundTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Bounds))]
-    public void ReluOfEdgeValues(int boundBits)
+    public void Relu_of_edge_values(int boundBits)
     {
         BigInteger[] x = EdgeValues(boundBits);
         BigInteger[] expected = [.. x.Select(v => BigInteger.Max(v, 0))];
@@ -48,7 +48,7 @@ public sealed class RoundTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Bounds))]
-    public void MaximumOfEdgeValues(int boundBits)
+    public void Maximum_of_edge_values(int boundBits)
     {
         BigInteger[] edges = EdgeValues(boundBits);
         BigInteger[] left = [.. edges.SelectMany(_ => edges)];
@@ -59,7 +59,7 @@ public sealed class RoundTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Bounds))]
-    public void SignOfEdgeValues(int boundBits)
+    public void Sign_of_edge_values(int boundBits)
     {
         BigInteger[] x = EdgeValues(boundBits);
         BigInteger[] expected = [.. x.Select(v => v.Sign >= 0 ? BigInteger.One : 0)];
@@ -68,7 +68,7 @@ public sealed class RoundTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Bounds))]
-    public void ClipOfEdgeValues(int boundBits)
+    public void Clip_of_edge_values(int boundBits)
     {
         BigInteger[] edges = EdgeValues(boundBits);
         BigInteger bound = BigInteger.One << boundBits;
@@ -85,7 +85,7 @@ public sealed class RoundTests : IDisposable
     }
 
     [Fact]
-    public void WhichCarrierOfAClipIsWhichDoesNotShow()
+    public void Which_carrier_of_a_clip_is_which_does_not_show()
     {
         // x is small and the cap is large: so is one carrier of two, on average, and it is as often the first.
         RoundStep step = Step(Kind.Clip, 60, 1);
@@ -106,7 +106,7 @@ public sealed class RoundTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Bounds))]
-    public void SquareOfEdgeValues(int boundBits)
+    public void Square_of_edge_values(int boundBits)
     {
         BigInteger[] x = EdgeValues(boundBits);
         BigInteger[] expected = [.. x.Select(v => v * v)];
@@ -115,7 +115,7 @@ public sealed class RoundTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Bounds))]
-    public void RescalingOfEdgeValuesRoundsUpOrDown(int boundBits)
+    public void Rescaling_of_edge_values_rounds_up_or_down(int boundBits)
     {
         BigInteger[] x = EdgeValues(boundBits);
         foreach (int shift in (int[])[1, 3, boundBits, boundBits + 1, boundBits + 41, boundBits + 42, boundBits + 200])
@@ -127,7 +127,7 @@ public sealed class RoundTests : IDisposable
     }
 
     [Fact]
-    public void RescalingRoundsUpAsOftenAsTheDroppedFractionSays()
+    public void Rescaling_rounds_up_as_often_as_the_dropped_fraction_says()
     {
         // 3 / 8 = 0.375, −3 / 8 = −1 + 0.625.
         const int Count = 400;
@@ -138,7 +138,7 @@ public sealed class RoundTests : IDisposable
     }
 
     [Fact]
-    public void ChallengesAreFreshEveryTime()
+    public void Challenges_are_fresh_every_time()
     {
         using ServerRound first = Begin(Kind.Compare, 8, [1, 2, 3], null);
         using ServerRound second = Begin(Kind.Compare, 8, [1, 2, 3], null);
@@ -152,7 +152,7 @@ public sealed class RoundTests : IDisposable
     }
 
     [Fact]
-    public void TheClientSeesOnlyBlindedFields()
+    public void The_client_sees_only_blinded_fields()
     {
         // For x = 0 alone: the sign that shows is a coin, the masked value never the same.
         RoundStep step = Step(Kind.Compare, 8, 1);
@@ -175,7 +175,7 @@ public sealed class RoundTests : IDisposable
     [InlineData(LayerKind.Relu)]
     [InlineData(LayerKind.Sign)]
     [InlineData(LayerKind.Square)]
-    public async Task ItemsTravelInAFreshOrderEachTime(LayerKind kind)
+    public async Task Items_travel_in_a_fresh_order_each_time(LayerKind kind)
     {
         var shape = new Shape(30, 1, 1);
         Layer layer = kind switch
@@ -210,7 +210,7 @@ public sealed class RoundTests : IDisposable
     }
 
     [Fact]
-    public void AnswersAreFreshEncryptions()
+    public void Answers_are_fresh_encryptions()
     {
         RoundStep step = Step(Kind.Sign, 8, 3);
         using ServerRound round = Begin(Kind.Sign, 8, [1, 2, 3], null);
@@ -223,7 +223,7 @@ public sealed class RoundTests : IDisposable
     }
 
     [Fact]
-    public void WrongLengthsAreRefused()
+    public void Wrong_lengths_are_refused()
     {
         using ServerRound round = Begin(Kind.Compare, 8, [1, 2, 3], null);
         byte[] challenge = round.Challenge(0);
@@ -235,7 +235,7 @@ public sealed class RoundTests : IDisposable
     }
 
     [Fact]
-    public void BadCiphertextsAreRefused()
+    public void Bad_ciphertexts_are_refused()
     {
         using ServerRound round = Begin(Kind.Compare, 8, [1, 2, 3], null);
         ClientContext client = Client();

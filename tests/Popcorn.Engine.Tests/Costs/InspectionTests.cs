@@ -7,7 +7,7 @@ namespace Popcorn.Engine.Tests.Costs;
 public class InspectionTests
 {
     [Fact]
-    public void LayersAreDescribedAndAddUp()
+    public void Layers_are_described_and_add_up()
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(7));
         using var model = new ServedModel("net", network);
@@ -34,7 +34,7 @@ public class InspectionTests
     }
 
     [Fact]
-    public void KernelTimesAreMeasured()
+    public void Kernel_times_are_measured()
     {
         using var model = new ServedModel("net", SampleNetworks.ConvReluPoolDense(new Random(7)));
         OperationTimes times = OperationTimes.Measure(

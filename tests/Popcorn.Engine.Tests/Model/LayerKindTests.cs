@@ -13,7 +13,7 @@ namespace Popcorn.Engine.Tests.Model;
 public class LayerKindTests
 {
     [Fact]
-    public void RandomNetworksHoldEveryKind()
+    public void Random_networks_hold_every_kind()
     {
         Layer[] layers = [.. Enumerable.Range(0, 200).SelectMany(seed => RandomNetworks.Create(seed).Layers)];
         Assert.Equal(Enum.GetValues<LayerKind>(), layers.Select(layer => layer.Kind).Distinct().Order());
@@ -23,7 +23,17 @@ public class LayerKindTests
     }
 
     [Fact]
-    public void AKindThatNobodyKnowsIsRefusedEverywhere()
+    public void Kinds_have_the_numbers_of_the_wire()
+    {
+        Assert.Equal(
+            Enum.GetValues<LayerKind>().Select(kind => (int)kind),
+            Enum.GetValues<Popcorn.Engine.Model.Messages.PublicLayer.Types.Kind>().Select(kind => (int)kind).Skip(1));
+        Assert.All(Enum.GetValues<LayerKind>(), kind => Assert.Equal(
+            kind.ToString(), ((Popcorn.Engine.Model.Messages.PublicLayer.Types.Kind)kind).ToString()));
+    }
+
+    [Fact]
+    public void A_kind_that_nobody_knows_is_refused_everywhere()
     {
         var layer = new UnknownLayer("odd", 0, new Shape(1, 2, 2));
         var network = new IntegerNetwork(new InputDescription(layer.Output, 0, 255, 1), [layer], 1);

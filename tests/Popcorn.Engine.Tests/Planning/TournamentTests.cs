@@ -19,7 +19,7 @@ public class TournamentTests
 
     [Theory]
     [MemberData(nameof(Windows))]
-    public void WinnersAreTheMaxima(int size, int kernel, int stride, int pad, int output, bool withZero)
+    public void Winners_are_the_maxima(int size, int kernel, int stride, int pad, int output, bool withZero)
     {
         var window = new Window(kernel, kernel, stride, stride, 1, 1, pad, pad, output, output);
         var input = new Shape(2, size, size);
@@ -37,7 +37,7 @@ public class TournamentTests
     }
 
     [Fact]
-    public void ReluIsOneMatchAgainstZero()
+    public void Relu_is_one_match_against_zero()
     {
         Tournament tournament = Tournament.AgainstZero(12);
         IReadOnlyList<Match> only = Assert.Single(tournament.Rounds);
@@ -47,7 +47,7 @@ public class TournamentTests
     }
 
     [Fact]
-    public void OverlappingWindowsShareMatches()
+    public void Overlapping_windows_share_matches()
     {
         // Windows {0, 1, 2, 3} and {2, 3, 4, 5}.
         var window = new Window(1, 4, 1, 2, 1, 1, 0, 0, 1, 2);
@@ -59,7 +59,7 @@ public class TournamentTests
     }
 
     [Fact]
-    public void WindowsThatOverlapInBothDirectionsShareTheirRows()
+    public void Windows_that_overlap_in_both_directions_share_their_rows()
     {
         var window = new Window(3, 3, 2, 2, 1, 1, 0, 0, 3, 3);
 
@@ -68,7 +68,7 @@ public class TournamentTests
     }
 
     [Fact]
-    public void AWindowInThePaddingAloneIsRefused()
+    public void A_window_in_the_padding_alone_is_refused()
     {
         var window = new Window(1, 1, 2, 2, 1, 1, 1, 1, 2, 2);
         Assert.Throws<PopcornException>(() => Tournament.OverWindows(window, new Shape(1, 2, 2), withZero: false));

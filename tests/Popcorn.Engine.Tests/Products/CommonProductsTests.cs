@@ -12,7 +12,7 @@ public class CommonProductsTests
     [InlineData(40, 5000, 0.01, 2, 100000)] // more values than are looked at together
     [InlineData(1, 50, 0.5, 2, 1000)]
     [InlineData(10, 1, 0.5, 2, 1000)]
-    public void SumsKeepTheirValues(int sums, int values, double density, int leastUses, int most)
+    public void Sums_keep_their_values(int sums, int values, double density, int leastUses, int most)
     {
         var random = new Random(values);
         List<int>[] original = [.. Enumerable.Range(0, sums).Select(_ =>
@@ -43,7 +43,7 @@ public class CommonProductsTests
     }
 
     [Fact]
-    public void WhatAllShareIsComputedOnce()
+    public void What_all_share_is_computed_once()
     {
         // abc in all sums, de in two, f in one.
         List<int>[] sums = [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5], [0, 1, 2]];
@@ -53,7 +53,7 @@ public class CommonProductsTests
     }
 
     [Fact]
-    public void DenseBinaryRowsShareMuch()
+    public void Dense_binary_rows_share_much()
     {
         var random = new Random(4);
         List<int>[] sums = [.. Enumerable.Range(0, 64).Select(_ =>

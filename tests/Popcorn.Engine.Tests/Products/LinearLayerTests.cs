@@ -35,7 +35,7 @@ public class LinearLayerTests
 
     [Theory]
     [MemberData(nameof(Layers))]
-    public void EveryStrategyEqualsThePlainLayer(string name, IntegerNetwork network)
+    public void Every_strategy_equals_the_plain_layer(string name, IntegerNetwork network)
     {
         // A single image, and as many as leave lanes empty at the end.
         var layer = (LinearLayer)network.Layers[0];
@@ -62,7 +62,7 @@ public class LinearLayerTests
     [InlineData(1)] // a row of outputs at a time
     [InlineData(400)]
     [InlineData(1000)]
-    public void BandsKeepFewSharedProductsAndChangeNothing(int sharedCiphertexts)
+    public void Bands_keep_few_shared_products_and_change_nothing(int sharedCiphertexts)
     {
         IntegerNetwork network = Net(new Shape(8, 13, 9), b => b.Conv(16, 3, 2, 2, limit: 2));
         var layer = (LinearLayer)network.Layers[0];
@@ -84,7 +84,7 @@ public class LinearLayerTests
     }
 
     [Fact]
-    public void EveryWayToPayForNegativeWeightsIsUsed()
+    public void Every_way_to_pay_for_negative_weights_is_used()
     {
         // Many inputs and few outputs: invert outputs. Few inputs and many outputs: invert inputs. An offset: see
         // below.
@@ -94,7 +94,7 @@ public class LinearLayerTests
     }
 
     [Fact]
-    public void OutputsShareProducts()
+    public void Outputs_share_products()
     {
         // 64 outputs of 256 inputs: a fifth of a product for each binary weight, two thirds for 4 bits, 1.2 where
         // four of five weights are zero.
@@ -117,7 +117,7 @@ public class LinearLayerTests
     }
 
     [Fact]
-    public void PrunedLayersCostNothing()
+    public void Pruned_layers_cost_nothing()
     {
         var layer = new LinearLayer(
             "zeros", 0, new Shape(3, 1, 1), Window.Whole(1, 1), 1, new int[3 * 10],
@@ -129,7 +129,7 @@ public class LinearLayerTests
     }
 
     [Fact]
-    public void FewerWeightsCostFewerProducts()
+    public void Fewer_weights_cost_fewer_products()
     {
         var shape = new Shape(200, 1, 1);
         var dense = (LinearLayer)Net(shape, b => b.Dense(10)).Layers[0];

@@ -14,7 +14,7 @@ public class ProductCodeTests
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void DigitsAddUpToTheWeight(int bits, bool signed)
+    public void Digits_add_up_to_the_weight(int bits, bool signed)
     {
         var form = new DigitForm(bits, signed);
         int[] extremes = [int.MaxValue, -int.MaxValue, int.MinValue, 1 << 30, -(1 << 30)];
@@ -37,7 +37,7 @@ public class ProductCodeTests
     }
 
     [Fact]
-    public void NonAdjacentFormHasNoNeighbours()
+    public void Non_adjacent_form_has_no_neighbours()
     {
         Span<int> digits = stackalloc int[DigitForm.MaxDigits];
         for (int weight = -2000; weight <= 2000; weight++)
@@ -53,7 +53,7 @@ public class ProductCodeTests
 
     [Theory]
     [MemberData(nameof(Forms))]
-    public void DigitSumsAddUp(int bits, bool signed)
+    public void Digit_sums_add_up(int bits, bool signed)
     {
         var random = new Random(bits);
         for (int round = 0; round < 40; round++)
@@ -82,7 +82,7 @@ public class ProductCodeTests
     }
 
     [Fact]
-    public void RegistersAreReused()
+    public void Registers_are_reused()
     {
         foreach (bool fillsLanes in (bool[])[false, true])
         {
@@ -100,7 +100,7 @@ public class ProductCodeTests
     }
 
     [Fact]
-    public void AbsentInputsCostNothing()
+    public void Absent_inputs_cost_nothing()
     {
         var builder = new ProductBuilder(3, countOnly: false);
         int sum = builder.Multiply(builder.Multiply(0, 1), 2);
@@ -112,7 +112,7 @@ public class ProductCodeTests
     }
 
     [Fact]
-    public void AnyOrderOfProductsComputesTheSame()
+    public void Any_order_of_products_computes_the_same()
     {
         var random = new Random(3);
         for (int round = 0; round < 60; round++)
@@ -143,7 +143,7 @@ public class ProductCodeTests
     }
 
     [Fact]
-    public void SumsFillTheLanes()
+    public void Sums_fill_the_lanes()
     {
         // Sixteen sums of 33 inputs each, joined to sixteen squares: chains of one length, side by side.
         const int Sums = 16;

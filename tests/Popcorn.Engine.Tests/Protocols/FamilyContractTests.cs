@@ -24,7 +24,7 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task LogitsAreThePlainNetworks(string name)
+    public async Task Logits_are_the_plain_networks(string name)
     {
         for (int seed = 0; seed < 20; seed++)
         {
@@ -50,7 +50,7 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task BytesAndRoundsAreAsPlanned(string name)
+    public async Task Bytes_and_rounds_are_as_planned(string name)
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
@@ -69,7 +69,7 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void APlanSaysOfItselfWhatMatters(string name)
+    public void A_plan_says_of_itself_what_matters(string name)
     {
         IntegerNetwork network = SampleNetworks.Residual(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
@@ -89,7 +89,7 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task QueriesArePreparedAheadAndEachIsRunOnce(string name)
+    public async Task Queries_are_prepared_ahead_and_each_is_run_once(string name)
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
@@ -119,7 +119,7 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task AServerBoundsWhatAClientPrepares(string name)
+    public async Task A_server_bounds_what_a_client_prepares(string name)
     {
         IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
@@ -146,7 +146,7 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task AQueryIsNotRunTwice(string name)
+    public async Task A_query_is_not_run_twice(string name)
     {
         // A client that says so all the same is refused.
         IntegerNetwork network = SampleNetworks.Squares(new Random(3));
@@ -162,7 +162,7 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task SpoiltMessagesEndTheSessionOfBothParties(string name)
+    public async Task Spoilt_messages_end_the_session_of_both_parties(string name)
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
@@ -199,7 +199,7 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public async Task SessionsRunSideBySide(string name)
+    public async Task Sessions_run_side_by_side(string name)
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
@@ -212,7 +212,7 @@ public class FamilyContractTests
     }
 
     [Fact]
-    public async Task TheServersFirstFamilyThatTheClientSpeaksIsTaken()
+    public async Task The_servers_first_family_that_the_client_speaks_is_taken()
     {
         IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         foreach (Family[] order in (Family[][])[[.. Families], [.. Families.Reverse()]])
@@ -233,7 +233,7 @@ public class FamilyContractTests
     }
 
     [Fact]
-    public async Task PartiesWithoutACommonFamilyPart()
+    public async Task Parties_without_a_common_family_part()
     {
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)), [Families[0]]);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();

@@ -46,7 +46,7 @@ public class SessionTests
 
     [Theory]
     [MemberData(nameof(Networks))]
-    public async Task LogitsEqualThePlainNetworks(string name, Func<Random, IntegerNetwork> make)
+    public async Task Logits_equal_the_plain_networks(string name, Func<Random, IntegerNetwork> make)
     {
         Assert.NotEmpty(name);
         IntegerNetwork network = make(new Random(3));
@@ -75,7 +75,7 @@ public class SessionTests
 
     [Theory]
     [MemberData(nameof(Networks))]
-    public async Task ImagesOfOneQueryKeepApart(string name, Func<Random, IntegerNetwork> make)
+    public async Task Images_of_one_query_keep_apart(string name, Func<Random, IntegerNetwork> make)
     {
         Assert.NotEmpty(name);
         IntegerNetwork network = make(new Random(5));
@@ -105,7 +105,7 @@ public class SessionTests
     [InlineData(1)]
     [InlineData(3)]
     [InlineData(512)]
-    public async Task ChunksAreAsLongAsTheServerSays(int chunkCiphertexts)
+    public async Task Chunks_are_as_long_as_the_server_says(int chunkCiphertexts)
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network, FamilyRegistry.Create(chunkCiphertexts));
@@ -123,7 +123,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task MoreImagesThanTheServerHasMemoryForAreRefused()
+    public async Task More_images_than_the_server_has_memory_for_are_refused()
     {
         IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         using var model = new ServedModel("net", network);
@@ -160,7 +160,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task RandomNetworksAgree()
+    public async Task Random_networks_agree()
     {
         int compared = 0;
         for (int seed = 0; seed < 120; seed++)
@@ -189,7 +189,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task RescaledLogitsAreOffByOneAtMost()
+    public async Task Rescaled_logits_are_off_by_one_at_most()
     {
         IntegerNetwork network = SampleNetworks.Rescaled(new Random(3));
         using var model = new ServedModel("net", network);
@@ -209,7 +209,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task SessionsRunSideBySide()
+    public async Task Sessions_run_side_by_side()
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
@@ -223,7 +223,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task TwoRunsSendDifferentBytesAndGiveTheSameResult()
+    public async Task Two_runs_send_different_bytes_and_give_the_same_result()
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
@@ -249,7 +249,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task ProgressReachesTheEndOfEveryStep()
+    public async Task Progress_reaches_the_end_of_every_step()
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
@@ -270,7 +270,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task InputsThatDoNotFitAreRefusedAndTheSessionGoesOn()
+    public async Task Inputs_that_do_not_fit_are_refused_and_the_session_goes_on()
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
@@ -285,7 +285,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task AnUnknownModelIsNamed()
+    public async Task An_unknown_model_is_named()
     {
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
@@ -297,7 +297,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task SmallKeysAreRefused()
+    public async Task Small_keys_are_refused()
     {
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         foreach (ServerOptions strict in (ServerOptions[])
@@ -311,7 +311,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task ABoundTooLargeForTheKeyIsRefusedBeforeAnythingIsSent()
+    public async Task A_bound_too_large_for_the_key_is_refused_before_anything_is_sent()
     {
         IntegerNetwork deep = new SampleNetworks.Builder(new Random(1), new Shape(4, 1, 1))
             .Dense(4).Square().Dense(4).Square().Dense(4).Square().Dense(4).Square().Dense(4).Square()
@@ -333,7 +333,7 @@ public class SessionTests
     [InlineData("no key", "key")]
     [InlineData("garbage key", "key")]
     [InlineData("cut key", "key")]
-    public async Task BadBeginningsAreRefused(string beginning, string says)
+    public async Task Bad_beginnings_are_refused(string beginning, string says)
     {
         Frame frame = beginning switch
         {
@@ -357,7 +357,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task GarbageIsRefused()
+    public async Task Garbage_is_refused()
     {
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
@@ -369,7 +369,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task ADifferentPlanIsRefused()
+    public async Task A_different_plan_is_refused()
     {
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
@@ -384,7 +384,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task AServerWithADifferentPlanIsRefused()
+    public async Task A_server_with_a_different_plan_is_refused()
     {
         IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
@@ -411,7 +411,7 @@ public class SessionTests
     [InlineData("wrong step", "was due")]
     [InlineData("wrong item", "was due")]
     [InlineData("leaves", "closed")]
-    public async Task BadChunksEndTheSessionAndOnlyIt(string fault, string says)
+    public async Task Bad_chunks_end_the_session_and_only_it(string fault, string says)
     {
         Func<Chunk, Chunk?> spoil = fault switch
         {
@@ -440,7 +440,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task ASilentClientIsLetGo()
+    public async Task A_silent_client_is_let_go()
     {
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
@@ -450,7 +450,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task AServerThatShutsDownSaysSo()
+    public async Task A_server_that_shuts_down_says_so()
     {
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
@@ -462,7 +462,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task AServerThatDescribesNothingIsRefused()
+    public async Task A_server_that_describes_nothing_is_refused()
     {
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task<ClientSession> opening = Open(client);
@@ -472,7 +472,7 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task ASessionThatFailedOnceStaysClosed()
+    public async Task A_session_that_failed_once_stays_closed()
     {
         IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         using var model = new ServedModel("net", network);

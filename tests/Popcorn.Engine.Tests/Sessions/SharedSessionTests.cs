@@ -19,14 +19,14 @@ public class SharedSessionTests(ITestOutputHelper output)
     [InlineData("mnist-b-cryptonets")]
     [InlineData("mnist-c-deepsecure")]
     [InlineData("mnist-d-minionn")]
-    public Task LogitsAreThoseOfThePlaintextNetwork(string name) => Agrees(name, TestKeys.Key);
+    public Task Logits_are_those_of_the_plaintext_network(string name) => Agrees(name, TestKeys.Key);
 
     [SharedTheory(slow: true)]
     [InlineData("mnist-bin-lenet")]
     [InlineData("cifar10-minionn")]
     [InlineData("cifar10-bin-resnet18")]
     [InlineData("mobilenet_v1_0.25_128")]
-    public async Task LogitsOfLargeNetworksAreThoseOfThePlaintextNetwork(string name)
+    public async Task Logits_of_large_networks_are_those_of_the_plaintext_network(string name)
     {
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(2048);
         await Agrees(name, key);
