@@ -85,7 +85,8 @@ internal sealed class BlindedPlan : Plan
             LayerKind.MaxPoolRelu => Compare(Tournament.OverWindows(layer.Window!.Value, input, withZero: true)),
         };
 
-        IEnumerable<BlindedStep> Compare(Tournament tournament) =>
-            CompareStep.Of(tournament, place, sizes, input, bits);
+        IEnumerable<BlindedStep> Compare(Tournament tournament) => tournament.Rounds.Count == 0
+            ? [new SelectStep(place, sizes, layer, tournament)]
+            : CompareStep.Of(tournament, place, sizes, input, bits);
     }
 }

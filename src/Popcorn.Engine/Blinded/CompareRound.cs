@@ -51,11 +51,9 @@ internal sealed record CompareStep : RoundStep
                 $"Layer {place.Layer + 1} ({place.Name}) is too large; use a smaller input, or fewer at once.");
         }
 
-        return tournament.Rounds.Count == 0
-            ? [new SelectStep(place, sizes, input, tournament)]
-            : tournament.Rounds.Select((matches, round) => new CompareStep(
-                tournament, round, input, place with { Index = place.Index + round }, sizes,
-                matches.Any(m => m.Right != Tournament.Zero) ? bound + 1 : bound));
+        return tournament.Rounds.Select((matches, round) => new CompareStep(
+            tournament, round, input, place with { Index = place.Index + round }, sizes,
+            matches.Any(m => m.Right != Tournament.Zero) ? bound + 1 : bound));
     }
 
     /// <inheritdoc/>

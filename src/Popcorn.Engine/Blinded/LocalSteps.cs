@@ -6,8 +6,17 @@ using Popcorn.Interop;
 namespace Popcorn.Engine.Blinded;
 
 /// <summary>The server works on ciphertexts alone.</summary>
-internal abstract record LocalStep(StepPlace Place, StepSizes Sizes) : BlindedStep(Place, Sizes)
+/// <param name="Place">Where it stands.</param>
+/// <param name="Sizes">What its sizes follow from.</param>
+/// <param name="Described">The layer.</param>
+internal abstract record LocalStep(StepPlace Place, StepSizes Sizes, PublicLayer Described) : BlindedStep(Place, Sizes)
 {
+    /// <summary>How its output could be packed: a value that does not fit the key is refused here.</summary>
+    protected SlotLayout Packed { get; } = Sizes.Fit(Place, new SlotFields(Described.BoundBits + 1, 0));
+
+    /// <summary>Shape of the layer's output, of one image.</summary>
+    protected Shape Shape => Described.Output;
+
     /// <inheritdoc/>
     public override StepCost Cost => StepCost.None;
 
@@ -33,30 +42,20 @@ internal abstract record LocalStep(StepPlace Place, StepSizes Sizes) : BlindedSt
 }
 
 /// <summary>A linear layer.</summary>
-internal sealed record LinearStep : LocalStep
+internal sealed record LinearStep(StepPlace Place, StepSizes Sizes, PublicLayer Described)
+    : LocalStep(Place, Sizes, Described)
 {
-    public LinearStep(StepPlace place, StepSizes sizes, PublicLayer layer)
-        : base(place, sizes) => sizes.Fit(place, new SlotFields(layer.BoundBits + 1, 0));
-
     /// <inheritdoc/>
     protected override CiphertextBatch Run(BlindedServerQuery query) =>
         query.Model.LinearAt(Layer).Run(query.InputOf(this), Sizes.Images, query.Context);
 }
 
 /// <summary>A sum of two values: a linear layer over both with their channels in turn.</summary>
-internal sealed record AddStep : LocalStep
+internal sealed record AddStep(StepPlace Place, StepSizes Sizes, PublicLayer Described)
+    : LocalStep(Place, Sizes, Described)
 {
-    private readonly Shape _shape;
-
-    public AddStep(StepPlace place, StepSizes sizes, PublicLayer layer)
-        : base(place, sizes)
-    {
-        sizes.Fit(place, new SlotFields(layer.BoundBits + 1, 0));
-        _shape = layer.Output;
-    }
-
     /// <inheritdoc/>
-    public override long ServerBytes => 2L * Sizes.Images * _shape.Size * Sizes.MemoryBytes;
+    public override long ServerBytes => 2L * Sizes.Images * Shape.Size * Sizes.MemoryBytes;
 
     /// <summary>The sum as a linear layer: first, second, first, …</summary>
     public static LinearLayer AsLinear(AddLayer add) => new(
@@ -71,12 +70,12 @@ internal sealed record AddStep : LocalStep
     protected override CiphertextBatch Run(BlindedServerQuery query)
     {
         int[] inputs = [.. query.Plan.Network.Layers[Layer].Inputs];
-        using var both = new CiphertextBatch(query.Context.Key, 2 * Sizes.Images * _shape.Size);
-        for (int plane = 0; plane < Sizes.Images * _shape.Channels; plane++)
+        using var both = new CiphertextBatch(query.Context.Key, 2 * Sizes.Images * Shape.Size);
+        for (int plane = 0; plane < Sizes.Images * Shape.Channels; plane++)
         {
-            int[] elements = Range(plane * _shape.Area, _shape.Area);
-            both.Gather(query.Values[inputs[0]], elements, 2 * plane * _shape.Area);
-            both.Gather(query.Values[inputs[1]], elements, (2 * plane + 1) * _shape.Area);
+            int[] elements = Range(plane * Shape.Area, Shape.Area);
+            both.Gather(query.Values[inputs[0]], elements, 2 * plane * Shape.Area);
+            both.Gather(query.Values[inputs[1]], elements, (2 * plane + 1) * Shape.Area);
         }
 
         return query.Model.LinearAt(Layer).Run(both, Sizes.Images, query.Context);
@@ -84,21 +83,13 @@ internal sealed record AddStep : LocalStep
 }
 
 /// <summary>Values side by side, image by image.</summary>
-internal sealed record ConcatStep : LocalStep
+internal sealed record ConcatStep(StepPlace Place, StepSizes Sizes, PublicLayer Described)
+    : LocalStep(Place, Sizes, Described)
 {
-    private readonly Shape _shape;
-
-    public ConcatStep(StepPlace place, StepSizes sizes, PublicLayer layer)
-        : base(place, sizes)
-    {
-        sizes.Fit(place, new SlotFields(layer.BoundBits + 1, 0));
-        _shape = layer.Output;
-    }
-
     /// <inheritdoc/>
     protected override CiphertextBatch Run(BlindedServerQuery query)
     {
-        var joined = new CiphertextBatch(query.Context.Key, Sizes.Images * _shape.Size);
+        var joined = new CiphertextBatch(query.Context.Key, Sizes.Images * Shape.Size);
         int next = 0;
         for (int image = 0; image < Sizes.Images; image++)
         {
@@ -115,8 +106,8 @@ internal sealed record ConcatStep : LocalStep
 }
 
 /// <summary>A pool whose windows hold one element each: nothing to compare.</summary>
-internal sealed record SelectStep(StepPlace Place, StepSizes Sizes, Shape Input, Tournament Tournament)
-    : LocalStep(Place, Sizes)
+internal sealed record SelectStep(StepPlace Place, StepSizes Sizes, PublicLayer Described, Tournament Tournament)
+    : LocalStep(Place, Sizes, Described)
 {
     /// <inheritdoc/>
     public override string Describe() => nameof(SelectStep);
