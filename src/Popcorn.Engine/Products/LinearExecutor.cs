@@ -29,12 +29,9 @@ internal static class LinearExecutor
             products = 0;
             foreach (LinearOperation operation in layer.Operations)
             {
-                products += operation switch
-                {
-                    NegateOperation negate => Negate(negate, layer, buffers, images, execution),
-                    RunOperation run => Run(run, layer, buffers, images, execution),
-                    _ => throw new NotSupportedException($"There is no way to run a {operation.GetType().Name}."),
-                };
+                products += images == 1
+                    ? RunOnOne(operation, buffers, execution)
+                    : RunOnAll(operation, layer, buffers, images, execution);
             }
 
             done = true;
@@ -52,75 +49,93 @@ internal static class LinearExecutor
         }
     }
 
-    private static long Negate(
-        NegateOperation negate, CompiledLinear layer, CiphertextBatch?[] buffers, int images, Execution execution)
+    private static long RunOnOne(LinearOperation operation, CiphertextBatch?[] buffers, Execution execution)
     {
-        CiphertextBatch from = buffers[(int)negate.From]!, to = buffers[(int)negate.To]!;
-        int size = layer.BufferSizes[(int)negate.From];
-        if (negate.Count == size)
+        switch (operation)
         {
-            Evaluator.Negate(from, to, execution);
+            case NegateOperation negate:
+                return Negate(negate, negate.Offset, buffers, execution);
+            case RunOperation run:
+                return Evaluator.Run(
+                    run.Part.Program,
+                    [.. run.Part.Sources.Select(source => ViewOf(source, source.Positions, buffers))],
+                    ViewOf(run.Part.Target, run.Part.Target.Positions, buffers), run.FirstTile, run.Tiles, execution);
+            default:
+                throw NoWayToRun(operation);
         }
-        else
-        {
-            for (int image = 0; image < images; image++)
-            {
-                int first = image * size + negate.Offset;
-                Evaluator.Negate(from.Range(first, negate.Count), to.Range(first, negate.Count), execution);
-            }
-        }
-
-        return (long)Evaluator.ProductsOfNegation * images * negate.Count;
     }
 
-    private static long Run(
-        RunOperation run, CompiledLinear layer, CiphertextBatch?[] buffers, int images, Execution execution)
+    private static long RunOnAll(
+        LinearOperation operation, CompiledLinear layer, CiphertextBatch?[] buffers, int images, Execution execution)
     {
-        if (images == 1)
+        switch (operation)
         {
-            return Evaluator.Run(
-                run.Part.Program, [.. run.Part.Sources.Select(source => ViewOf(source, source.Positions))],
-                ViewOf(run.Part.Target, run.Part.Target.Positions), run.FirstTile, run.Tiles, execution);
+            case NegateOperation negate:
+                int ofImage = layer.BufferSizes[(int)negate.From];
+                return Enumerable.Range(0, images)
+                    .Sum(image => Negate(negate, image * ofImage + negate.Offset, buffers, execution));
+            case RunOperation run:
+                TileList tiles = TilesOf(run, images);
+                return Evaluator.Run(
+                    run.Part.Program,
+                    [.. run.Part.Sources.Select(source => ViewOf(source, PositionsIn(source, tiles, layer), buffers))],
+                    ViewOf(run.Part.Target, PositionsIn(run.Part.Target, tiles, layer), buffers), 0, tiles.Count,
+                    execution);
+            default:
+                throw NoWayToRun(operation);
         }
+    }
 
-        // The tiles of all images side by side, so that they share lanes.
+    private static long Negate(NegateOperation negate, int first, CiphertextBatch?[] buffers, Execution execution)
+    {
+        Evaluator.Negate(
+            buffers[(int)negate.From]!.Range(first, negate.Count), buffers[(int)negate.To]!.Range(first, negate.Count),
+            execution);
+        return (long)Evaluator.ProductsOfNegation * negate.Count;
+    }
+
+    /// <summary>The tiles of all images side by side, so that they share lanes; those that only filled up go.</summary>
+    private static TileList TilesOf(RunOperation run, int images)
+    {
+        int[] own = run.Part.Target.Positions;
         var tiles = new TileList(run.Part.Program.FillsLanes);
         for (int image = 0; image < images; image++)
         {
             for (int tile = run.FirstTile; tile < run.FirstTile + run.Tiles; tile++)
             {
-                if (run.Part.Target.Positions[tile] >= 0)
+                if (own[tile] >= 0)
                 {
-                    tiles.Add(image * run.Part.Target.Positions.Length + tile);
+                    tiles.Add(image * own.Length + tile);
                 }
             }
         }
 
         tiles.Pad();
-        return Evaluator.Run(
-            run.Part.Program, [.. run.Part.Sources.Select(source => ViewOf(source, ForTiles(source)))],
-            ViewOf(run.Part.Target, ForTiles(run.Part.Target)), 0, tiles.Count, execution);
-
-        ProgramView ViewOf(BufferView view, int[] positions) =>
-            new(buffers[(int)view.Buffer]!, view.Stride, view.Taps, positions);
-
-        int[] ForTiles(BufferView view)
-        {
-            int tilesOfImage = view.Positions.Length / view.Taps;
-            int size = layer.BufferSizes[(int)view.Buffer];
-            var positions = new int[tiles.Count * view.Taps];
-            int next = 0;
-            foreach (int tile in tiles)
-            {
-                (int image, int own) = tile < 0 ? (0, -1) : Math.DivRem(tile, tilesOfImage);
-                for (int tap = 0; tap < view.Taps; tap++)
-                {
-                    int position = own < 0 ? -1 : view.Positions[own * view.Taps + tap];
-                    positions[next++] = position < 0 ? -1 : image * size + position;
-                }
-            }
-
-            return positions;
-        }
+        return tiles;
     }
+
+    private static int[] PositionsIn(BufferView view, TileList tiles, CompiledLinear layer)
+    {
+        int tilesOfImage = view.Positions.Length / view.Taps;
+        int size = layer.BufferSizes[(int)view.Buffer];
+        var positions = new int[tiles.Count * view.Taps];
+        int next = 0;
+        foreach (int tile in tiles)
+        {
+            (int image, int own) = Math.DivRem(tile, tilesOfImage);
+            for (int tap = 0; tap < view.Taps; tap++, next++)
+            {
+                int position = tile < 0 ? -1 : view.Positions[own * view.Taps + tap];
+                positions[next] = position < 0 ? -1 : image * size + position;
+            }
+        }
+
+        return positions;
+    }
+
+    private static ProgramView ViewOf(BufferView view, int[] positions, CiphertextBatch?[] buffers) =>
+        new(buffers[(int)view.Buffer]!, view.Stride, view.Taps, positions);
+
+    private static NotSupportedException NoWayToRun(LinearOperation operation) =>
+        new($"There is no way to run a {operation.GetType().Name}.");
 }
