@@ -167,6 +167,6 @@ internal sealed class KernelWorkload : IDisposable
         input.Gather(_source, [.. Enumerable.Range(0, _size.Inputs)]);
         return new KernelOperation(
             name, (int)layer.NonZero,
-            () => LinearExecutor.Run(compiled, input, images: 1, _execution, out _).Dispose());
+            () => compiled.Run(input, images: 1, _execution, out _).Dispose());
     }
 }

@@ -129,7 +129,7 @@ internal sealed class BlindedLinear : IDisposable
     /// <returns>A new batch, which the caller disposes.</returns>
     public CiphertextBatch Run(CiphertextBatch input, int images, ServerContext context)
     {
-        CiphertextBatch output = LinearExecutor.Run(Compiled, input, images, context.Execution, out long products);
+        CiphertextBatch output = Compiled.Run(input, images, context.Execution, out long products);
         context.Counter.Add(products);
         for (int image = 0; image < images && _biasWords > 0; image++)
         {

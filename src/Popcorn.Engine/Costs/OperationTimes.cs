@@ -149,7 +149,7 @@ public sealed record OperationTimes(
         public double Time()
         {
             long start = Stopwatch.GetTimestamp();
-            LinearExecutor.Run(_layer, _input, images: 1, _execution, out long products).Dispose();
+            _layer.Run(_input, images: 1, _execution, out long products).Dispose();
             return Stopwatch.GetElapsedTime(start).TotalSeconds * _execution.DegreeOfParallelism / products;
         }
 

@@ -3,6 +3,26 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Products;
 
+/// <summary>How a layer's negative weights are paid for.</summary>
+internal enum NegativeWeights
+{
+    /// <summary>There are none.</summary>
+    None,
+
+    /// <summary>All inputs are negated in one batch; programs read x and −x.</summary>
+    NegateInputs,
+
+    /// <summary>Positive and negative parts of every output are computed apart; the latter are negated in one batch.
+    /// </summary>
+    NegateOutputs,
+
+    /// <summary>
+    /// Each input's weights are raised by one number for all outputs, so that none is negative; the sum of the inputs,
+    /// each as often as it was raised, is computed once, negated, and joined to every output.
+    /// </summary>
+    Offset,
+}
+
 /// <summary>
 /// What a layer's programs compute at one position, for a way to pay for negative weights: first a result for each
 /// output channel; with outputs negated, after these, the negative part of each; with an offset, after these, the sum
