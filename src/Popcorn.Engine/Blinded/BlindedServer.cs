@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Collections.Concurrent;
 using System.Numerics;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
@@ -12,10 +11,13 @@ namespace Popcorn.Engine.Blinded;
 /// <summary>A model with its linear layers compiled.</summary>
 internal sealed class BlindedServerModel : ServerModel
 {
+    /// <summary>Plans that are kept: few are common, and clients that try them all must not fill the memory.</summary>
+    private const int PlansKept = 8;
+
     private readonly PublicNetwork _description;
     private readonly int _chunkCiphertexts;
     private readonly BlindedLinear?[] _linear;
-    private readonly ConcurrentDictionary<(int KeyBits, int Images), BlindedPlan> _plans = new();
+    private readonly List<BlindedPlan> _plans = []; // the last asked for at the end
 
     public BlindedServerModel(IntegerNetwork network, PublicNetwork description, int chunkCiphertexts)
     {
@@ -32,15 +34,25 @@ internal sealed class BlindedServerModel : ServerModel
     /// <inheritdoc/>
     public override BlindedPlan PlanFor(int keyBits, int images = 1)
     {
-        // Few are common; a client that tries them all must not fill the memory.
-        const int Kept = 8;
-        if (_plans.TryGetValue((keyBits, images), out BlindedPlan? plan))
+        BlindedPlan? plan;
+        lock (_plans)
         {
-            return plan;
+            plan = _plans.Find(known => known.KeyBits == keyBits && known.Images == images);
+            _plans.Remove(plan!);
         }
 
-        plan = BlindedPlan.Create(_description, keyBits, images, _chunkCiphertexts);
-        return _plans.Count < Kept ? _plans.GetOrAdd((keyBits, images), plan) : plan;
+        // Large plans take a while; whoever asks for another one does not wait for them.
+        plan ??= BlindedPlan.Create(_description, keyBits, images, _chunkCiphertexts);
+        lock (_plans)
+        {
+            if (_plans.Count == PlansKept)
+            {
+                _plans.RemoveAt(0);
+            }
+
+            _plans.Add(plan);
+            return plan;
+        }
     }
 
     /// <inheritdoc/>

@@ -3,8 +3,8 @@ namespace Popcorn.Engine.Import;
 /// <summary>The operators on constants alone.</summary>
 internal static class ConstantFolding
 {
-    /// <summary>Broadcasting both ways may ask for far more than either constant holds.</summary>
-    private const int MostBroadcast = 1 << 20;
+    /// <summary>Broadcasting and joining may ask for far more than any of the constants holds.</summary>
+    private const int MostGrown = 1 << 20;
 
     /// <summary>A function of each element.</summary>
     public static Func<OperatorCall, Constant> Each(Func<double, double> function) =>
@@ -28,10 +28,7 @@ internal static class ConstantFolding
 
         int[] dims = [.. left.Zip(right, (l, r) => l == 1 ? r : l)];
         int size = Dimensions.Product(dims);
-        if (size > Math.Max(MostBroadcast, Math.Max(a.Values.Length, b.Values.Length)))
-        {
-            throw new NodeException("its constant result is too large; fold constants before exporting");
-        }
+        RequireSize(size, a, b);
 
         int[] leftSteps = StepsOf(left), rightSteps = StepsOf(right);
         var values = new double[size];
@@ -74,10 +71,17 @@ internal static class ConstantFolding
         };
     }
 
-    public static Constant Concat(OperatorCall call) =>
-        call.Inputs.Length > 0 && IsFirstAxis(call) && call.Inputs.All(i => i is Constant { Dims.Length: 1 })
-            ? Constant.Vector([.. call.Inputs.Cast<Constant>().SelectMany(c => c.Values)])
-            : throw new NodeException("it is supported for the entries of a shape only");
+    public static Constant Concat(OperatorCall call)
+    {
+        Constant[] parts = [.. call.Inputs.OfType<Constant>().Where(c => c.Dims.Length == 1)];
+        if (parts.Length == 0 || parts.Length < call.Inputs.Length || !IsFirstAxis(call))
+        {
+            throw new NodeException("it is supported for the entries of a shape only");
+        }
+
+        RequireSize(parts.Sum(c => (long)c.Values.Length), parts);
+        return Constant.Vector([.. parts.SelectMany(c => c.Values)]);
+    }
 
     public static Constant Transpose(OperatorCall call)
     {
@@ -100,6 +104,21 @@ internal static class ConstantFolding
             : node.Attribute("value_int") is { } integer ? Constant.Scalar(integer.I)
             : node.Attribute("value_ints") is { } integers ? Constant.Vector([.. integers.Ints])
             : throw new NodeException("it holds neither numbers nor a tensor of numbers");
+    }
+
+    /// <summary>Refuses a result before memory is taken for it.</summary>
+    private static void RequireSize(long size, params ReadOnlySpan<Constant> sources)
+    {
+        int most = MostGrown;
+        foreach (Constant source in sources)
+        {
+            most = Math.Max(most, source.Values.Length);
+        }
+
+        if (size > most)
+        {
+            throw new NodeException("its constant result is too large; fold constants before exporting");
+        }
     }
 
     private static bool IsFirstAxis(OperatorCall call) => call.Node.Int("axis", 0) is 0 or -1;

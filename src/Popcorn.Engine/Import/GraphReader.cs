@@ -41,18 +41,38 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
             + (hint.Length > 0 ? "\n" + hint.TrimStart() : "");
     }
 
+    // Numbers that constants computed from others may hold in all: each of a file's own so many times, and some more.
+    private const long LeastBudget = 1 << 22;
+    private const int FoldsOfEach = 16;
+
     private FloatNode? Read()
     {
+        long held = 0;
         foreach (TensorProto tensor in graph.Initializer)
         {
-            _values[tensor.Name] = Try($"initializer '{tensor.Name}'", () => Constant.Read(tensor));
+            Constant? initializer = Try($"initializer '{tensor.Name}'", () => Constant.Read(tensor));
+            _values[tensor.Name] = initializer;
+            held += initializer?.Values.Length ?? 0;
         }
 
         ReadInput();
+        long mostFolded = LeastBudget + FoldsOfEach * held;
         foreach (NodeProto proto in graph.Node)
         {
             var node = new OnnxNode(proto);
             GraphValue? value = Try($"node '{node.Name}' ({node.Operator})", () => ReadNode(node, proto.Domain));
+            if (value is Constant constant)
+            {
+                mostFolded += (node.Operator == "Constant" ? FoldsOfEach : -1) * (long)constant.Values.Length;
+            }
+
+            if (mostFolded < 0)
+            {
+                Report($"node '{node.Name}' ({node.Operator}): its constants grow beyond all that the file holds; "
+                    + "fold constants before exporting");
+                return null;
+            }
+
             for (int i = 0; i < node.Outputs.Count; i++)
             {
                 // Further outputs (masks, indices, statistics) are unknown; whoever reads one is refused.

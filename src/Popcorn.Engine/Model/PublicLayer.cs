@@ -84,6 +84,10 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
         RequireInputs(1);
         ValidateWindow();
         Require(Output.Channels == source.Channels, "it changes the number of channels");
+        long taps = (long)Output.Area * Window.Value.Taps;
+        Require(
+            taps <= NetworkValidator.MaxPoolTaps,
+            $"its windows see {taps} elements of a channel, more than {NetworkValidator.MaxPoolTaps}");
         Require(
             Window.Value.AlwaysSees(source.Height, source.Width), "one of its windows lies outside the plane");
     }

@@ -7,9 +7,9 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
 {
     /// <summary>
     /// Elements and pool taps of all layers together, at most: what a plan takes memory for. ImageNet networks stay
-    /// below a sixth of it.
+    /// below a third of it.
     /// </summary>
-    private const long MaxElements = 1 << 26;
+    private const long MaxElements = 1 << 25;
 
     /// <summary>The public part of an integer network; bounds come from <see cref="Bounds"/>.</summary>
     public static PublicNetwork From(IntegerNetwork network)
@@ -57,7 +57,7 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
             throw Malformed(e.Message, e);
         }
 
-        long elements = Input.Shape.Size;
+        long elements = Input.Shape.Size, poolTaps = 0;
         for (int i = 0; i < Layers.Count; i++)
         {
             PublicLayer layer = Layers[i];
@@ -71,8 +71,10 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
             }
 
             bool isPool = layer.Kind is LayerKind.MaxPool or LayerKind.MaxPoolRelu;
-            elements += layer.Output.Size * (1L + (isPool ? layer.Window!.Value.Taps : 0));
-            if (elements > MaxElements)
+            long taps = isPool ? layer.Window!.Value.Taps : 0;
+            elements += layer.Output.Size * (1 + taps);
+            poolTaps += layer.Output.Area * taps;
+            if (elements > MaxElements || poolTaps > NetworkValidator.MaxPoolTaps)
             {
                 throw Malformed("it is too large");
             }

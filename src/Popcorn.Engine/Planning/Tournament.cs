@@ -53,16 +53,38 @@ public sealed class Tournament
     public static Tournament OverWindows(Window window, Shape input, bool withZero)
     {
         // Rows of overlapping windows are shared as a whole; single matches seldom are.
-        Tournament whole = Play(window, input, withZero, rowsFirst: false);
-        Tournament byRows = Play(window, input, withZero, rowsFirst: true);
-        return byRows.Matches < whole.Matches ? byRows : whole;
+        Tournament whole = PlayPlane(window, input, withZero, rowsFirst: false);
+        Tournament byRows = PlayPlane(window, input, withZero, rowsFirst: true);
+        return (byRows.Matches < whole.Matches ? byRows : whole).ForChannels(input.Channels, input.Area);
     }
 
-    private static Tournament Play(Window window, Shape input, bool withZero, bool rowsFirst)
+    /// <summary>The tournament of a plane played in each of several channels.</summary>
+    private Tournament ForChannels(int channels, int area)
+    {
+        // Of each player of the plane, where it stands in the first channel, and how far apart two channels are.
+        var places = new List<(int First, int Apart)>(area + Matches);
+        places.AddRange(Enumerable.Range(0, area).Select(element => (element, area)));
+        foreach (IReadOnlyList<Match> round in Rounds)
+        {
+            int before = channels * places.Count;
+            places.AddRange(Enumerable.Range(before, round.Count).Select(winner => (winner, round.Count)));
+        }
+
+        int[] all = [.. Enumerable.Range(0, channels)];
+        return new Tournament(
+            [.. Rounds.Select(round => all.SelectMany(channel => round.Select(match =>
+                new Match(Place(match.Left, channel), Place(match.Right, channel)))).ToArray())],
+            [.. all.SelectMany(channel => Winners.Select(winner => Place(winner, channel)))]);
+
+        int Place(int player, int channel) =>
+            player == Zero ? Zero : places[player].First + channel * places[player].Apart;
+    }
+
+    private static Tournament PlayPlane(Window window, Shape input, bool withZero, bool rowsFirst)
     {
         var rounds = new List<IReadOnlyList<Match>>();
-        int players = input.Size;
-        int outputs = input.Channels * window.OutputHeight * window.OutputWidth;
+        int players = input.Area;
+        int outputs = window.OutputHeight * window.OutputWidth;
         List<int>[][] rows = [.. Enumerable.Range(0, outputs).Select(output => PlayersOf(window, input, output))];
         if (rowsFirst)
         {
@@ -122,14 +144,13 @@ public sealed class Tournament
     /// <summary>The elements that a window sees, row by row.</summary>
     private static List<int>[] PlayersOf(Window window, Shape input, int output)
     {
-        (int channel, int place) = Math.DivRem(output, window.OutputHeight * window.OutputWidth);
         List<int>[] rows = [.. Enumerable.Range(0, window.KernelHeight).Select(_ => new List<int>())];
         for (int tap = 0; tap < window.Taps; tap++)
         {
-            int position = window.Position(place, tap, input);
+            int position = window.Position(output, tap, input);
             if (position >= 0)
             {
-                rows[tap / window.KernelWidth].Add(channel * input.Area + position);
+                rows[tap / window.KernelWidth].Add(position);
             }
         }
 

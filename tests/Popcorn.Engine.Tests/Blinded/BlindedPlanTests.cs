@@ -64,6 +64,24 @@ public class BlindedPlanTests
     }
 
     [Fact]
+    public void The_plans_asked_for_last_are_kept()
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(7));
+        using var model = new BlindedServerModel(network, PublicNetwork.From(network), 16);
+        BlindedPlan common = model.PlanFor(2048);
+        for (int images = 2; images < 40; images++)
+        {
+            BlindedPlan rare = model.PlanFor(2048, images);
+            Assert.Same(rare, model.PlanFor(2048, images));
+            Assert.Same(common, model.PlanFor(2048));
+        }
+
+        BlindedPlan first = model.PlanFor(2048, 2);
+        Enumerable.Range(3, 8).ToList().ForEach(images => model.PlanFor(2048, images));
+        Assert.NotSame(first, model.PlanFor(2048, 2));
+    }
+
+    [Fact]
     public void Any_change_changes_the_hash()
     {
         PublicNetwork network = PublicNetwork.From(SampleNetworks.ConvReluPoolDense(new Random(7)));
@@ -182,13 +200,28 @@ public class BlindedPlanTests
         var pool = new PublicLayer(
             LayerKind.MaxPool, 0, large, new Window(4096, 4096, 1, 1, 1, 1, 2048, 2048, 4096, 4096), 0, 8);
         var input = new InputDescription(large, 0, 255, 1);
-        foreach (PublicLayer layer in (PublicLayer[])[relu, pool])
+        var many = new PublicLayer(
+            LayerKind.MaxPool, 0, large, new Window(1, 2, 1, 1, 1, 1, 0, 1, 4096, 4096), 0, 8);
+        foreach (PublicLayer layer in (PublicLayer[])[relu, pool, many])
         {
             long before = GC.GetTotalAllocatedBytes();
             Assert.Throws<PopcornException>(() =>
                 BlindedPlan.Create(new PublicNetwork(input, [.. Enumerable.Repeat(layer, 4096)]), 2048));
             Assert.True(GC.GetTotalAllocatedBytes() - before < 64 << 20);
         }
+    }
+
+    [Fact]
+    public void The_largest_pool_that_is_allowed_is_planned_in_bounded_memory()
+    {
+        // One channel, as many windows as there may be.
+        var plane = new Shape(1, 512, 1024);
+        var network = new PublicNetwork(
+            new InputDescription(plane, 0, 255, 1),
+            [new PublicLayer(LayerKind.MaxPoolRelu, 0, plane, Window.Pointwise(512, 1024), 0, 8)]);
+        long before = GC.GetTotalAllocatedBytes();
+        Assert.Equal(2, BlindedPlan.Create(network, 2048).Rounds);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 1L << 30);
     }
 
     [Fact]

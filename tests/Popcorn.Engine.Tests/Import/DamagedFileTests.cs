@@ -54,6 +54,33 @@ public class DamagedFileTests
         }
     }
 
+    [Theory]
+    [InlineData("Concat", "too large")]
+    [InlineData("Add", "too large")]
+    [InlineData("Transpose", "grow beyond")]
+    public void Constants_that_grow_are_refused_before_they_take_memory(string growth, string says)
+    {
+        var onnx = new OnnxBuilder(0, 1, 2, 2);
+        string c = growth == "Transpose" ? onnx.Floats([1 << 10, 1 << 10], new double[1 << 20]) : onnx.Floats([1], 1);
+        for (int i = 0; i < 40; i++)
+        {
+            c = growth switch
+            {
+                "Concat" => onnx.Node("Concat", [c, c], ("axis", 0)),
+                "Add" => onnx.Node("Add", [onnx.Floats([1 << 12, 1], new double[1 << 12]), Row()]),
+                _ => onnx.Node("Transpose", c),
+            };
+        }
+
+        string Row() => onnx.Floats([1 << 12], new double[1 << 12]);
+
+        byte[] file = onnx.Build(onnx.Node("Relu", X));
+        long before = GC.GetTotalAllocatedBytes();
+        string message = Assert.Throws<PopcornException>(() => OnnxImporter.Import(file)).Message;
+        Assert.Contains(says, message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 2L << 30);
+    }
+
     [Fact]
     public void Every_byte_of_a_file_may_be_wrong()
     {
