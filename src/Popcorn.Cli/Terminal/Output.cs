@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Popcorn.Engine;
 using Spectre.Console;
 
 namespace Popcorn.Cli.Terminal;
@@ -45,8 +46,12 @@ internal sealed class Output
     }
 
     /// <summary>Writes an error, on stderr.</summary>
-    public static void Error(string message) => Console.Error.WriteLine($"popcorn: {message}");
+    public static void Error(string message) => Console.Error.WriteLine($"popcorn: {Harmless(message)}");
 
     /// <summary>Writes a remark that is not part of the result, on stderr.</summary>
-    public static void Note(string message) => Console.Error.WriteLine(message);
+    public static void Note(string message) => Console.Error.WriteLine(Harmless(message));
+
+    /// <summary>A message of one line or several, whoever wrote the names in it.</summary>
+    internal static string Harmless(string message) =>
+        string.Join('\n', message.Split('\n').Select(line => OneLine.Of(line)));
 }
