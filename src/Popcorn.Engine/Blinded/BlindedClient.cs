@@ -14,10 +14,8 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
     private BlindedPlan? _plan;
     private Encryptor? _encryptor;
 
-    /// <inheritdoc/>
     public override ReadOnlyMemory<byte> Opening => key.PublicKey.Export();
 
-    /// <inheritdoc/>
     public override Plan Agree(PublicNetwork network, ReadOnlySpan<byte> terms)
     {
         if (terms.Length != sizeof(int))
@@ -29,24 +27,20 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
             network, key.PublicKey.Bits, chunkCiphertexts: BinaryPrimitives.ReadInt32LittleEndian(terms));
     }
 
-    /// <inheritdoc/>
     public override Plan PlanFor(int images) => images == 1
         ? _plan!
         : BlindedPlan.Create(_plan!.Network, _plan.KeyBits, images, _plan.ChunkCiphertexts);
 
-    /// <inheritdoc/>
     public override Task SetUpAsync(IExchange exchange)
     {
         _encryptor = new Encryptor(key, TableSize.ForClient(_plan!, key.PublicKey.Bits, options.Profile));
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public override ClientQuery NewQuery(Plan plan) => new BlindedClientQuery(
         plan,
         new ClientContext(_encryptor!, new Decryptor(key), _pool, new Execution(options.DegreeOfParallelism)));
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         _encryptor?.Dispose();
@@ -67,7 +61,6 @@ internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : Cli
     /// <summary>The way to the server.</summary>
     public IExchange Exchange => _exchange!;
 
-    /// <inheritdoc/>
     protected override IReadOnlyList<BigInteger> Logits => _logits;
 
     /// <summary>Sends the input, one ciphertext for each value.</summary>
@@ -98,13 +91,10 @@ internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : Cli
         }
     }
 
-    /// <inheritdoc/>
     public override void Dispose() => _values.Dispose();
 
-    /// <inheritdoc/>
     protected override void SetInput(int[] input) => _values.SetInput(new PlainValue(input));
 
-    /// <inheritdoc/>
     protected override Task RunAsync(PlanStep step, IExchange exchange)
     {
         _exchange = exchange;

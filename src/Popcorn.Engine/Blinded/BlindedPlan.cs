@@ -61,7 +61,6 @@ internal sealed class BlindedPlan : Plan
         }
     }
 
-    /// <inheritdoc/>
     public override long ServerBytesOf(Shape value) =>
         (long)Images * value.Size * PaillierLibrary.NumberBytes(KeyBits);
 

@@ -31,7 +31,6 @@ internal sealed class BlindedServerModel : ServerModel
     /// <summary>The network; secret.</summary>
     public IntegerNetwork Network { get; }
 
-    /// <inheritdoc/>
     public override BlindedPlan PlanFor(int keyBits, int images = 1)
     {
         BlindedPlan? plan;
@@ -55,7 +54,6 @@ internal sealed class BlindedServerModel : ServerModel
         }
     }
 
-    /// <inheritdoc/>
     public override (string Strategy, double Products) Inspect(Plan plan, int layer)
     {
         if (_linear[layer] is BlindedLinear linear)
@@ -72,11 +70,9 @@ internal sealed class BlindedServerModel : ServerModel
             0);
     }
 
-    /// <inheritdoc/>
     public override ServerParty Admit(ReadOnlySpan<byte> opening, PartyOptions options) =>
         new BlindedServer(this, opening, options);
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         foreach (BlindedLinear? linear in _linear)
@@ -152,7 +148,6 @@ internal sealed class BlindedLinear : IDisposable
         return output;
     }
 
-    /// <inheritdoc/>
     public void Dispose() => Compiled.Dispose();
 }
 
@@ -192,27 +187,21 @@ internal sealed class BlindedServer : ServerParty
         Terms = terms;
     }
 
-    /// <inheritdoc/>
     public override ReadOnlyMemory<byte> Terms { get; }
 
-    /// <inheritdoc/>
     public override int KeyBits => _key.Bits;
 
-    /// <inheritdoc/>
     public override Plan PlanFor(int images) => _model.PlanFor(_key.Bits, images);
 
-    /// <inheritdoc/>
     public override Task SetUpAsync(IExchange exchange)
     {
         _encryptor = new Encryptor(_key, TableSize.ForServer(_plan, _key.Bits));
         return Task.CompletedTask;
     }
 
-    /// <inheritdoc/>
     public override ServerQuery NewQuery(Plan plan) =>
         new BlindedServerQuery(_model, (BlindedPlan)plan, _encryptor!, _pool, _options.DegreeOfParallelism);
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         _encryptor?.Dispose();
@@ -248,7 +237,6 @@ internal sealed class BlindedServerQuery(
     /// <summary>The way to the client.</summary>
     public IExchange Exchange => _exchange!;
 
-    /// <inheritdoc/>
     public override long Products => _counter.Total;
 
     /// <summary>What a step's layer reads, or reads first.</summary>
@@ -275,7 +263,6 @@ internal sealed class BlindedServerQuery(
         }
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         Values.Dispose();
@@ -283,7 +270,6 @@ internal sealed class BlindedServerQuery(
         Random.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override Task RunAsync(PlanStep step, IExchange exchange)
     {
         _exchange = exchange;

@@ -52,22 +52,17 @@ internal sealed record InputStep(StepSizes Sizes, Shape Shape)
     /// <summary>How the values are spread over messages.</summary>
     public Chunking Chunks => new(Sizes.Images * Shape.Size, Sizes.MessageCiphertexts);
 
-    /// <inheritdoc/>
     public override StepCost Cost => new(
         new Work((Operation.Import, Chunks.Items)),
         new Work((Operation.EncryptOwner, Chunks.Items), (Operation.Export, Chunks.Items)),
         Sizes.BytesOf(Chunks.Items, Chunks.Count), 0);
 
-    /// <inheritdoc/>
     public override long ServerBytes => 0;
 
-    /// <inheritdoc/>
     public override string Describe() => $"input {Chunks}";
 
-    /// <inheritdoc/>
     public override Task ServeAsync(BlindedServerQuery query) => query.ReceiveInputAsync(this);
 
-    /// <inheritdoc/>
     public override Task AskAsync(BlindedClientQuery query) => query.SendInputAsync(this);
 }
 
@@ -81,10 +76,8 @@ internal sealed record OutputStep(StepPlace Place, StepSizes Sizes, PublicLayer 
     public Chunking Chunks =>
         new(Sizes.Images * Last.Output.Size, Layout.ItemsPerCiphertext * Sizes.MessageCiphertexts);
 
-    /// <inheritdoc/>
     public override int Rounds => 1; // the input is answered by the logits
 
-    /// <inheritdoc/>
     public override StepCost Cost
     {
         get
@@ -100,13 +93,10 @@ internal sealed record OutputStep(StepPlace Place, StepSizes Sizes, PublicLayer 
         }
     }
 
-    /// <inheritdoc/>
     public override long ServerBytes => 0;
 
-    /// <inheritdoc/>
     public override string Describe() => $"logits {Chunks} {Layout}";
 
-    /// <inheritdoc/>
     public override async Task ServeAsync(BlindedServerQuery query)
     {
         for (int chunk = 0; chunk < Chunks.Count; chunk++)
@@ -124,7 +114,6 @@ internal sealed record OutputStep(StepPlace Place, StepSizes Sizes, PublicLayer 
         }
     }
 
-    /// <inheritdoc/>
     public override async Task AskAsync(BlindedClientQuery query)
     {
         for (int chunk = 0; chunk < Chunks.Count; chunk++)

@@ -13,15 +13,12 @@ internal sealed record ClipStep(StepPlace Place, StepSizes Sizes, int Items, int
     new SlotFields(SignCarrier.FieldBits(Bound) + 1, Masks.MaskedBits(Bound), SignedFields: 2),
     replies: (Count: 4, Bits: Masks.MaskedBits(Bound)))
 {
-    /// <inheritdoc/>
     protected override (double Products, double Squares) Unblinding =>
         (3 + 6 + 1 + 2.5 + AlignedPower(BoundBits, BoundBits) + MaskPower, Layout.Fields.MaskedBits);
 
-    /// <inheritdoc/>
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer) =>
         DecideProducts(plaintext, slot, answer);
 
-    /// <inheritdoc/>
     protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order)
     {
         // |x| < 2^b: a cap beyond that is never reached, and must not take x − c out of its slot.
@@ -71,7 +68,6 @@ internal sealed class ClipRound : ServerRound
         }
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
@@ -80,7 +76,6 @@ internal sealed class ClipRound : ServerRound
         _masks.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override void Blind(SlotPacker packer, int item)
     {
         (SignCarrier floor, SignCarrier cap) = CarriersOf(item);
@@ -89,7 +84,6 @@ internal sealed class ClipRound : ServerRound
         packer.Masked(ValuesSource, item, _masks[item]);
     }
 
-    /// <inheritdoc/>
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
         var toNegate = new int[2 * count];

@@ -31,12 +31,10 @@ internal sealed record CompareStep : RoundStep
         _input = input;
     }
 
-    /// <inheritdoc/>
     /// <remarks>The players of all rounds stand in one batch; a match has two.</remarks>
     public override long ServerBytes => Sizes.MemoryBytes
         * ((long)Sizes.Images * (_input.Size + _tournament.Matches + 1) + 4L * Chunks.Items);
 
-    /// <inheritdoc/>
     protected override (double Products, double Squares) Unblinding =>
         (3 + 3 + 1.5 + MaskPower, Layout.Fields.MaskedBits);
 
@@ -56,7 +54,6 @@ internal sealed record CompareStep : RoundStep
             matches.Any(m => m.Right != Tournament.Zero) ? bound + 1 : bound));
     }
 
-    /// <inheritdoc/>
     public override async Task ServeAsync(BlindedServerQuery query)
     {
         if (_round == 0)
@@ -83,11 +80,9 @@ internal sealed record CompareStep : RoundStep
         }
     }
 
-    /// <inheritdoc/>
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer) =>
         DecideProducts(plaintext, slot, answer);
 
-    /// <inheritdoc/>
     protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
         throw new NotSupportedException("The players of a match are two.");
 }
@@ -121,7 +116,6 @@ internal sealed class CompareRound : ServerRound
         _masks = Masks.Draw(random, step.Chunks.Items, step.BoundBits);
     }
 
-    /// <inheritdoc/>
     public override void Prepare()
     {
         if (_right is not null)
@@ -134,7 +128,6 @@ internal sealed class CompareRound : ServerRound
         base.Prepare();
     }
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
@@ -142,14 +135,12 @@ internal sealed class CompareRound : ServerRound
         _masks.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override void Blind(SlotPacker packer, int item)
     {
         Carry(packer, item, _carriers[item]);
         packer.Masked(ValuesSource, item, _masks[item]);
     }
 
-    /// <inheritdoc/>
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
         var toNegate = new int[count];

@@ -17,16 +17,12 @@ internal abstract record LocalStep(StepPlace Place, StepSizes Sizes, PublicLayer
     /// <summary>Shape of the layer's output, of one image.</summary>
     protected Shape Shape => Described.Output;
 
-    /// <inheritdoc/>
     public override StepCost Cost => StepCost.None;
 
-    /// <inheritdoc/>
     public override long ServerBytes => 0;
 
-    /// <inheritdoc/>
     public override string Describe() => GetType().Name;
 
-    /// <inheritdoc/>
     public override Task ServeAsync(BlindedServerQuery query)
     {
         query.Exchange.Report(this, 0, 1);
@@ -45,7 +41,6 @@ internal abstract record LocalStep(StepPlace Place, StepSizes Sizes, PublicLayer
 internal sealed record LinearStep(StepPlace Place, StepSizes Sizes, PublicLayer Described)
     : LocalStep(Place, Sizes, Described)
 {
-    /// <inheritdoc/>
     protected override CiphertextBatch Run(BlindedServerQuery query) =>
         query.Model.LinearAt(Layer).Run(query.InputOf(this), Sizes.Images, query.Context);
 }
@@ -54,7 +49,6 @@ internal sealed record LinearStep(StepPlace Place, StepSizes Sizes, PublicLayer 
 internal sealed record AddStep(StepPlace Place, StepSizes Sizes, PublicLayer Described)
     : LocalStep(Place, Sizes, Described)
 {
-    /// <inheritdoc/>
     public override long ServerBytes => 2L * Sizes.Images * Shape.Size * Sizes.MemoryBytes;
 
     /// <summary>The sum as a linear layer: first, second, first, …</summary>
@@ -66,7 +60,6 @@ internal sealed record AddStep(StepPlace Place, StepSizes Sizes, PublicLayer Des
     /// <summary>What that layer reads.</summary>
     public static Shape BothOf(AddLayer add) => add.Output with { Channels = 2 * add.Output.Channels };
 
-    /// <inheritdoc/>
     protected override CiphertextBatch Run(BlindedServerQuery query)
     {
         int[] inputs = [.. query.Plan.Network.Layers[Layer].Inputs];
@@ -86,7 +79,6 @@ internal sealed record AddStep(StepPlace Place, StepSizes Sizes, PublicLayer Des
 internal sealed record ConcatStep(StepPlace Place, StepSizes Sizes, PublicLayer Described)
     : LocalStep(Place, Sizes, Described)
 {
-    /// <inheritdoc/>
     protected override CiphertextBatch Run(BlindedServerQuery query)
     {
         var joined = new CiphertextBatch(query.Context.Key, Sizes.Images * Shape.Size);
@@ -109,10 +101,8 @@ internal sealed record ConcatStep(StepPlace Place, StepSizes Sizes, PublicLayer 
 internal sealed record SelectStep(StepPlace Place, StepSizes Sizes, PublicLayer Described, Tournament Tournament)
     : LocalStep(Place, Sizes, Described)
 {
-    /// <inheritdoc/>
     public override string Describe() => nameof(SelectStep);
 
-    /// <inheritdoc/>
     protected override CiphertextBatch Run(BlindedServerQuery query)
     {
         using var players = new TournamentPlayers(Tournament, Sizes.Images, query.InputOf(this), query.Context);

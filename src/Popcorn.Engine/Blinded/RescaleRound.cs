@@ -7,20 +7,16 @@ internal sealed record RescaleStep(StepPlace Place, StepSizes Sizes, int Items, 
     Place, Sizes, (Items, Bound), new SlotFields(0, Masks.MaskedBits(Bound)),
     replies: (Count: 1, Bits: Math.Max(1, Masks.MaskedBits(Bound) - Shift)))
 {
-    /// <inheritdoc/>
     protected override (double Products, double Squares) Unblinding => (0, 0);
 
-    /// <inheritdoc/>
     public override string Describe() => $"{base.Describe()} shift {Shift}";
 
-    /// <inheritdoc/>
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)
     {
         int dropped = Math.Min(Shift, Layout.Fields.MaskedBits);
         Words.Extract(plaintext, Layout.MaskedShift(slot) + dropped, Layout.Fields.MaskedBits - dropped, answer);
     }
 
-    /// <inheritdoc/>
     protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
         new RescaleRound(this, query.Context, values, query.Random);
 }
@@ -34,13 +30,11 @@ internal sealed class RescaleRound(
     RescaleStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
     : MaskedRound(step, context, values, random)
 {
-    /// <inheritdoc/>
     public override void Prepare()
     {
         // Nothing is negated here.
     }
 
-    /// <inheritdoc/>
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
         int words = Masks.WordsEach + 1;

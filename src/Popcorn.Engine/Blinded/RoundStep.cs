@@ -45,10 +45,8 @@ internal abstract record RoundStep : BlindedStep
     /// <summary>Ciphertexts that the client returns for each item.</summary>
     public int RepliesPerItem { get; }
 
-    /// <inheritdoc/>
     public override int Rounds => 1;
 
-    /// <inheritdoc/>
     /// <remarks>
     /// Expected: batch inversions (three products each), packing (the squarings of a ciphertext are shared by its
     /// items, so an item pays for its own bits), the carriers' random factors, and what unblinding takes.
@@ -84,7 +82,6 @@ internal abstract record RoundStep : BlindedStep
         }
     }
 
-    /// <inheritdoc/>
     /// <remarks>Its items, their negatives, its results.</remarks>
     public override long ServerBytes => 3L * Chunks.Items * Sizes.MemoryBytes;
 
@@ -94,11 +91,9 @@ internal abstract record RoundStep : BlindedStep
     /// <summary>Expected products and squares of an item for negation and for taking the blinding off again.</summary>
     protected abstract (double Products, double Squares) Unblinding { get; }
 
-    /// <inheritdoc/>
     public override string Describe() =>
         $"{GetType().Name} {Chunks} bits {BoundBits} replies {RepliesPerItem} {Layout}";
 
-    /// <inheritdoc/>
     public override async Task ServeAsync(BlindedServerQuery query)
     {
         int[] order = query.Random.Permutation(Chunks.Items);
@@ -108,7 +103,6 @@ internal abstract record RoundStep : BlindedStep
         query.Values.Finish(Layer, query.Context.Gather(round.Results, Inverse(order)));
     }
 
-    /// <inheritdoc/>
     public override async Task AskAsync(BlindedClientQuery query)
     {
         IExchange exchange = query.Exchange;

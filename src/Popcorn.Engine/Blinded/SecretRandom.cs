@@ -66,6 +66,5 @@ internal sealed class SecretRandom : IDisposable
         return order;
     }
 
-    /// <inheritdoc/>
     public void Dispose() => CryptographicOperations.ZeroMemory(_block);
 }

@@ -144,14 +144,12 @@ internal abstract class MaskedRound(
     /// <summary>R of each item.</summary>
     protected Masks Masks { get; } = Masks.Draw(random, step.Chunks.Items, step.BoundBits);
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
         Masks.Dispose();
     }
 
-    /// <inheritdoc/>
     protected override void Blind(SlotPacker packer, int item) => packer.Masked(ValuesSource, item, Masks[item]);
 }
 

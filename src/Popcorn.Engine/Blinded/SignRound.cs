@@ -6,14 +6,11 @@ namespace Popcorn.Engine.Blinded;
 internal sealed record SignStep(StepPlace Place, StepSizes Sizes, int Items, int Bound) : RoundStep(
     Place, Sizes, (Items, Bound), new SlotFields(SignCarrier.FieldBits(Bound), 0), replies: (Count: 1, Bits: 1))
 {
-    /// <inheritdoc/>
     protected override (double Products, double Squares) Unblinding => (3 + 3 + 0.4, 0);
 
-    /// <inheritdoc/>
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer) =>
         answer[0] = Positive(plaintext, slot, 0);
 
-    /// <inheritdoc/>
     protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
         new SignRound(this, query.Context, values, query.Random);
 }
@@ -34,17 +31,14 @@ internal sealed class SignRound : ServerRound
     public SignRound(SignStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
         : base(step, context, values) => _carriers = SignCarrier.Draw(random, step.Chunks.Items);
 
-    /// <inheritdoc/>
     public override void Dispose()
     {
         base.Dispose();
         Array.Clear(_carriers);
     }
 
-    /// <inheritdoc/>
     protected override void Blind(SlotPacker packer, int item) => Carry(packer, item, _carriers[item]);
 
-    /// <inheritdoc/>
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
         int[] all = [.. Enumerable.Range(0, count)];

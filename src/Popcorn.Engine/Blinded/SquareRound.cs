@@ -8,10 +8,8 @@ internal sealed record SquareStep(StepPlace Place, StepSizes Sizes, int Items, i
     Place, Sizes, (Items, Bound), new SlotFields(0, Masks.MaskedBits(Bound)),
     replies: (Count: 1, Bits: 2 * Masks.MaskedBits(Bound)))
 {
-    /// <inheritdoc/>
     protected override (double Products, double Squares) Unblinding => (3 + 1.4 + MaskPower, Layout.Fields.MaskedBits);
 
-    /// <inheritdoc/>
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)
     {
         Span<ulong> z = stackalloc ulong[Words.For(Layout.Fields.MaskedBits)];
@@ -20,7 +18,6 @@ internal sealed record SquareStep(StepPlace Place, StepSizes Sizes, int Items, i
         z.Clear();
     }
 
-    /// <inheritdoc/>
     protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
         new SquareRound(this, query.Context, values, query.Random);
 }
@@ -32,7 +29,6 @@ internal sealed class SquareRound(
     SquareStep step, ServerContext context, CiphertextBatch values, SecretRandom random)
     : MaskedRound(step, context, values, random)
 {
-    /// <inheritdoc/>
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
         const int Replies = 0, NegatedValues = 1;

@@ -71,7 +71,6 @@ internal sealed class TournamentPlayers : IDisposable
         _players,
         [.. Enumerable.Range(0, _images).SelectMany(image => _tournament.Winners.Select(w => Locate(image, w)))]);
 
-    /// <inheritdoc/>
     public void Dispose() => _players.Dispose();
 
     private int Locate(int image, int player) =>

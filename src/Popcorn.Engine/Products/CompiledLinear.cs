@@ -20,9 +20,7 @@ internal sealed class CompiledLinear : IDisposable
     /// <summary>Short description for users.</summary>
     public required string Strategy { get; init; }
 
-    /// <summary>
-    /// Products for one image; a negation counts as the three products that it costs in a batch.
-    /// </summary>
+    /// <summary>Products for one image; a negation counts as the three products that it costs in a batch.</summary>
     public required long Products { get; init; }
 
     /// <summary>Ciphertexts that the layer makes for an image.</summary>
