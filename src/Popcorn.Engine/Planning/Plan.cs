@@ -56,6 +56,18 @@ public abstract class Plan
     /// <summary>Memory that a value of a query takes on the server, in bytes.</summary>
     public abstract long ServerBytesOf(Shape value);
 
+    /// <summary>Refuses a peer whose plan is another.</summary>
+    /// <param name="hash">The hash of the peer's plan.</param>
+    /// <exception cref="PopcornException">It is not this plan's.</exception>
+    internal void RequireSame(ReadOnlySpan<byte> hash)
+    {
+        if (!CryptographicOperations.FixedTimeEquals(hash, Hash.Span))
+        {
+            throw new PopcornException(
+                "Client and server derive different plans from this model; use the same version on both sides.");
+        }
+    }
+
     /// <summary>Refuses a number of images that no query can hold.</summary>
     /// <exception cref="PopcornException">A value would have too many elements.</exception>
     protected static void CheckImages(PublicNetwork network, int images)

@@ -129,8 +129,19 @@ internal abstract class PartyQuery(Plan plan) : IDisposable
     /// <summary>The plan, the same for both parties.</summary>
     public Plan Plan => plan;
 
-    /// <summary>Runs the steps that need no input.</summary>
-    public Task PrepareAsync(IExchange exchange) => RunAsync(Phase.Offline, exchange);
+    /// <summary>Runs the steps that need no input; where that fails, wipes what it held.</summary>
+    public async Task PrepareAsync(IExchange exchange)
+    {
+        try
+        {
+            await RunAsync(Phase.Offline, exchange).ConfigureAwait(false);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
 
     /// <inheritdoc/>
     public abstract void Dispose();

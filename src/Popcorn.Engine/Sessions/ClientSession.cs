@@ -76,7 +76,7 @@ public sealed class ClientSession : IAsyncDisposable
             ClientParty party = parties.GetValueOrDefault(welcome.Family)
                 ?? throw new PopcornException("The server chose a family of protocols that was not offered; refused.");
             Plan plan = party.Agree(network, welcome.Terms.Span);
-            ServerSession.RequireSamePlan(welcome.PlanHash, plan);
+            plan.RequireSame(welcome.PlanHash.Span);
             var accept = new Accept { PlanHash = ByteString.CopyFrom(plan.Hash.Span) };
             await connection.SendAsync(new Frame { Accept = accept }, cancellationToken).ConfigureAwait(false);
 
@@ -217,8 +217,9 @@ public sealed class ClientSession : IAsyncDisposable
         var message = new Prepare { Number = _prepared.Next, Images = (uint)plan.Images };
         await _connection.SendAsync(new Frame { Prepare = message }, cancellationToken).ConfigureAwait(false);
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
-        _prepared.Add(await NewQueryAsync(plan, ExchangeFor(plan, receiver, progress, cancellationToken))
-            .ConfigureAwait(false));
+        ClientQuery query = _party.NewQuery(plan);
+        await query.PrepareAsync(ExchangeFor(plan, receiver, progress, cancellationToken)).ConfigureAwait(false);
+        _prepared.Add(query);
     }
 
     private async Task<IReadOnlyList<InferenceResult>> RunAsync(
@@ -234,8 +235,13 @@ public sealed class ClientSession : IAsyncDisposable
 
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
         StepExchange exchange = ExchangeFor(plan, receiver, progress, cancellationToken);
-        ClientQuery query =
-            _prepared.Take(number) ?? await NewQueryAsync(plan, exchange).ConfigureAwait(false);
+        ClientQuery? query = _prepared.Take(number);
+        if (query is null)
+        {
+            query = _party.NewQuery(plan);
+            await query.PrepareAsync(exchange).ConfigureAwait(false);
+        }
+
         var message = new Query { Number = number, Images = (uint)plan.Images };
         await _connection.SendAsync(new Frame { Query = message }, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<BigInteger> logits = await query.RunAsync(values, exchange).ConfigureAwait(false);
@@ -248,21 +254,6 @@ public sealed class ClientSession : IAsyncDisposable
                 own, PlainEvaluator.Label(own), seconds, seconds - used.Waited.TotalSeconds,
                 used.BytesSent / plan.Images, used.BytesReceived / plan.Images, plan.Rounds, plan.Images)),
         ];
-    }
-
-    private async Task<ClientQuery> NewQueryAsync(Plan plan, StepExchange exchange)
-    {
-        ClientQuery query = _party.NewQuery(plan);
-        try
-        {
-            await query.PrepareAsync(exchange).ConfigureAwait(false);
-            return query;
-        }
-        catch
-        {
-            query.Dispose();
-            throw;
-        }
     }
 
     private StepExchange ExchangeFor(

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Security.Cryptography;
 using Google.Protobuf;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Model;
@@ -78,7 +77,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         };
         await connection.SendAsync(new Frame { Welcome = welcome }, cancellationToken).ConfigureAwait(false);
         Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Accept).ConfigureAwait(false);
-        RequireSamePlan(answer.Accept.PlanHash, plan);
+        plan.RequireSame(answer.Accept.PlanHash.Span);
 
         await party.SetUpAsync(ExchangeFor(plan)).ConfigureAwait(false);
         await connection.SendAsync(new Frame { Ready = new Ready() }, cancellationToken).ConfigureAwait(false);
@@ -115,23 +114,9 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                     $"This server keeps {options.MaxPreparedQueries} prepared queries for a client; run one first.");
             }
 
-            ServerQuery query = await NewQueryAsync(PlanFor(party, message.Images)).ConfigureAwait(false);
+            ServerQuery query = party.NewQuery(PlanFor(party, message.Images));
+            await query.PrepareAsync(ExchangeFor(query.Plan)).ConfigureAwait(false);
             prepared.Add(query);
-        }
-
-        async Task<ServerQuery> NewQueryAsync(Plan of)
-        {
-            ServerQuery query = party.NewQuery(of);
-            try
-            {
-                await query.PrepareAsync(ExchangeFor(of)).ConfigureAwait(false);
-                return query;
-            }
-            catch
-            {
-                query.Dispose();
-                throw;
-            }
         }
 
         async Task AnswerAsync(Query message)
@@ -144,7 +129,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                 Plan of = PlanFor(party, message.Images);
                 query = of.HasOfflineSteps
                     ? throw new PopcornException($"Query {message.Number} was not prepared; prepare it first.")
-                    : await NewQueryAsync(of).ConfigureAwait(false);
+                    : party.NewQuery(of);
+                await query.PrepareAsync(ExchangeFor(of)).ConfigureAwait(false);
             }
 
             await query.RunAsync(ExchangeFor(query.Plan)).ConfigureAwait(false);
@@ -152,16 +138,6 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             options.QueryDone?.Invoke(new QueryReport(
                 model.Name, party.KeyBits, query.Plan.Images, clock.Elapsed.TotalSeconds,
                 (clock.Elapsed - used.Waited).TotalSeconds, used.BytesReceived, used.BytesSent, query.Products));
-        }
-    }
-
-    /// <summary>Refuses a peer whose plan is another.</summary>
-    internal static void RequireSamePlan(ByteString hash, Plan plan)
-    {
-        if (!CryptographicOperations.FixedTimeEquals(hash.Span, plan.Hash.Span))
-        {
-            throw new PopcornException(
-                "Client and server derive different plans from this model; use the same version on both sides.");
         }
     }
 
