@@ -129,11 +129,6 @@ internal sealed partial class PopcornService
                 await new ServerSession(_models, options).RunAsync(channel, stop.Token).ConfigureAwait(false);
                 LogLeft(session, channel.BytesReceived, channel.BytesSent);
             }
-            catch (OperationCanceledException) when (channel.Failure is { } lost)
-            {
-                // It happened while the session computed; the session was stopped and has not seen why.
-                Fail(session, lost);
-            }
             catch (OperationCanceledException) when (channel.PeerLeft.IsCancellationRequested)
             {
                 LogLeft(session, channel.BytesReceived, channel.BytesSent);

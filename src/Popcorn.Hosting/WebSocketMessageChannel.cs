@@ -65,9 +65,6 @@ public sealed class WebSocketMessageChannel : IMessageChannel
     /// </summary>
     public CancellationToken PeerLeft => _peerLeft.Token;
 
-    /// <summary>How the connection failed; null while it has not, and when the peer closed in good order.</summary>
-    public PopcornException? Failure { get; private set; }
-
     /// <inheritdoc/>
     public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
     {
@@ -97,16 +94,31 @@ public sealed class WebSocketMessageChannel : IMessageChannel
     /// <inheritdoc/>
     public async ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
     {
-        // What arrived before the connection ended is delivered first; then the pump's exception, if any, is thrown.
-        while (await _received.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false))
+        // What arrived before the connection ended is delivered first; then the pump's exception, if any, is thrown: the
+        // caller's token may be cancelled because of it, and says less.
+        while (true)
         {
             if (_received.Reader.TryRead(out byte[]? message))
             {
                 return message;
             }
-        }
 
-        return null;
+            Task ended = _received.Reader.Completion;
+            if (ended.IsCompleted)
+            {
+                await ended.ConfigureAwait(false);
+                return null;
+            }
+
+            try
+            {
+                await _received.Reader.WaitToReadAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception e) when (ended.IsCompleted || e is PopcornException)
+            {
+                // Above it is said how it ended.
+            }
+        }
     }
 
     /// <summary>
@@ -191,21 +203,15 @@ public sealed class WebSocketMessageChannel : IMessageChannel
         }
         catch (PopcornException e)
         {
-            Fail(e);
+            _received.Writer.TryComplete(e);
         }
         catch (Exception e) when (IsConnectionFailure(e))
         {
-            Fail(Loss(e));
+            _received.Writer.TryComplete(Loss(e));
         }
 
         // After the writer, so that a reader already waiting sees why rather than a cancellation.
         await _peerLeft.CancelAsync().ConfigureAwait(false);
-    }
-
-    private void Fail(PopcornException failure)
-    {
-        Failure = failure;
-        _received.Writer.TryComplete(failure);
     }
 
     /// <summary>The next message, or null once the peer has closed in good order.</summary>

@@ -107,6 +107,27 @@ internal sealed class Connection(IMessageChannel channel)
         }
     }
 
+    /// <summary>How the connection failed, where it has: what arrived before is dropped, nothing is waited for.</summary>
+    public async ValueTask<PopcornException?> TryFindLossAsync()
+    {
+        try
+        {
+            while (await channel.ReceiveAsync(new CancellationToken(canceled: true)).ConfigureAwait(false) is not null)
+            {
+            }
+        }
+        catch (PopcornException e)
+        {
+            return e;
+        }
+        catch (OperationCanceledException)
+        {
+            // It has not failed.
+        }
+
+        return null;
+    }
+
     /// <summary>The peer's last word among what has arrived and not been read.</summary>
     private async ValueTask<PopcornException?> TryFindFailureAsync()
     {

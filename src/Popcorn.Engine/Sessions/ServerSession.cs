@@ -19,7 +19,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
 {
     /// <summary>Runs until the client leaves.</summary>
     /// <param name="channel">The connection; the caller disposes it.</param>
-    /// <param name="cancellationToken">Ends the session.</param>
+    /// <param name="cancellationToken">Ends the session: the server stops, or the connection failed.</param>
     /// <exception cref="PopcornException">
     /// The client broke the protocol, sent bad data, fell silent or vanished. It has been told why, if it still
     /// listens.
@@ -43,8 +43,16 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            await connection.TryFailAsync("The server is shutting down; try again later.").ConfigureAwait(false);
-            throw;
+            // Whoever runs the session also cancels it when the connection fails while it computes.
+            PopcornException? lost = await connection.TryFindLossAsync().ConfigureAwait(false);
+            await connection.TryFailAsync(lost?.Message ?? "The server is shutting down; try again later.")
+                .ConfigureAwait(false);
+            if (lost is null)
+            {
+                throw;
+            }
+
+            throw lost;
         }
     }
 

@@ -369,6 +369,18 @@ public class SessionTests
     }
 
     [Fact]
+    public async Task A_session_that_is_stopped_because_its_connection_failed_says_how_it_failed()
+    {
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
+        var channel = new Failed("The client sent text.");
+        using var stopped = new CancellationTokenSource();
+        await stopped.CancelAsync();
+        var session = new ServerSession(new Dictionary<string, ServedModel> { ["net"] = model }, Options);
+        await Refuses(() => session.RunAsync(channel, stopped.Token), "sent text");
+        Assert.Contains("sent text", Frame.Parser.ParseFrom(channel.Sent).Failure.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_different_plan_is_refused()
     {
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
@@ -561,6 +573,33 @@ public class SessionTests
         public List<SessionProgress> Seen { get; } = [];
 
         public void Report(SessionProgress value) => Seen.Add(value);
+    }
+
+    /// <summary>A channel whose failure comes to light on the second look.</summary>
+    private sealed class Failed(string how) : IMessageChannel
+    {
+        private bool _looked;
+
+        public byte[] Sent { get; private set; } = [];
+
+        public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+        {
+            Sent = message.ToArray();
+            return ValueTask.CompletedTask;
+        }
+
+        public ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
+        {
+            if (!_looked)
+            {
+                _looked = true;
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+
+            throw new PopcornException(how);
+        }
+
+        public ValueTask DisposeAsync() => ValueTask.CompletedTask;
     }
 
     /// <summary>Keeps every ciphertext that passes, in either direction.</summary>
