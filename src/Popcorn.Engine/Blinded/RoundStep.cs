@@ -61,10 +61,10 @@ internal abstract record RoundStep : BlindedStep
             double waits = 0;
             if (fields.SignedBits > 0)
             {
-                // Their lengths are uniform in 1 … Bits; the longest of the lanes tells how long it takes.
-                double average = AlignedPower(SignCarrier.Bits, SignCarrier.Bits / 2.0);
+                // Their lengths differ; the longest of the lanes tells how long it takes.
+                double average = AlignedPower(SignCarrier.WordBits, SignCarrier.AverageWordBits);
                 products += fields.SignedFields * average;
-                waits = fields.SignedFields * (AlignedPower(SignCarrier.Bits, SignCarrier.Bits) - average);
+                waits = fields.SignedFields * (AlignedPower(SignCarrier.WordBits, SignCarrier.WordBits) - average);
             }
 
             double items = Chunks.Items;

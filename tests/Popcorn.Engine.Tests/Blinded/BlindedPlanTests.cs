@@ -18,7 +18,7 @@ public class BlindedPlanTests
     public void Fields_hold_the_worst_case(int boundBits)
     {
         BigInteger bound = (BigInteger.One << boundBits) - 1;
-        BigInteger tau = (BigInteger.One << SignCarrier.Bits) - 1;
+        BigInteger tau = (BigInteger.One << (SignCarrier.LeastBits + SignCarrier.BlurBits)) - 1;
         BigInteger carrier = 2 * tau * bound + (2 * tau - 1);
         BigInteger negative = 2 * tau * -bound + 1;
         BigInteger mask = bound + (BigInteger.One << Masks.RandomBits(boundBits)) - 1;
@@ -33,7 +33,7 @@ public class BlindedPlanTests
         Assert.True(-negative < half && -carrier > -half);
         Assert.True(bound + mask < BigInteger.One << maskedBits);
         Assert.True(mask - bound >= 0);
-        Assert.True(signedBits + maskedBits <= 2 * boundBits + SignCarrier.Bits + Masks.HidingBits + 4);
+        Assert.True(signedBits + maskedBits <= 2 * boundBits + SignCarrier.LeastBits + SignCarrier.BlurBits + Masks.HidingBits + 4);
 
         // The least x less the greatest cap.
         (int clipBits, int clipMasked, int fields) = new ClipStep(place, sizes, 1, boundBits).Layout.Fields;
