@@ -84,6 +84,17 @@ internal static class Words
         }
     }
 
+    /// <summary>value = −value in two's complement; 0 stays 0.</summary>
+    public static void Negate(Span<ulong> value)
+    {
+        ulong carry = 1;
+        foreach (ref ulong word in value)
+        {
+            word = ~word + carry;
+            carry &= word == 0 ? 1UL : 0;
+        }
+    }
+
     /// <summary>result = value · factor; the product must fit.</summary>
     public static void Multiply(ReadOnlySpan<ulong> value, ulong factor, Span<ulong> result)
     {

@@ -98,6 +98,9 @@ internal sealed class RunningServer : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
+    /// <summary>Number of its process.</summary>
+    public int Id => _process.Id;
+
     /// <summary>Where it listens.</summary>
     public string Url { get; private set; } = "";
 

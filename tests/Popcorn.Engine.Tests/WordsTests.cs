@@ -103,6 +103,21 @@ public class WordsTests
     }
 
     [Fact]
+    public void Negate_agrees_with_big_integer()
+    {
+        foreach (BigInteger value in (BigInteger[])
+            [0, 1, -1, ulong.MaxValue, (BigInteger)ulong.MaxValue + 1, -(BigInteger.One << 127), 12345])
+        {
+            var words = new ulong[3];
+            Words.Write(value, words);
+            Words.Negate(words);
+            var expected = new ulong[3];
+            Words.Write(-value, expected);
+            Assert.Equal(expected, words);
+        }
+    }
+
+    [Fact]
     public void Square_agrees_with_big_integer()
     {
         var random = new Random(4);

@@ -80,14 +80,14 @@ internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : Cli
     {
         int items = step.Chunks.ItemsIn(chunk);
         int bits = step.Layout.Fields.SignedBits;
-        ulong[] packed = context.Decrypt(step.Layout, items, ciphertexts, step.Name);
+        using SecretArray<ulong> packed = context.Decrypt(step.Layout, items, ciphertexts, step.Name);
+        using var field = new SecretArray<ulong>(Words.For(bits));
         BigInteger half = BigInteger.One << (bits - 1);
-        var field = new ulong[Words.For(bits)];
         for (int i = 0; i < items; i++)
         {
             int shift = step.Layout.SignedShift(i % step.Layout.ItemsPerCiphertext);
-            Words.Extract(context.PlaintextOf(step.Layout, packed, i), shift, bits, field);
-            _logits.Add(Words.Read(field) - half);
+            Words.Extract(context.PlaintextOf(step.Layout, packed.Span, i), shift, bits, field.Span);
+            _logits.Add(Words.Read(field.Span) - half);
         }
     }
 
@@ -103,15 +103,13 @@ internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : Cli
 
     private byte[] Encrypt(ReadOnlySpan<int> values)
     {
-        var plaintexts = new ulong[values.Length];
+        using var plaintexts = new SecretArray<ulong>(values.Length);
         for (int i = 0; i < values.Length; i++)
         {
             plaintexts[i] = (ulong)(long)values[i];
         }
 
-        byte[] ciphertexts = context.Encrypt(plaintexts, wordsEach: 1);
-        Array.Clear(plaintexts);
-        return ciphertexts;
+        return context.Encrypt(plaintexts.Span, wordsEach: 1);
     }
 
     /// <summary>A value in the clear, wiped when it is no longer needed.</summary>
@@ -131,9 +129,10 @@ internal sealed record ClientContext(
 {
     private PaillierPublicKey Key => Encryptor.Key;
 
-    /// <summary>The plaintexts of packed items, as words; the caller wipes them.</summary>
+    /// <summary>The plaintexts of packed items, as words.</summary>
+    /// <returns>The caller's to dispose.</returns>
     /// <exception cref="PopcornException">The message has the wrong length.</exception>
-    public ulong[] Decrypt(SlotLayout layout, int items, ReadOnlySpan<byte> ciphertexts, string step)
+    public SecretArray<ulong> Decrypt(SlotLayout layout, int items, ReadOnlySpan<byte> ciphertexts, string step)
     {
         int count = layout.Ciphertexts(items);
         if (ciphertexts.Length != count * Key.CiphertextBytes)
@@ -144,14 +143,22 @@ internal sealed record ClientContext(
 
         using CiphertextBatch packed = Pool.Rent(count);
         packed.Import(ciphertexts, 0, count, Execution);
-        var words = new ulong[count * Key.PlaintextWords];
-        Decryptor.Decrypt(packed, 0, count, words, Execution);
-        return words;
+        var words = new SecretArray<ulong>(checked(count * Key.PlaintextWords));
+        try
+        {
+            Decryptor.Decrypt(packed, 0, count, words.Span, Execution);
+            return words;
+        }
+        catch
+        {
+            words.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The plaintext that an item shares with others.</summary>
-    public ReadOnlySpan<ulong> PlaintextOf(SlotLayout layout, ulong[] packed, int item) =>
-        packed.AsSpan(item / layout.ItemsPerCiphertext * Key.PlaintextWords, Key.PlaintextWords);
+    public ReadOnlySpan<ulong> PlaintextOf(SlotLayout layout, ReadOnlySpan<ulong> packed, int item) =>
+        packed.Slice(item / layout.ItemsPerCiphertext * Key.PlaintextWords, Key.PlaintextWords);
 
     /// <summary>Numbers of some words each, encrypted and ready to be sent.</summary>
     public byte[] Encrypt(ReadOnlySpan<ulong> words, int wordsEach)

@@ -101,7 +101,7 @@ internal sealed record OutputStep(StepPlace Place, StepSizes Sizes, PublicLayer 
     {
         for (int chunk = 0; chunk < Chunks.Count; chunk++)
         {
-            var packer = new SlotPacker(Layout, Chunks.ItemsIn(chunk));
+            using var packer = new SlotPacker(Layout, Chunks.ItemsIn(chunk));
             for (int item = Chunks.FirstOf(chunk); item < Chunks.EndOf(chunk); item++)
             {
                 packer.Next();

@@ -19,13 +19,17 @@ internal sealed record ClipStep(StepPlace Place, StepSizes Sizes, int Items, int
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer) =>
         DecideProducts(plaintext, slot, answer);
 
-    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order)
+    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, ReadOnlySpan<int> order)
     {
         // |x| < 2^b: a cap beyond that is never reached, and must not take x − c out of its slot.
         var layer = (ClipLayer)query.Model.Network.Layers[Layer];
         BigInteger most = BigInteger.One << BoundBits;
-        BigInteger[] caps = Array.ConvertAll(
-            order, i => BigInteger.Min(layer.Caps[i / layer.Output.Area % layer.Output.Channels], most));
+        var caps = new BigInteger[order.Length];
+        for (int i = 0; i < caps.Length; i++)
+        {
+            caps[i] = BigInteger.Min(layer.Caps[order[i] / layer.Output.Area % layer.Output.Channels], most);
+        }
+
         return new ClipRound(this, query.Context, values, caps, query.Random);
     }
 }
@@ -41,10 +45,10 @@ internal sealed record ClipStep(StepPlace Place, StepSizes Sizes, int Items, int
 /// </remarks>
 internal sealed class ClipRound : ServerRound
 {
-    private readonly SignCarrier[] _carriers;
-    private readonly bool[] _swapped;
+    private readonly SecretArray<SignCarrier> _carriers;
+    private readonly SecretArray<bool> _swapped;
     private readonly Masks _masks;
-    private readonly ulong[] _caps;
+    private readonly SecretArray<ulong> _caps;
     private readonly int _capWords;
 
     /// <summary>Draws the blinding of a round.</summary>
@@ -58,21 +62,23 @@ internal sealed class ClipRound : ServerRound
         : base(step, context, values)
     {
         _carriers = SignCarrier.Draw(random, 2 * step.Chunks.Items);
-        _swapped = [.. Enumerable.Range(0, step.Chunks.Items).Select(_ => (random.Word() & 1) != 0)];
+        _swapped = new SecretArray<bool>(step.Chunks.Items);
         _masks = Masks.Draw(random, step.Chunks.Items, step.BoundBits);
         _capWords = Words.CountFor(caps);
-        _caps = new ulong[step.Chunks.Items * _capWords];
+        _caps = new SecretArray<ulong>(step.Chunks.Items * _capWords);
         for (int i = 0; i < step.Chunks.Items; i++)
         {
-            Words.Write(caps[i], _caps.AsSpan(i * _capWords, _capWords));
+            _swapped[i] = (random.Word() & 1) != 0;
+            Words.Write(caps[i], _caps.Span.Slice(i * _capWords, _capWords));
         }
     }
 
     public override void Dispose()
     {
         base.Dispose();
-        Array.Clear(_carriers);
-        Array.Clear(_swapped);
+        _carriers.Dispose();
+        _swapped.Dispose();
+        _caps.Dispose();
         _masks.Dispose();
     }
 
@@ -86,7 +92,7 @@ internal sealed class ClipRound : ServerRound
 
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
-        var toNegate = new int[2 * count];
+        using var toNegate = new SecretArray<int>(2 * count);
         for (int i = 0; i < count; i++)
         {
             (SignCarrier floor, SignCarrier cap) = CarriersOf(first + i);
@@ -95,12 +101,12 @@ internal sealed class ClipRound : ServerRound
             toNegate[2 * i + 1] = cap.Flip ? answers.CapBit : answers.CapProduct;
         }
 
-        using CiphertextBatch negated = NegatedGather(replies, toNegate);
+        using CiphertextBatch negated = NegatedGather(replies, toNegate.Span);
         const int Replies = 0, Negated = 1, Unmasking = 2, Items = 3, NegatedItems = 4;
         using CiphertextBatch unmasking = Context.Pool.Rent(count);
-        var bits = new TermList();
-        var results = new TermList();
-        var caps = new ulong[count * _capWords];
+        using var bits = new TermList(count, termsEach: 2);
+        using var results = new TermList(count, termsEach: 3 + _masks.WordsEach + _capWords);
+        using var caps = new SecretArray<ulong>(count * _capWords);
         for (int i = 0; i < count; i++)
         {
             int item = first + i;
@@ -121,21 +127,21 @@ internal sealed class ClipRound : ServerRound
             results.End();
             if (cap.Flip)
             {
-                CapOf(item).CopyTo(caps.AsSpan(i * _capWords));
+                CapOf(item).CopyTo(caps.Span[(i * _capWords)..]);
             }
         }
 
         Context.Counter.Add(
             Evaluator.Combine([replies, negated], bits.Terms, bits.First, unmasking, 0, Context.Execution));
         Combine([replies, negated, unmasking, Values, Negatives], results, first);
-        Evaluator.AddPlain(caps, _capWords, Results, first, count, Context.Execution);
+        Evaluator.AddPlain(caps.Span, _capWords, Results, first, count, Context.Execution);
     }
 
     private (SignCarrier Floor, SignCarrier Cap) CarriersOf(int item) => (_carriers[2 * item], _carriers[2 * item + 1]);
 
     private int FieldOfFloor(int item) => _swapped[item] ? 1 : 0;
 
-    private ReadOnlySpan<ulong> CapOf(int item) => _caps.AsSpan(item * _capWords, _capWords);
+    private ReadOnlySpan<ulong> CapOf(int item) => _caps.Span.Slice(item * _capWords, _capWords);
 
     /// <summary>Where the answers to an item stand: the bits of both fields, then the products.</summary>
     private Answers AnswersTo(int first, int i)

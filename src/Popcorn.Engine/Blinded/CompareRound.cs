@@ -62,14 +62,14 @@ internal sealed record CompareStep : RoundStep
         }
 
         TournamentPlayers players = query.Players!;
-        int[] order = query.Random.Permutation(Chunks.Items);
-        (CiphertextBatch left, CiphertextBatch? right) = players.Pair(_round, order);
+        using SecretArray<int> order = query.Random.Permutation(Chunks.Items);
+        (CiphertextBatch left, CiphertextBatch? right) = players.Pair(_round, order.Span);
         using (left)
         using (right)
         using (var round = new CompareRound(this, query.Context, left, right, query.Random))
         {
             await round.RunAsync(query.Exchange).ConfigureAwait(false);
-            players.Enter(_round, order, round.Results);
+            players.Enter(_round, order.Span, round.Results);
         }
 
         if (_round == _tournament.Rounds.Count - 1)
@@ -83,7 +83,7 @@ internal sealed record CompareStep : RoundStep
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer) =>
         DecideProducts(plaintext, slot, answer);
 
-    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
+    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, ReadOnlySpan<int> order) =>
         throw new NotSupportedException("The players of a match are two.");
 }
 
@@ -98,7 +98,7 @@ internal sealed record CompareStep : RoundStep
 internal sealed class CompareRound : ServerRound
 {
     private readonly CiphertextBatch? _right;
-    private readonly SignCarrier[] _carriers;
+    private readonly SecretArray<SignCarrier> _carriers;
     private readonly Masks _masks;
 
     /// <summary>Draws the blinding of a round.</summary>
@@ -131,7 +131,7 @@ internal sealed class CompareRound : ServerRound
     public override void Dispose()
     {
         base.Dispose();
-        Array.Clear(_carriers);
+        _carriers.Dispose();
         _masks.Dispose();
     }
 
@@ -143,15 +143,15 @@ internal sealed class CompareRound : ServerRound
 
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
-        var toNegate = new int[count];
+        using var toNegate = new SecretArray<int>(count);
         for (int i = 0; i < count; i++)
         {
             toNegate[i] = _carriers[first + i].Flip ? 2 * i + 1 : 2 * i;
         }
 
-        using CiphertextBatch negated = NegatedGather(replies, toNegate);
+        using CiphertextBatch negated = NegatedGather(replies, toNegate.Span);
         const int Replies = 0, Negated = 1, Differences = 2;
-        var terms = new TermList();
+        using var terms = new TermList(count, termsEach: 2 + _masks.WordsEach);
         for (int i = 0; i < count; i++)
         {
             ReadOnlySpan<ulong> mask = _masks[first + i];

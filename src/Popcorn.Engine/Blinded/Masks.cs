@@ -1,3 +1,5 @@
+using Popcorn.Interop;
+
 namespace Popcorn.Engine.Blinded;
 
 /// <summary>
@@ -9,9 +11,9 @@ internal sealed class Masks : IDisposable
     /// <summary>Bits by which a mask is longer than what it hides: statistical distance 2^−40.</summary>
     public const int HidingBits = 40;
 
-    private readonly ulong[] _words;
+    private readonly SecretArray<ulong> _words;
 
-    private Masks(ulong[] words, int wordsEach)
+    private Masks(SecretArray<ulong> words, int wordsEach)
     {
         _words = words;
         WordsEach = wordsEach;
@@ -21,7 +23,7 @@ internal sealed class Masks : IDisposable
     public int WordsEach { get; }
 
     /// <summary>R of an item.</summary>
-    public ReadOnlySpan<ulong> this[int item] => _words.AsSpan(item * WordsEach, WordsEach);
+    public ReadOnlySpan<ulong> this[int item] => _words.Span.Slice(item * WordsEach, WordsEach);
 
     /// <summary>Random bits of a mask for values |x| &lt; 2^b.</summary>
     public static int RandomBits(int boundBits) => boundBits + 1 + HidingBits;
@@ -30,16 +32,16 @@ internal sealed class Masks : IDisposable
     public static int MaskedBits(int boundBits) => RandomBits(boundBits) + 1;
 
     /// <summary>Wipes the masks.</summary>
-    public void Dispose() => Array.Clear(_words);
+    public void Dispose() => _words.Dispose();
 
     /// <summary>Draws fresh masks.</summary>
     public static Masks Draw(SecretRandom random, int count, int boundBits)
     {
         int bits = RandomBits(boundBits);
-        var masks = new Masks(new ulong[count * Words.For(bits + 1)], Words.For(bits + 1));
+        var masks = new Masks(new SecretArray<ulong>(checked(count * Words.For(bits + 1))), Words.For(bits + 1));
         for (int i = 0; i < count; i++)
         {
-            Span<ulong> mask = masks._words.AsSpan(i * masks.WordsEach, masks.WordsEach);
+            Span<ulong> mask = masks._words.Span.Slice(i * masks.WordsEach, masks.WordsEach);
             random.Bits(mask, bits);
             Words.AddShifted(mask, [1], boundBits);
             Words.Subtract(mask, [1]);

@@ -17,7 +17,7 @@ internal sealed record RescaleStep(StepPlace Place, StepSizes Sizes, int Items, 
         Words.Extract(plaintext, Layout.MaskedShift(slot) + dropped, Layout.Fields.MaskedBits - dropped, answer);
     }
 
-    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
+    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, ReadOnlySpan<int> order) =>
         new RescaleRound(this, query.Context, values, query.Random);
 }
 
@@ -38,14 +38,15 @@ internal sealed class RescaleRound(
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
         int words = Masks.WordsEach + 1;
-        var shifted = new ulong[count * words];
+        using var shifted = new SecretArray<ulong>(count * words);
         for (int i = 0; i < count; i++)
         {
-            Words.Write(-(Words.Read(Masks[first + i]) >> step.Shift), shifted.AsSpan(i * words, words));
+            Span<ulong> rest = shifted.Span.Slice(i * words, words);
+            Words.Extract(Masks[first + i], step.Shift, Math.Max(0, 64 * Masks.WordsEach - step.Shift), rest);
+            Words.Negate(rest);
         }
 
         Results.Gather(replies, [.. Enumerable.Range(0, count)], first);
-        Evaluator.AddPlain(shifted, words, Results, first, count, Context.Execution);
-        Array.Clear(shifted);
+        Evaluator.AddPlain(shifted.Span, words, Results, first, count, Context.Execution);
     }
 }

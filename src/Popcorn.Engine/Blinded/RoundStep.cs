@@ -96,11 +96,12 @@ internal abstract record RoundStep : BlindedStep
 
     public override async Task ServeAsync(BlindedServerQuery query)
     {
-        int[] order = query.Random.Permutation(Chunks.Items);
-        using CiphertextBatch values = query.Context.Gather(query.InputOf(this), order);
-        using ServerRound round = Begin(query, values, order);
+        using SecretArray<int> order = query.Random.Permutation(Chunks.Items);
+        using CiphertextBatch values = query.Context.Gather(query.InputOf(this), order.Span);
+        using ServerRound round = Begin(query, values, order.Span);
         await round.RunAsync(query.Exchange).ConfigureAwait(false);
-        query.Values.Finish(Layer, query.Context.Gather(round.Results, Inverse(order)));
+        using SecretArray<int> inverse = Inverse(order.Span);
+        query.Values.Finish(Layer, query.Context.Gather(round.Results, inverse.Span));
     }
 
     public override async Task AskAsync(BlindedClientQuery query)
@@ -122,24 +123,17 @@ internal abstract record RoundStep : BlindedStep
     {
         int items = Chunks.ItemsIn(chunk);
         int wordsEach = RepliesPerItem * AnswerWords;
-        ulong[] packed = context.Decrypt(Layout, items, challenge, Name);
-        var answers = new ulong[items * wordsEach];
-        try
+        using SecretArray<ulong> packed = context.Decrypt(Layout, items, challenge, Name);
+        using var answers = new SecretArray<ulong>(checked(items * wordsEach));
+        for (int i = 0; i < items; i++)
         {
-            for (int i = 0; i < items; i++)
-            {
-                Decide(
-                    context.PlaintextOf(Layout, packed, i), i % Layout.ItemsPerCiphertext,
-                    answers.AsSpan(i * wordsEach, wordsEach));
-            }
+            Decide(
+                context.PlaintextOf(Layout, packed.Span, i), i % Layout.ItemsPerCiphertext,
+                answers.Span.Slice(i * wordsEach, wordsEach));
+        }
 
-            return context.Encrypt(answers, AnswerWords);
-        }
-        finally
-        {
-            Array.Clear(packed);
-            Array.Clear(answers);
-        }
+        SecretStack.Wipe();
+        return context.Encrypt(answers.Span, AnswerWords);
     }
 
     /// <summary>
@@ -152,12 +146,12 @@ internal abstract record RoundStep : BlindedStep
     /// <param name="query">The query.</param>
     /// <param name="values">x of each item in the order of travel; the caller's.</param>
     /// <param name="order">The item of the layer that travels at each place.</param>
-    protected abstract ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order);
+    protected abstract ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, ReadOnlySpan<int> order);
 
     /// <summary>The permutation that undoes one.</summary>
-    protected static int[] Inverse(int[] order)
+    private static SecretArray<int> Inverse(ReadOnlySpan<int> order)
     {
-        var inverse = new int[order.Length];
+        var inverse = new SecretArray<int>(order.Length);
         for (int i = 0; i < order.Length; i++)
         {
             inverse[order[i]] = i;

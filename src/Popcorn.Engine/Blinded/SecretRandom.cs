@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Blinded;
 
@@ -8,7 +9,7 @@ namespace Popcorn.Engine.Blinded;
 /// </summary>
 internal sealed class SecretRandom : IDisposable
 {
-    private readonly byte[] _block = GC.AllocateArray<byte>(4096, pinned: true);
+    private readonly SecretArray<byte> _block = new(4096);
     private int _used;
 
     public SecretRandom() => _used = _block.Length;
@@ -18,11 +19,13 @@ internal sealed class SecretRandom : IDisposable
     {
         if (_used == _block.Length)
         {
-            RandomNumberGenerator.Fill(_block);
+            RandomNumberGenerator.Fill(_block.Span);
             _used = 0;
         }
 
-        ulong word = BinaryPrimitives.ReadUInt64LittleEndian(_block.AsSpan(_used));
+        Span<byte> taken = _block.Span.Slice(_used, sizeof(ulong));
+        ulong word = BinaryPrimitives.ReadUInt64LittleEndian(taken);
+        taken.Clear();
         _used += sizeof(ulong);
         return word;
     }
@@ -54,9 +57,15 @@ internal sealed class SecretRandom : IDisposable
     }
 
     /// <summary>A uniform permutation of 0 … count−1 (Fisher–Yates).</summary>
-    public int[] Permutation(int count)
+    /// <returns>The caller's to dispose.</returns>
+    public SecretArray<int> Permutation(int count)
     {
-        int[] order = [.. Enumerable.Range(0, count)];
+        var order = new SecretArray<int>(count);
+        for (int i = 0; i < count; i++)
+        {
+            order[i] = i;
+        }
+
         for (int i = count - 1; i > 0; i--)
         {
             int j = (int)Below((UInt128)i + 1);
@@ -66,5 +75,5 @@ internal sealed class SecretRandom : IDisposable
         return order;
     }
 
-    public void Dispose() => CryptographicOperations.ZeroMemory(_block);
+    public void Dispose() => _block.Dispose();
 }

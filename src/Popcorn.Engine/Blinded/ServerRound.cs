@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Popcorn.Engine.Protocols;
 using Popcorn.Interop;
 
@@ -62,14 +61,16 @@ internal abstract class ServerRound(RoundStep step, ServerContext context, Ciphe
     /// <summary>Makes the packed ciphertexts of a chunk.</summary>
     public byte[] Challenge(int chunk)
     {
-        var packer = new SlotPacker(Step.Layout, Step.Chunks.ItemsIn(chunk));
+        using var packer = new SlotPacker(Step.Layout, Step.Chunks.ItemsIn(chunk));
         for (int item = Step.Chunks.FirstOf(chunk); item < Step.Chunks.EndOf(chunk); item++)
         {
             packer.Next();
             Blind(packer, item);
         }
 
-        return packer.Seal([Values, Negatives], Context);
+        byte[] sealedItems = packer.Seal([Values, Negatives], Context);
+        SecretStack.Wipe();
+        return sealedItems;
     }
 
     /// <summary>Takes the client's answer to a chunk.</summary>
@@ -87,6 +88,7 @@ internal abstract class ServerRound(RoundStep step, ServerContext context, Ciphe
         using CiphertextBatch replies = Context.Pool.Rent(count);
         replies.Import(answer, 0, count, Context.Execution);
         Absorb(Step.Chunks.FirstOf(chunk), Step.Chunks.ItemsIn(chunk), replies);
+        SecretStack.Wipe();
     }
 
     /// <summary>Releases the results and wipes the blinding.</summary>
@@ -151,41 +153,4 @@ internal abstract class MaskedRound(
     }
 
     protected override void Blind(SlotPacker packer, int item) => packer.Masked(ValuesSource, item, Masks[item]);
-}
-
-/// <summary>Collects the terms of several combinations, one after the other.</summary>
-internal sealed class TermList
-{
-    private readonly List<Term> _terms = [];
-    private readonly List<int> _first = [0];
-
-    /// <summary>All terms.</summary>
-    public ReadOnlySpan<Term> Terms => CollectionsMarshal.AsSpan(_terms);
-
-    /// <summary>Where each combination begins, and the end.</summary>
-    public ReadOnlySpan<int> First => CollectionsMarshal.AsSpan(_first);
-
-    /// <summary>Adds a ciphertext once.</summary>
-    public TermList Add(int batch, int index)
-    {
-        _terms.Add(new Term(1, batch, index, 0));
-        return this;
-    }
-
-    /// <summary>Adds a ciphertext times a number of several words, shifted left.</summary>
-    public TermList Add(int batch, int index, ReadOnlySpan<ulong> factor, int shift)
-    {
-        for (int i = 0; i < factor.Length; i++)
-        {
-            if (factor[i] != 0)
-            {
-                _terms.Add(new Term(factor[i], batch, index, 64 * i + shift));
-            }
-        }
-
-        return this;
-    }
-
-    /// <summary>Ends a combination.</summary>
-    public void End() => _first.Add(_terms.Count);
 }

@@ -1,3 +1,5 @@
+using Popcorn.Interop;
+
 namespace Popcorn.Engine.Blinded;
 
 /// <summary>
@@ -43,12 +45,13 @@ internal readonly record struct SignCarrier(bool Flip, ulong Tau, int Shift, UIn
     public SignedValue Value => new(Tau, Shift + 1, Sigma, Flip);
 
     /// <summary>Draws fresh carriers.</summary>
-    public static SignCarrier[] Draw(SecretRandom random, int count)
+    /// <returns>The caller's to dispose.</returns>
+    public static SecretArray<SignCarrier> Draw(SecretRandom random, int count)
     {
-        var carriers = new SignCarrier[count];
-        for (int i = 0; i < count; i++)
+        var carriers = new SecretArray<SignCarrier>(count);
+        foreach (ref SignCarrier carrier in carriers.Span)
         {
-            carriers[i] = Draw(random);
+            carrier = Draw(random);
         }
 
         return carriers;

@@ -11,7 +11,7 @@ internal sealed record SignStep(StepPlace Place, StepSizes Sizes, int Items, int
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer) =>
         answer[0] = Positive(plaintext, slot, 0);
 
-    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
+    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, ReadOnlySpan<int> order) =>
         new SignRound(this, query.Context, values, query.Random);
 }
 
@@ -21,7 +21,7 @@ internal sealed record SignStep(StepPlace Place, StepSizes Sizes, int Items, int
 /// </summary>
 internal sealed class SignRound : ServerRound
 {
-    private readonly SignCarrier[] _carriers;
+    private readonly SecretArray<SignCarrier> _carriers;
 
     /// <summary>Draws the blinding of a round.</summary>
     /// <param name="step">The plan's step.</param>
@@ -34,7 +34,7 @@ internal sealed class SignRound : ServerRound
     public override void Dispose()
     {
         base.Dispose();
-        Array.Clear(_carriers);
+        _carriers.Dispose();
     }
 
     protected override void Blind(SlotPacker packer, int item) => Carry(packer, item, _carriers[item]);
@@ -44,8 +44,8 @@ internal sealed class SignRound : ServerRound
         int[] all = [.. Enumerable.Range(0, count)];
         using CiphertextBatch negated = NegatedGather(replies, all);
         const int Replies = 0, Negated = 1;
-        var terms = new TermList();
-        var ones = new long[count];
+        using var terms = new TermList(count, termsEach: 1);
+        using var ones = new SecretArray<long>(count);
         for (int i = 0; i < count; i++)
         {
             bool flip = _carriers[first + i].Flip;
@@ -54,6 +54,6 @@ internal sealed class SignRound : ServerRound
         }
 
         Combine([replies, negated], terms, first);
-        Evaluator.AddPlain(ones, Results, first, Context.Execution);
+        Evaluator.AddPlain(ones.Span, Results, first, Context.Execution);
     }
 }

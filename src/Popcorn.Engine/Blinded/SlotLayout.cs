@@ -9,6 +9,9 @@ namespace Popcorn.Engine.Blinded;
 /// <param name="SignedFields">Signed fields of an item.</param>
 internal sealed record SlotFields(int SignedBits, int MaskedBits, int SignedFields = 1)
 {
+    /// <summary>Fields of one item.</summary>
+    public int Count => SignedFields + (MaskedBits > 0 ? 1 : 0);
+
     /// <summary>Bits of one item.</summary>
     public int ItemBits => SignedFields * SignedBits + MaskedBits;
 }

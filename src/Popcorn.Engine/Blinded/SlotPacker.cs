@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Blinded;
@@ -8,14 +7,13 @@ namespace Popcorn.Engine.Blinded;
 /// constant to add, and evaluates them in one combination with shared squarings. Every ciphertext that leaves the
 /// server passes through here.
 /// </summary>
-internal sealed class SlotPacker
+internal sealed class SlotPacker : IDisposable
 {
     private readonly SlotLayout _layout;
     private readonly int _items;
     private readonly int _wordsEach;
-    private readonly ulong[] _constants;
-    private readonly List<Term> _terms = [];
-    private readonly int[] _first;
+    private readonly SecretArray<ulong> _constants;
+    private readonly TermList _terms;
     private int _item = -1;
 
     /// <summary>Begins the ciphertexts for a number of items; items are then added in order.</summary>
@@ -27,21 +25,21 @@ internal sealed class SlotPacker
 
         // One bit more than the slots, so that the constant is not taken for a negative number.
         _wordsEach = Words.For(layout.ItemsPerCiphertext * layout.Fields.ItemBits + 1);
-        _constants = new ulong[count * _wordsEach];
-        _first = new int[count + 1];
+        _constants = new SecretArray<ulong>(checked(count * _wordsEach));
+        _terms = new TermList(count, layout.ItemsPerCiphertext * layout.Fields.Count);
     }
 
     private int Slot => _item % _layout.ItemsPerCiphertext;
 
-    private Span<ulong> Addend => _constants.AsSpan(_item / _layout.ItemsPerCiphertext * _wordsEach, _wordsEach);
+    private Span<ulong> Addend => _constants.Span.Slice(_item / _layout.ItemsPerCiphertext * _wordsEach, _wordsEach);
 
     /// <summary>Moves on to the next item.</summary>
     public void Next()
     {
         _item++;
-        if (Slot == 0)
+        if (Slot == 0 && _item > 0)
         {
-            _first[_item / _layout.ItemsPerCiphertext] = _terms.Count;
+            _terms.End();
         }
     }
 
@@ -59,7 +57,7 @@ internal sealed class SlotPacker
     {
         int bits = _layout.Fields.SignedBits;
         int position = _layout.SignedShift(Slot, field);
-        _terms.Add(new Term(value.Factor, batch, index, position + value.Shift));
+        _terms.Add(batch, index, value.Factor, position + value.Shift);
         Span<ulong> sum = stackalloc ulong[Words.For(bits)];
         Span<ulong> product = stackalloc ulong[sum.Length];
         Span<ulong> shifted = stackalloc ulong[sum.Length];
@@ -78,7 +76,7 @@ internal sealed class SlotPacker
     public void Masked(int batch, int index, ReadOnlySpan<ulong> mask)
     {
         int shift = _layout.MaskedShift(Slot);
-        _terms.Add(new Term(1, batch, index, shift));
+        _terms.Add(batch, index, 1, shift);
         Words.AddShifted(Addend, mask, shift);
     }
 
@@ -90,17 +88,28 @@ internal sealed class SlotPacker
             throw new InvalidOperationException($"{_item + 1} of {_items} items were added.");
         }
 
-        int count = _first.Length - 1;
-        _first[count] = _terms.Count;
+        int count = _layout.Ciphertexts(_items);
+        if (_items > 0)
+        {
+            _terms.End();
+        }
+
         Execution execution = context.Execution;
         using CiphertextBatch packed = context.Pool.Rent(count);
         context.Counter.Add(
-            Evaluator.Combine(sources, CollectionsMarshal.AsSpan(_terms), _first, packed, 0, execution));
-        Evaluator.AddPlain(_constants, _wordsEach, packed, 0, count, execution);
+            Evaluator.Combine(sources, _terms.Terms, _terms.First, packed, 0, execution));
+        Evaluator.AddPlain(_constants.Span, _wordsEach, packed, 0, count, execution);
         context.Encryptor.Rerandomize(packed, 0, count, execution);
         var bytes = new byte[count * context.Key.CiphertextBytes];
         packed.Export(0, count, bytes, execution);
         return bytes;
+    }
+
+    /// <summary>Wipes what it collected.</summary>
+    public void Dispose()
+    {
+        _constants.Dispose();
+        _terms.Dispose();
     }
 }
 

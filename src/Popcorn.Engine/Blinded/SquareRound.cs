@@ -1,4 +1,3 @@
-using System.Numerics;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Blinded;
@@ -18,7 +17,7 @@ internal sealed record SquareStep(StepPlace Place, StepSizes Sizes, int Items, i
         z.Clear();
     }
 
-    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, int[] order) =>
+    protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, ReadOnlySpan<int> order) =>
         new SquareRound(this, query.Context, values, query.Random);
 }
 
@@ -32,18 +31,19 @@ internal sealed class SquareRound(
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
         const int Replies = 0, NegatedValues = 1;
-        var terms = new TermList();
+        using var terms = new TermList(count, termsEach: 1 + Masks.WordsEach);
         int words = 2 * Masks.WordsEach + 1;
-        var minusSquares = new ulong[count * words];
+        using var minusSquares = new SecretArray<ulong>(count * words);
         for (int i = 0; i < count; i++)
         {
             ReadOnlySpan<ulong> mask = Masks[first + i];
             terms.Add(Replies, i).Add(NegatedValues, first + i, mask, 1).End();
-            BigInteger r = Words.Read(mask);
-            Words.Write(-r * r, minusSquares.AsSpan(i * words, words));
+            Span<ulong> square = minusSquares.Span.Slice(i * words, words);
+            Words.Square(mask, square);
+            Words.Negate(square);
         }
 
         Combine([replies, Negatives], terms, first);
-        Evaluator.AddPlain(minusSquares, words, Results, first, count, Context.Execution);
+        Evaluator.AddPlain(minusSquares.Span, words, Results, first, count, Context.Execution);
     }
 }

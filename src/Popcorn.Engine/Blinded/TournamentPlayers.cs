@@ -15,7 +15,7 @@ internal sealed class TournamentPlayers : IDisposable
     private readonly int _images;
     private readonly int _ofImage;
     private readonly int[] _firstOfRound; // number of a round's first winner within an image
-    private readonly int[] _location; // where an image's player stands: its elements, then its matches round by round
+    private readonly SecretArray<int> _location; // where an image's player stands: its elements, then its matches round by round
 
     public TournamentPlayers(Tournament tournament, int images, CiphertextBatch input, ServerContext context)
     {
@@ -31,7 +31,7 @@ internal sealed class TournamentPlayers : IDisposable
             _firstOfRound[r + 1] = _firstOfRound[r] + tournament.Rounds[r].Count;
         }
 
-        _location = new int[images * _ofImage];
+        _location = new SecretArray<int>(checked(images * _ofImage));
         for (int i = 0; i < input.Count; i++)
         {
             _location[i / size * _ofImage + i % size] = i;
@@ -45,17 +45,24 @@ internal sealed class TournamentPlayers : IDisposable
 
     /// <summary>The players of a round's matches in the order of travel.</summary>
     /// <returns>New batches, which the caller disposes; no right players where all are zero.</returns>
-    public (CiphertextBatch Left, CiphertextBatch? Right) Pair(int round, int[] order)
+    public (CiphertextBatch Left, CiphertextBatch? Right) Pair(int round, ReadOnlySpan<int> order)
     {
         IReadOnlyList<Match> matches = _tournament.Rounds[round];
-        int[] left = Array.ConvertAll(order, i => Locate(i / matches.Count, matches[i % matches.Count].Left));
-        int[] right = Array.ConvertAll(order, i => Locate(i / matches.Count, matches[i % matches.Count].Right));
-        CiphertextBatch leftPlayers = _context.Gather(_players, left);
-        return (leftPlayers, Array.TrueForAll(right, p => p == Zero) ? null : _context.Gather(_players, right));
+        using var left = new SecretArray<int>(order.Length);
+        using var right = new SecretArray<int>(order.Length);
+        for (int i = 0; i < order.Length; i++)
+        {
+            (int image, Match match) = (order[i] / matches.Count, matches[order[i] % matches.Count]);
+            left[i] = Locate(image, match.Left);
+            right[i] = Locate(image, match.Right);
+        }
+
+        CiphertextBatch leftPlayers = _context.Gather(_players, left.Span);
+        return (leftPlayers, right.Span.ContainsAnyExcept(Zero) ? _context.Gather(_players, right.Span) : null);
     }
 
     /// <summary>Takes in the winners of a round, in the order of travel.</summary>
-    public void Enter(int round, int[] order, CiphertextBatch winners)
+    public void Enter(int round, ReadOnlySpan<int> order, CiphertextBatch winners)
     {
         int count = _tournament.Rounds[round].Count;
         int next = _images * _firstOfRound[round];
@@ -67,11 +74,23 @@ internal sealed class TournamentPlayers : IDisposable
     }
 
     /// <summary>The layer's output: the winner of every window.</summary>
-    public CiphertextBatch Winners() => _context.Gather(
-        _players,
-        [.. Enumerable.Range(0, _images).SelectMany(image => _tournament.Winners.Select(w => Locate(image, w)))]);
+    public CiphertextBatch Winners()
+    {
+        IReadOnlyList<int> winners = _tournament.Winners;
+        using var places = new SecretArray<int>(checked(_images * winners.Count));
+        for (int i = 0; i < places.Length; i++)
+        {
+            places[i] = Locate(i / winners.Count, winners[i % winners.Count]);
+        }
 
-    public void Dispose() => _players.Dispose();
+        return _context.Gather(_players, places.Span);
+    }
+
+    public void Dispose()
+    {
+        _players.Dispose();
+        _location.Dispose();
+    }
 
     private int Locate(int image, int player) =>
         player == Tournament.Zero ? Zero : _location[image * _ofImage + player];

@@ -1,5 +1,6 @@
 using System.Numerics;
 using Popcorn.Engine.Blinded;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Tests.Blinded;
 
@@ -18,7 +19,7 @@ public class BlindingTests
     {
         using var random = new SecretRandom();
         const int Count = 20_000;
-        Masks masks = Masks.Draw(random, Count, boundBits);
+        using Masks masks = Masks.Draw(random, Count, boundBits);
         BigInteger bound = (BigInteger.One << boundBits) - 1;
         int bits = Masks.RandomBits(boundBits);
         var seen = new HashSet<BigInteger>();
@@ -46,13 +47,15 @@ public class BlindingTests
         const int Count = 24_000;
         for (int i = 0; i < Count; i++)
         {
-            string key = string.Join(',', random.Permutation(4));
+            using SecretArray<int> order = random.Permutation(4);
+            string key = string.Join(',', order.Span.ToArray());
             counts[key] = counts.GetValueOrDefault(key) + 1;
         }
 
         Assert.Equal(24, counts.Count);
         Assert.All(counts.Values, n => Assert.InRange(n, 1000 - 200, 1000 + 200));
-        Assert.Empty(random.Permutation(0));
+        using SecretArray<int> empty = random.Permutation(0);
+        Assert.Equal(0, empty.Length);
     }
 
     [Fact]

@@ -30,7 +30,7 @@ public class SignCarrierTests
                 Assert.Equal((x >= 0) != carrier.Flip, y > 0);
                 Assert.True(BigInteger.Abs(y) < BigInteger.One << (SignCarrier.FieldBits(20) - 1));
                 BigInteger tau = TauOf(carrier);
-                Assert.InRange(tau.GetBitLength(), SignCarrier.LeastBits + 1, SignCarrier.LeastBits + SignCarrier.BlurBits);
+                Assert.InRange(tau.GetBitLength() - SignCarrier.LeastBits, 1, SignCarrier.BlurBits);
                 Assert.True(carrier.Sigma >= 1 && carrier.Sigma < 2 * tau);
             }
         }

@@ -1,0 +1,68 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+
+namespace Popcorn.Interop;
+
+/// <summary>
+/// Numbers that must not outlive their use: outside the collector's heap, which leaves copies behind when it moves
+/// things, and wiped when disposed or finalized. Whoever makes one disposes it.
+/// </summary>
+/// <typeparam name="T">Numbers, or structures of numbers.</typeparam>
+public sealed unsafe class SecretArray<T> : IDisposable
+    where T : unmanaged
+{
+    private T* _items;
+
+    /// <summary>Zeros.</summary>
+    /// <param name="length">How many.</param>
+    public SecretArray(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        _items = (T*)NativeMemory.AllocZeroed((nuint)Math.Max(1, length), (nuint)sizeof(T));
+        Length = length;
+    }
+
+    /// <summary>Wipes what nobody disposed.</summary>
+    ~SecretArray() => Release();
+
+    /// <summary>How many numbers.</summary>
+    public int Length { get; private set; }
+
+    /// <summary>The numbers. Not to be used once this is disposed, nor where nothing else keeps it alive.</summary>
+    public Span<T> Span => new(_items, Length);
+
+    /// <summary>One number.</summary>
+    /// <param name="index">Which, from 0.</param>
+    public ref T this[int index] => ref Span[index];
+
+    /// <summary>Wipes and frees.</summary>
+    public void Dispose()
+    {
+        Release();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Release()
+    {
+        CryptographicOperations.ZeroMemory(MemoryMarshal.AsBytes(Span));
+        NativeMemory.Free(_items);
+        _items = null;
+        Length = 0;
+    }
+}
+
+/// <summary>What passing secrets through code leaves where nothing disposes it.</summary>
+public static class SecretStack
+{
+    /// <summary>More than any call between two uses of this takes of its thread's stack.</summary>
+    private const int Bytes = 1 << 14;
+
+    /// <summary>Overwrites what earlier calls of the caller have left on the stack below it.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public static void Wipe()
+    {
+        Span<byte> below = stackalloc byte[Bytes];
+        CryptographicOperations.ZeroMemory(below);
+    }
+}
