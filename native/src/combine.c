@@ -55,5 +55,6 @@ int32_t pc_combine(const pc_batch *const *sources, int32_t source_count, const p
         *products = pc_straus_products(straus);
     }
     pc_straus_free(straus);
+    pc_wipe_stack();
     return status;
 }

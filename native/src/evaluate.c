@@ -60,6 +60,8 @@ int32_t pc_add_plain(const uint64_t *plaintexts, int32_t words_each, pc_batch *b
         pc_scatter_row(modulus, pc_batch_at(batch, offset + done), group.words, used);
     }
     pc_wipe(k, sizeof k);
+    pc_wipe(&group, sizeof group);
+    pc_wipe_stack();
     return PC_OK;
 }
 

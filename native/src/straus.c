@@ -1,6 +1,5 @@
 #include "straus.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "objects.h"
@@ -32,7 +31,7 @@ typedef struct event {
     int64_t next;
 } event;
 
-/* Arrays that grow and are kept from run to run. */
+/* Arrays that grow and are kept from run to run. Magnitudes may be secret, so they are wiped when they are released. */
 typedef struct room {
     void *items;
     size_t capacity;
@@ -76,14 +75,19 @@ pc_straus *pc_straus_create(const pc_modulus *modulus)
     return straus;
 }
 
+static size_t power_bytes(const pc_straus *straus)
+{
+    return (size_t)straus->modulus->number_words * sizeof(mp_limb_t);
+}
+
 void pc_straus_free(pc_straus *straus)
 {
     if (straus != NULL) {
-        pc_release(straus->terms.items);
-        pc_release(straus->bases.items);
-        pc_release(straus->events.items);
-        pc_release(straus->powers.items);
-        pc_release(straus);
+        pc_release_secret(straus->terms.items, straus->terms.capacity * sizeof(term));
+        pc_release_secret(straus->bases.items, straus->bases.capacity * sizeof(base));
+        pc_release_secret(straus->events.items, straus->events.capacity * sizeof(event));
+        pc_release_secret(straus->powers.items, straus->powers.capacity * power_bytes(straus));
+        pc_release(straus); /* its lists are empty */
     }
 }
 
@@ -106,7 +110,7 @@ static bool reserve(room *array, size_t used, size_t needed, size_t size)
     if (used > 0) {
         memcpy(items, array->items, used * size);
     }
-    pc_release(array->items);
+    pc_release_secret(array->items, array->capacity * size);
     array->items = items;
     array->capacity = capacity;
     return true;
@@ -124,10 +128,8 @@ int32_t pc_straus_add(pc_straus *straus, int32_t lane, const mp_limb_t *number, 
     return PC_OK;
 }
 
-static int compare_terms(const void *left, const void *right)
+static int compare_terms(const term *a, const term *b)
 {
-    const term *a = left;
-    const term *b = right;
     if (a->lane != b->lane) {
         return a->lane < b->lane ? -1 : 1;
     }
@@ -135,13 +137,38 @@ static int compare_terms(const void *left, const void *right)
     return x < y ? -1 : x > y;
 }
 
+/* Moves the first term down a heap whose largest is to be on top. */
+static void sift(term *terms, size_t first, size_t count)
+{
+    term moved = terms[first];
+    for (size_t child; (child = 2 * first + 1) < count; first = child) {
+        child += child + 1 < count && compare_terms(&terms[child], &terms[child + 1]) < 0 ? 1 : 0;
+        if (compare_terms(&moved, &terms[child]) >= 0) {
+            break;
+        }
+        terms[first] = terms[child];
+    }
+    terms[first] = moved;
+}
+
+/* In place: qsort may copy the terms to memory of its own, which it does not wipe. */
 static void sort_terms(term *terms, size_t count)
 {
-    for (size_t i = 1; i < count; i++) {
-        if (compare_terms(&terms[i - 1], &terms[i]) > 0) {
-            qsort(terms, count, sizeof *terms, compare_terms);
-            return;
-        }
+    size_t sorted = 1;
+    while (sorted < count && compare_terms(&terms[sorted - 1], &terms[sorted]) <= 0) {
+        sorted++;
+    }
+    if (sorted >= count) {
+        return;
+    }
+    for (size_t first = count / 2; first-- > 0;) {
+        sift(terms, first, count);
+    }
+    for (size_t last = count - 1; last > 0; last--) {
+        term largest = terms[0];
+        terms[0] = terms[last];
+        terms[last] = largest;
+        sift(terms, 0, last);
     }
 }
 
@@ -468,7 +495,7 @@ int32_t pc_straus_run(pc_straus *straus, mp_limb_t *const *targets)
     if (reserve(&straus->bases, 0, straus->term_count, sizeof(base))) {
         sort_terms(straus->terms.items, straus->term_count);
         size_t base_count = plan_bases(straus->bases.items, straus->terms.items, straus->term_count, &powers);
-        if (reserve(&straus->powers, 0, powers, (size_t)modulus->number_words * sizeof(mp_limb_t))) {
+        if (reserve(&straus->powers, 0, powers, power_bytes(straus))) {
             prepare_powers(straus, base_count, false);
             prepare_powers(straus, base_count, true);
             status = place_events(straus, base_count);
