@@ -42,6 +42,7 @@ public sealed class WipingTests : IDisposable
         (List<ulong> blinding, List<ulong> plaintexts) = transcript.Secrets(key);
         Assert.InRange(blinding.Count, 150, 400);
         Assert.InRange(plaintexts.Count, 300, 5000);
+        Assert.Equal(0, open.Count(blinding));
         Assert.Equal((0, 0), (serverMemory.Count(blinding), clientMemory.Count(plaintexts)));
     }
 

@@ -12,7 +12,8 @@ internal sealed class BlindedPlan : Plan
     private BlindedPlan(
         PublicNetwork network, int keyBits, int images, int chunkCiphertexts, IReadOnlyList<BlindedStep> steps)
         : base(
-            $"blinded, key {keyBits} chunk {chunkCiphertexts} carrier {SignCarrier.LeastBits}+{SignCarrier.BlurBits} mask {Masks.HidingBits}",
+            $"blinded, key {keyBits} chunk {chunkCiphertexts} carrier {SignCarrier.LeastBits}+{SignCarrier.BlurBits} "
+            + $"mask {Masks.HidingBits}",
             network, images, steps)
     {
         KeyBits = keyBits;

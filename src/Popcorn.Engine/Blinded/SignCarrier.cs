@@ -17,7 +17,9 @@ namespace Popcorn.Engine.Blinded;
 /// <param name="Sigma">σ, 1 ≤ σ &lt; 2τ.</param>
 internal readonly record struct SignCarrier(bool Flip, ulong Tau, int Shift, UInt128 Sigma)
 {
-    /// <summary>τ ≥ 2^41: were it ever small, y would show x itself, and a coarse τ would show which y it can make.</summary>
+    /// <summary>
+    /// τ ≥ 2^41: were it ever small, y would show x itself, and a coarse τ would show which y it can make.
+    /// </summary>
     public const int LeastBits = 41;
 
     /// <summary>T of the protocol: τ &lt; 2^(41+T). The images needed to tell two values apart grow with T².</summary>

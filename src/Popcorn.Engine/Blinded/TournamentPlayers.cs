@@ -15,7 +15,7 @@ internal sealed class TournamentPlayers : IDisposable
     private readonly int _images;
     private readonly int _ofImage;
     private readonly int[] _firstOfRound; // number of a round's first winner within an image
-    private readonly SecretArray<int> _location; // where an image's player stands: its elements, then its matches round by round
+    private readonly SecretArray<int> _location; // where an image's player stands: its elements, then matches by round
 
     public TournamentPlayers(Tournament tournament, int images, CiphertextBatch input, ServerContext context)
     {

@@ -33,7 +33,8 @@ public class BlindedPlanTests
         Assert.True(-negative < half && -carrier > -half);
         Assert.True(bound + mask < BigInteger.One << maskedBits);
         Assert.True(mask - bound >= 0);
-        Assert.True(signedBits + maskedBits <= 2 * boundBits + SignCarrier.LeastBits + SignCarrier.BlurBits + Masks.HidingBits + 4);
+        Assert.Equal(SignCarrier.LeastBits + SignCarrier.BlurBits + boundBits + 2, signedBits);
+        Assert.Equal(boundBits + Masks.HidingBits + 2, maskedBits);
 
         // The least x less the greatest cap.
         (int clipBits, int clipMasked, int fields) = new ClipStep(place, sizes, 1, boundBits).Layout.Fields;
