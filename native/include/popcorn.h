@@ -129,11 +129,11 @@ PC_API int32_t pc_public_get_info(const pc_public *key, pc_public_info *info);
 PC_API int32_t pc_number_bytes(int32_t kernel, int32_t key_bits, int64_t *bytes);
 
 /*
- * Finds a prime p = 3 (mod 4) of exactly `bits` bits whose two top bits are set. `random` holds `random_bytes` bytes
- * from the operating system, used as independent candidates of (bits + 7) / 8 bytes each; PC_ERR_NO_PRIME asks for
- * fresh ones. The result is written little-endian to `prime`, (bits + 7) / 8 bytes. A prime with |p - other| small
- * (its top 100 bits agree) or gcd(p - 1, other - 1) != 2 is skipped where `other`, of `bits` bits too, is given (may
- * be null).
+ * Finds a prime p = 3 (mod 4) of exactly `bits` bits whose two top bits are set and with no odd prime below 2^16 in
+ * p - 1 (below 2^(bits / 4) where `bits` is less than 64). `random` holds `random_bytes` bytes from the operating
+ * system, used as independent candidates of (bits + 7) / 8 bytes each; PC_ERR_NO_PRIME asks for fresh ones. The result
+ * is written little-endian to `prime`, (bits + 7) / 8 bytes. A prime with |p - other| small (its top 100 bits agree) or
+ * gcd(p - 1, other - 1) != 2 is skipped where `other`, of `bits` bits too, is given (may be null).
  * Wipes nothing of the caller's.
  */
 PC_API int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, int32_t bits, const uint8_t *other,

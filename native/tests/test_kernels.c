@@ -1,4 +1,4 @@
-/* Every kernel's table against plain integers modulo m^2. The only tests that look inside the library. */
+/* Every kernel's table against plain integers modulo m^2. */
 #include "support.h"
 
 #include "../src/crt.h"

@@ -139,6 +139,50 @@ static void test_lifetimes(int32_t kernel)
     OK(pc_program_free(NULL));
 }
 
+/* Has p - 1 an odd factor below the bound? */
+static bool order_has_factor_below(const mpz_t p, unsigned long bound)
+{
+    mpz_t order;
+    mpz_init(order);
+    mpz_sub_ui(order, p, 1);
+    bool found = false;
+    for (unsigned long factor = 3; factor < bound && !found; factor += 2) {
+        found = mpz_divisible_ui_p(order, factor) != 0;
+    }
+    mpz_clear(order);
+    return found;
+}
+
+static unsigned long order_bound(int32_t bits)
+{
+    return bits < 64 ? 1UL << (bits / 4) : 65536;
+}
+
+/* Is a prime p of 256 bits found, whose p - 1 has a factor as given and no small ones beside it? */
+static bool finds_with_factor(unsigned long factor)
+{
+    uint8_t bytes[32], prime[32];
+    mpz_t p, rest;
+    mpz_inits(p, rest, NULL);
+    do {
+        random_bytes(bytes, sizeof bytes);
+        integer_from_bytes(p, bytes, sizeof bytes);
+        mpz_setbit(p, 255);
+        mpz_setbit(p, 254);
+        mpz_sub_ui(p, p, mpz_fdiv_ui(p, 12 * factor));
+        for (mpz_add_ui(p, p, 1); mpz_fdiv_ui(p, 12) != 11; mpz_add_ui(p, p, factor)) {
+        }
+        mpz_sub_ui(rest, p, 1);
+        mpz_divexact_ui(rest, rest, factor);
+        mpz_add_ui(rest, rest, 1);
+    } while (mpz_sizeinbase(p, 2) != 256 || mpz_probab_prime_p(p, 30) == 0 || order_has_factor_below(rest, 65536));
+    bytes_from_integer(bytes, sizeof bytes, p);
+    int32_t status = pc_prime_search_var(bytes, 32, 256, NULL, 0, prime, 32);
+    CHECK(status == PC_ERR_NO_PRIME || memcmp(prime, bytes, 32) == 0);
+    mpz_clears(p, rest, NULL);
+    return status == PC_OK;
+}
+
 static void test_prime_search(void)
 {
     uint8_t random[8192], prime[64], other[64], guard[64];
@@ -180,6 +224,7 @@ static void test_prime_search(void)
         integer_from_bytes(p, prime, (size_t)bytes);
         CHECK(mpz_sizeinbase(p, 2) == (size_t)bits && mpz_tstbit(p, (mp_bitcnt_t)bits - 2) == 1);
         CHECK(mpz_fdiv_ui(p, 4) == 3 && mpz_probab_prime_p(p, 30) != 0);
+        CHECK(!order_has_factor_below(p, order_bound(bits)));
         /* Never the same prime again, whatever is drawn. */
         memcpy(other, prime, (size_t)bytes);
         memcpy(random, prime, (size_t)bytes);
@@ -188,15 +233,20 @@ static void test_prime_search(void)
 
     /* A neighbour in the top 100 bits is skipped. */
     mpz_nextprime(q, p);
-    while (mpz_fdiv_ui(q, 4) != 3) {
+    while (mpz_fdiv_ui(q, 4) != 3 || order_has_factor_below(q, 65536)) {
         mpz_nextprime(q, q);
     }
     bytes_from_integer(random, 32, q);
     STATUS(PC_ERR_NO_PRIME, pc_prime_search_var(random, 32, 256, other, 32, prime, 32));
     OK(pc_prime_search_var(random, 32, 256, NULL, 0, prime, 32));
 
+    CHECK(!finds_with_factor(5));
+    CHECK(!finds_with_factor(257));
+    CHECK(!finds_with_factor(65521)); /* the last prime below 2^16 */
+    CHECK(finds_with_factor(65537));
+
     /* p - 1 and q - 1 share nothing but 2. */
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 40; i++) {
         random_bytes(random, sizeof random);
         if (pc_prime_search_var(random, (int32_t)sizeof random, 256, other, 32, prime, 32) == PC_OK) {
             integer_from_bytes(p, other, 32);

@@ -11,8 +11,8 @@ namespace Popcorn.Interop;
 /// </summary>
 public sealed class PaillierPrivateKey : IDisposable
 {
-    // Enough that one draw nearly always holds a prime: one candidate of 2048 bits in some 700 is one.
-    private const int CandidatesPerDraw = 1024;
+    // About as many as it takes to find a prime of 1024 bits: few survive the small factors, of p and of p - 1.
+    private const int CandidatesPerDraw = 2048;
 
     // y is drawn this much wider than n, so that its reduction modulo n is uniform for all practical purposes.
     private const int ExtraBytes = 16;
