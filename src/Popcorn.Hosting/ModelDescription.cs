@@ -1,5 +1,7 @@
 using System.Text.Json.Serialization;
+using Popcorn.Engine;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Sessions;
 
 namespace Popcorn.Hosting;
 
@@ -22,6 +24,37 @@ public sealed record ModelDescription(
     int Outputs,
     IReadOnlyList<LayerDescription> Layers)
 {
+    private const int LongestName = 64;
+
+    /// <summary>What the model takes.</summary>
+    /// <exception cref="PopcornException">The service does not say that in full.</exception>
+    [JsonIgnore]
+    public InputDescription InputDescription => Input is [int channels, int height, int width]
+        ? new InputDescription(new Shape(channels, height, width), InputMinimum, InputMaximum, InputScale, InputOrder)
+        : throw new PopcornException(
+            $"The server describes the input of '{OneLine.Of(Name, LongestName)}' in a way not understood.");
+
+    /// <summary>
+    /// Refuses a network that is not the one described: for <see cref="ClientOptions.CheckNetwork"/>, by whoever
+    /// prepared an input for what the service listed.
+    /// </summary>
+    /// <param name="network">What the server says when the session is opened.</param>
+    /// <exception cref="PopcornException">They differ.</exception>
+    public void RequireSame(PublicNetwork network)
+    {
+        ArgumentNullException.ThrowIfNull(network);
+        ModelDescription now = Of(Name, network);
+        bool isSame = now.InputDescription == InputDescription && now.Outputs == Outputs
+            && Layers?.Count == now.Layers.Count
+            && Layers.Zip(now.Layers).All(pair => pair.First?.IsSame(pair.Second) == true);
+        if (!isSame)
+        {
+            throw new PopcornException(
+                $"The server describes '{OneLine.Of(Name, LongestName)}' in another way than its list of models did; "
+                + "ask for the list again.");
+        }
+    }
+
     internal static ModelDescription Of(string name, PublicNetwork network) => new(
         name,
         [network.Input.Shape.Channels, network.Input.Shape.Height, network.Input.Shape.Width],
@@ -38,7 +71,11 @@ public sealed record ModelDescription(
 /// <param name="Kind">Its kind: <c>conv</c>, <c>relu</c>, …</param>
 /// <param name="Output">Shape of its result: channels, height, width.</param>
 /// <param name="BoundBits">Least b such that every result x has |x| &lt; 2^b.</param>
-public sealed record LayerDescription(string Kind, IReadOnlyList<int> Output, int BoundBits);
+public sealed record LayerDescription(string Kind, IReadOnlyList<int> Output, int BoundBits)
+{
+    internal bool IsSame(LayerDescription other) => Kind == other.Kind && BoundBits == other.BoundBits
+        && Output is not null && Output.SequenceEqual(other.Output);
+}
 
 /// <summary>What <c>GET /health</c> answers.</summary>
 /// <param name="Status"><c>ok</c>.</param>

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text.Json;
@@ -13,6 +12,9 @@ public static class PopcornClient
 {
     /// <summary>Where the service listens when its URL names no path.</summary>
     public const string DefaultPath = "/popcorn";
+
+    /// <summary>Longest list of models, in bytes: that of hundreds of networks of a hundred layers.</summary>
+    private const int MaxListBytes = 1 << 22;
 
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(15);
 
@@ -58,17 +60,55 @@ public static class PopcornClient
         var url = new UriBuilder(new Uri(Endpoint(server), "models"));
         url.Scheme = url.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
         using var http = new HttpClient { Timeout = ConnectTimeout };
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(ConnectTimeout);
         try
         {
-            return await http.GetFromJsonAsync(url.Uri, HostingJson.Default.ModelDescriptionArray, cancellationToken)
-                .ConfigureAwait(false) ?? [];
+            // All of it within the time, however slowly it comes: the client's own limit ends with the headers.
+            using HttpResponseMessage answer = await http.GetAsync(
+                url.Uri, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
+            answer.EnsureSuccessStatusCode();
+            using Stream content = await answer.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false);
+            return ReadModels(await ReadAllAsync(content, limit.Token).ConfigureAwait(false));
         }
-        catch (Exception e) when (e is HttpRequestException or JsonException or OperationCanceledException)
+        catch (Exception e) when (e is HttpRequestException or IOException or JsonException
+            or OperationCanceledException)
         {
             cancellationToken.ThrowIfCancellationRequested();
             HttpStatusCode status = (e as HttpRequestException)?.StatusCode ?? default;
             throw new PopcornException(ConnectFailure(server, status, e), e);
         }
+    }
+
+    /// <summary>The list of models in JSON.</summary>
+    /// <exception cref="JsonException">It is none.</exception>
+    internal static IReadOnlyList<ModelDescription> ReadModels(ReadOnlySpan<byte> json)
+    {
+        ModelDescription[] models = JsonSerializer.Deserialize(json, HostingJson.Default.ModelDescriptionArray) ?? [];
+        return Array.TrueForAll(models, model => model?.Name is not null)
+            ? models
+            : throw new JsonException("A model has no name.");
+    }
+
+    private static async Task<byte[]> ReadAllAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[1 << 12];
+        int length = 0, count;
+        while ((count = await stream.ReadAsync(buffer.AsMemory(length), cancellationToken).ConfigureAwait(false)) > 0)
+        {
+            length += count;
+            if (length > MaxListBytes)
+            {
+                throw new PopcornException($"The server's list of models is longer than {MaxListBytes >> 20} MiB.");
+            }
+
+            if (length == buffer.Length)
+            {
+                Array.Resize(ref buffer, 2 * length);
+            }
+        }
+
+        return buffer[..length];
     }
 
     private static Uri Endpoint(Uri server)

@@ -14,6 +14,12 @@ public sealed class WebSocketMessageChannel : IMessageChannel
     /// <summary>A close frame holds 123 bytes of reason; three bytes of UTF-8 a character at most.</summary>
     private const int MaxReasonLength = 41;
 
+    /// <summary>
+    /// Fragments of a message that hold nothing, at most: they take work, and no number of them makes a message too
+    /// long.
+    /// </summary>
+    private const int MaxEmptyFragments = 16;
+
     /// <summary>How long closing waits for the peer to say goodbye as well.</summary>
     private static readonly TimeSpan CloseTimeout = TimeSpan.FromSeconds(2);
 
@@ -217,7 +223,7 @@ public sealed class WebSocketMessageChannel : IMessageChannel
     /// <summary>The next message, or null once the peer has closed in good order.</summary>
     private async Task<byte[]?> ReadMessageAsync()
     {
-        int length = 0;
+        int length = 0, empty = 0;
         while (true)
         {
             ValueWebSocketReceiveResult frame =
@@ -235,6 +241,11 @@ public sealed class WebSocketMessageChannel : IMessageChannel
                             : $"{Capital(_peer)} closed the connection: {reason}.");
                 case WebSocketMessageType.Text:
                     throw new PopcornException($"{Capital(_peer)} sent text; {WireLimits.Subprotocol} is binary.");
+            }
+
+            if (frame.Count == 0 && !frame.EndOfMessage && ++empty > MaxEmptyFragments)
+            {
+                throw new PopcornException($"{Capital(_peer)} sent a message in too many fragments of nothing.");
             }
 
             if (length > _maxMessageBytes)

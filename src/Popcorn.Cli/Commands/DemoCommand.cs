@@ -3,6 +3,7 @@ using Popcorn.Cli.Data;
 using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Sessions;
+using Popcorn.Hosting;
 
 namespace Popcorn.Cli.Commands;
 
@@ -54,11 +55,10 @@ internal static class DemoCommand
         await using (server.ConfigureAwait(false))
         {
             var client = new Inference(server.Url, Model);
-            List<ImageInput> images = ImageInputs.Read(
-                [Path.Combine(samples, Images)],
-                [$"0-{count - 1}"],
-                labels: null,
-                await client.DescribeInputAsync(cancellationToken).ConfigureAwait(false));
+            List<NamedImage> named = ImageInputs.Read(
+                [Path.Combine(samples, Images)], [$"0-{count - 1}"], labels: null);
+            ModelDescription description = await client.DescribeAsync(cancellationToken).ConfigureAwait(false);
+            List<ImageInput> images = ImageInputs.Fit(named, description.InputDescription);
             output.Line(
                 $"server: process {server.Id} at {server.Url.GetLeftPart(UriPartial.Authority)} "
                 + $"has the model '{Model}' and sees ciphertexts only");
@@ -67,8 +67,8 @@ internal static class DemoCommand
             using ClientKey key = ClientKey.Generate(KeygenCommand.DefaultBits);
             int shown = 0;
             InferReport report = await client.RunAsync(
-                key, images, new ClientOptions(), result => Show(images[shown++], result, output), cancellationToken)
-                .ConfigureAwait(false);
+                description, key, images, new ClientOptions(), result => Show(images[shown++], result, output),
+                cancellationToken).ConfigureAwait(false);
             if (output.IsJson)
             {
                 Output.WriteJson(report, ReportJson.Default.InferReport);

@@ -4,6 +4,7 @@ using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Sessions;
+using Popcorn.Hosting;
 using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
@@ -52,9 +53,29 @@ internal static class InferCommand
         bits.Description = $"Size of a fresh key. {bits.Description}";
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
         Option<int> imagesPerQuery = ImagesPerQueryOption();
+        var defaults = new ClientLimits();
+        Option<double> traffic = new Option<double>("--max-traffic")
+        {
+            Description = "Refuse a model that takes more GiB of messages for an image.",
+            HelpName = "GIB",
+            DefaultValueFactory = _ => defaults.MaxTraffic >> 30,
+        }.InRange(0, 1 << 20);
+        Option<int> rounds = new Option<int>("--max-rounds")
+        {
+            Description = "Refuse a model that takes more round trips for an image.",
+            HelpName = "N",
+            DefaultValueFactory = _ => defaults.MaxRounds,
+        }.InRange(0, int.MaxValue);
+        Option<int> memory = new Option<int>("--max-memory")
+        {
+            Description = "Refuse a model that takes more MiB of this machine's memory for an image.",
+            HelpName = "MIB",
+            DefaultValueFactory = _ => (int)(defaults.MaxMemory >> 20),
+        }.InRange(0, int.MaxValue);
         var command = new Command("infer", "Classify images obliviously: only ciphertexts leave this machine.")
         {
-            server, model, images, indices, labels, keys, bits, shortExponent, imagesPerQuery,
+            server, model, images, indices, labels, keys, bits, shortExponent, imagesPerQuery, traffic,
+            rounds, memory,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
@@ -68,18 +89,26 @@ internal static class InferCommand
             {
                 ImagesPerQuery = parsed.GetValue(imagesPerQuery),
             };
-            List<ImageInput> inputs = ImageInputs.Read(
-                parsed.GetRequiredValue(images),
-                parsed.GetValue(indices) ?? [],
-                parsed.GetValue(labels),
-                await client.DescribeInputAsync(cancellationToken).ConfigureAwait(false));
-
-            using ClientKey key = parsed.GetValue(keys) is string directory
-                ? new KeyDirectory(directory).Load()
-                : ClientKey.Generate(parsed.GetValue(bits));
-            var options = new ClientOptions { Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)) };
-            InferReport report =
-                await client.RunAsync(key, inputs, options, _ => { }, cancellationToken).ConfigureAwait(false);
+            // First what needs no server: it must not learn from what follows, or when, what the files hold.
+            List<NamedImage> named = ImageInputs.Read(
+                parsed.GetRequiredValue(images), parsed.GetValue(indices) ?? [], parsed.GetValue(labels));
+            using ClientKey? kept =
+                parsed.GetValue(keys) is string directory ? new KeyDirectory(directory).Load() : null;
+            ModelDescription description = await client.DescribeAsync(cancellationToken).ConfigureAwait(false);
+            List<ImageInput> inputs = ImageInputs.Fit(named, description.InputDescription);
+            using ClientKey? fresh = kept is null ? ClientKey.Generate(parsed.GetValue(bits)) : null;
+            var options = new ClientOptions
+            {
+                Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),
+                Limits = new ClientLimits
+                {
+                    MaxTraffic = (long)(parsed.GetValue(traffic) * (1L << 30)),
+                    MaxRounds = parsed.GetValue(rounds),
+                    MaxMemory = parsed.GetValue(memory) * (1L << 20),
+                },
+            };
+            InferReport report = await client.RunAsync(
+                description, (kept ?? fresh)!, inputs, options, done: null, cancellationToken).ConfigureAwait(false);
             Show(report, output);
         });
         return command;
@@ -118,6 +147,13 @@ internal static class InferCommand
         }
 
         output.Screen.Write(table);
+        foreach (ImagePrediction result in report.Results.Where(result => result.Clamped > 0))
+        {
+            output.Line(
+                $"{result.Image}: {Units.Count(result.Clamped)} values outside the model's range entered as the "
+                + "nearest end of it");
+        }
+
         output.Line(report.Summary());
     }
 

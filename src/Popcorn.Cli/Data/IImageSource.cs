@@ -18,6 +18,10 @@ public interface IImageSource
     /// <exception cref="Popcorn.Engine.PopcornException">The image cannot be read.</exception>
     int[] Read(int index);
 
+    /// <summary>An image by itself: of pictures each has a shape of its own.</summary>
+    /// <exception cref="Popcorn.Engine.PopcornException">The image cannot be read.</exception>
+    internal Image ReadImage(int index) => new(Shape, Read(index));
+
     /// <summary>The class of an image; null where it is not known.</summary>
     int? Label(int index);
 }

@@ -5,7 +5,27 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Cli.Data;
 
-/// <summary>One image that the user named.</summary>
+/// <summary>One image that the user named, as it was read.</summary>
+/// <param name="Name">How to call it: <c>digits.idx3-ubyte[7]</c>.</param>
+/// <param name="Path">Where it came from.</param>
+/// <param name="Image">The image.</param>
+/// <param name="IsResizable">See <see cref="IImageSource.IsResizable"/>.</param>
+/// <param name="Expected">The class it is labelled with, where that is known.</param>
+internal sealed record NamedImage(string Name, string Path, Image Image, bool IsResizable, int? Expected)
+{
+    // Of pictures, which may be many times larger than what a network takes, a byte for each sample.
+    private readonly byte[]? _samples = IsResizable ? Array.ConvertAll(Image.Values, value => (byte)value) : null;
+    private readonly int[] _values = IsResizable ? [] : Image.Values;
+
+    /// <summary>The image.</summary>
+    public Image Image => new(
+        Shape, _samples is null ? _values : Array.ConvertAll(_samples, value => (int)value));
+
+    /// <summary>Its shape.</summary>
+    public Shape Shape { get; } = Image.Shape;
+}
+
+/// <summary>One image for a network.</summary>
 /// <param name="Name">How to call it: <c>digits.idx3-ubyte[7]</c>.</param>
 /// <param name="Values">The image as the network takes it.</param>
 /// <param name="Expected">The class it is labelled with, where that is known.</param>
@@ -25,15 +45,8 @@ internal static class ImageInputs
     {
         IImageSource source = ImageSources.Open(path, labels ?? LabelsBeside(path), input.Shape.Channels);
         // Pictures come in any size; a data set of another size is another data set.
-        bool fits = source.IsResizable
-            ? source.Shape.Channels == input.Shape.Channels
-            : source.Shape == input.Shape;
-        if (!fits)
-        {
-            throw new PopcornException(
-                $"'{path}' holds images of {source.Shape} and the network takes {input.Shape} "
-                + "(channels x height x width). Only PNG, JPEG and BMP files are resized.");
-        }
+        RequireShape(
+            source.IsResizable ? input.Shape with { Channels = source.Shape.Channels } : source.Shape, input, path);
 
         if (source.Shape != input.Shape)
         {
@@ -44,22 +57,24 @@ internal static class ImageInputs
         return isAsTaken ? source : new FittedImages(source, input);
     }
 
-    /// <summary>Reads the images that a user named.</summary>
+    /// <summary>
+    /// Reads the images that a user named, before any server is asked what it takes: a file that cannot be read must
+    /// not show in whether a session follows, nor the time that decoding takes in when.
+    /// </summary>
     /// <param name="files">Files or folders.</param>
     /// <param name="indices">
     /// Numbers and ranges (<c>7</c>, <c>0-9</c>) that say which images of each file; none: each file holds one.
     /// </param>
     /// <param name="labels">Label file, or null.</param>
-    /// <param name="input">What the network takes.</param>
-    /// <exception cref="PopcornException">A file cannot be read, or lacks the image, or it does not fit.</exception>
-    public static List<ImageInput> Read(
-        IReadOnlyList<string> files, IReadOnlyList<string> indices, string? labels, InputDescription input)
+    /// <exception cref="PopcornException">A file cannot be read, or lacks the image.</exception>
+    public static List<NamedImage> Read(
+        IReadOnlyList<string> files, IReadOnlyList<string> indices, string? labels)
     {
         List<int> chosen = [.. indices.SelectMany(ParseRange)];
-        var images = new List<ImageInput>();
+        var images = new List<NamedImage>();
         foreach (string file in files)
         {
-            IImageSource source = Open(file, labels, input);
+            IImageSource source = ImageSources.Open(file, labels ?? LabelsBeside(file));
             if (chosen.Count == 0 && source.Count > 1)
             {
                 throw new PopcornException(
@@ -75,25 +90,49 @@ internal static class ImageInputs
                         $"'{file}' has no image {index}: it holds {source.Count}, counted from 0.");
                 }
 
-                string imageName = source.Count == 1 ? name : $"{name}[{index}]";
-                int[] values = source.Read(index);
-                RequireRange(imageName, values, input);
-                images.Add(new ImageInput(imageName, values, source.Label(index)));
+                images.Add(new NamedImage(
+                    source.Count == 1 ? name : $"{name}[{index}]", file, source.ReadImage(index), source.IsResizable,
+                    source.Label(index)));
             }
         }
 
         return images;
     }
 
-    private static void RequireRange(string name, int[] values, InputDescription input)
+    /// <summary>The images as a network takes them. Only their shapes decide whether they fit.</summary>
+    /// <param name="images">The images.</param>
+    /// <param name="input">What the network takes.</param>
+    /// <exception cref="PopcornException">They have other channels, or another size and are no pictures.</exception>
+    public static List<ImageInput> Fit(IReadOnlyList<NamedImage> images, InputDescription input)
     {
-        foreach (int value in values)
+        foreach (Shape shape in images.Where(image => image.IsResizable).Select(image => image.Shape).Distinct()
+            .Where(shape => (shape.Height, shape.Width) != (input.Shape.Height, input.Shape.Width)))
         {
-            if (value < input.Minimum || value > input.Maximum)
-            {
-                throw new PopcornException(
-                    $"{name} holds the value {value}; the network takes {input.Minimum} to {input.Maximum}.");
-            }
+            Output.Note($"images of {shape} are resized to {input.Shape}.");
+        }
+
+        return [.. images.Select(image => new ImageInput(image.Name, ValuesOf(image, input), image.Expected))];
+    }
+
+    private static int[] ValuesOf(NamedImage named, InputDescription input)
+    {
+        Image image = named.Image;
+        if (named.IsResizable)
+        {
+            image = image.Convert(input.Shape.Channels, named.Path).Resize(input.Shape.Height, input.Shape.Width);
+        }
+
+        RequireShape(image.Shape, input, named.Path);
+        return input.Order == ChannelOrder.Bgr ? image.Reversed().Values : image.Values;
+    }
+
+    private static void RequireShape(Shape shape, InputDescription input, string path)
+    {
+        if (shape != input.Shape)
+        {
+            throw new PopcornException(
+                $"'{path}' holds images of {shape} and the network takes {input.Shape} "
+                + "(channels x height x width). Only PNG, JPEG and BMP files are resized.");
         }
     }
 

@@ -30,4 +30,6 @@ internal sealed class LabelledImages : IImageSource
     public int[] Read(int index) => _images.Read(index);
 
     public int? Label(int index) => _labels[index];
+
+    Image IImageSource.ReadImage(int index) => _images.ReadImage(index);
 }

@@ -65,6 +65,8 @@ internal sealed class PictureFiles : IImageSource
 
     public int? Label(int index) => _files[index].Label;
 
+    Image IImageSource.ReadImage(int index) => ReadImage(index);
+
     private Image ReadImage(int index)
     {
         string path = _files[index].Path;

@@ -1,7 +1,6 @@
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
-using Popcorn.Engine.Model;
 using Popcorn.Engine.Sessions;
 using Popcorn.Hosting;
 
@@ -42,6 +41,9 @@ internal sealed record ImagePrediction
     public required int Rounds { get; init; }
 
     public required int Images { get; init; }
+
+    /// <summary>Values outside the model's range, which entered as the nearest end of it.</summary>
+    public required int Clamped { get; init; }
 }
 
 /// <summary>Oblivious inferences by one model of one service, over one connection.</summary>
@@ -50,36 +52,34 @@ internal sealed class Inference(Uri server, string model)
     /// <summary>Images of a query, at most.</summary>
     public int ImagesPerQuery { get; init; } = 1;
 
-    /// <summary>What the model takes, as the service's public list says; nothing secret is needed to ask.</summary>
+    /// <summary>The model as the service's public list has it; nothing secret is needed to ask.</summary>
     /// <exception cref="PopcornException">No service there, or it has no such model.</exception>
-    public async Task<InputDescription> DescribeInputAsync(CancellationToken cancellationToken)
+    public async Task<ModelDescription> DescribeAsync(CancellationToken cancellationToken)
     {
+        const int NamesShown = 20, LongestName = 64;
         IReadOnlyList<ModelDescription> models =
             await PopcornClient.ListModelsAsync(server, cancellationToken).ConfigureAwait(false);
-        ModelDescription description = models.FirstOrDefault(candidate => candidate.Name == model)
+        IEnumerable<string> names = models.Take(NamesShown).Select(m => OneLine.Of(m.Name, LongestName));
+        return models.FirstOrDefault(candidate => candidate.Name == model)
             ?? throw new PopcornException(
-                $"The server has no model '{model}'; it has {string.Join(", ", models.Select(m => m.Name))}.");
-        return description.Input is [int channels, int height, int width]
-            ? new InputDescription(
-                new Shape(channels, height, width),
-                description.InputMinimum,
-                description.InputMaximum,
-                description.InputScale,
-                description.InputOrder)
-            : throw new PopcornException($"The server describes the input of '{model}' in a way not understood.");
+                $"The server has no model '{model}'; it has {string.Join(", ", names)}"
+                + (models.Count > NamesShown ? ", …" : "."));
     }
 
     /// <summary>Classifies the images, some in each query, one query after the other.</summary>
+    /// <param name="description">The model as it was listed: a server that says otherwise now is refused.</param>
     /// <param name="key">The client's key.</param>
     /// <param name="images">The images.</param>
-    /// <param name="options">Threads and randomness.</param>
-    /// <param name="done">Told of each result as it comes.</param>
+    /// <param name="options">Threads, randomness, limits.</param>
+    /// <param name="done">Told of each result as it comes; null: results take shape when all queries are done, so that
+    /// none of it stands between two queries.</param>
     /// <param name="cancellationToken">Gives up.</param>
     public async Task<InferReport> RunAsync(
+        ModelDescription description,
         ClientKey key,
         IReadOnlyList<ImageInput> images,
         ClientOptions options,
-        Action<ImagePrediction> done,
+        Action<ImagePrediction>? done,
         CancellationToken cancellationToken)
     {
         WebSocketMessageChannel channel =
@@ -87,13 +87,14 @@ internal sealed class Inference(Uri server, string model)
         ClientSession session;
         using (new ProgressLine("agreeing on a plan, building encryption tables"))
         {
-            session = await ClientSession.OpenAsync(channel, key.Key, model, options, cancellationToken)
+            session = await ClientSession.OpenAsync(
+                channel, key.Key, model, options with { CheckNetwork = description.RequireSame }, cancellationToken)
                 .ConfigureAwait(false);
         }
 
         await using (session.ConfigureAwait(false))
         {
-            var results = new List<ImagePrediction>(images.Count);
+            var results = new List<(ImageInput Image, InferenceResult Result)>(images.Count);
             foreach (ImageInput[] query in images.Chunk(ImagesPerQuery))
             {
                 IReadOnlyList<InferenceResult> answers;
@@ -105,26 +106,29 @@ internal sealed class Inference(Uri server, string model)
                         .ConfigureAwait(false);
                 }
 
-                foreach ((ImageInput image, InferenceResult result) in query.Zip(answers))
+                results.AddRange(query.Zip(answers));
+                foreach ((ImageInput image, InferenceResult result) in done is null ? [] : query.Zip(answers))
                 {
-                    var prediction = new ImagePrediction
-                    {
-                        Image = image.Name,
-                        Label = result.Label,
-                        Expected = image.Expected,
-                        Logits = [.. result.Logits.Select(logit => logit.ToString())],
-                        Seconds = result.Seconds,
-                        BytesUp = result.BytesUp,
-                        BytesDown = result.BytesDown,
-                        Rounds = result.Rounds,
-                        Images = result.Images,
-                    };
-                    results.Add(prediction);
-                    done(prediction);
+                    done!(PredictionOf(image, result));
                 }
             }
 
-            return new InferReport(results, model, key.Key.PublicKey.Bits, key.Seconds, session.TableSeconds);
+            ImagePrediction[] predictions = [.. results.Select(r => PredictionOf(r.Image, r.Result))];
+            return new InferReport(predictions, model, key.Key.PublicKey.Bits, key.Seconds, session.TableSeconds);
         }
     }
+
+    private static ImagePrediction PredictionOf(ImageInput image, InferenceResult result) => new()
+    {
+        Image = image.Name,
+        Label = result.Label,
+        Expected = image.Expected,
+        Logits = [.. result.Logits.Select(logit => logit.ToString())],
+        Seconds = result.Seconds,
+        BytesUp = result.BytesUp,
+        BytesDown = result.BytesDown,
+        Rounds = result.Rounds,
+        Images = result.Images,
+        Clamped = result.Clamped,
+    };
 }

@@ -31,9 +31,19 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
         ? _plan!
         : BlindedPlan.Create(_plan!.Network, _plan.KeyBits, images, _plan.ChunkCiphertexts);
 
+    /// <remarks>The tables, the ciphertexts of two messages, and what stands in the clear: input and logits.</remarks>
+    public override long MemoryOf(Plan plan)
+    {
+        const int NumberOverhead = 64;
+        PublicLayer last = plan.Network.Layers[^1];
+        long logits = (long)plan.Images * last.Output.Size * (NumberOverhead + last.BoundBits / 8);
+        long inputs = 2L * plan.Images * plan.Network.Input.Shape.Size * sizeof(int);
+        return TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits) + 4 * Plan.MaxPayloadBytes + inputs + logits;
+    }
+
     public override Task SetUpAsync(IExchange exchange)
     {
-        _encryptor = new Encryptor(key, TableSize.ForClient(_plan!, key.PublicKey.Bits, options.Profile));
+        _encryptor = new Encryptor(key, TablesFor(_plan!));
         return Task.CompletedTask;
     }
 
@@ -46,6 +56,9 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
         _encryptor?.Dispose();
         _pool.Dispose();
     }
+
+    private EncryptorOptions TablesFor(Plan plan) =>
+        TableSize.ForClient(plan, key.PublicKey.Bits, options.Profile);
 }
 
 /// <summary>The client's part in a query. Between steps it holds nothing but the input and the logits.</summary>
@@ -89,6 +102,9 @@ internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : Cli
             Words.Extract(context.PlaintextOf(step.Layout, packed.Span, i), shift, bits, field.Span);
             _logits.Add(Words.Read(field.Span) - half);
         }
+
+        Array.Clear(packed);
+        Array.Clear(field);
     }
 
     public override void Dispose() => _values.Dispose();

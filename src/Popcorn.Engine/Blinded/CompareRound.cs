@@ -49,9 +49,9 @@ internal sealed record CompareStep : RoundStep
                 $"Layer {place.Layer + 1} ({place.Name}) is too large; use a smaller input, or fewer at once.");
         }
 
-        return tournament.Rounds.Select((matches, round) => new CompareStep(
+        return tournament.Rounds.Select((_, round) => new CompareStep(
             tournament, round, input, place with { Index = place.Index + round }, sizes,
-            matches.Any(m => m.Right != Tournament.Zero) ? bound + 1 : bound));
+            tournament.IsBetweenPlayers(round) ? bound + 1 : bound));
     }
 
     public override async Task ServeAsync(BlindedServerQuery query)

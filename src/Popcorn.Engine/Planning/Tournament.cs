@@ -1,3 +1,4 @@
+using System.Collections;
 using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Planning;
@@ -19,9 +20,16 @@ public sealed class Tournament
     /// <summary>The player 0.</summary>
     public const int Zero = -1;
 
-    private Tournament(IReadOnlyList<IReadOnlyList<Match>> rounds, int[] winners)
+    private readonly bool[] _betweenPlayers;
+
+    /// <param name="rounds">The matches.</param>
+    /// <param name="betweenPlayers">See <see cref="IsBetweenPlayers"/>.</param>
+    /// <param name="winners">The winners of all windows.</param>
+    private Tournament(
+        IReadOnlyList<IReadOnlyList<Match>> rounds, bool[] betweenPlayers, IReadOnlyList<int> winners)
     {
         Rounds = rounds;
+        _betweenPlayers = betweenPlayers;
         Winners = winners;
     }
 
@@ -34,17 +42,14 @@ public sealed class Tournament
     /// <summary>For each output element the player that wins its window.</summary>
     public IReadOnlyList<int> Winners { get; }
 
-    /// <summary>Every element against zero.</summary>
-    public static Tournament AgainstZero(int players)
-    {
-        var matches = new Match[players];
-        for (int i = 0; i < matches.Length; i++)
-        {
-            matches[i] = new Match(i, Zero);
-        }
+    /// <summary>Whether any match of a round is not against zero.</summary>
+    public bool IsBetweenPlayers(int round) => _betweenPlayers[round];
 
-        return new Tournament([matches], [.. Enumerable.Range(players, players)]);
-    }
+    /// <summary>Every element against zero.</summary>
+    public static Tournament AgainstZero(int players) => new(
+        [new Derived<Match>(players, i => new Match(i, Zero))],
+        [false],
+        new Derived<int>(players, i => players + i));
 
     /// <summary>The elements of each window against each other.</summary>
     /// <param name="window">The window; each sees an element.</param>
@@ -62,19 +67,30 @@ public sealed class Tournament
     private Tournament ForChannels(int channels, int area)
     {
         // Of each player of the plane, where it stands in the first channel, and how far apart two channels are.
-        var places = new List<(int First, int Apart)>(area + Matches);
-        places.AddRange(Enumerable.Range(0, area).Select(element => (element, area)));
-        foreach (IReadOnlyList<Match> round in Rounds)
+        var places = new (int First, int Apart)[area + Matches];
+        int next = 0;
+        for (; next < area; next++)
         {
-            int before = channels * places.Count;
-            places.AddRange(Enumerable.Range(before, round.Count).Select(winner => (winner, round.Count)));
+            places[next] = (next, area);
         }
 
-        int[] all = [.. Enumerable.Range(0, channels)];
+        foreach (IReadOnlyList<Match> round in Rounds)
+        {
+            int before = channels * next;
+            for (int winner = 0; winner < round.Count; winner++)
+            {
+                places[next++] = (before + winner, round.Count);
+            }
+        }
+
         return new Tournament(
-            [.. Rounds.Select(round => all.SelectMany(channel => round.Select(match =>
-                new Match(Place(match.Left, channel), Place(match.Right, channel)))).ToArray())],
-            [.. all.SelectMany(channel => Winners.Select(winner => Place(winner, channel)))]);
+            [.. Rounds.Select(round => new Derived<Match>(channels * round.Count, i =>
+            {
+                (int channel, int match) = Math.DivRem(i, round.Count);
+                return new Match(Place(round[match].Left, channel), Place(round[match].Right, channel));
+            }))],
+            _betweenPlayers,
+            new Derived<int>(channels * Winners.Count, i => Place(Winners[i % Winners.Count], i / Winners.Count)));
 
         int Place(int player, int channel) =>
             player == Zero ? Zero : places[player].First + channel * places[player].Apart;
@@ -98,7 +114,8 @@ public sealed class Tournament
         }
 
         Reduce(windows, rounds, players);
-        return new Tournament(rounds, Array.ConvertAll(windows, w => w[0]));
+        bool[] betweenPlayers = [.. rounds.Select(round => round.Any(match => match.Right != Zero))];
+        return new Tournament(rounds, betweenPlayers, Array.ConvertAll(windows, w => w[0]));
     }
 
     /// <summary>Adds rounds until one player of every group is left; returns the number of players there are then.
@@ -157,5 +174,17 @@ public sealed class Tournament
         return Array.Exists(rows, row => row.Count > 0)
             ? rows
             : throw new PopcornException("A max-pool window lies in the padding alone; the model is malformed.");
+    }
+
+    /// <summary>A list that follows from a rule: both parties plan networks of millions of matches.</summary>
+    private sealed class Derived<T>(int count, Func<int, T> item) : IReadOnlyList<T>
+    {
+        public int Count => count;
+
+        public T this[int index] => item(index);
+
+        public IEnumerator<T> GetEnumerator() => Enumerable.Range(0, count).Select(item).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }

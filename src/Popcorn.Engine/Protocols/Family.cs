@@ -108,6 +108,10 @@ internal abstract class ClientParty : IDisposable
     /// <exception cref="PopcornException">These are too many.</exception>
     public abstract Plan PlanFor(int images);
 
+    /// <summary>Memory that the connection and a query take on the client, in bytes: known before any of it is taken.
+    /// </summary>
+    public abstract long MemoryOf(Plan plan);
+
     /// <summary>Makes what all queries need; once.</summary>
     public abstract Task SetUpAsync(IExchange exchange);
 

@@ -26,6 +26,14 @@ internal static class TableSize
     public static EncryptorOptions ForServer(Plan plan, int keyBits) =>
         For(plan.Cost.Server[Operation.Rerandomise], keyBits, RandomnessProfile.Statistical, WidestOfServer);
 
+    /// <summary>Bytes of the client's tables, about.</summary>
+    public static long BytesOfClient(EncryptorOptions options, int keyBits)
+    {
+        int window = options.WindowBits!.Value;
+        long digits = (Encryptor.ExponentBits(keyBits, options.Profile) + window - 1) / window;
+        return (digits << window) * PaillierLibrary.NumberBytes(keyBits);
+    }
+
     private static EncryptorOptions For(double operations, int keyBits, RandomnessProfile profile, int widest)
     {
         int bits = Encryptor.ExponentBits(keyBits, profile);

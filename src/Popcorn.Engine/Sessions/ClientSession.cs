@@ -50,7 +50,8 @@ public sealed class ClientSession : IAsyncDisposable
     /// <param name="options">Threads, randomness, families.</param>
     /// <param name="cancellationToken">Ends the attempt.</param>
     /// <exception cref="PopcornException">
-    /// The server refused (unknown model, key too small) or the two do not agree on a plan.
+    /// The server refused (unknown model, key too small), the two do not agree on a plan, or it costs more than the
+    /// client allows.
     /// </exception>
     public static async Task<ClientSession> OpenAsync(
         IMessageChannel channel, PaillierPrivateKey key, string model, ClientOptions options,
@@ -62,32 +63,10 @@ public sealed class ClientSession : IAsyncDisposable
             options.Families.ToDictionary(family => family.Name, family => family.CreateClient(key, partyOptions));
         try
         {
-            var hello = new Hello { Version = WireLimits.Version, Model = model };
-            hello.Offers.AddRange(parties.Select(party => new Offer
-            {
-                Family = party.Key,
-                Opening = ByteString.CopyFrom(party.Value.Opening.Span),
-            }));
-            await connection.SendAsync(new Frame { Hello = hello }, cancellationToken).ConfigureAwait(false);
-            using var receiver = new ReceiveTimeout(connection, options.IdleTimeout, cancellationToken);
-            Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Welcome).ConfigureAwait(false);
-            Welcome welcome = answer.Welcome;
-            PublicNetwork network = PublicNetworkCodec.Decode(welcome.Network);
-            ClientParty party = parties.GetValueOrDefault(welcome.Family)
-                ?? throw new PopcornException("The server chose a family of protocols that was not offered; refused.");
-            Plan plan = party.Agree(network, welcome.Terms.Span);
-            plan.RequireSame(welcome.PlanHash.Span);
-            var accept = new Accept { PlanHash = ByteString.CopyFrom(plan.Hash.Span) };
-            await connection.SendAsync(new Frame { Accept = accept }, cancellationToken).ConfigureAwait(false);
-
-            // Both parties build their tables at the same time.
-            var clock = Stopwatch.StartNew();
-            await party.SetUpAsync(new StepExchange(connection, receiver, null, plan.Steps.Count, cancellationToken))
-                .ConfigureAwait(false);
-            double seconds = clock.Elapsed.TotalSeconds;
-            await receiver.ReceiveAsync(Frame.BodyOneofCase.Ready).ConfigureAwait(false);
-            parties.Remove(welcome.Family);
-            return new ClientSession(channel, connection, options, party, plan) { TableSeconds = seconds };
+            return await Deadline.RunAsync(
+                options.OpenTimeout, "Opening the session",
+                token => AgreeAsync(channel, connection, parties, model, options, token),
+                cancellationToken).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -120,15 +99,24 @@ public sealed class ClientSession : IAsyncDisposable
         Plan plan = PlanFor(images);
         if (plan.HasOfflineSteps)
         {
-            await UnlessBrokenAsync(() => PrepareAsync(plan, progress, cancellationToken)).ConfigureAwait(false);
+            await UnlessBrokenAsync(
+                async token =>
+                {
+                    await PrepareAsync(plan, progress, token).ConfigureAwait(false);
+                    return plan;
+                },
+                cancellationToken).ConfigureAwait(false);
         }
     }
 
     /// <summary>One inference.</summary>
-    /// <param name="input">The input's integers, channel by channel, row by row.</param>
+    /// <param name="input">
+    /// The input's integers, channel by channel, row by row. Those outside the model's range enter as its ends:
+    /// <see cref="InferenceResult.Clamped"/>.
+    /// </param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
-    /// <exception cref="PopcornException">The input does not fit, or the server failed.</exception>
+    /// <exception cref="PopcornException">The input has another size, or the server failed.</exception>
     public async Task<InferenceResult> InferAsync(
         ReadOnlyMemory<int> input, IProgress<SessionProgress>? progress, CancellationToken cancellationToken) =>
         (await InferAsync([input], progress, cancellationToken).ConfigureAwait(false))[0];
@@ -138,7 +126,7 @@ public sealed class ClientSession : IAsyncDisposable
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
     /// <exception cref="PopcornException">
-    /// An input does not fit, these are more images than one query can hold or the server allows, or the server failed.
+    /// An input has another size, these are more images than one query can hold or the server allows, or the server failed.
     /// </exception>
     public async Task<IReadOnlyList<InferenceResult>> InferAsync(
         IReadOnlyList<ReadOnlyMemory<int>> inputs, IProgress<SessionProgress>? progress,
@@ -146,23 +134,21 @@ public sealed class ClientSession : IAsyncDisposable
     {
         foreach (ReadOnlyMemory<int> input in inputs)
         {
-            CheckInput(input.Span);
+            CheckSize(input.Length);
         }
 
         Plan plan = PlanFor(inputs.Count);
-        int[] values = new int[checked(inputs.Count * Input.Shape.Size)];
+        int size = Input.Shape.Size;
+        int[] values = new int[checked(inputs.Count * size)];
         try
         {
-            for (int i = 0; i < inputs.Count; i++)
-            {
-                inputs[i].CopyTo(values.AsMemory(i * Input.Shape.Size));
-            }
-
-            IReadOnlyList<InferenceResult> results = [];
-            await UnlessBrokenAsync(async () =>
-                results = await RunAsync(plan, values, progress, cancellationToken).ConfigureAwait(false))
-                .ConfigureAwait(false);
-            return results;
+            // Not refused: whether a query follows must not tell how the values compare with a range that the server
+            // chose.
+            int[] clamped = [.. inputs.Select((input, i) => InputRange.Clamp(
+                input.Span, values.AsSpan(i * size, size), Input.Minimum, Input.Maximum))];
+            IReadOnlyList<InferenceResult> results = await UnlessBrokenAsync(
+                token => RunAsync(plan, values, progress, token), cancellationToken).ConfigureAwait(false);
+            return [.. results.Zip(clamped, (result, count) => result with { Clamped = count })];
         }
         finally
         {
@@ -178,10 +164,51 @@ public sealed class ClientSession : IAsyncDisposable
         await _channel.DisposeAsync().ConfigureAwait(false);
     }
 
+    /// <param name="channel">The connection.</param>
+    /// <param name="connection">Its frames.</param>
+    /// <param name="parties">The families offered; that of the session is taken out.</param>
+    /// <param name="model">Name of the model.</param>
+    /// <param name="options">How the session runs.</param>
+    /// <param name="cancellationToken">Ends the attempt.</param>
+    private static async Task<ClientSession> AgreeAsync(
+        IMessageChannel channel, Connection connection, Dictionary<string, ClientParty> parties, string model,
+        ClientOptions options, CancellationToken cancellationToken)
+    {
+        var hello = new Hello { Version = WireLimits.Version, Model = model };
+        hello.Offers.AddRange(parties.Select(party => new Offer
+        {
+            Family = party.Key,
+            Opening = ByteString.CopyFrom(party.Value.Opening.Span),
+        }));
+        await connection.SendAsync(new Frame { Hello = hello }, cancellationToken).ConfigureAwait(false);
+        using var receiver = new ReceiveTimeout(connection, options.IdleTimeout, cancellationToken);
+        Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Welcome).ConfigureAwait(false);
+        Welcome welcome = answer.Welcome;
+        PublicNetwork network = PublicNetworkCodec.Decode(welcome.Network);
+        options.CheckNetwork?.Invoke(network);
+        ClientParty party = parties.GetValueOrDefault(welcome.Family)
+            ?? throw new PopcornException("The server chose a family of protocols that was not offered; refused.");
+        Plan plan = party.Agree(network, welcome.Terms.Span);
+        plan.RequireSame(welcome.PlanHash.Span);
+        options.Limits.Require(plan, party.MemoryOf(plan));
+        var accept = new Accept { PlanHash = ByteString.CopyFrom(plan.Hash.Span) };
+        await connection.SendAsync(new Frame { Accept = accept }, cancellationToken).ConfigureAwait(false);
+
+        // Both parties build their tables at the same time.
+        var clock = Stopwatch.StartNew();
+        await party.SetUpAsync(new StepExchange(connection, receiver, null, plan.Steps.Count, cancellationToken))
+            .ConfigureAwait(false);
+        double seconds = clock.Elapsed.TotalSeconds;
+        await receiver.ReceiveAsync(Frame.BodyOneofCase.Ready).ConfigureAwait(false);
+        parties.Remove(welcome.Family);
+        return new ClientSession(channel, connection, options, party, plan) { TableSeconds = seconds };
+    }
+
     private Plan PlanFor(int images) => images == 1 ? Plan : _party.PlanFor(images);
 
     /// <summary>Whatever fails half way leaves the parties at different places: nothing can follow it.</summary>
-    private async Task UnlessBrokenAsync(Func<Task> action)
+    private async Task<T> UnlessBrokenAsync<T>(
+        Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken)
     {
         if (_broken)
         {
@@ -191,8 +218,10 @@ public sealed class ClientSession : IAsyncDisposable
         _broken = true;
         try
         {
-            await action().ConfigureAwait(false);
+            T result = await Deadline.RunAsync(_options.QueryTimeout, "The query", action, cancellationToken)
+                .ConfigureAwait(false);
             _broken = false;
+            return result;
         }
         catch (Exception e) when (e is PopcornException or PaillierException or OperationCanceledException)
         {
@@ -261,19 +290,12 @@ public sealed class ClientSession : IAsyncDisposable
         CancellationToken cancellationToken) =>
         new(_connection, receiver, progress, plan.Steps.Count, cancellationToken);
 
-    private void CheckInput(ReadOnlySpan<int> input)
+    private void CheckSize(int length)
     {
-        if (input.Length != Input.Shape.Size)
+        if (length != Input.Shape.Size)
         {
             throw new PopcornException(
-                $"The input has {input.Length} values and the model takes {Input.Shape.Size} ({Input.Shape}).");
-        }
-
-        int outside = input.IndexOfAnyExceptInRange(Input.Minimum, Input.Maximum);
-        if (outside >= 0)
-        {
-            throw new PopcornException(
-                $"Input value {outside} is {input[outside]}; the model takes {Input.Minimum} to {Input.Maximum}.");
+                $"The input has {length} values and the model takes {Input.Shape.Size} ({Input.Shape}).");
         }
     }
 }

@@ -13,4 +13,11 @@ namespace Popcorn.Engine.Sessions;
 /// <param name="Images">Images of the query.</param>
 public sealed record InferenceResult(
     IReadOnlyList<BigInteger> Logits, int Label, double Seconds, double WorkSeconds, long BytesUp, long BytesDown,
-    int Rounds, int Images);
+    int Rounds, int Images)
+{
+    /// <summary>
+    /// Input values of the image that were outside the model's range and entered as the nearest end of it; the logits
+    /// are those of that input.
+    /// </summary>
+    public int Clamped { get; init; }
+}

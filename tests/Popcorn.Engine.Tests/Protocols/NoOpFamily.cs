@@ -231,6 +231,8 @@ internal sealed class NoOpFamily(byte greeting = 7) : Family
 
         public override Plan PlanFor(int images) => NoOpPlan.Create(_plan!.Network, _plan.Greeting, images);
 
+        public override long MemoryOf(Plan plan) => 0;
+
         public override async Task SetUpAsync(IExchange exchange) =>
             await exchange.SendAsync(IExchange.SetUp, 0, await exchange.ReceiveAsync(IExchange.SetUp, 0));
 

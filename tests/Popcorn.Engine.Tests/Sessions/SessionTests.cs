@@ -270,16 +270,13 @@ public class SessionTests
     }
 
     [Fact]
-    public async Task Inputs_that_do_not_fit_are_refused_and_the_session_goes_on()
+    public async Task Inputs_of_another_size_are_refused_and_the_session_goes_on()
     {
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
         await WithSession(model, Options, async session =>
         {
             await Refuses(() => session.InferAsync(new int[5], null, default), "takes 84");
-            var bright = new int[84];
-            bright[7] = 256;
-            await Refuses(() => session.InferAsync(bright, null, default), "Input value 7 is 256");
             await session.InferAsync(new int[84], null, default);
         });
     }
