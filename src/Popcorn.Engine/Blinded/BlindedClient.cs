@@ -64,7 +64,7 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
 /// <summary>The client's part in a query. Between steps it holds nothing but the input and the logits.</summary>
 internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : ClientQuery(plan)
 {
-    private readonly ValueStore<PlainValue> _values = new(plan.Network);
+    private readonly ValueStore<SecretArray<int>> _values = new(plan.Network);
     private readonly List<BigInteger> _logits = [];
     private IExchange? _exchange;
 
@@ -82,7 +82,7 @@ internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : Cli
         for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
         {
             int first = step.Chunks.FirstOf(chunk);
-            byte[] ciphertexts = Encrypt(_values[0].Integers.AsSpan(first, step.Chunks.ItemsIn(chunk)));
+            byte[] ciphertexts = Encrypt(_values[0].Span.Slice(first, step.Chunks.ItemsIn(chunk)));
             await Exchange.SendAsync(step.Index, first, ciphertexts).ConfigureAwait(false);
             Exchange.Report(step, step.Chunks.EndOf(chunk), step.Chunks.Items);
         }
@@ -102,14 +102,11 @@ internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : Cli
             Words.Extract(context.PlaintextOf(step.Layout, packed.Span, i), shift, bits, field.Span);
             _logits.Add(Words.Read(field.Span) - half);
         }
-
-        Array.Clear(packed);
-        Array.Clear(field);
     }
 
     public override void Dispose() => _values.Dispose();
 
-    protected override void SetInput(int[] input) => _values.SetInput(new PlainValue(input));
+    protected override void SetInput(SecretArray<int> input) => _values.SetInput(input);
 
     protected override Task RunAsync(PlanStep step, IExchange exchange)
     {
@@ -126,12 +123,6 @@ internal sealed class BlindedClientQuery(Plan plan, ClientContext context) : Cli
         }
 
         return context.Encrypt(plaintexts.Span, wordsEach: 1);
-    }
-
-    /// <summary>A value in the clear, wiped when it is no longer needed.</summary>
-    private sealed record PlainValue(int[] Integers) : IDisposable
-    {
-        public void Dispose() => Array.Clear(Integers);
     }
 }
 

@@ -193,7 +193,7 @@ internal abstract class ClientQuery(Plan plan) : PartyQuery(plan)
     /// <param name="input">The integers of all images, one image after the other; wiped by the caller.</param>
     /// <param name="exchange">The way to the server.</param>
     /// <returns>The logits of all images, one image after the other.</returns>
-    public async Task<IReadOnlyList<BigInteger>> RunAsync(int[] input, IExchange exchange)
+    public async Task<IReadOnlyList<BigInteger>> RunAsync(SecretArray<int> input, IExchange exchange)
     {
         using (this)
         {
@@ -207,5 +207,5 @@ internal abstract class ClientQuery(Plan plan) : PartyQuery(plan)
     protected abstract IReadOnlyList<BigInteger> Logits { get; }
 
     /// <summary>Takes the input, before the first online step.</summary>
-    protected abstract void SetInput(int[] input);
+    protected abstract void SetInput(SecretArray<int> input);
 }

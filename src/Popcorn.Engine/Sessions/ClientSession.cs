@@ -139,21 +139,14 @@ public sealed class ClientSession : IAsyncDisposable
 
         Plan plan = PlanFor(inputs.Count);
         int size = Input.Shape.Size;
-        int[] values = new int[checked(inputs.Count * size)];
-        try
-        {
-            // Not refused: whether a query follows must not tell how the values compare with a range that the server
-            // chose.
-            int[] clamped = [.. inputs.Select((input, i) => InputRange.Clamp(
-                input.Span, values.AsSpan(i * size, size), Input.Minimum, Input.Maximum))];
-            IReadOnlyList<InferenceResult> results = await UnlessBrokenAsync(
-                token => RunAsync(plan, values, progress, token), cancellationToken).ConfigureAwait(false);
-            return [.. results.Zip(clamped, (result, count) => result with { Clamped = count })];
-        }
-        finally
-        {
-            Array.Clear(values);
-        }
+        using var values = new SecretArray<int>(checked(inputs.Count * size));
+
+        // Not refused: whether a query follows must not tell how the values compare with a range that the server chose.
+        int[] clamped = [.. inputs.Select((input, i) => InputRange.Clamp(
+            input.Span, values.Span.Slice(i * size, size), Input.Minimum, Input.Maximum))];
+        IReadOnlyList<InferenceResult> results = await UnlessBrokenAsync(
+            token => RunAsync(plan, values, progress, token), cancellationToken).ConfigureAwait(false);
+        return [.. results.Zip(clamped, (result, count) => result with { Clamped = count })];
     }
 
     /// <inheritdoc/>
@@ -252,7 +245,7 @@ public sealed class ClientSession : IAsyncDisposable
     }
 
     private async Task<IReadOnlyList<InferenceResult>> RunAsync(
-        Plan plan, int[] values, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
+        Plan plan, SecretArray<int> values, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
         var clock = Stopwatch.StartNew();
         ConnectionUse before = _connection.Use;

@@ -258,7 +258,7 @@ internal sealed class NoOpFamily(byte greeting = 7) : Family
 
         public override void Dispose() => Array.Clear(_pads);
 
-        protected override void SetInput(int[] input) => _input = input;
+        protected override void SetInput(SecretArray<int> input) => _input = input.Span.ToArray();
 
         protected override async Task RunAsync(PlanStep planStep, IExchange exchange)
         {
