@@ -1,7 +1,7 @@
-# Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, bench or clean; see build.sh, which this
+# Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, fuzz, bench or clean; see build.sh, which this
 # mirrors. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc and GMP; installs nothing.
 param(
-  [ValidateSet('build', 'demo', 'test', 'bench', 'clean')] [string] $Command = 'build',
+  [ValidateSet('build', 'demo', 'test', 'fuzz', 'bench', 'clean')] [string] $Command = 'build',
   [Parameter(ValueFromRemainingArguments)] [string[]] $Options = @()
 )
 
@@ -38,5 +38,6 @@ switch ($Command) {
     Get-Content artifacts/test-results/summary.txt
     exit $status
   }
+  'fuzz' { Invoke-Step dotnet (@('run', '--project', 'tests/Popcorn.Fuzz', '-c', 'Release', '--') + $Options) }
   'bench' { Invoke-Step dotnet (@('run', '--project', 'bench/Popcorn.Bench', '-c', 'Release', '--') + $Options) }
 }

@@ -2,6 +2,7 @@
 # Builds artifacts/popcorn/popcorn, after installing what the build lacks. Then, by the first argument:
 #   demo [options]   two processes recognise real digits obliviously
 #   test             all native and managed tests, format too; the last line is "N passed, N failed"
+#   fuzz [options]   mutated inputs for every reader of foreign bytes: --seconds N, --target NAME, --help
 #   bench [options]  benchmarks of the arithmetic; --check: against bench/baseline.json; see docs/PERFORMANCE.md
 #   clean            removes everything that was built
 # Without an argument it only builds. The logic is in native/CMakePresets.json, the projects and tests/Tests.proj.
@@ -59,12 +60,12 @@ install_valgrind() {
 command=${1:-build}
 [ $# -eq 0 ] || shift
 case $command in
-    build | demo | test | bench) ;;
+    build | demo | test | fuzz | bench) ;;
     clean)
         rm -rf artifacts
         exit
         ;;
-    *) fail "unknown command '$command'; use demo, test, bench or clean" ;;
+    *) fail "unknown command '$command'; use demo, test, fuzz, bench or clean" ;;
 esac
 
 have dotnet || fail 'install the .NET SDK 10 from https://dot.net, then run this again'
@@ -82,6 +83,9 @@ case $command in
         dotnet msbuild tests/Tests.proj -tl:off -v:minimal || status=$?
         cat artifacts/test-results/summary.txt
         exit "$status"
+        ;;
+    fuzz)
+        dotnet run --project tests/Popcorn.Fuzz -c Release -- "$@"
         ;;
     bench)
         dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn

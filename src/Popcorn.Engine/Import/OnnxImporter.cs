@@ -14,6 +14,9 @@ public static class OnnxImporter
     /// <summary>Largest file that is read, in bytes.</summary>
     public const int MaxBytes = 1 << 30;
 
+    // Nodes, attributes, tensors and the like that a file may hold: each has a name, a type, a shape.
+    private const int LeastMessages = 1 << 12, BytesOfMessage = 8;
+
     /// <summary>Imports an ONNX file, gzipped or not.</summary>
     /// <exception cref="PopcornException">
     /// The file is damaged, or holds what cannot be imported: every finding with its node, on a line of its own.
@@ -95,7 +98,8 @@ public static class OnnxImporter
         ModelProto model;
         try
         {
-            model = ModelProto.Parser.ParseFrom(file);
+            model = BoundedMessage.Parse(
+                ModelProto.Parser, ModelProto.Descriptor, file, LeastMessages + file.Length / BytesOfMessage);
         }
         catch (InvalidProtocolBufferException e)
         {

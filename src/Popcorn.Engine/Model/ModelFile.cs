@@ -114,7 +114,9 @@ public static class ModelFile
 
         try
         {
-            return PublicNetworkCodec.Decode(Messages.PublicNetwork.Parser.ParseFrom(content));
+            return PublicNetworkCodec.Decode(BoundedMessage.Parse(
+                Messages.PublicNetwork.Parser, Messages.PublicNetwork.Descriptor, content,
+                PublicNetworkCodec.MaxMessages));
         }
         catch (Exception e) when (e is PopcornException or InvalidProtocolBufferException)
         {

@@ -25,9 +25,9 @@ public static class NetworkValidator
 
     /// <summary>
     /// Most taps of all windows of max-pools over one channel: a plan takes memory and time for each. ImageNet networks
-    /// stay below a fifth of it.
+    /// stay below two fifths of it.
     /// </summary>
-    public const int MaxPoolTaps = 1 << 19;
+    public const int MaxPoolTaps = 1 << 18;
 
     /// <summary>Most bits that a bias may have: far more than a plaintext of the largest key can hold.</summary>
     public const int MaxBiasBits = 1 << 13;

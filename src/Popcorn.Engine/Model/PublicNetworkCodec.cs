@@ -6,6 +6,10 @@ namespace Popcorn.Engine.Model;
 /// </summary>
 internal static class PublicNetworkCodec
 {
+    /// <summary>Messages of a network, at most: of each layer itself, a shape and a window, and the input's shape.
+    /// </summary>
+    public const int MaxMessages = 3 * NetworkValidator.MaxLayers + 2;
+
     public static Messages.PublicNetwork Encode(PublicNetwork network)
     {
         var message = new Messages.PublicNetwork

@@ -59,7 +59,8 @@ public sealed class Tournament
     {
         // Rows of overlapping windows are shared as a whole; single matches seldom are.
         Tournament whole = PlayPlane(window, input, withZero, rowsFirst: false);
-        Tournament byRows = PlayPlane(window, input, withZero, rowsFirst: true);
+        bool isLine = window.KernelHeight == 1 || window.KernelWidth == 1;
+        Tournament byRows = isLine ? whole : PlayPlane(window, input, withZero, rowsFirst: true);
         return (byRows.Matches < whole.Matches ? byRows : whole).ForChannels(input.Channels, input.Area);
     }
 
@@ -100,45 +101,27 @@ public sealed class Tournament
     {
         var rounds = new List<IReadOnlyList<Match>>();
         int players = input.Area;
-        int outputs = window.OutputHeight * window.OutputWidth;
-        List<int>[][] rows = [.. Enumerable.Range(0, outputs).Select(output => PlayersOf(window, input, output))];
+        Groups rows = RowsOf(window, input);
         if (rowsFirst)
         {
-            players = Reduce([.. rows.SelectMany(row => row)], rounds, players);
+            players = Reduce(rows, rounds, players);
         }
 
-        List<int>[] windows = Array.ConvertAll(rows, w => w.SelectMany(row => row).ToList());
-        if (withZero)
-        {
-            Array.ForEach(windows, w => w.Add(Zero));
-        }
-
+        Groups windows = rows.Joined(window.KernelHeight, withZero);
         Reduce(windows, rounds, players);
         bool[] betweenPlayers = [.. rounds.Select(round => round.Any(match => match.Right != Zero))];
-        return new Tournament(rounds, betweenPlayers, Array.ConvertAll(windows, w => w[0]));
+        return new Tournament(rounds, betweenPlayers, windows.Players);
     }
 
     /// <summary>Adds rounds until one player of every group is left; returns the number of players there are then.
     /// </summary>
-    private static int Reduce(List<int>[] groups, List<IReadOnlyList<Match>> rounds, int players)
+    private static int Reduce(Groups groups, List<IReadOnlyList<Match>> rounds, int players)
     {
-        while (Array.Exists(groups, group => group.Count > 1))
+        while (groups.Pairs is > 0 and int pairs)
         {
-            var matches = new List<Match>();
-            var known = new Dictionary<Match, int>();
-            foreach (List<int> group in groups)
-            {
-                int winners = 0;
-                for (int i = 0; i < group.Count; i += 2)
-                {
-                    group[winners++] = i + 1 == group.Count
-                        ? group[i]
-                        : WinnerOf(new Match(group[i], group[i + 1]), matches, known, players);
-                }
-
-                group.RemoveRange(winners, group.Count - winners);
-            }
-
+            var matches = new List<Match>(pairs);
+            var known = new Dictionary<Match, int>(pairs);
+            groups.Pair(match => WinnerOf(match, matches, known, players));
             players += matches.Count;
             rounds.Add(matches);
         }
@@ -158,22 +141,89 @@ public sealed class Tournament
         return winner;
     }
 
-    /// <summary>The elements that a window sees, row by row.</summary>
-    private static List<int>[] PlayersOf(Window window, Shape input, int output)
+    /// <summary>The elements that each row of each window sees.</summary>
+    private static Groups RowsOf(Window window, Shape input)
     {
-        List<int>[] rows = [.. Enumerable.Range(0, window.KernelHeight).Select(_ => new List<int>())];
-        for (int tap = 0; tap < window.Taps; tap++)
+        int outputs = window.OutputHeight * window.OutputWidth;
+        var players = new int[outputs * window.Taps];
+        var ends = new int[outputs * window.KernelHeight];
+        int count = 0;
+        for (int output = 0; output < outputs; output++)
         {
-            int position = window.Position(output, tap, input);
-            if (position >= 0)
+            int before = count;
+            for (int tap = 0; tap < window.Taps; tap++)
             {
-                rows[tap / window.KernelWidth].Add(position);
+                int position = window.Position(output, tap, input);
+                if (position >= 0)
+                {
+                    players[count++] = position;
+                }
+
+                ends[output * window.KernelHeight + tap / window.KernelWidth] = count;
+            }
+
+            if (count == before)
+            {
+                throw new PopcornException("A max-pool window lies in the padding alone; the model is malformed.");
             }
         }
 
-        return Array.Exists(rows, row => row.Count > 0)
-            ? rows
-            : throw new PopcornException("A max-pool window lies in the padding alone; the model is malformed.");
+        return new Groups(players, ends);
+    }
+
+    /// <summary>Players that stand side by side, group after group.</summary>
+    /// <param name="players">The players; behind those of the last group anything.</param>
+    /// <param name="ends">For each group the place behind its last player.</param>
+    private sealed class Groups(int[] players, int[] ends)
+    {
+        /// <summary>The players of all groups.</summary>
+        public int[] Players => players[..ends[^1]];
+
+        /// <summary>How often two neighbours of a group meet.</summary>
+        public int Pairs => Enumerable.Range(0, ends.Length).Sum(group => (ends[group] - StartOf(group)) / 2);
+
+        /// <summary>As many groups as fit, each of some that stand side by side, and of zero where that is wanted.
+        /// </summary>
+        public Groups Joined(int groups, bool withZero)
+        {
+            var joined = new int[ends[^1] + ends.Length / groups];
+            var newEnds = new int[ends.Length / groups];
+            int count = 0;
+            for (int i = 0; i < newEnds.Length; i++)
+            {
+                int start = StartOf(i * groups), length = ends[(i + 1) * groups - 1] - start;
+                Array.Copy(players, start, joined, count, length);
+                count += length;
+                if (withZero)
+                {
+                    joined[count++] = Zero;
+                }
+
+                newEnds[i] = count;
+            }
+
+            return new Groups(joined, newEnds);
+        }
+
+        /// <summary>Puts the winner in the place of every two neighbours of a group.</summary>
+        public void Pair(Func<Match, int> winnerOf)
+        {
+            int start = 0, count = 0;
+            for (int group = 0; group < ends.Length; group++)
+            {
+                for (int i = start; i < ends[group]; i += 2)
+                {
+                    players[count++] = i + 1 == ends[group]
+                        ? players[i]
+                        : winnerOf(new Match(players[i], players[i + 1]));
+                }
+
+                start = ends[group];
+                ends[group] = count;
+            }
+        }
+
+        private int StartOf(int group) => group == 0 ? 0 : ends[group - 1];
     }
 
     /// <summary>A list that follows from a rule: both parties plan networks of millions of matches.</summary>

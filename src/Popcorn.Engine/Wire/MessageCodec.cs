@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Wire.Messages;
 
 namespace Popcorn.Engine.Wire;
@@ -26,7 +27,8 @@ internal static class MessageCodec
         CheckLength(message.Length);
         try
         {
-            return Frame.Parser.ParseFrom(message.Span);
+            return BoundedMessage.Parse(
+                Frame.Parser, Frame.Descriptor, message.Span, PublicNetworkCodec.MaxMessages + 1);
         }
         catch (InvalidProtocolBufferException e)
         {
