@@ -226,7 +226,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
             }
 
             Interlocked.Increment(ref done[kind]);
-            await Task.Delay(100, CancellationToken.None); // it computes on the server's machine
+            await Task.Delay(250, CancellationToken.None); // it computes on the server's machine
         }
     }
 

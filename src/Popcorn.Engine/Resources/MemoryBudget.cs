@@ -6,7 +6,8 @@ namespace Popcorn.Engine.Resources;
 /// is disposed. Thread-safe.
 /// </summary>
 /// <remarks>
-/// An address has half of it at most, so that none has all. Small requests overtake large ones that wait: behind a
+/// The clients of one address have no more together than is left free: one alone gets half, n that want all get one part
+/// each of n + 1, and the last part is there for whoever comes. Small requests overtake large ones that wait: behind a
 /// request that may get no room for a while everybody would wait, and it is told so in the end anyway.
 /// </remarks>
 public sealed class MemoryBudget
@@ -33,7 +34,7 @@ public sealed class MemoryBudget
     /// <summary>Bytes in all.</summary>
     public long Bytes { get; }
 
-    /// <summary>Bytes that the clients of one address may have together.</summary>
+    /// <summary>Bytes that the clients of one address may have together, where there are no others.</summary>
     public long BytesOfClient => Bytes / 2;
 
     /// <summary>Bytes that are taken.</summary>
@@ -52,10 +53,10 @@ public sealed class MemoryBudget
     }
 
     /// <summary>
-    /// Gives up something that is kept without need, on a client's account or on any if null, and disposes its
-    /// reservation; false where there is nothing.
+    /// Gives up something that is kept without need, in favour of a client, and disposes its reservation; false where
+    /// there is nothing.
     /// </summary>
-    internal Func<ClientAccount?, bool>? Reclaim { get; set; }
+    internal Func<ClientAccount, bool>? Reclaim { get; set; }
 
     /// <summary>Takes a part, at once or when it is free.</summary>
     /// <param name="client">Who asks.</param>
@@ -87,10 +88,7 @@ public sealed class MemoryBudget
         Waiter waiter = Enqueue(client, bytes);
 
         // Once more: what went out of use while this request was about to queue saw nobody waiting.
-        while (!waiter.Granted.Task.IsCompleted && MakeRoom(client, bytes))
-        {
-        }
-
+        MakeRoomFor(waiter);
         try
         {
             return await waiter.Granted.Task.WaitAsync(_patience, cancellationToken).ConfigureAwait(false);
@@ -128,8 +126,20 @@ public sealed class MemoryBudget
                 }
             }
         }
-        while (MakeRoom(client, bytes));
+        while (Reclaim?.Invoke(client) == true);
         return null;
+    }
+
+    /// <summary>Something is from now on kept without need: whoever waits may have its memory.</summary>
+    internal void Offer()
+    {
+        Waiter[] waiting;
+        lock (_lock)
+        {
+            waiting = [.. _waiting];
+        }
+
+        Array.ForEach(waiting, MakeRoomFor);
     }
 
     /// <summary>Gives a part back, and lets those in who wait for it.</summary>
@@ -153,13 +163,17 @@ public sealed class MemoryBudget
         }
     }
 
-    /// <summary>Where the client has its part, others keep what they have.</summary>
-    private bool MakeRoom(ClientAccount client, long bytes) =>
-        Reclaim?.Invoke(bytes > BytesOfClient - client.Reserved ? client : null) == true;
+    private void MakeRoomFor(Waiter waiter)
+    {
+        while (!waiter.Granted.Task.IsCompleted && Reclaim?.Invoke(waiter.Client) == true)
+        {
+        }
+    }
 
     private bool Take(ClientAccount client, long bytes)
     {
-        if (bytes > Bytes - _reserved || bytes > BytesOfClient - client.Reserved)
+        long free = Bytes - _reserved - bytes;
+        if (client.Reserved + bytes > free)
         {
             return false;
         }

@@ -5,8 +5,11 @@ namespace Popcorn.Engine.Resources;
 /// </summary>
 public sealed class ServerResources : IDisposable
 {
-    /// <summary>Turns beyond the cores that addresses without one may have, as a multiple of the cores.</summary>
-    private const int MostTurnsPerCore = 4;
+    /// <summary>Cores that a turn keeps busy: the ciphertexts of a chunk fill the lanes of two.</summary>
+    private const int CoresOfTurn = 2;
+
+    /// <summary>Turns, as a multiple of the cores, where long ones do not end.</summary>
+    private const int MostTurnsPerCore = 2;
 
     private readonly Dictionary<string, ClientAccount> _accounts = new(StringComparer.Ordinal);
 
@@ -18,7 +21,8 @@ public sealed class ServerResources : IDisposable
     {
         Memory = new MemoryBudget(
             memoryBytes ?? MemoryBudget.DefaultBytes, queueTimeout ?? TimeSpan.FromSeconds(15));
-        Queries = new TurnQueue(Environment.ProcessorCount, MostTurnsPerCore * Environment.ProcessorCount);
+        int cores = Environment.ProcessorCount;
+        Queries = new TurnQueue((cores + CoresOfTurn - 1) / CoresOfTurn, MostTurnsPerCore * cores);
         Builds = new TurnQueue(1, 1);
         Tables = new TableCache(Memory, Builds, keepTables ?? TimeSpan.FromMinutes(5));
         Memory.Reclaim = Tables.EvictOne;

@@ -71,16 +71,17 @@ internal sealed class TableCache(MemoryBudget budget, TurnQueue builds, TimeSpan
         }
     }
 
-    /// <summary>
-    /// Gives up the tables that were not used for the longest time, on a client's account or on any if null; false where
-    /// all are in use.
-    /// </summary>
+    /// <summary>Gives up the tables that were not used for the longest time; false where all are in use.</summary>
+    /// <param name="client">
+    /// In whose favour: tables of those who are there, and have less, stay. Null: any tables go.
+    /// </param>
     public bool EvictOne(ClientAccount? client = null)
     {
         Entry? evicted;
         lock (_lock)
         {
-            evicted = _unused.FirstOrDefault(entry => client is null || entry.Reservation!.Client == client);
+            evicted = _unused.FirstOrDefault(entry => client is null
+                || entry.Owner.Connections == 0 || entry.Owner.Reserved >= client.Reserved);
             if (evicted is not null)
             {
                 Remove(evicted);
@@ -172,11 +173,13 @@ internal sealed class TableCache(MemoryBudget budget, TurnQueue builds, TimeSpan
         {
             entry.Abandoned.Cancel();
         }
+        else if (_disposed)
+        {
+            Dispose();
+        }
         else
         {
-            while ((_disposed || budget.Waiting > 0) && EvictOne())
-            {
-            }
+            budget.Offer();
         }
     }
 
@@ -235,6 +238,8 @@ internal sealed class TableCache(MemoryBudget budget, TurnQueue builds, TimeSpan
         public IDisposable? Tables { get; set; }
 
         public MemoryReservation? Reservation { get; set; }
+
+        public ClientAccount Owner => Reservation!.Client;
 
         public void Dispose()
         {

@@ -5,17 +5,21 @@ namespace Popcorn.Engine.Resources;
 /// between two messages of its client. Thread-safe.
 /// </summary>
 /// <remarks>
-/// As many turns as there are cores run at a time, whoever asks; beyond that an address that has none running may begin
-/// one at once, so that nobody waits for the long layers of strangers: the system divides the cores among them. Where
-/// neither is so, the address with the fewest turns begins next, and among those the one that has used the least time,
-/// then its session that has used the least. Turns are not interrupted.
+/// A number of turns run at a time. Who waits begins when one ends: the address with the fewest turns, among those the
+/// one that has used the least time, then its session that has used the least. Turns are not interrupted; but where none
+/// has ended for a while, the next address that has none begins beside them, so that nobody waits for the long layers of
+/// strangers: the system divides the cores among them.
 /// </remarks>
 /// <param name="places">Turns at a time.</param>
-/// <param name="most">Turns at a time, those of addresses included that have no other.</param>
+/// <param name="most">Turns at a time, with those that began beside long ones.</param>
 internal sealed class TurnQueue(int places, int most)
 {
+    /// <summary>How long a queue may stand still: longer than the turn of a chunk takes, not felt by a person.</summary>
+    private static readonly TimeSpan Standstill = TimeSpan.FromMilliseconds(20);
+
     private readonly Lock _lock = new();
     private readonly List<Waiter> _waiting = []; // in order of arrival
+    private Timer? _timer;
 
     /// <summary>The parent of all addresses.</summary>
     public Share Root { get; } = new(null);
@@ -46,13 +50,17 @@ internal sealed class TurnQueue(int places, int most)
         lock (_lock)
         {
             session.Enter();
-            if (MayStart(session))
+            if (Root.Running < places)
             {
                 return ValueTask.FromResult(Start(session));
             }
 
             waiter = new Waiter(session);
             _waiting.Add(waiter);
+            if (_waiting.Count == 1)
+            {
+                Watch();
+            }
         }
 
         return WaitAsync(waiter, cancellationToken);
@@ -65,12 +73,17 @@ internal sealed class TurnQueue(int places, int most)
         {
             session.Stop(seconds);
             session.Leave();
-            StartWaiting();
+            if (Root.Running < places && _waiting.MinBy(Order) is Waiter next)
+            {
+                Start(next);
+            }
+
+            Watch();
         }
     }
 
-    private bool MayStart(Share session) =>
-        Root.Running < places || (Root.Running < most && session.Parent!.Running == 0);
+    private static (int, double, double) Order(Waiter waiter) =>
+        (waiter.Session.Parent!.Running, waiter.Session.Parent.Used, waiter.Session.Used);
 
     private Turn Start(Share session)
     {
@@ -78,16 +91,34 @@ internal sealed class TurnQueue(int places, int most)
         return new Turn(this, session);
     }
 
-    private void StartWaiting()
+    private void Start(Waiter waiter)
     {
-        while (_waiting.Where(waiter => MayStart(waiter.Session)).MinBy(Order) is Waiter next)
-        {
-            _waiting.Remove(next);
-            next.Started.SetResult(Start(next.Session));
-        }
+        _waiting.Remove(waiter);
+        waiter.Started.SetResult(Start(waiter.Session));
+    }
 
-        static (int, double, double) Order(Waiter waiter) =>
-            (waiter.Session.Parent!.Running, waiter.Session.Parent.Used, waiter.Session.Used);
+    /// <summary>From now on the queue is watched for a standstill.</summary>
+    private void Watch()
+    {
+        if (_waiting.Count > 0 && most > places)
+        {
+            _timer ??= new Timer(_ => StartBeside());
+            _timer.Change(Standstill, Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    private void StartBeside()
+    {
+        lock (_lock)
+        {
+            if (Root.Running < most
+                && _waiting.Where(waiter => waiter.Session.Parent!.Running == 0).MinBy(Order) is Waiter next)
+            {
+                Start(next);
+            }
+
+            Watch();
+        }
     }
 
     private async ValueTask<Turn> WaitAsync(Waiter waiter, CancellationToken cancellationToken)

@@ -26,12 +26,12 @@ public class MemoryBudgetTests
     {
         var budget = new MemoryBudget(100, Soon);
         using MemoryReservation first = await budget.ReserveAsync(Client(), 50, "a", default);
-        using MemoryReservation second = await budget.ReserveAsync(Client(), 40, "b", default);
+        using MemoryReservation second = await budget.ReserveAsync(Client(), 20, "b", default);
         PopcornException e = await Assert.ThrowsAsync<PopcornException>(
-            async () => await budget.ReserveAsync(Client(), 11, "c", default));
+            async () => await budget.ReserveAsync(Client(), 16, "c", default));
         Assert.Equal(Refusal.Memory, e.Refusal);
         Assert.Contains("try again later", e.Message, StringComparison.Ordinal);
-        Assert.Equal((90, 0), (budget.Reserved, budget.Waiting));
+        Assert.Equal((70, 0), (budget.Reserved, budget.Waiting));
     }
 
     [Fact]
@@ -39,8 +39,8 @@ public class MemoryBudgetTests
     {
         var budget = new MemoryBudget(100, Later);
         MemoryReservation first = await budget.ReserveAsync(Client(), 50, "a", default);
-        using MemoryReservation second = await budget.ReserveAsync(Client(), 40, "b", default);
-        Task<MemoryReservation> waiting = budget.ReserveAsync(Client(), 30, "c", default).AsTask();
+        using MemoryReservation second = await budget.ReserveAsync(Client(), 20, "b", default);
+        Task<MemoryReservation> waiting = budget.ReserveAsync(Client(), 20, "c", default).AsTask();
         Assert.Equal(1, budget.Waiting);
 
         // A smaller one need not wait behind it.
@@ -52,18 +52,22 @@ public class MemoryBudgetTests
         first.Dispose();
         first.Dispose(); // twice is once
         using MemoryReservation third = await waiting.WaitAsync(Later);
-        Assert.Equal((70, 0), (budget.Reserved, budget.Waiting));
+        Assert.Equal((40, 0), (budget.Reserved, budget.Waiting));
     }
 
     [Fact]
-    public async Task An_address_gets_half_at_most()
+    public async Task An_address_gets_no_more_than_it_leaves_free()
     {
         var budget = new MemoryBudget(100, Soon);
         ClientAccount client = Client();
         using MemoryReservation first = await budget.ReserveAsync(client, 50, "a", default);
         await Assert.ThrowsAsync<PopcornException>(async () => await budget.ReserveAsync(client, 1, "b", default));
-        using MemoryReservation other = await budget.ReserveAsync(Client(), 50, "c", default);
-        Assert.Equal(100, budget.Reserved);
+        ClientAccount other = Client();
+        using MemoryReservation second = await budget.ReserveAsync(other, 20, "c", default);
+        Assert.Null(budget.TryReserve(other, 6));
+        using MemoryReservation third = await budget.ReserveAsync(other, 5, "c", default);
+        using MemoryReservation last = await budget.ReserveAsync(Client(), 12, "d", default);
+        Assert.Equal(87, budget.Reserved);
     }
 
     [Fact]
@@ -77,22 +81,21 @@ public class MemoryBudgetTests
             kept.Push(await budget.ReserveAsync(keeper, 10, "a", default));
         }
 
-        ClientAccount?[] asked = [];
+        List<ClientAccount> asked = [];
         budget.Reclaim = client =>
         {
-            asked = [.. asked, client];
+            asked.Add(client);
             bool any = kept.TryPop(out MemoryReservation? one);
             one?.Dispose();
             return any;
         };
         using (await budget.ReserveAsync(Client(), 30, "b", default))
-        using (await budget.ReserveAsync(Client(), 40, "c", default))
+        using (await budget.ReserveAsync(Client(), 20, "c", default))
         {
-            Assert.Equal((3, 100), (kept.Count, budget.Reserved));
-            Assert.All(asked, Assert.Null);
+            Assert.Equal((3, 80), (kept.Count, budget.Reserved));
+            Assert.DoesNotContain(keeper, asked);
         }
 
-        // Whoever has its half already gives up its own.
         using MemoryReservation own = await budget.ReserveAsync(keeper, 40, "d", default);
         Assert.Equal(keeper, asked[^1]);
         Assert.Equal((1, 50), (kept.Count, budget.Reserved));
@@ -103,9 +106,9 @@ public class MemoryBudgetTests
     {
         var budget = new MemoryBudget(100, Later);
         MemoryReservation all = await budget.ReserveAsync(Client(), 50, "a", default);
-        MemoryReservation rest = await budget.ReserveAsync(Client(), 50, "a", default);
+        MemoryReservation rest = await budget.ReserveAsync(Client(), 25, "a", default);
         using var stop = new CancellationTokenSource();
-        Task<MemoryReservation> waiting = budget.ReserveAsync(Client(), 1, "b", stop.Token).AsTask();
+        Task<MemoryReservation> waiting = budget.ReserveAsync(Client(), 13, "b", stop.Token).AsTask();
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => waiting);
         all.Dispose();

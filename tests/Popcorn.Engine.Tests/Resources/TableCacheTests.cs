@@ -7,7 +7,7 @@ public sealed class TableCacheTests : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private readonly ServerResources _server = new(memoryBytes: 100, queueTimeout: TimeSpan.FromMilliseconds(50));
+    private readonly ServerResources _server = new(memoryBytes: 200, queueTimeout: TimeSpan.FromMilliseconds(50));
 
     public void Dispose() => _server.Dispose();
 
@@ -23,8 +23,8 @@ public sealed class TableCacheTests : IDisposable
             return new Tables();
         }
 
-        SessionResources[] sessions = [.. Enumerable.Range(0, 3).Select(_ => Session())];
-        Task<TableLease<Tables>>[] rents = [.. sessions.Select(s => s.RentTablesAsync("key", 10, Build, default))];
+        Task<TableLease<Tables>>[] rents =
+            [.. Enumerable.Range(0, 3).Select(_ => Session().RentTablesAsync("key", 10, Build, default))];
         built.Set();
         TableLease<Tables>[] leases = await Task.WhenAll(rents).WaitAsync(Patience);
         Assert.Equal(1, builds);
@@ -47,10 +47,10 @@ public sealed class TableCacheTests : IDisposable
         TableLease<Tables> used = await client.RentTablesAsync("used", 20, New, default);
         TableLease<Tables> unused = await client.RentTablesAsync("unused", 20, New, default);
         unused.Dispose();
-        using (await Session().ReserveAsync(50, "a query", default))
+        using (await Session().ReserveAsync(80, "a query", default))
         {
             Assert.False(unused.Tables.Disposed);
-            using MemoryReservation more = await Session().ReserveAsync(20, "a query", default);
+            using MemoryReservation more = await Session().ReserveAsync(45, "a query", default);
             Assert.True(unused.Tables.Disposed);
             Assert.False(used.Tables.Disposed);
 
@@ -65,18 +65,38 @@ public sealed class TableCacheTests : IDisposable
     }
 
     [Fact]
+    public async Task Nobody_makes_room_at_the_cost_of_those_who_are_there_and_have_less()
+    {
+        ClientAccount present = _server.TryEnter("192.0.2.1", 1)!;
+        var modest = new SessionResources(_server, present, threads: 0);
+        TableLease<Tables> tables = await modest.RentTablesAsync("key", 20, New, default);
+        tables.Dispose();
+        SessionResources greedy = Session();
+        using MemoryReservation first = await greedy.ReserveAsync(85, "a query", default);
+        await Assert.ThrowsAsync<PopcornException>(
+            async () => await greedy.ReserveAsync(10, "another", default));
+        Assert.False(tables.Tables.Disposed);
+
+        // Who has left needs them no more.
+        _server.Leave(present);
+        using MemoryReservation second = await greedy.ReserveAsync(10, "another", default);
+        Assert.True(tables.Tables.Disposed);
+    }
+
+    [Fact]
     public async Task Tables_without_room_are_refused_and_tried_again_next_time()
     {
-        using MemoryReservation half = await Session().ReserveAsync(50, "a query", default);
+        using MemoryReservation half = await Session().ReserveAsync(100, "a query", default);
         using (await Session().ReserveAsync(50, "a query", default))
+        using (await Session().ReserveAsync(25, "a query", default))
         {
             PopcornException e = await Assert.ThrowsAsync<PopcornException>(
-                () => Session().RentTablesAsync("key", 10, New, default));
+                () => Session().RentTablesAsync("key", 13, New, default));
             Assert.Equal(Refusal.Memory, e.Refusal);
         }
 
-        using TableLease<Tables> tables = await Session().RentTablesAsync("key", 10, New, default);
-        Assert.Equal(60, _server.Memory.Reserved);
+        using TableLease<Tables> tables = await Session().RentTablesAsync("key", 13, New, default);
+        Assert.Equal(113, _server.Memory.Reserved);
     }
 
     [Fact]

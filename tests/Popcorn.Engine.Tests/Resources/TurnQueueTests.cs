@@ -25,23 +25,23 @@ public class TurnQueueTests
     [Fact]
     public async Task An_address_without_a_turn_does_not_wait_for_the_long_ones_of_another()
     {
-        var queue = new TurnQueue(places: 2, most: 3);
+        var queue = new TurnQueue(places: 1, most: 2);
         Share heavy = AddressOf(queue);
         using Turn first = await queue.TakeAsync(SessionOf(heavy), default);
-        using Turn second = await queue.TakeAsync(SessionOf(heavy), default);
-        Task<Turn> third = queue.TakeAsync(SessionOf(heavy), default).AsTask();
-        Assert.False(third.IsCompleted);
-        using (await queue.TakeAsync(SessionOf(AddressOf(queue)), default))
-        {
-            // But the number is bounded.
-            Task<Turn> stranger = queue.TakeAsync(SessionOf(AddressOf(queue)), default).AsTask();
-            Assert.Equal((3, 2), (queue.Running, queue.Waiting));
-            first.Dispose();
-            (await stranger.WaitAsync(Patience)).Dispose();
-        }
+        Task<Turn> second = queue.TakeAsync(SessionOf(heavy), default).AsTask();
+        Task<Turn> other = queue.TakeAsync(SessionOf(AddressOf(queue)), default).AsTask();
+        Task<Turn> third = queue.TakeAsync(SessionOf(AddressOf(queue)), default).AsTask();
+        Turn beside = await other.WaitAsync(Patience);
 
-        second.Dispose();
+        // But the number is bounded, and an address with a turn waits for it to end.
+        await Task.Delay(100);
+        Assert.Equal((2, 2), (queue.Running, queue.Waiting));
+        beside.Dispose();
         (await third.WaitAsync(Patience)).Dispose();
+        await Task.Delay(100);
+        Assert.Equal((1, 1), (queue.Running, queue.Waiting));
+        first.Dispose();
+        (await second.WaitAsync(Patience)).Dispose();
     }
 
     [Fact]
