@@ -82,7 +82,10 @@ public sealed record LayerDescription(string Kind, IReadOnlyList<int> Output, in
 /// <param name="Models">Number of models served.</param>
 /// <param name="Connections">Connections open now.</param>
 /// <param name="MaxConnections">Connections allowed.</param>
-public sealed record HealthDescription(string Status, int Models, int Connections, int MaxConnections);
+/// <param name="MemoryReserved">Bytes of memory that sessions have reserved.</param>
+/// <param name="MemoryBytes">Bytes of memory that they may reserve.</param>
+public sealed record HealthDescription(
+    string Status, int Models, int Connections, int MaxConnections, long MemoryReserved, long MemoryBytes);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ModelDescription[]))]

@@ -139,6 +139,8 @@ public static class PopcornClient
         {
             case HttpStatusCode.ServiceUnavailable:
                 return $"The server at {where} has no connection free; try again later.";
+            case HttpStatusCode.TooManyRequests:
+                return $"The server at {where} allows your address no more connections; close one.";
             case not default(HttpStatusCode) and not HttpStatusCode.SwitchingProtocols:
                 return $"No Popcorn service at {server}: it answered with HTTP status {(int)status}.";
         }

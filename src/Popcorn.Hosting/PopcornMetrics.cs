@@ -1,4 +1,6 @@
 using System.Diagnostics.Metrics;
+using Popcorn.Engine;
+using Popcorn.Engine.Resources;
 
 namespace Popcorn.Hosting;
 
@@ -8,9 +10,11 @@ public sealed class PopcornMetrics
     /// <summary>Name of the meter, for exporters.</summary>
     public const string MeterName = "Popcorn.Hosting";
 
+    private readonly Meter _meter;
     private readonly UpDownCounter<int> _activeSessions;
     private readonly Counter<long> _queries;
     private readonly Counter<long> _failures;
+    private readonly Counter<long> _refusals;
     private readonly Counter<long> _bytesReceived;
     private readonly Counter<long> _bytesSent;
     private readonly Histogram<double> _seconds;
@@ -19,15 +23,42 @@ public sealed class PopcornMetrics
     public PopcornMetrics(IMeterFactory meters)
     {
         ArgumentNullException.ThrowIfNull(meters);
-        Meter meter = meters.Create(MeterName);
+        Meter meter = _meter = meters.Create(MeterName);
         _activeSessions = meter.CreateUpDownCounter<int>("popcorn.sessions.active", "{session}", "Sessions open now.");
         _queries = meter.CreateCounter<long>("popcorn.queries", "{query}", "Queries answered.");
         _failures = meter.CreateCounter<long>("popcorn.failures", "{session}", "Sessions that ended by an error.");
+        _refusals = meter.CreateCounter<long>(
+            "popcorn.refusals", "{client}", "Clients sent away that broke no rule, by popcorn.reason.");
         _bytesReceived = meter.CreateCounter<long>("popcorn.bytes.received", "By", "Bytes of messages from clients.");
         _bytesSent = meter.CreateCounter<long>("popcorn.bytes.sent", "By", "Bytes of messages to clients.");
         _seconds = meter.CreateHistogram<double>(
             "popcorn.query.duration", "s", "From a query's first message to its last.");
     }
+
+    internal void Observe(ServerResources resources)
+    {
+        Gauge("popcorn.memory.reserved", "By", "Memory that sessions have reserved.", use => use.MemoryReserved);
+        Gauge("popcorn.memory.waiting", "{request}", "Requests that wait for memory.", use => use.MemoryWaiting);
+        Gauge("popcorn.tables", "{key}", "Keys whose tables are held.", use => use.Tables);
+        Gauge("popcorn.tables.memory", "By", "Memory of these tables.", use => use.TableBytes);
+        Gauge("popcorn.turns", "{turn}", "Turns to compute that run.", use => use.Computing);
+        Gauge("popcorn.turns.waiting", "{turn}", "Turns to compute that are waited for.", use => use.ComputeWaiting);
+
+        void Gauge(string name, string unit, string description, Func<ResourceUse, long> of) =>
+            _meter.CreateObservableGauge(name, () => of(resources.Use), unit, description);
+    }
+
+    internal void Refused(Refusal reason) => _refusals.Add(
+        1, new KeyValuePair<string, object?>("popcorn.reason", reason switch
+        {
+            Refusal.Connections => "connections",
+            Refusal.Address => "address",
+            Refusal.Memory => "memory",
+            Refusal.TooLarge => "too_large",
+            Refusal.Handshake => "handshake",
+            Refusal.Idle => "idle",
+            Refusal.Stalled => "stalled",
+        }));
 
     internal void SessionStarted() => _activeSessions.Add(1);
 

@@ -1,4 +1,5 @@
 using Popcorn.Engine;
+using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
 
@@ -11,10 +12,39 @@ public sealed class PopcornOptions
     public IList<ServedModel> Models { get; } = [];
 
     /// <summary>Connections at the same time; further ones are answered with 503.</summary>
-    public int MaxConnections { get; set; } = 64;
+    public int MaxConnections { get; set; } = 256;
 
-    /// <summary>How long a client may say or take nothing before its session ends.</summary>
+    /// <summary>
+    /// Connections at the same time from one address, where an address of IPv6 is its first 64 bits; further ones are
+    /// answered with 429. Behind a reverse proxy all clients have the proxy's address until the application uses
+    /// <c>ForwardedHeaders</c>; where it cannot, set this to <see cref="MaxConnections"/>.
+    /// </summary>
+    public int MaxConnectionsPerAddress { get; set; } = 16;
+
+    /// <summary>
+    /// Memory that all sessions may take together, in bytes: for messages, tables and the ciphertexts of queries; models
+    /// come on top. The clients of one address get no more than they leave free, so half of it at most. What can never
+    /// fit is refused, what does not fit now waits. By default half of the memory that the process may use.
+    /// </summary>
+    public long MemoryBytes { get; set; } = MemoryBudget.DefaultBytes;
+
+    /// <summary>How long a client waits for memory before it is told that the server is busy.</summary>
+    public TimeSpan QueueTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long a client may take, from its connection on, until it has agreed on a plan.</summary>
+    public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// How long a client may say nothing between queries before its session ends; as long are the tables of its key
+    /// kept, unless memory is wanted.
+    /// </summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>
+    /// How long a client may take for a message within a query, which holds memory, before its session ends: to answer,
+    /// or to take what it is sent.
+    /// </summary>
+    public TimeSpan StallTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Interval of pings on a quiet connection; a client silent for twice as long is gone.</summary>
     public TimeSpan KeepAliveInterval { get; set; } = TimeSpan.FromSeconds(30);
@@ -31,11 +61,6 @@ public sealed class PopcornOptions
     /// <summary>Smallest key accepted from a client, in bits of its modulus.</summary>
     public int MinimumKeyBits { get; set; } = 2048;
 
-    /// <summary>
-    /// Memory that the ciphertexts of a query with several images may take, in bytes; a single image is always taken.
-    /// </summary>
-    public long QueryMemoryBytes { get; set; } = new ServerOptions().QueryMemoryBytes;
-
     internal void Validate()
     {
         Require(Models.Count > 0, "A Popcorn service needs at least one model.");
@@ -43,10 +68,15 @@ public sealed class PopcornOptions
         Require(
             MaxMessageBytes is > 0 and <= WireLimits.MaxMessageBytes,
             $"{nameof(MaxMessageBytes)} must be from 1 to {WireLimits.MaxMessageBytes}.");
+        Require(MaxConnectionsPerAddress > 0, $"{nameof(MaxConnectionsPerAddress)} must be positive.");
+        long ofConnection = 2 * WebSocketMessageChannel.MemoryOf(MaxMessageBytes);
+        Require(MemoryBytes >= ofConnection, $"{nameof(MemoryBytes)} must be {ofConnection} at least.");
+        Require(QueueTimeout >= TimeSpan.Zero, $"{nameof(QueueTimeout)} must not be negative.");
+        Require(HandshakeTimeout > TimeSpan.Zero, $"{nameof(HandshakeTimeout)} must be positive.");
         Require(IdleTimeout > TimeSpan.Zero, $"{nameof(IdleTimeout)} must be positive.");
+        Require(StallTimeout > TimeSpan.Zero, $"{nameof(StallTimeout)} must be positive.");
         Require(KeepAliveInterval > TimeSpan.Zero, $"{nameof(KeepAliveInterval)} must be positive.");
         Require(ShutdownGrace >= TimeSpan.Zero, $"{nameof(ShutdownGrace)} must not be negative.");
-        Require(QueryMemoryBytes >= 0, $"{nameof(QueryMemoryBytes)} must not be negative.");
         Require(DegreeOfParallelism >= 0, $"{nameof(DegreeOfParallelism)} must not be negative.");
     }
 

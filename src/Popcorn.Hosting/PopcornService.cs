@@ -4,19 +4,21 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Popcorn.Engine;
+using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
 
 namespace Popcorn.Hosting;
 
 /// <summary>Turns each connection into one session; whatever happens in a session ends that session only.</summary>
-internal sealed partial class PopcornService
+internal sealed partial class PopcornService : IDisposable
 {
     private readonly PopcornOptions _options;
     private readonly PopcornMetrics _metrics;
     private readonly IHostApplicationLifetime _lifetime;
     private readonly ILogger<PopcornService> _logger;
     private readonly Dictionary<string, ServedModel> _models;
+    private readonly ServerResources _resources;
     private int _connections;
     private long _lastSession;
 
@@ -40,12 +42,20 @@ internal sealed partial class PopcornService
                 throw new PopcornException($"Two models are named '{model.Name}'; rename one of the files.");
             }
         }
+
+        _resources = new ServerResources(_options.MemoryBytes, _options.QueueTimeout, _options.IdleTimeout);
+        _metrics.Observe(_resources);
     }
 
     public IEnumerable<ServedModel> Models => _options.Models;
 
     public HealthDescription Health() =>
-        new("ok", _models.Count, Volatile.Read(ref _connections), _options.MaxConnections);
+        new(
+            "ok", _models.Count, Volatile.Read(ref _connections), _options.MaxConnections, _resources.Memory.Reserved,
+            _resources.Memory.Bytes);
+
+    /// <inheritdoc/>
+    public void Dispose() => _resources.Dispose();
 
     public async Task HandleAsync(HttpContext context)
     {
@@ -73,17 +83,60 @@ internal sealed partial class PopcornService
             {
                 await RefuseAsync(
                     context,
-                    StatusCodes.Status503ServiceUnavailable,
+                    Refusal.Connections,
                     $"All {_options.MaxConnections} connections are taken; try again later.").ConfigureAwait(false);
                 return;
             }
 
-            await RunSessionAsync(context).ConfigureAwait(false);
+            await AdmitAsync(context).ConfigureAwait(false);
         }
         finally
         {
             Interlocked.Decrement(ref _connections);
         }
+    }
+
+    /// <summary>Runs a session where its address has a connection left, and the server memory for its messages.</summary>
+    private async Task AdmitAsync(HttpContext context)
+    {
+        string address = ClientAddress.Of(context.Connection.RemoteIpAddress);
+        ClientAccount? client = _resources.TryEnter(address, _options.MaxConnectionsPerAddress);
+        if (client is null)
+        {
+            await RefuseAsync(
+                context,
+                Refusal.Address,
+                $"All {_options.MaxConnectionsPerAddress} connections of your address are taken; close one.")
+                .ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            using MemoryReservation? messages = _resources.Memory.TryReserve(
+                client, WebSocketMessageChannel.MemoryOf(_options.MaxMessageBytes));
+            if (messages is null)
+            {
+                await RefuseAsync(context, Refusal.Memory, "The server has no memory free; try again later.")
+                    .ConfigureAwait(false);
+                return;
+            }
+
+            await RunSessionAsync(context, client).ConfigureAwait(false);
+        }
+        finally
+        {
+            _resources.Leave(client);
+        }
+    }
+
+    private Task RefuseAsync(HttpContext context, Refusal reason, string why)
+    {
+        _metrics.Refused(reason);
+        int status = reason == Refusal.Address
+            ? StatusCodes.Status429TooManyRequests
+            : StatusCodes.Status503ServiceUnavailable;
+        return RefuseAsync(context, status, why);
     }
 
     private static Task RefuseAsync(HttpContext context, int status, string why)
@@ -92,7 +145,7 @@ internal sealed partial class PopcornService
         return context.Response.WriteAsync(why + "\n");
     }
 
-    private async Task RunSessionAsync(HttpContext context)
+    private async Task RunSessionAsync(HttpContext context, ClientAccount client)
     {
         using WebSocket socket = await context.WebSockets.AcceptWebSocketAsync(new WebSocketAcceptContext
         {
@@ -101,7 +154,7 @@ internal sealed partial class PopcornService
             KeepAliveTimeout = 2 * _options.KeepAliveInterval,
         }).ConfigureAwait(false);
         var channel = new WebSocketMessageChannel(
-            socket, "the client", _options.MaxMessageBytes, _options.IdleTimeout);
+            socket, "the client", _options.MaxMessageBytes, _options.StallTimeout);
         await using (channel.ConfigureAwait(false))
         {
             long session = Interlocked.Increment(ref _lastSession);
@@ -116,8 +169,11 @@ internal sealed partial class PopcornService
                 {
                     DegreeOfParallelism = _options.DegreeOfParallelism,
                     MinimumKeyBits = _options.MinimumKeyBits,
+                    Resources = _resources,
+                    Client = client,
+                    HandshakeTimeout = _options.HandshakeTimeout,
                     IdleTimeout = _options.IdleTimeout,
-                    QueryMemoryBytes = _options.QueryMemoryBytes,
+                    StallTimeout = _options.StallTimeout,
                     QueryDone = query =>
                     {
                         _metrics.QueryDone(query.Model, query.Seconds);
@@ -160,6 +216,11 @@ internal sealed partial class PopcornService
     private void Fail(long session, Exception e)
     {
         _metrics.SessionFailed();
+        if (e is PopcornException { Refusal: Refusal reason })
+        {
+            _metrics.Refused(reason);
+        }
+
         LogFailed(session, e is PopcornException ? e.Message : $"{e.GetType().Name}: {e.Message}");
         LogTrace(session, e);
     }

@@ -31,11 +31,13 @@ public sealed class WebSocketMessageChannel : IMessageChannel
         new BoundedChannelOptions(WireLimits.BufferedMessages) { SingleReader = true, SingleWriter = true });
 
     private readonly SemaphoreSlim _sending = new(1, 1);
+    private readonly SemaphoreSlim _taken = new(0); // released for each message that the reader takes
     private readonly CancellationTokenSource _peerLeft = new();
     private readonly Task _pump;
     private byte[] _buffer = new byte[1 << 16]; // the message being received: it grows with what has really arrived
     private long _bytesSent;
     private long _bytesReceived;
+    private long _buffered;
     private int _closed;
 
     /// <summary>Takes over a connected socket.</summary>
@@ -58,6 +60,13 @@ public sealed class WebSocketMessageChannel : IMessageChannel
         _sendTimeout = sendTimeout ?? TimeSpan.FromMinutes(5);
         _pump = Task.Run(PumpAsync);
     }
+
+    /// <summary>
+    /// Memory that the messages of a connection take at most: those that are buffered, and one each that is being
+    /// received, buffered on top, read and sent.
+    /// </summary>
+    /// <param name="maxMessageBytes">Longest message taken.</param>
+    public static long MemoryOf(int maxMessageBytes) => WireLimits.BufferedBytes + 4L * maxMessageBytes;
 
     /// <summary>Bytes of the messages sent so far.</summary>
     public long BytesSent => Interlocked.Read(ref _bytesSent);
@@ -85,7 +94,10 @@ public sealed class WebSocketMessageChannel : IMessageChannel
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new PopcornException($"{Capital(_peer)} has taken nothing for {_sendTimeout.TotalSeconds} s.", e);
+            throw new PopcornException($"{Capital(_peer)} has taken nothing for {_sendTimeout.TotalSeconds} s.", e)
+            {
+                Refusal = Refusal.Stalled,
+            };
         }
         catch (Exception e) when (e is not OperationCanceledException && IsConnectionFailure(e))
         {
@@ -106,6 +118,8 @@ public sealed class WebSocketMessageChannel : IMessageChannel
         {
             if (_received.Reader.TryRead(out byte[]? message))
             {
+                Interlocked.Add(ref _buffered, -message.Length);
+                _taken.Release();
                 return message;
             }
 
@@ -141,6 +155,7 @@ public sealed class WebSocketMessageChannel : IMessageChannel
         }
 
         _received.Writer.TryComplete();
+        _taken.Release();
         using var limit = new CancellationTokenSource(CloseTimeout);
         using (limit.Token.Register(_socket.Abort))
         {
@@ -198,7 +213,14 @@ public sealed class WebSocketMessageChannel : IMessageChannel
             while (await ReadMessageAsync().ConfigureAwait(false) is { } message)
             {
                 Interlocked.Add(ref _bytesReceived, message.Length);
+                Interlocked.Add(ref _buffered, message.Length);
                 await _received.Writer.WriteAsync(message).ConfigureAwait(false);
+
+                // The peer's next message waits on its own machine.
+                while (Interlocked.Read(ref _buffered) > WireLimits.BufferedBytes && Volatile.Read(ref _closed) == 0)
+                {
+                    await _taken.WaitAsync().ConfigureAwait(false);
+                }
             }
 
             _received.Writer.TryComplete();

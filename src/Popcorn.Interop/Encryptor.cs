@@ -24,9 +24,10 @@ public sealed unsafe class Encryptor : IDisposable
     /// <summary>For anybody: works modulo n².</summary>
     /// <param name="key">The public key; it may be disposed before the encryptor.</param>
     /// <param name="options">Exponent length and table size.</param>
+    /// <param name="execution">Threads and cancellation of building the tables.</param>
     /// <exception cref="PaillierException">No memory, or a window out of range.</exception>
-    public Encryptor(PaillierPublicKey key, EncryptorOptions? options = null)
-        : this(key, Create(key, owner: null, options ?? new EncryptorOptions()))
+    public Encryptor(PaillierPublicKey key, EncryptorOptions? options = null, Execution execution = default)
+        : this(key, Create(key, owner: null, options ?? new EncryptorOptions()), execution)
     {
     }
 
@@ -39,15 +40,23 @@ public sealed unsafe class Encryptor : IDisposable
     {
     }
 
-    private Encryptor(PaillierPublicKey key, EncryptorHandle handle)
+    private Encryptor(PaillierPublicKey key, EncryptorHandle handle, Execution execution = default)
     {
         Key = key;
         Handle = handle;
-        NativeStatus.Check(NativeMethods.EncryptorParts(handle, out int parts), "encryptor");
-        Tiles.Run(new FillTile(handle), parts, 1, TileGrain.Heavy, default);
-        NativeStatus.Check(NativeMethods.EncryptorRandomBytes(handle, out _randomBytes), "encryptor");
-        NativeStatus.Check(NativeMethods.EncryptorTableBytes(handle, out long tableBytes), "encryptor");
-        TableBytes = tableBytes;
+        try
+        {
+            NativeStatus.Check(NativeMethods.EncryptorParts(handle, out int parts), "encryptor");
+            Tiles.Run(new FillTile(handle), parts, 1, TileGrain.Heavy, execution);
+            NativeStatus.Check(NativeMethods.EncryptorRandomBytes(handle, out _randomBytes), "encryptor");
+            NativeStatus.Check(NativeMethods.EncryptorTableBytes(handle, out long tableBytes), "encryptor");
+            TableBytes = tableBytes;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The key that is encrypted under.</summary>

@@ -101,6 +101,26 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <summary>Number of its process.</summary>
     public int Id => _process.Id;
 
+    /// <summary>Memory that it holds, in bytes.</summary>
+    public long Memory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
+    /// <summary>Seconds of all cores that it has computed.</summary>
+    public double CpuSeconds
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime.TotalSeconds;
+        }
+    }
+
     /// <summary>Where it listens.</summary>
     public string Url { get; private set; } = "";
 
@@ -116,7 +136,7 @@ internal sealed class RunningServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Serves these models on a free port.</summary>
+    /// <summary>Serves these models, with these options among them, on a free port.</summary>
     public static async Task<RunningServer> StartAsync(params string[] models)
     {
         var server = new RunningServer(

@@ -219,9 +219,9 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     public async Task A_silent_client_is_sent_away()
     {
         await using Service service = await Service.StartAsync(
-            options => options.IdleTimeout = TimeSpan.FromSeconds(0.3));
+            options => options.HandshakeTimeout = TimeSpan.FromSeconds(0.3));
         using WebSocket silent = await service.ConnectSocketAsync();
-        Assert.Contains("silent", await FailureAsync(silent), StringComparison.Ordinal);
+        Assert.Contains("introduce itself", await FailureAsync(silent), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -246,13 +246,55 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         using (WebSocket first = await service.ConnectSocketAsync())
         {
             InvalidOperationException e =
-                await Assert.ThrowsAsync<InvalidOperationException>(service.ConnectSocketAsync);
+                await Assert.ThrowsAsync<InvalidOperationException>(() => service.ConnectSocketAsync());
             Assert.Contains("503", e.Message, StringComparison.Ordinal);
             first.Abort();
         }
 
         await service.SessionsEndedAsync();
         await AssertServesAsync(service);
+    }
+
+    [Fact]
+    public async Task No_more_connections_than_an_address_may_have()
+    {
+        await using Service service = await Service.StartAsync(options => options.MaxConnectionsPerAddress = 1);
+        using (WebSocket first = await service.ConnectSocketAsync("192.0.2.1"))
+        {
+            InvalidOperationException e = await Assert.ThrowsAsync<InvalidOperationException>(
+                () => service.ConnectSocketAsync("192.0.2.1"));
+            Assert.Contains("429", e.Message, StringComparison.Ordinal);
+
+            // Others may; and of IPv6 a network is one address.
+            using WebSocket other = await service.ConnectSocketAsync("192.0.2.2");
+            using WebSocket network = await service.ConnectSocketAsync("2001:db8:0:1::1");
+            await Assert.ThrowsAsync<InvalidOperationException>(() => service.ConnectSocketAsync("2001:db8:0:1::2"));
+            using WebSocket next = await service.ConnectSocketAsync("2001:db8:0:2::1");
+            Array.ForEach([first, other, network, next], socket => socket.Abort());
+        }
+
+        await service.SessionsEndedAsync();
+        (await service.ConnectSocketAsync("192.0.2.1")).Abort();
+    }
+
+    [Fact]
+    public async Task A_server_without_memory_says_so()
+    {
+        // An address gets half: enough for the messages of one connection, and not for tables beside them.
+        long ofConnection = WebSocketMessageChannel.MemoryOf(WireLimits.MaxMessageBytes);
+        await using Service service = await Service.StartAsync(options =>
+        {
+            options.MemoryBytes = 2 * ofConnection;
+            options.QueueTimeout = TimeSpan.FromSeconds(0.1);
+        });
+        using WebSocket first = await service.ConnectSocketAsync();
+        InvalidOperationException e =
+            await Assert.ThrowsAsync<InvalidOperationException>(() => service.ConnectSocketAsync());
+        Assert.Contains("503", e.Message, StringComparison.Ordinal);
+        first.Abort();
+        await service.SessionsEndedAsync();
+        PopcornException busy = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(service));
+        Assert.Contains("busy", busy.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -313,6 +355,8 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     /// <summary>A service in memory.</summary>
     private sealed class Service : IAsyncDisposable
     {
+        private const string AddressHeader = "Test-Address";
+
         private readonly ServedModel _model;
 
         private Service(WebApplication host, ServedModel model)
@@ -335,15 +379,22 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
                 configure?.Invoke(options);
             });
             WebApplication host = builder.Build();
+            host.Use((context, next) =>
+            {
+                context.Connection.RemoteIpAddress =
+                    IPAddress.TryParse(context.Request.Headers[AddressHeader], out IPAddress? address) ? address : null;
+                return next();
+            });
             host.MapPopcorn();
             await host.StartAsync();
             return new Service(host, model);
         }
 
-        public Task<WebSocket> ConnectSocketAsync()
+        public Task<WebSocket> ConnectSocketAsync(string? from = null)
         {
             WebSocketClient client = Host.GetTestServer().CreateWebSocketClient();
             client.SubProtocols.Add(WireLimits.Subprotocol);
+            client.ConfigureRequest = request => request.Headers[AddressHeader] = from;
             return client.ConnectAsync(new Uri("ws://localhost/popcorn"), default);
         }
 

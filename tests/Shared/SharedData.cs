@@ -42,10 +42,19 @@ public sealed class SharedTheoryAttribute : TheoryAttribute
     public SharedTheoryAttribute(bool slow = false) => Skip = SharedSkip.Reason(slow);
 }
 
+/// <summary>A test of many minutes that needs nothing else.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class SlowFactAttribute : FactAttribute
+{
+    public SlowFactAttribute() => Skip = SharedData.SlowTests ? null : SharedSkip.Slow;
+}
+
 file static class SharedSkip
 {
+    public const string Slow = "slow: set POPCORN_SLOW_TESTS=1";
+
     public static string? Reason(bool slow) =>
         SharedData.Root is null ? "../shared is absent"
-        : slow && !SharedData.SlowTests ? "slow: set POPCORN_SLOW_TESTS=1"
+        : slow && !SharedData.SlowTests ? Slow
         : null;
 }

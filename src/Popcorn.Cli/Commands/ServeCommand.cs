@@ -45,23 +45,40 @@ internal static partial class ServeCommand
             Description = "Clients at the same time.",
             DefaultValueFactory = _ => new PopcornOptions().MaxConnections,
         }.InRange(1, 1 << 16);
+        Option<int> perAddress = new Option<int>("--connections-per-address")
+        {
+            Description = "Clients of one address at the same time; behind a reverse proxy set it to --max-connections.",
+            DefaultValueFactory = _ => new PopcornOptions().MaxConnectionsPerAddress,
+        }.InRange(1, 1 << 16);
         Option<int> threads = new Option<int>("--threads")
         {
             Description = "Threads that one client's query may use; 0: all cores.",
             DefaultValueFactory = _ => 0,
         }.InRange(0, 1 << 10);
         Option<int> chunk = ChunkOption();
-        Option<int> imagesMemory = new Option<int>("--batch-memory")
+        Option<int> memory = new Option<int>("--memory")
         {
-            Description = "Memory that a query of several images may take on top of tables and model; one image is "
-                + "always taken.",
+            Description = "Memory of all clients, models apart; those of one address get half of it at most. "
+                + "By default half of this machine's, or container's.",
             HelpName = "MIB",
-            DefaultValueFactory = _ => (int)(new PopcornOptions().QueryMemoryBytes >> 20),
-        }.InRange(0, 1 << 20);
+            DefaultValueFactory = _ => (int)Math.Clamp(new PopcornOptions().MemoryBytes >> 20, 16, 1 << 24),
+        }.InRange(16, 1 << 24);
+        Option<int> handshake = Seconds(
+            "--handshake-timeout", "How long a client may take to introduce itself.",
+            options => options.HandshakeTimeout);
+        Option<int> idle = Seconds(
+            "--idle-timeout", "How long a client may say nothing between queries.", options => options.IdleTimeout);
+        Option<int> stall = Seconds(
+            "--stall-timeout", "How long a client may take for an answer within a query.",
+            options => options.StallTimeout);
+        Option<int> queue = Seconds(
+            "--queue-timeout", "How long a client waits for memory before it is told to try again later.",
+            options => options.QueueTimeout);
         var untilInputEnds = new Option<bool>(ServerProcess.UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
         {
-            models, listen, connections, threads, chunk, imagesMemory, untilInputEnds,
+            models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
+            untilInputEnds,
         };
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
@@ -75,7 +92,7 @@ internal static partial class ServeCommand
                     StopWhenInputEnds(stop);
                 }
 
-                WebApplication app = Build(address, options =>
+                WebApplication app = Build(address, parsed.GetValue(handshake), options =>
                 {
                     foreach (ServedModel model in served)
                     {
@@ -83,8 +100,13 @@ internal static partial class ServeCommand
                     }
 
                     options.MaxConnections = parsed.GetValue(connections);
+                    options.MaxConnectionsPerAddress = parsed.GetValue(perAddress);
                     options.DegreeOfParallelism = parsed.GetValue(threads);
-                    options.QueryMemoryBytes = (long)parsed.GetValue(imagesMemory) << 20;
+                    options.MemoryBytes = (long)parsed.GetValue(memory) << 20;
+                    options.HandshakeTimeout = TimeSpan.FromSeconds(parsed.GetValue(handshake));
+                    options.IdleTimeout = TimeSpan.FromSeconds(parsed.GetValue(idle));
+                    options.StallTimeout = TimeSpan.FromSeconds(parsed.GetValue(stall));
+                    options.QueueTimeout = TimeSpan.FromSeconds(parsed.GetValue(queue));
                     options.ShutdownGrace = ShutdownGrace;
                 });
                 await using (app.ConfigureAwait(false))
@@ -110,6 +132,14 @@ internal static partial class ServeCommand
         HelpName = "N",
         DefaultValueFactory = _ => BlindedFamily.DefaultChunkCiphertexts,
     }.InRange(1, BlindedFamily.MostChunkCiphertexts);
+
+    private static Option<int> Seconds(string name, string description, Func<PopcornOptions, TimeSpan> of) =>
+        new Option<int>(name)
+        {
+            Description = description,
+            HelpName = "SECONDS",
+            DefaultValueFactory = _ => (int)of(new PopcornOptions()).TotalSeconds,
+        }.InRange(1, 1 << 20);
 
     private static async Task RunAsync(
         WebApplication app,
@@ -164,13 +194,18 @@ internal static partial class ServeCommand
         + "{Seconds:0.00} s, {Cost} of ciphertexts here")]
     private static partial void LogForecast(ILogger logger, string model, int keyBits, double seconds, string cost);
 
-    private static WebApplication Build(IPEndPoint address, Action<PopcornOptions> configure)
+    private static WebApplication Build(
+        IPEndPoint address, int handshakeSeconds, Action<PopcornOptions> configure)
     {
         // The empty builder: no settings file or environment variable of some other application gets a say.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
+
+            // Whoever connects and asks for nothing, or for half a line, goes as soon as one who does not shake hands.
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(handshakeSeconds);
+            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(handshakeSeconds);
             kestrel.Listen(address);
         });
         builder.Services.AddRoutingCore();

@@ -5,6 +5,7 @@ using Popcorn.Engine.Costs;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
 using Popcorn.Interop;
@@ -59,7 +60,13 @@ internal sealed class NetworkBenchmark
 
         var queries = new List<QueryReport>();
         int threads = Client.DegreeOfParallelism;
-        var serverOptions = new ServerOptions { DegreeOfParallelism = threads, QueryDone = queries.Add };
+        using var resources = new ServerResources();
+        var serverOptions = new ServerOptions
+        {
+            DegreeOfParallelism = threads,
+            Resources = resources,
+            QueryDone = queries.Add,
+        };
         var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, serverOptions);
         (IMessageChannel clientEnd, IMessageChannel serverEnd) = Link.Between(MemoryChannel.CreatePair());
         Task serving = Task.Run(() => server.RunAsync(serverEnd, cancellationToken), cancellationToken);

@@ -1,9 +1,11 @@
 using System.Buffers.Binary;
 using System.Numerics;
+using System.Security.Cryptography;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Products;
 using Popcorn.Engine.Protocols;
+using Popcorn.Engine.Resources;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Blinded;
@@ -69,6 +71,11 @@ internal sealed class BlindedServerModel : ServerModel
                     + $"{rounds[0].Layout.ItemsPerCiphertext} a ciphertext",
             0);
     }
+
+    /// <remarks>The buffers of a linear layer follow from its weights.</remarks>
+    public override long WorkBytes(Plan plan, int layer) =>
+        base.WorkBytes(plan, layer) + plan.Images * (_linear[layer]?.Compiled.WorkSize ?? 0L)
+            * PaillierLibrary.NumberBytes(((BlindedPlan)plan).KeyBits);
 
     public override ServerParty Admit(ReadOnlySpan<byte> opening, PartyOptions options) =>
         new BlindedServer(this, opening, options);
@@ -158,8 +165,8 @@ internal sealed class BlindedServer : ServerParty
     private readonly PartyOptions _options;
     private readonly PaillierPublicKey _key;
     private readonly BlindedPlan _plan;
-    private readonly CiphertextBatchPool _pool;
-    private Encryptor? _encryptor;
+    private readonly EncryptorOptions _tables;
+    private readonly string _tablesName;
 
     /// <param name="model">The model.</param>
     /// <param name="opening">The client's public key.</param>
@@ -168,20 +175,27 @@ internal sealed class BlindedServer : ServerParty
     {
         _model = model;
         _options = options;
-        using PaillierPublicKey key = PaillierPublicKey.Import(opening, options.KeyOptions);
-        if (key.Bits < options.MinimumKeyBits)
+        _key = PaillierPublicKey.Import(opening, options.KeyOptions);
+        try
         {
-            throw new PopcornException(
-                $"The key has {key.Bits} bits and this server asks for {options.MinimumKeyBits} at least; "
-                + "make a larger one.");
+            if (_key.Bits < options.MinimumKeyBits)
+            {
+                throw new PopcornException(
+                    $"The key has {_key.Bits} bits and this server asks for {options.MinimumKeyBits} at least; "
+                    + "make a larger one.");
+            }
+
+            _plan = model.PlanFor(_key.Bits);
+        }
+        catch
+        {
+            _key.Dispose();
+            throw;
         }
 
-        _plan = model.PlanFor(key.Bits);
-
-        // A base of the server's own: re-randomisation has to hide from the client, who knows the factors and may have
-        // chosen its base badly.
-        _key = key.WithFreshBase(options.KeyOptions);
-        _pool = new CiphertextBatchPool(_key);
+        _tables = TableSize.ForServer(_plan, _key.Bits);
+        byte[] modulus = SHA256.HashData(_key.Modulus.ToByteArray());
+        _tablesName = $"blinded {_tables.WindowBits} {Convert.ToHexString(modulus)}";
         var terms = new byte[sizeof(int)];
         BinaryPrimitives.WriteInt32LittleEndian(terms, _plan.ChunkCiphertexts);
         Terms = terms;
@@ -193,26 +207,37 @@ internal sealed class BlindedServer : ServerParty
 
     public override Plan PlanFor(int images) => _model.PlanFor(_key.Bits, images);
 
-    public override Task SetUpAsync(IExchange exchange)
+    public override async Task SetUpAsync(IExchange exchange) =>
+        (await RentTablesAsync(exchange.Cancellation).ConfigureAwait(false)).Dispose();
+
+    public override async ValueTask<ServerQuery> NewQueryAsync(Plan plan, CancellationToken cancellationToken)
     {
-        _encryptor = new Encryptor(_key, TableSize.ForServer(_plan, _key.Bits));
-        return Task.CompletedTask;
+        TableLease<BlindedTables> lease = await RentTablesAsync(cancellationToken).ConfigureAwait(false);
+        Encryptor encryptor = lease.Tables.Encryptor;
+        return new BlindedServerQuery(
+            _model, (BlindedPlan)plan, encryptor, new CiphertextBatchPool(encryptor.Key),
+            _options.DegreeOfParallelism, lease);
     }
 
-    public override ServerQuery NewQuery(Plan plan) =>
-        new BlindedServerQuery(_model, (BlindedPlan)plan, _encryptor!, _pool, _options.DegreeOfParallelism);
+    public override void Dispose() => _key.Dispose();
 
-    public override void Dispose()
-    {
-        _encryptor?.Dispose();
-        _pool.Dispose();
-        _key.Dispose();
-    }
+    /// <summary>Tables that all sessions under this modulus share; none is held between queries.</summary>
+    private Task<TableLease<BlindedTables>> RentTablesAsync(CancellationToken cancellationToken) =>
+        _options.Resources!.RentTablesAsync(
+            _tablesName, TableSize.BytesOf(_tables, _key.Bits),
+            execution => new BlindedTables(_key, _tables, _options.KeyOptions, execution), cancellationToken);
 }
 
 /// <summary>The server's part in a query: the plan's steps over encrypted values.</summary>
+/// <param name="model">The model.</param>
+/// <param name="plan">The plan.</param>
+/// <param name="encryptor">Tables for re-randomisation.</param>
+/// <param name="pool">Recycles batches; disposed with the query.</param>
+/// <param name="threads">Threads at most; 0: one per core.</param>
+/// <param name="lease">What the query needs as long as it lives; disposed with it.</param>
 internal sealed class BlindedServerQuery(
-    BlindedServerModel model, BlindedPlan plan, Encryptor encryptor, CiphertextBatchPool pool, int threads)
+    BlindedServerModel model, BlindedPlan plan, Encryptor encryptor, CiphertextBatchPool pool, int threads,
+    IDisposable? lease = null)
     : ServerQuery(plan)
 {
     private readonly ProductCounter _counter = new();
@@ -263,11 +288,13 @@ internal sealed class BlindedServerQuery(
         }
     }
 
-    public override void Dispose()
+    protected override void Release()
     {
         Values.Dispose();
         Players?.Dispose();
         Random.Dispose();
+        pool.Dispose();
+        lease?.Dispose();
     }
 
     protected override Task RunAsync(PlanStep step, IExchange exchange)

@@ -77,7 +77,7 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         seconds += plan.Rounds * group * (1 - 1.0 / cores);
         return new Inspection(layers, new Prediction(
             seconds, server, client, total.BytesUp, total.BytesDown, plan.Rounds, (long)total.Server.Products,
-            QueryMemory.Of(plan)));
+            QueryMemory.Of(plan, model)));
     }
 
     private static LayerReport Report(IntegerNetwork network, int i, string strategy, long products, int bits)

@@ -1,16 +1,19 @@
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
 
 namespace Popcorn.Engine.Costs;
 
-/// <summary>The most memory that the values of one query take on the server; a function of the plan alone.</summary>
+/// <summary>The most memory that one query takes on the server, beside model and tables.</summary>
 internal static class QueryMemory
 {
     /// <summary>
     /// The peak over all layers, in bytes, for all images: values that a later layer reads, and what a layer itself
     /// works on.
     /// </summary>
-    public static long Of(Plan plan)
+    /// <param name="plan">The query's plan.</param>
+    /// <param name="model">Who runs it.</param>
+    public static long Of(Plan plan, ServerModel model)
     {
         PublicNetwork network = plan.Network;
         int[] lastReader = network.LastReaders();
@@ -19,8 +22,7 @@ internal static class QueryMemory
         for (int i = 0; i < network.Layers.Count; i++)
         {
             long own = BytesOf(i + 1);
-            long work = plan.Steps.Where(step => step.Layer == i).Max(step => (long?)step.ServerBytes) ?? 0;
-            peak = Math.Max(peak, live + work + own);
+            peak = Math.Max(peak, live + model.WorkBytes(plan, i) + own);
             live += own - network.Layers[i].Inputs.Distinct().Where(v => lastReader[v] == i).Sum(BytesOf);
         }
 

@@ -26,6 +26,10 @@ internal sealed class CompiledLinear : IDisposable
     /// <summary>Ciphertexts that the layer makes for an image.</summary>
     public int Outputs => BufferSizes[(int)LayerBuffer.Output];
 
+    /// <summary>Ciphertexts that a run takes for an image beside input and output.</summary>
+    public long WorkSize => BufferSizes[(int)LayerBuffer.Negatives] + (long)BufferSizes[(int)LayerBuffer.Shared]
+        + BufferSizes[(int)LayerBuffer.Parts];
+
     /// <summary>Applies a layer, without its biases, to all images at once.</summary>
     /// <param name="input">Its input, one ciphertext for each element, one image after the other.</param>
     /// <param name="images">Images in it.</param>

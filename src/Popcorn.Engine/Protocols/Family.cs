@@ -1,6 +1,7 @@
 using System.Numerics;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
+using Popcorn.Engine.Resources;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Protocols;
@@ -38,6 +39,9 @@ internal sealed record PartyOptions(int DegreeOfParallelism)
 
     /// <summary>Allows keys below the library's minimum: tests only.</summary>
     public KeyOptions? KeyOptions { get; init; }
+
+    /// <summary>What a server's party shares with those of other sessions; null on the client.</summary>
+    public SessionResources? Resources { get; init; }
 }
 
 /// <summary>A model as a family serves it, made once and shared by all connections.</summary>
@@ -54,7 +58,14 @@ internal abstract class ServerModel : IDisposable
     /// </summary>
     public abstract (string Strategy, double Products) Inspect(Plan plan, int layer);
 
-    /// <summary>The server's side of a connection.</summary>
+    /// <summary>
+    /// Memory that a layer takes on the server beside the values that it reads and makes, in bytes: what the plan knows
+    /// of it, and what only the server does.
+    /// </summary>
+    public virtual long WorkBytes(Plan plan, int layer) =>
+        plan.Steps.Where(step => step.Layer == layer).Max(step => (long?)step.ServerBytes) ?? 0;
+
+    /// <summary>The server's side of a connection; cheap, because nobody knows yet whether the client is serious.</summary>
     /// <param name="opening">What the client said at first; checked here.</param>
     /// <param name="options">How the party works.</param>
     /// <exception cref="PopcornException">The client is refused.</exception>
@@ -82,10 +93,14 @@ internal abstract class ServerParty : IDisposable
     /// <summary>
     /// Makes what all queries need; once, when both parties have agreed on the plan of a single image.
     /// </summary>
+    /// <exception cref="PopcornException">There is no memory for that.</exception>
     public abstract Task SetUpAsync(IExchange exchange);
 
-    /// <summary>A query, still to be prepared.</summary>
-    public abstract ServerQuery NewQuery(Plan plan);
+    /// <summary>A query, still to be prepared; where what all queries need is gone, it is made again.</summary>
+    /// <param name="plan">Its plan.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="PopcornException">There is no memory for that.</exception>
+    public abstract ValueTask<ServerQuery> NewQueryAsync(Plan plan, CancellationToken cancellationToken);
 
     /// <inheritdoc/>
     public abstract void Dispose();
@@ -173,6 +188,9 @@ internal abstract class PartyQuery(Plan plan) : IDisposable
 /// <summary>The server's part in a query.</summary>
 internal abstract class ServerQuery(Plan plan) : PartyQuery(plan)
 {
+    /// <summary>Memory that is reserved for it, and given back when it is disposed.</summary>
+    public MemoryReservation? Memory { get; set; }
+
     /// <summary>Products modulo n² done so far.</summary>
     public virtual long Products => 0;
 
@@ -184,6 +202,16 @@ internal abstract class ServerQuery(Plan plan) : PartyQuery(plan)
             await RunOnlineAsync(exchange).ConfigureAwait(false);
         }
     }
+
+    /// <inheritdoc/>
+    public sealed override void Dispose()
+    {
+        Release();
+        Memory?.Dispose();
+    }
+
+    /// <summary>Wipes and releases what it holds; called again, it does nothing.</summary>
+    protected abstract void Release();
 }
 
 /// <summary>The client's part in a query.</summary>

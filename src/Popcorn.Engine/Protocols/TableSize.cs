@@ -15,7 +15,7 @@ internal static class TableSize
     /// <summary>67 MB under a key of 2048 bits; wider ones take more memory than they save time.</summary>
     private const int WidestOfClient = 10;
 
-    /// <summary>43 MB: a server keeps such tables for every client.</summary>
+    /// <summary>43 MB: a server keeps such tables for every client's key.</summary>
     private const int WidestOfServer = 8;
 
     /// <summary>Options for the client's encryptions.</summary>
@@ -26,12 +26,12 @@ internal static class TableSize
     public static EncryptorOptions ForServer(Plan plan, int keyBits) =>
         For(plan.Cost.Server[Operation.Rerandomise], keyBits, RandomnessProfile.Statistical, WidestOfServer);
 
-    /// <summary>Bytes of the client's tables, about.</summary>
-    public static long BytesOfClient(EncryptorOptions options, int keyBits)
+    /// <summary>Memory that tables take, in bytes.</summary>
+    public static long BytesOf(EncryptorOptions options, int keyBits)
     {
         int window = options.WindowBits!.Value;
-        long digits = (Encryptor.ExponentBits(keyBits, options.Profile) + window - 1) / window;
-        return (digits << window) * PaillierLibrary.NumberBytes(keyBits);
+        long rows = (Encryptor.ExponentBits(keyBits, options.Profile) + window - 1) / window;
+        return (rows << window) * PaillierLibrary.NumberBytes(keyBits);
     }
 
     private static EncryptorOptions For(double operations, int keyBits, RandomnessProfile profile, int widest)

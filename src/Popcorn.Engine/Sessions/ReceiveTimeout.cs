@@ -6,6 +6,7 @@ namespace Popcorn.Engine.Sessions;
 internal sealed class ReceiveTimeout(
     Connection connection, TimeSpan limit, CancellationToken cancellationToken) : IDisposable
 {
+    private (TimeSpan Limit, Refusal Reason) _patience = (limit, Refusal.Idle);
     private CancellationTokenSource _timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
     public ValueTask<Frame?> TryReceiveAsync() => WithinLimit(connection.TryReceiveAsync);
@@ -16,11 +17,17 @@ internal sealed class ReceiveTimeout(
     public ValueTask<ReadOnlyMemory<byte>> ReceiveChunkAsync(int step, int first) =>
         WithinLimit(token => connection.ReceiveChunkAsync(step, first, token));
 
+    /// <summary>From now on another limit holds.</summary>
+    /// <param name="newLimit">The limit.</param>
+    /// <param name="reason">What a peer is guilty of that exceeds it.</param>
+    public void SetLimit(TimeSpan newLimit, Refusal reason) => _patience = (newLimit, reason);
+
     public void Dispose() => _timer.Dispose();
 
     private async ValueTask<T> WithinLimit<T>(Func<CancellationToken, ValueTask<T>> receive)
     {
-        _timer.CancelAfter(limit);
+        (TimeSpan limit, Refusal reason) = _patience;
+        _timer.CancelAfter(limit > TimeSpan.Zero ? limit : TimeSpan.Zero);
         try
         {
             T result = await receive(_timer.Token).ConfigureAwait(false);
@@ -34,7 +41,14 @@ internal sealed class ReceiveTimeout(
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new PopcornException($"The peer was silent for {limit.TotalSeconds:0} seconds; session ended.", e);
+            string what = reason switch
+            {
+                Refusal.Handshake => "The peer was too slow to introduce itself",
+                Refusal.Stalled => $"The peer was silent for {limit.TotalSeconds:0.#} seconds within a query",
+                Refusal.Idle or Refusal.Connections or Refusal.Address or Refusal.Memory or Refusal.TooLarge =>
+                    $"The peer was silent for {limit.TotalSeconds:0.#} seconds",
+            };
+            throw new PopcornException($"{what}; session ended.", e) { Refusal = reason };
         }
     }
 }

@@ -1,3 +1,4 @@
+using Popcorn.Engine.Resources;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Sessions;
@@ -11,16 +12,23 @@ public sealed record ServerOptions
     /// <summary>Smallest key that a client may bring.</summary>
     public int MinimumKeyBits { get; init; } = 2048;
 
-    /// <summary>
-    /// Memory that the ciphertexts of a query with several images may take, in bytes; a single image is always taken.
-    /// </summary>
-    public long QueryMemoryBytes { get; init; } = 1L << 30;
+    /// <summary>What these sessions share with each other: memory, tables, turns to compute.</summary>
+    public ServerResources Resources { get; init; } = new();
+
+    /// <summary>On whose account a session goes; one of its own if null.</summary>
+    public ClientAccount? Client { get; init; }
 
     /// <summary>Prepared queries that a session keeps for its client.</summary>
     public int MaxPreparedQueries { get; init; } = 4;
 
-    /// <summary>Longest time that a session waits for its client's next message.</summary>
-    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(2);
+    /// <summary>Longest time that a client may take for the handshake: its part of it, not the server's.</summary>
+    public TimeSpan HandshakeTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>Longest time that a session waits for its client's next query.</summary>
+    public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Longest time that a session waits for a message within a query, which holds memory.</summary>
+    public TimeSpan StallTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Keys below the library's minimum are accepted where this allows them: tests only.</summary>
     public KeyOptions? KeyOptions { get; init; }

@@ -4,6 +4,7 @@ using Popcorn.Engine.Costs;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
+using Popcorn.Engine.Resources;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 using Popcorn.Interop;
@@ -58,7 +59,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
 
     private async Task RunAsync(Connection connection, CancellationToken cancellationToken)
     {
-        using var receiver = new ReceiveTimeout(connection, options.IdleTimeout, cancellationToken);
+        using var receiver = new ReceiveTimeout(connection, options.HandshakeTimeout, cancellationToken);
+        receiver.SetLimit(options.HandshakeTimeout, Refusal.Handshake);
         Frame? first = await receiver.TryReceiveAsync().ConfigureAwait(false);
         if (first is null)
         {
@@ -68,14 +70,20 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         Hello hello = first.Hello ?? throw new PopcornException($"The client sent {first.BodyCase} before Hello.");
         ServedModel model = FindModel(hello);
         (Family family, ByteString opening) = ChooseFamily(model, hello);
+        var resources = new SessionResources(
+            options.Resources, options.Client ?? options.Resources.NewAccount(), options.DegreeOfParallelism);
+        using var pace = new SessionPace(resources, cancellationToken);
+        await pace.ResumeAsync().ConfigureAwait(false);
         using ServerParty party = model.In(family).Admit(
             opening.Span,
             new PartyOptions(options.DegreeOfParallelism)
             {
                 MinimumKeyBits = options.MinimumKeyBits,
                 KeyOptions = options.KeyOptions,
+                Resources = resources,
             });
         Plan plan = party.PlanFor(1);
+        pace.Rest();
         var welcome = new Welcome
         {
             Network = PublicNetworkCodec.Encode(model.Public),
@@ -84,13 +92,16 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             Terms = ByteString.CopyFrom(party.Terms.Span),
         };
         await connection.SendAsync(new Frame { Welcome = welcome }, cancellationToken).ConfigureAwait(false);
+        receiver.SetLimit(options.HandshakeTimeout - connection.Use.Waited, Refusal.Handshake);
         Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Accept).ConfigureAwait(false);
         plan.RequireSame(answer.Accept.PlanHash.Span);
 
+        receiver.SetLimit(options.StallTimeout, Refusal.Stalled);
         await party.SetUpAsync(ExchangeFor(plan)).ConfigureAwait(false);
+        pace.Rest();
         await connection.SendAsync(new Frame { Ready = new Ready() }, cancellationToken).ConfigureAwait(false);
         using var prepared = new PreparedQueries<ServerQuery>();
-        while (await receiver.TryReceiveAsync().ConfigureAwait(false) is Frame frame)
+        while (await NextAsync().ConfigureAwait(false) is Frame frame)
         {
             switch (frame.BodyCase)
             {
@@ -105,8 +116,53 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             }
         }
 
+        ValueTask<Frame?> NextAsync()
+        {
+            pace.Rest();
+            receiver.SetLimit(options.IdleTimeout, Refusal.Idle);
+            return receiver.TryReceiveAsync();
+        }
+
         StepExchange ExchangeFor(Plan of) =>
-            new(connection, receiver, options.Progress, of.Steps.Count, cancellationToken);
+            new(connection, receiver, options.Progress, of.Steps.Count, cancellationToken, pace);
+
+        // Memory first, then tables, the turn last: nobody waits for memory while others wait for its turn to end.
+        async Task<ServerQuery> PreparedAsync(Plan of)
+        {
+            string what = of.Images == 1 ? "One image" : $"{of.Images} images";
+            MemoryReservation memory = await resources
+                .ReserveAsync(QueryMemory.Of(of, model.In(family)), what, cancellationToken).ConfigureAwait(false);
+            ServerQuery query;
+            try
+            {
+                query = await party.NewQueryAsync(of, cancellationToken).ConfigureAwait(false);
+            }
+            catch
+            {
+                memory.Dispose();
+                throw;
+            }
+
+            query.Memory = memory;
+            await PlayAsync(query, query.PrepareAsync).ConfigureAwait(false);
+            return query;
+        }
+
+        async Task PlayAsync(ServerQuery query, Func<IExchange, Task> part)
+        {
+            receiver.SetLimit(options.StallTimeout, Refusal.Stalled);
+            try
+            {
+                await pace.ResumeAsync().ConfigureAwait(false);
+            }
+            catch
+            {
+                query.Dispose();
+                throw;
+            }
+
+            await part(ExchangeFor(query.Plan)).ConfigureAwait(false);
+        }
 
         async Task PrepareAsync(Prepare message)
         {
@@ -122,9 +178,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                     $"This server keeps {options.MaxPreparedQueries} prepared queries for a client; run one first.");
             }
 
-            ServerQuery query = party.NewQuery(PlanFor(party, message.Images));
-            await query.PrepareAsync(ExchangeFor(query.Plan)).ConfigureAwait(false);
-            prepared.Add(query);
+            prepared.Add(await PreparedAsync(PlanFor(party, message.Images)).ConfigureAwait(false));
         }
 
         async Task AnswerAsync(Query message)
@@ -137,11 +191,10 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                 Plan of = PlanFor(party, message.Images);
                 query = of.HasOfflineSteps
                     ? throw new PopcornException($"Query {message.Number} was not prepared; prepare it first.")
-                    : party.NewQuery(of);
-                await query.PrepareAsync(ExchangeFor(of)).ConfigureAwait(false);
+                    : await PreparedAsync(of).ConfigureAwait(false);
             }
 
-            await query.RunAsync(ExchangeFor(query.Plan)).ConfigureAwait(false);
+            await PlayAsync(query, query.RunAsync).ConfigureAwait(false);
             ConnectionUse used = connection.Use - before;
             options.QueryDone?.Invoke(new QueryReport(
                 model.Name, party.KeyBits, query.Plan.Images, clock.Elapsed.TotalSeconds,
@@ -149,16 +202,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         }
     }
 
-    private Plan PlanFor(ServerParty party, uint images)
-    {
-        Plan plan = party.PlanFor((int)Math.Clamp(images, 1, int.MaxValue));
-        long memory = plan.Images == 1 ? 0 : QueryMemory.Of(plan);
-        return memory <= options.QueryMemoryBytes
-            ? plan
-            : throw new PopcornException(
-                $"{plan.Images} images would take {memory >> 20} MiB and this server allows "
-                + $"{options.QueryMemoryBytes >> 20}; send fewer at once.");
-    }
+    private static Plan PlanFor(ServerParty party, uint images) =>
+        party.PlanFor((int)Math.Clamp(images, 1, int.MaxValue));
 
     private ServedModel FindModel(Hello hello)
     {

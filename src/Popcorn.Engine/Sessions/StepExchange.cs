@@ -9,21 +9,34 @@ namespace Popcorn.Engine.Sessions;
 /// <param name="progress">Told how far each step is.</param>
 /// <param name="steps">Steps of the plan.</param>
 /// <param name="cancellationToken">Ends the query.</param>
+/// <param name="pace">The server's turns to compute; null on the client.</param>
 internal sealed class StepExchange(
     Connection connection, ReceiveTimeout receiver, IProgress<SessionProgress>? progress, int steps,
-    CancellationToken cancellationToken) : IExchange
+    CancellationToken cancellationToken, SessionPace? pace = null) : IExchange
 {
     /// <inheritdoc/>
     public CancellationToken Cancellation => cancellationToken;
 
     /// <inheritdoc/>
-    public ValueTask SendAsync(int step, int first, ReadOnlyMemory<byte> payload) =>
-        connection.SendChunkAsync(step, first, payload, cancellationToken);
+    public async ValueTask SendAsync(int step, int first, ReadOnlyMemory<byte> payload)
+    {
+        pace?.Rest();
+        await connection.SendChunkAsync(step, first, payload, cancellationToken).ConfigureAwait(false);
+        await ResumeAsync().ConfigureAwait(false);
+    }
 
     /// <inheritdoc/>
-    public ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(int step, int first) => receiver.ReceiveChunkAsync(step, first);
+    public async ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(int step, int first)
+    {
+        pace?.Rest();
+        ReadOnlyMemory<byte> payload = await receiver.ReceiveChunkAsync(step, first).ConfigureAwait(false);
+        await ResumeAsync().ConfigureAwait(false);
+        return payload;
+    }
 
     /// <inheritdoc/>
     public void Report(PlanStep step, int done, int total) =>
         progress?.Report(new SessionProgress(step.Name, step.Index, steps, done, total));
+
+    private ValueTask ResumeAsync() => pace is null ? ValueTask.CompletedTask : pace.ResumeAsync();
 }

@@ -14,4 +14,9 @@ public static class WireLimits
 
     /// <summary>Messages that a channel buffers for its receiver.</summary>
     public const int BufferedMessages = 16;
+
+    /// <summary>
+    /// Bytes of them from which on a channel reads no more: twice what a party sends before it waits for an answer.
+    /// </summary>
+    public const int BufferedBytes = 1 << 21;
 }

@@ -197,7 +197,8 @@ public sealed class RoundTests : IDisposable
         var orders = new List<string>();
         for (int run = 0; run < 3; run++)
         {
-            using var query = new BlindedServerQuery(model, plan, _server, _serverPool, threads: 1);
+            using var query = new BlindedServerQuery(
+                model, plan, _server, new CiphertextBatchPool(_server.Key), threads: 1);
             var exchange = new PlayedClient(this, plan, Encrypt(x));
             await query.PrepareAsync(exchange);
             await query.RunAsync(exchange);

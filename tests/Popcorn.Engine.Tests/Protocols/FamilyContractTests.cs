@@ -80,7 +80,7 @@ public class FamilyContractTests
         Assert.All(plan.Steps, step => Assert.False(string.IsNullOrWhiteSpace(step.Describe())));
         Assert.All(network.Layers.Select((_, i) => i), i => Assert.Contains(plan.Steps, step => step.Layer == i));
         Assert.True(plan.Rounds > 0);
-        Assert.True(QueryMemory.Of(plan) > 0);
+        Assert.True(QueryMemory.Of(plan, model.In(model.Families[0])) > 0);
         Assert.Equal(
             network.Layers.Count,
             model.Inspect(new InspectionConditions(TestKeys.Bits, new OperationTimes(1, 1, 1, 1, 1, 1, 1), 1))

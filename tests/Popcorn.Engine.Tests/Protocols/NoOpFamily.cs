@@ -178,7 +178,8 @@ internal sealed class NoOpFamily(byte greeting = 7) : Family
             }
         }
 
-        public override ServerQuery NewQuery(Plan plan) => new Serving(model, (NoOpPlan)plan);
+        public override ValueTask<ServerQuery> NewQueryAsync(Plan plan, CancellationToken cancellationToken) =>
+            ValueTask.FromResult<ServerQuery>(new Serving(model, (NoOpPlan)plan));
 
         public override void Dispose()
         {
@@ -190,7 +191,7 @@ internal sealed class NoOpFamily(byte greeting = 7) : Family
         private long[] _pads = [];
         private BigInteger[] _logits = [];
 
-        public override void Dispose() => Array.Clear(_pads);
+        protected override void Release() => Array.Clear(_pads);
 
         protected override async Task RunAsync(PlanStep planStep, IExchange exchange)
         {

@@ -6,10 +6,13 @@ using Popcorn.Engine.Costs;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Protocols;
+using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Model;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
+using Popcorn.Interop;
 using PublicNetwork = Popcorn.Engine.Model.PublicNetwork;
 using Shape = Popcorn.Engine.Model.Shape;
 
@@ -127,19 +130,20 @@ public class SessionTests
     {
         IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         using var model = new ServedModel("net", network);
-        long ofOne = QueryMemory.Of(model.PlanFor(TestKeys.Bits));
-        Assert.Equal(3 * ofOne, QueryMemory.Of(model.PlanFor(TestKeys.Bits, 3)));
-        ReadOnlyMemory<int>[] images = [.. Enumerable.Repeat<ReadOnlyMemory<int>>(new int[16], 3)];
+        long MemoryOf(int images) =>
+            QueryMemory.Of(model.PlanFor(TestKeys.Bits, images), model.In(model.Families[0]));
+        const int TooMany = 500;
+        Assert.InRange(MemoryOf(TooMany), TooMany / 2 * MemoryOf(1), TooMany * MemoryOf(1));
+        ReadOnlyMemory<int>[] images = [.. Enumerable.Repeat<ReadOnlyMemory<int>>(new int[16], TooMany)];
 
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        Task serving = Serve(model, Options with { QueryMemoryBytes = 3 * ofOne - 1 }, server);
+        ServerOptions options = Options with { Resources = new ServerResources(2 * MemoryOf(TooMany) - 2) };
+        Task serving = Serve(model, options, server);
         await using ClientSession session = await Open(client);
         await session.InferAsync(images[..2], null, default);
-        await Refuses(() => session.InferAsync(images, null, default), "send fewer at once");
-        await Refuses(() => serving, "3 images would take");
-
-        await WithSession(
-            model, Options with { QueryMemoryBytes = 0 }, one => one.InferAsync(images[0], null, default));
+        await Refuses(() => session.InferAsync(images, null, default), "send fewer images at once");
+        await Refuses(() => serving, $"{TooMany} images would take");
+        Assert.Equal(0, options.Resources.Memory.Reserved - options.Resources.Use.TableBytes);
     }
 
     /// <summary>
@@ -452,10 +456,67 @@ public class SessionTests
     public async Task A_silent_client_is_let_go()
     {
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
+        TimeSpan soon = TimeSpan.FromMilliseconds(50);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        await using IMessageChannel open = client;
-        Task serving = Serve(model, Options with { IdleTimeout = TimeSpan.FromMilliseconds(50) }, server);
-        await Refuses(() => serving, "silent");
+        await using (client)
+        {
+            Task serving = Serve(model, Options with { HandshakeTimeout = soon }, server);
+            await Refuses(() => serving, "introduce itself");
+        }
+
+        (client, server) = MemoryChannel.CreatePair();
+        await using (client)
+        {
+            Task serving = Serve(model, Options with { HandshakeTimeout = TimeSpan.FromSeconds(1) }, server);
+            await client.SendAsync(Hello(KeyBytes()).ToByteArray(), default);
+            await Refuses(() => serving, "introduce itself");
+        }
+
+        (client, server) = MemoryChannel.CreatePair();
+        Task idle = Serve(model, Options with { IdleTimeout = soon }, server);
+        await using (await Open(client))
+        {
+            await Refuses(() => idle, "silent");
+        }
+    }
+
+    [Fact]
+    public async Task A_query_without_progress_ends_and_gives_its_memory_back()
+    {
+        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
+        ServerOptions options = Options with
+        {
+            StallTimeout = TimeSpan.FromMilliseconds(50),
+            Resources = new ServerResources(),
+        };
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, options, server);
+        await using ClientSession session = await Open(client);
+        await client.SendAsync(new Frame { Query = new Query { Images = 1 } }.ToByteArray(), default);
+        var error = await Assert.ThrowsAsync<PopcornException>(() => serving);
+        Assert.Equal(Refusal.Stalled, error.Refusal);
+        ResourceUse use = options.Resources.Use;
+        Assert.Equal((use.TableBytes, 0, 0), (use.MemoryReserved, use.Computing, use.ComputeWaiting));
+    }
+
+    [Fact]
+    public async Task Sessions_of_one_key_share_its_tables()
+    {
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network);
+        using var resources = new ServerResources();
+        ServerOptions options = Options with { Resources = resources };
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => WithSession(model, options, async session =>
+        {
+            await session.InferAsync(new int[network.Input.Shape.Size], null, default);
+            Assert.Equal(1, resources.Use.Tables);
+        })));
+        Assert.Equal(resources.Use.TableBytes, resources.Memory.Reserved);
+
+        // What is reserved is what they take.
+        EncryptorOptions size = TableSize.ForServer(model.PlanFor(TestKeys.Bits), TestKeys.Bits);
+        using var tables = new Encryptor(TestKeys.Key.PublicKey, size);
+        Assert.Equal(tables.TableBytes, resources.Use.TableBytes);
     }
 
     [Fact]
