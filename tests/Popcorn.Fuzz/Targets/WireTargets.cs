@@ -2,7 +2,6 @@ using System.Text.Json;
 using Google.Protobuf;
 using Popcorn.Engine;
 using Popcorn.Engine.Blinded;
-using Popcorn.Engine.Costs;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
@@ -71,7 +70,7 @@ internal sealed class NetworkTarget : FuzzTarget
 
         PublicNetwork network = PublicNetworkCodec.Decode(message);
         Plan plan = BlindedPlan.Create(network, KeyBits);
-        if (plan.Cost.BytesUp < 0 || plan.Cost.BytesDown <= 0 || plan.Rounds < 1 || QueryMemory.Of(plan) <= 0)
+        if (plan.Cost.BytesUp < 0 || plan.Cost.BytesDown <= 0 || plan.Rounds < 1)
         {
             throw new InvalidOperationException("A plan costs less than nothing.");
         }
