@@ -34,10 +34,7 @@ public sealed class PopcornOptions
     /// <summary>How long a client may take, from its connection on, until it has agreed on a plan.</summary>
     public TimeSpan HandshakeTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>
-    /// How long a client may say nothing between queries before its session ends; as long are the tables of its key
-    /// kept, unless memory is wanted.
-    /// </summary>
+    /// <summary>How long a client may say nothing between queries before its session ends.</summary>
     public TimeSpan IdleTimeout { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>

@@ -43,7 +43,7 @@ internal sealed partial class PopcornService : IDisposable
             }
         }
 
-        _resources = new ServerResources(_options.MemoryBytes, _options.QueueTimeout, _options.IdleTimeout);
+        _resources = new ServerResources(_options.MemoryBytes, _options.QueueTimeout);
         _metrics.Observe(_resources);
     }
 

@@ -114,7 +114,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         for (int i = 0; i < 8; i++)
         {
             clients.Add(await RawClient.ConnectAsync(server.Url, AddressOf(0), patience.Token));
-            await AskAsync(clients[^1], keys.All[0], patience.Token);
+            await AskAsync(clients[^1], keys.All[0], Model, patience.Token);
         }
 
         long holding = await ReservedAsync(server);
@@ -125,6 +125,26 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         Assert.True(tables < holding / 2);
         Assert.Contains("within a query", server.Log, StringComparison.Ordinal);
         await AssertHonestAsync(server);
+    }
+
+    [Fact]
+    public async Task A_query_takes_what_is_reserved_for_it()
+    {
+        const string Large = "cifar10-4bit";
+        await using RunningServer server = await RunningServer.StartAsync(
+            TestFiles.Sample(Large + ".popcorn"), "--memory", "2048");
+        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(120));
+        await Task.Delay(1000); // what is forecast at the start takes memory too
+        long before = server.Memory;
+        using RawClient client = await RawClient.ConnectAsync(server.Url, AddressOf(0), patience.Token);
+        await AskAsync(client, keys.All[0], Large, patience.Token);
+
+        // The server has compared nothing yet, and holds the largest layer of this network.
+        Assert.Equal(Frame.BodyOneofCase.Chunk, (await client.ReceiveAsync(patience.Token)).BodyCase);
+        long taken = server.Memory - before;
+        long reserved = await ReservedAsync(server);
+        output.WriteLine($"one image of {Large}: {taken >> 20} MiB taken, {reserved >> 20} reserved");
+        Assert.InRange(taken, reserved / 2, reserved + (64 << 20));
     }
 
     [Fact]
@@ -188,12 +208,12 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         }),
         ("stalled query", async (client, i, token) =>
         {
-            await AskAsync(client, KeyOf(i), token);
+            await AskAsync(client, KeyOf(i), Model, token);
             await client.UntilSentAwayAsync(token);
         }),
         ("slow reader", async (client, i, token) =>
         {
-            await AskAsync(client, KeyOf(i), token);
+            await AskAsync(client, KeyOf(i), Model, token);
             while (true)
             {
                 await Task.Delay(1000, token);
@@ -204,7 +224,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         {
             using var cut = CancellationTokenSource.CreateLinkedTokenSource(token);
             cut.CancelAfter(Random.Shared.Next(600));
-            await AskAsync(client, KeyOf(i), cut.Token);
+            await AskAsync(client, KeyOf(i), Model, cut.Token);
             await Task.Delay(Random.Shared.Next(100), cut.Token);
         }),
     ];
@@ -231,10 +251,11 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
     }
 
     /// <summary>Begins a query with an input of ciphertexts that anybody can make, and answers nothing.</summary>
-    private static async Task AskAsync(RawClient client, PaillierPrivateKey key, CancellationToken cancellationToken)
+    private static async Task AskAsync(
+        RawClient client, PaillierPrivateKey key, string model, CancellationToken cancellationToken)
     {
         using ClientParty party = PartyOf(key);
-        Plan plan = await client.AgreeAsync(party, Model, cancellationToken);
+        Plan plan = await client.AgreeAsync(party, model, cancellationToken);
         Frame ready = await client.ReceiveAsync(cancellationToken);
         if (ready.BodyCase != Frame.BodyOneofCase.Ready)
         {

@@ -7,9 +7,12 @@ namespace Popcorn.Engine.Costs;
 /// <summary>The most memory that one query takes on the server, beside model and tables.</summary>
 internal static class QueryMemory
 {
+    /// <summary>Buffers of a round's chunks: they are recycled by size, and each round has sizes of its own.</summary>
+    private const long ChunksOfRound = 4 * Plan.MaxPayloadBytes;
+
     /// <summary>
     /// The peak over all layers, in bytes, for all images: values that a later layer reads, and what a layer itself
-    /// works on.
+    /// works on, in its chunks too.
     /// </summary>
     /// <param name="plan">The query's plan.</param>
     /// <param name="model">Who runs it.</param>
@@ -26,7 +29,7 @@ internal static class QueryMemory
             live += own - network.Layers[i].Inputs.Distinct().Where(v => lastReader[v] == i).Sum(BytesOf);
         }
 
-        return peak;
+        return peak + plan.Rounds * ChunksOfRound;
 
         long BytesOf(int value) => plan.ServerBytesOf(network.ShapeOf(value));
     }

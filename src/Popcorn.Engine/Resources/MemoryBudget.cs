@@ -73,7 +73,7 @@ public sealed class MemoryBudget
         if (bytes > BytesOfClient)
         {
             throw new PopcornException(
-                $"{what} would take {InMebibytes(bytes)} MiB and this server allows {BytesOfClient >> 20}; "
+                $"This server allows a client {BytesOfClient >> 20} MiB and {what} would take {InMebibytes(bytes)}; "
                 + "send fewer images at once, or take a smaller key.")
             {
                 Refusal = Refusal.TooLarge,

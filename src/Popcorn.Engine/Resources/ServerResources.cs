@@ -16,7 +16,7 @@ public sealed class ServerResources : IDisposable
     /// <summary>Makes what one server needs.</summary>
     /// <param name="memoryBytes">Memory of all sessions; <see cref="MemoryBudget.DefaultBytes"/> if null.</param>
     /// <param name="queueTimeout">How long a client waits for memory; 15 seconds if null.</param>
-    /// <param name="keepTables">How long tables are kept that nobody uses; five minutes if null.</param>
+    /// <param name="keepTables">How long tables are kept that no query uses; one minute if null.</param>
     public ServerResources(long? memoryBytes = null, TimeSpan? queueTimeout = null, TimeSpan? keepTables = null)
     {
         Memory = new MemoryBudget(
@@ -24,7 +24,7 @@ public sealed class ServerResources : IDisposable
         int cores = Environment.ProcessorCount;
         Queries = new TurnQueue((cores + CoresOfTurn - 1) / CoresOfTurn, MostTurnsPerCore * cores);
         Builds = new TurnQueue(1, 1);
-        Tables = new TableCache(Memory, Builds, keepTables ?? TimeSpan.FromMinutes(5));
+        Tables = new TableCache(Memory, Builds, keepTables ?? TimeSpan.FromMinutes(1));
         Memory.Reclaim = Tables.EvictOne;
     }
 

@@ -113,7 +113,7 @@ internal sealed class TableCache(MemoryBudget budget, TurnQueue builds, TimeSpan
         MemoryReservation? reservation = null;
         try
         {
-            reservation = await budget.ReserveAsync(session.Client, bytes, "Its tables", abandoned)
+            reservation = await budget.ReserveAsync(session.Client, bytes, "the tables of a key", abandoned)
                 .ConfigureAwait(false);
             T tables;
             using (await builds.TakeAsync(session.Builds, abandoned).ConfigureAwait(false))

@@ -129,7 +129,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         // Memory first, then tables, the turn last: nobody waits for memory while others wait for its turn to end.
         async Task<ServerQuery> PreparedAsync(Plan of)
         {
-            string what = of.Images == 1 ? "One image" : $"{of.Images} images";
+            string what = of.Images == 1 ? "an image" : $"{of.Images} images";
             MemoryReservation memory = await resources
                 .ReserveAsync(QueryMemory.Of(of, model.In(family)), what, cancellationToken).ConfigureAwait(false);
             ServerQuery query;

@@ -16,7 +16,7 @@ public class MemoryBudgetTests
         PopcornException e = await Assert.ThrowsAsync<PopcornException>(
             async () => await budget.ReserveAsync(Client(), (50 << 20) + 1, "9 images", default));
         Assert.Equal(Refusal.TooLarge, e.Refusal);
-        Assert.Contains("9 images would take 51 MiB and this server allows 50", e.Message, StringComparison.Ordinal);
+        Assert.Contains("allows a client 50 MiB and 9 images would take 51;", e.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', e.Message);
         Assert.Equal(0, budget.Reserved);
     }
