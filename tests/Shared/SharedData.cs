@@ -42,6 +42,13 @@ public sealed class SharedTheoryAttribute : TheoryAttribute
     public SharedTheoryAttribute(bool slow = false) => Skip = SharedSkip.Reason(slow);
 }
 
+/// <summary>A test of minutes that needs nothing, and is skipped, saying so, unless it is wanted.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class SlowFactAttribute : FactAttribute
+{
+    public SlowFactAttribute() => Skip = SharedData.SlowTests ? null : "slow: set POPCORN_SLOW_TESTS=1";
+}
+
 file static class SharedSkip
 {
     public static string? Reason(bool slow) =>
