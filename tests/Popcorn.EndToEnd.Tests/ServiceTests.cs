@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using System.Net;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Numerics;
 using System.Text;
@@ -9,6 +10,7 @@ using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Popcorn.Engine;
 using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Protocols;
@@ -87,6 +89,73 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         Assert.Equal(1, health.GetProperty("models").GetInt32());
         using HttpResponseMessage plain = await http.GetAsync(new Uri("/popcorn", UriKind.Relative));
         Assert.Equal(HttpStatusCode.UpgradeRequired, plain.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_server_must_say_the_same_of_its_model_twice()
+    {
+        await using Service service = await Service.StartAsync();
+        using HttpClient http = service.Host.GetTestClient();
+        ModelDescription listed = Assert.Single(PopcornClient.ReadModels(await http.GetByteArrayAsync("/models")));
+        await OpenAsync(listed);
+
+        LayerDescription[] layers = [.. listed.Layers];
+        LayerDescription[] wider = [layers[0] with { BoundBits = layers[0].BoundBits + 1 }, .. layers[1..]];
+        LayerDescription[] reshaped = [layers[0] with { Output = [2, 4, 5] }, .. layers[1..]];
+        foreach (ModelDescription other in (ModelDescription[])
+        [
+            listed with { InputMaximum = 127 }, listed with { InputMinimum = -1 }, listed with { InputScale = 1 },
+            listed with { Input = [6, 6, 1] }, listed with { InputOrder = ChannelOrder.Bgr },
+            listed with { Outputs = 4 }, listed with { Layers = layers[1..] }, listed with { Layers = wider },
+            listed with { Layers = reshaped }, listed with { Layers = [null!, .. layers[1..]] },
+            listed with { Layers = null! },
+        ])
+        {
+            PopcornException e = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(other));
+            Assert.Contains("in another way than its list", e.Message, StringComparison.Ordinal);
+        }
+
+        await AssertServesAsync(service);
+
+        async Task OpenAsync(ModelDescription description) => await (await ClientSession.OpenAsync(
+            await service.ConnectAsync(), _key, "tiny",
+            new ClientOptions { CheckNetwork = description.RequireSame }, default)).DisposeAsync();
+    }
+
+    [Theory]
+    [InlineData("HTTP/1.1 200 OK\r\n\r\n[", "longer than")]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n[null]", "not a Popcorn service")]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Type: x; charset=none\r\nContent-Length: 4\r\n\r\n[{}]", "not a Popcorn")]
+    [InlineData("HTTP/1.1 200 OK\r\nContent-Length: 99999999999\r\n\r\n[", "longer than")]
+    [InlineData("HTTP/1.1 418 Teapot\r\n\r\n", "418")]
+    [InlineData("SSH-2.0", "not a Popcorn service")]
+    public async Task A_list_of_models_that_is_none_is_refused(string answer, string says)
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        Task serving = Task.Run(async () =>
+        {
+            using TcpClient client = await listener.AcceptTcpClientAsync();
+            NetworkStream stream = client.GetStream();
+            await stream.ReadExactlyAsync(new byte[10]);
+            await stream.WriteAsync(Encoding.ASCII.GetBytes(answer));
+            try
+            {
+                // Blanks without end, where the head leaves room for them.
+                for (int i = 0; i < 1 << 14; i++)
+                {
+                    await stream.WriteAsync(Enumerable.Repeat((byte)' ', 1 << 12).ToArray());
+                }
+            }
+            catch (IOException)
+            {
+                // The client has left.
+            }
+        });
+        PopcornException e = await Assert.ThrowsAsync<PopcornException>(
+            () => PopcornClient.ListModelsAsync(new Uri($"http://{listener.LocalEndpoint}")));
+        Assert.Contains(says, e.Message, StringComparison.Ordinal);
+        await serving;
     }
 
     [Fact]

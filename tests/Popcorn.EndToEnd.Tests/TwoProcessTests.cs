@@ -1,5 +1,10 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Tests;
 
 namespace Popcorn.EndToEnd.Tests;
@@ -85,12 +90,57 @@ public sealed class TwoProcessTests : IDisposable
     }
 
     [Fact]
+    public async Task Values_outside_the_models_range_are_clamped_and_told()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(_files.Model("tiny.popcorn"));
+        short[] pixels = [.. Enumerable.Range(0, 36).Select(i => (short)(i * 20 - 100))];
+        byte[] header = Encoding.Latin1.GetBytes("{'descr': '<i2', 'fortran_order': False, 'shape': (6, 6), }\n");
+        string image = _files.Bytes(
+            "image.npy",
+            [0x93, .. "NUMPY"u8, 1, 0, (byte)header.Length, 0, .. header, .. MemoryMarshal.AsBytes<short>(pixels)]);
+        string[] infer =
+            ["infer", "--server", server.Url, "--model", "tiny", "--image", image];
+        JsonElement result = (await CommandRun.Json(infer)).GetProperty("results")[0];
+        Assert.Equal(
+            pixels.Count(x => x is < 0 or > 255), result.GetProperty("clamped").GetInt32());
+        int[] clamped = [.. pixels.Select(x => Math.Clamp((int)x, 0, 255))];
+        Assert.Equal(
+            new PlainEvaluator(TestFiles.TinyNetwork()).Run(clamped).Select(logit => logit.ToString()),
+            Logits(result));
+        CommandRun shown = await CommandRun.Of(infer);
+        Assert.Contains("outside the model's range", shown.Out, StringComparison.Ordinal);
+        Assert.Equal(0, shown.ExitCode);
+    }
+
+    [Fact]
+    public async Task A_server_is_not_asked_for_an_image_that_cannot_be_read()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        string image = _files.Bytes("image.png", [0x89, .. "PNG\r\n"u8, 0x1a, 10, 1, 2, 3]);
+        await CommandRun.Fails(
+            1, "damaged", "infer", "--server", $"http://{listener.LocalEndpoint}", "--model", "tiny", "--image", image);
+        Assert.False(listener.Pending());
+    }
+
+    [Fact]
+    public async Task A_model_that_costs_more_than_allowed_is_refused()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(_files.Model("tiny.popcorn"));
+        string[] infer =
+            ["infer", "--server", server.Url, "--model", "tiny", "--image", _files.Images(1, labels: false)];
+        await CommandRun.Fails(1, "round trips", [.. infer, "--max-rounds", "1"]);
+        await CommandRun.Fails(1, "MiB of messages", [.. infer, "--max-traffic", "0"]);
+        await CommandRun.Fails(1, "MiB of memory", [.. infer, "--max-memory", "1"]);
+    }
+
+    [Fact]
     public async Task What_cannot_be_asked_is_refused_before_any_query()
     {
         await using RunningServer server = await RunningServer.StartAsync(_files.Model("tiny.popcorn"));
         string images = _files.Images(3);
         string[] infer = ["infer", "--server", server.Url, "--image", images];
-        await CommandRun.Fails(1, "it has tiny", [.. infer, "--model", "huge"]);
+        await CommandRun.Fails(1, "it has tiny", [.. infer, "--model", "huge", "--index", "0"]);
         await CommandRun.Fails(1, "--index", [.. infer, "--model", "tiny"]);
         await CommandRun.Fails(1, "no image 3", [.. infer, "--model", "tiny", "--index", "3"]);
         await CommandRun.Fails(1, "--index", [.. infer, "--model", "tiny", "--index", "2-0"]);

@@ -142,7 +142,7 @@ internal sealed class PictureTarget : FuzzTarget
     /// <summary>What a picture of the largest size takes.</summary>
     public override long MostMemory => 1L << 30;
 
-    public override int InputsOfTest => 6_000;
+    public override int InputsOfTest => 20_000;
 
     public override IEnumerable<byte[]> Seeds() => CorpusFiles.Pictures().Concat(Corpus());
 
@@ -311,6 +311,39 @@ internal sealed class ImageFileTarget : FuzzTarget
         }
 
         return stream.ToArray();
+    }
+}
+
+/// <summary>The list of a folder's pictures and their classes.</summary>
+internal sealed class PictureListTarget : FuzzTarget
+{
+    private static readonly Lazy<string> Folder = new(() =>
+    {
+        // A pixel; removed with the process.
+        string folder = Directory.CreateTempSubdirectory("popcorn-fuzz-").FullName;
+        AppDomain.CurrentDomain.ProcessExit += (_, _) => Directory.Delete(folder, recursive: true);
+        File.WriteAllBytes(
+            System.IO.Path.Combine(folder, "a.bmp"),
+            [.. "BM"u8, 0, 0, 0, 0, 0, 0, 0, 0, 26, 0, 0, 0, 12, 0, 0, 0, 1, 0, 1, 0, 1, 0, 24, 0, 1, 2, 3, 0]);
+        return folder;
+    });
+
+    public override string Name => "picture-list";
+
+    public override int InputsOfTest => 2_000;
+
+    public override IReadOnlyList<byte[]> Words =>
+        [.. new[] { "file,label", "a.bmp", ",", "\n", "\r\n", "../", "/", "\0", "\ufeff", "2147483648", "-1" }
+            .Select(word => System.Text.Encoding.UTF8.GetBytes(word))];
+
+    public override IEnumerable<byte[]> Seeds() =>
+        ["file,label\na.bmp,3\n"u8.ToArray(), "a.bmp,0\na.bmp,1,more\n"u8.ToArray(), .. Corpus()];
+
+    public override void Run(ReadOnlySpan<byte> input)
+    {
+        string list = System.IO.Path.Combine(Folder.Value, "labels.csv");
+        File.WriteAllBytes(list, input);
+        Readers.ReadAll(PictureFiles.InFolder(Folder.Value, list, channels: 3));
     }
 }
 

@@ -9,6 +9,6 @@ internal static class FuzzTargets
         new FrameTarget(), new NetworkTarget(), new TermsTarget(), new ClientSessionTarget(), new ServerSessionTarget(),
         new ModelListTarget(), new CiphertextsTarget(), new PublicKeyTarget(), new PrivateKeyTarget(),
         new ModelFileTarget(), new OnnxTarget(), new PictureTarget(), new NpyTarget(), new IdxTarget(),
-        new CifarTarget(), new ImageFileTarget(),
+        new CifarTarget(), new ImageFileTarget(), new PictureListTarget(),
     ];
 }
