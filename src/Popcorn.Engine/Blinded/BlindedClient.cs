@@ -38,7 +38,8 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
         PublicLayer last = plan.Network.Layers[^1];
         long logits = (long)plan.Images * last.Output.Size * (NumberOverhead + last.BoundBits / 8);
         long inputs = 2L * plan.Images * plan.Network.Input.Shape.Size * sizeof(int);
-        return TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits) + 4 * Plan.MaxPayloadBytes + inputs + logits;
+        long tables = TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits);
+        return tables + 4 * Plan.MaxPayloadBytes + inputs + logits;
     }
 
     public override Task SetUpAsync(IExchange exchange)

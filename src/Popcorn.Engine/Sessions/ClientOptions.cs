@@ -21,7 +21,8 @@ public sealed record ClientOptions
     public TimeSpan IdleTimeout { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>
-    /// Longest time from the first message until the server is ready: it makes its tables for the client's key meanwhile.
+    /// Longest time from the first message until the server is ready: it makes its tables for the client's key
+    /// meanwhile.
     /// </summary>
     public TimeSpan OpenTimeout { get; init; } = TimeSpan.FromMinutes(5);
 

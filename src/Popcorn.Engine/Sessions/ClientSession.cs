@@ -126,7 +126,8 @@ public sealed class ClientSession : IAsyncDisposable
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
     /// <exception cref="PopcornException">
-    /// An input has another size, these are more images than one query can hold or the server allows, or the server failed.
+    /// An input has another size, these are more images than one query can hold or the server allows, or the server
+    /// failed.
     /// </exception>
     public async Task<IReadOnlyList<InferenceResult>> InferAsync(
         IReadOnlyList<ReadOnlyMemory<int>> inputs, IProgress<SessionProgress>? progress,

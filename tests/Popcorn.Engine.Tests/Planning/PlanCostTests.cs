@@ -25,7 +25,8 @@ public class PlanCostTests(ITestOutputHelper output)
                 { "a pool of large windows", Of(plane, PoolOf(plane, 0, 90, 1)) },
                 { "a pool of one column", Of(new(1, 600, 1), PoolOf(new(1, 600, 1), 0, 90, 1, width: 1)) },
                 { "a pool of many channels", Of(new(64, 200, 200), PoolOf(new(64, 200, 200), 0, 3, 2)) },
-                { "many layers", Of(new(8, 1, 1), [.. Enumerable.Range(0, 4096).Select(i => ReluOf(new(8, 1, 1), i))]) },
+                { "many layers", Of(
+                    new(8, 1, 1), [.. Enumerable.Range(0, 4096).Select(i => ReluOf(new(8, 1, 1), i))]) },
             };
         }
     }
