@@ -1,5 +1,5 @@
-# Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, fuzz, bench or clean; see build.sh, which this
-# mirrors. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc and GMP; installs nothing.
+# Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, fuzz, bench or clean; see build.sh, which
+# this mirrors. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc and GMP; installs nothing.
 param(
   [ValidateSet('build', 'demo', 'test', 'fuzz', 'bench', 'clean')] [string] $Command = 'build',
   [Parameter(ValueFromRemainingArguments)] [string[]] $Options = @()

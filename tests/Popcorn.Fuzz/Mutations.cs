@@ -7,9 +7,9 @@ internal static class Mutations
 {
     private static readonly ulong[] Numbers =
     [
-        0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 100, 127, 128, 255, 256, 1000, 4095, 4096, 4097, 1 << 14, 65535, 65536,
-        1 << 20, (1 << 24) - 1, 1 << 24, 1 << 25, int.MaxValue - 1, int.MaxValue, 1UL << 31, uint.MaxValue, 1UL << 32,
-        long.MaxValue, 1UL << 63, ulong.MaxValue,
+        0, 1, 2, 3, 7, 8, 15, 16, 31, 32, 63, 64, 100, 127, 128, 255, 256, 1000, 4095, 4096, 4097, 1 << 14, 65535,
+        65536, 1 << 20, (1 << 24) - 1, 1 << 24, 1 << 25, int.MaxValue - 1, int.MaxValue, 1UL << 31, uint.MaxValue,
+        1UL << 32, long.MaxValue, 1UL << 63, ulong.MaxValue,
     ];
 
     /// <summary>Some changes, one after the other, of bytes whatever they mean.</summary>

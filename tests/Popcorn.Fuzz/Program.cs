@@ -51,7 +51,8 @@ internal static class Program
             FuzzTarget[] targets = [.. FuzzTargets.All.Where(t => wanted.Length == 0 || wanted.Contains(t.Name))];
             if (targets.Length == 0 || wanted.Except(targets.Select(t => t.Name)).Any())
             {
-                Console.Error.WriteLine($"popcorn-fuzz: there are {string.Join(", ", FuzzTargets.All.Select(t => t.Name))}.");
+                string known = string.Join(", ", FuzzTargets.All.Select(t => t.Name));
+                Console.Error.WriteLine($"popcorn-fuzz: there are {known}.");
                 return 2;
             }
 

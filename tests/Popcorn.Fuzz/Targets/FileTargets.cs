@@ -13,6 +13,8 @@ internal sealed class ModelFileTarget : FuzzTarget
 {
     public override string Name => "model";
 
+    public override int InputsOfTest => 20_000;
+
     public override IEnumerable<byte[]> Seeds() => FuzzNetworks.All.Select(network =>
     {
         using var stream = new MemoryStream();
@@ -69,7 +71,7 @@ internal sealed class OnnxTarget : FuzzTarget
 
     public override long MostMemory => 200 << 20;
 
-    public override int InputsOfTest => 6_000;
+    public override int InputsOfTest => 12_000;
 
     public override IEnumerable<byte[]> Seeds() => [Plain(), Branched(), Signs(), Shapes(), .. Corpus()];
 
@@ -142,7 +144,7 @@ internal sealed class PictureTarget : FuzzTarget
     /// <summary>What a picture of the largest size takes.</summary>
     public override long MostMemory => 1L << 30;
 
-    public override int InputsOfTest => 20_000;
+    public override int InputsOfTest => 50_000;
 
     public override IEnumerable<byte[]> Seeds() => CorpusFiles.Pictures().Concat(Corpus());
 
@@ -254,7 +256,8 @@ internal sealed class CifarTarget : FuzzTarget
 {
     public override string Name => "cifar";
 
-    public override IEnumerable<byte[]> Seeds() => [new byte[3073], [.. new byte[3073], 9, .. new byte[3072]], .. Corpus()];
+    public override IEnumerable<byte[]> Seeds() =>
+        [new byte[3073], [.. new byte[3073], 9, .. new byte[3072]], .. Corpus()];
 
     public override void Run(ReadOnlySpan<byte> input)
     {

@@ -18,7 +18,7 @@ internal sealed class ClientSessionTarget : FuzzTarget
 
     public override int MostBytes => 1 << 18;
 
-    public override int InputsOfTest => 2_000;
+    public override int InputsOfTest => 4_000;
 
     public override IEnumerable<byte[]> Seeds() => Corpus();
 
@@ -86,7 +86,7 @@ internal sealed class ServerSessionTarget : FuzzTarget
 
     public override int MostBytes => 1 << 18;
 
-    public override int InputsOfTest => 2_000;
+    public override int InputsOfTest => 4_000;
 
     public override IEnumerable<byte[]> Seeds() => Corpus();
 
@@ -138,7 +138,8 @@ internal static class SessionRecorder
         Directory.CreateDirectory(CorpusFiles.Folder);
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(KeyBits, Insecure);
         File.WriteAllBytes(Path.Combine(CorpusFiles.Folder, "key.priv"), key.Export());
-        foreach ((string name, int[] queries) in (ReadOnlySpan<(string, int[])>)[("two-queries", [1, 1]), ("two-images", [2])])
+        (string, int[])[] sessions = [("two-queries", [1, 1]), ("two-images", [2])];
+        foreach ((string name, int[] queries) in sessions)
         {
             RecordAsync(key, name, queries).GetAwaiter().GetResult();
         }

@@ -38,8 +38,6 @@ internal sealed class NetworkTarget : FuzzTarget
 
     public override string Name => "network";
 
-    public override int InputsOfTest => 5_000;
-
     public override IEnumerable<byte[]> Seeds() =>
         FuzzNetworks.All.Select(network => PublicNetworkCodec.Encode(PublicNetwork.From(network)).ToByteArray())
             .Concat(Corpus());
@@ -169,8 +167,8 @@ internal sealed class ModelListTarget : FuzzTarget
     [
         .. new[]
         {
-            "null", "[", "]", "{", "}", "\"", ",", "1e999", "-1", "2147483648", "\"name\":", "\"input\":", "\"layers\":",
-            "\"inputOrder\":", "\"Bgr\"", "[]", "{}", "\\u0000", "\\ud800",
+            "null", "[", "]", "{", "}", "\"", ",", "1e999", "-1", "2147483648", "\"name\":", "\"input\":",
+            "\"layers\":", "\"inputOrder\":", "\"Bgr\"", "[]", "{}", "\\u0000", "\\ud800",
         }.Select(word => System.Text.Encoding.UTF8.GetBytes(word)),
     ];
 
