@@ -159,28 +159,27 @@ internal sealed class BlindedServer : ServerParty
     private readonly PaillierPublicKey _key;
     private readonly BlindedPlan _plan;
     private readonly CiphertextBatchPool _pool;
-    private Encryptor? _encryptor;
+    private Rerandomizer? _rerandomizer;
 
     /// <param name="model">The model.</param>
-    /// <param name="opening">The client's public key.</param>
+    /// <param name="opening">The client's public key, and the proof of its modulus.</param>
     /// <param name="options">How the party works.</param>
     public BlindedServer(BlindedServerModel model, ReadOnlySpan<byte> opening, PartyOptions options)
     {
         _model = model;
         _options = options;
-        using PaillierPublicKey key = PaillierPublicKey.Import(opening, options.KeyOptions);
-        if (key.Bits < options.MinimumKeyBits)
+        int length = Math.Min(PaillierPublicKey.LengthAtStart(opening), opening.Length);
+        _key = PaillierPublicKey.Import(opening[..length], options.KeyOptions);
+        try
         {
-            throw new PopcornException(
-                $"The key has {key.Bits} bits and this server asks for {options.MinimumKeyBits} at least; "
-                + "make a larger one.");
+            _plan = PlanAndVerify(opening[length..]);
+        }
+        catch
+        {
+            _key.Dispose();
+            throw;
         }
 
-        _plan = model.PlanFor(key.Bits);
-
-        // A base of the server's own: re-randomisation has to hide from the client, who knows the factors and may have
-        // chosen its base badly.
-        _key = key.WithFreshBase(options.KeyOptions);
         _pool = new CiphertextBatchPool(_key);
         var terms = new byte[sizeof(int)];
         BinaryPrimitives.WriteInt32LittleEndian(terms, _plan.ChunkCiphertexts);
@@ -195,24 +194,45 @@ internal sealed class BlindedServer : ServerParty
 
     public override Task SetUpAsync(IExchange exchange)
     {
-        _encryptor = new Encryptor(_key, TableSize.ForServer(_plan, _key.Bits));
+        _rerandomizer = new Rerandomizer(_key, TableSize.ForServer(_plan, _key.Bits));
         return Task.CompletedTask;
     }
 
     public override ServerQuery NewQuery(Plan plan) =>
-        new BlindedServerQuery(_model, (BlindedPlan)plan, _encryptor!, _pool, _options.DegreeOfParallelism);
+        new BlindedServerQuery(_model, (BlindedPlan)plan, _rerandomizer!, _pool, _options.DegreeOfParallelism);
 
     public override void Dispose()
     {
-        _encryptor?.Dispose();
+        _rerandomizer?.Dispose();
         _pool.Dispose();
         _key.Dispose();
+    }
+
+    /// <summary>The plan for a key that may be used: the proof of its modulus is checked after all that is quicker.</summary>
+    private BlindedPlan PlanAndVerify(ReadOnlySpan<byte> proof)
+    {
+        if (_key.Bits < _options.MinimumKeyBits)
+        {
+            throw new PopcornException(
+                $"The key has {_key.Bits} bits and this server asks for {_options.MinimumKeyBits} at least; "
+                + "make a larger one.");
+        }
+
+        BlindedPlan plan = _model.PlanFor(_key.Bits);
+
+        // Masks cover the plaintexts modulo n, re-randomisation covers the n-th residues. With another n there would be
+        // something beside the two that nothing covers.
+        return _key.VerifyModulus(proof)
+            ? plan
+            : throw new PopcornException(
+                "The proof that comes with the key does not show that gcd(n, φ(n)) = 1; make another key, with this "
+                + "version of Popcorn.");
     }
 }
 
 /// <summary>The server's part in a query: the plan's steps over encrypted values.</summary>
 internal sealed class BlindedServerQuery(
-    BlindedServerModel model, BlindedPlan plan, Encryptor encryptor, CiphertextBatchPool pool, int threads)
+    BlindedServerModel model, BlindedPlan plan, Rerandomizer rerandomizer, CiphertextBatchPool pool, int threads)
     : ServerQuery(plan)
 {
     private readonly ProductCounter _counter = new();
@@ -245,14 +265,14 @@ internal sealed class BlindedServerQuery(
     /// <summary>Takes in the client's input.</summary>
     public async Task ReceiveInputAsync(InputStep step)
     {
-        var input = new CiphertextBatch(encryptor.Key, step.Chunks.Items);
+        var input = new CiphertextBatch(rerandomizer.Key, step.Chunks.Items);
         Values.SetInput(input);
         for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
         {
             int first = step.Chunks.FirstOf(chunk);
             int count = step.Chunks.ItemsIn(chunk);
             ReadOnlyMemory<byte> bytes = await Exchange.ReceiveAsync(step.Index, first).ConfigureAwait(false);
-            if (bytes.Length != count * encryptor.Key.CiphertextBytes)
+            if (bytes.Length != count * rerandomizer.Key.CiphertextBytes)
             {
                 throw new PopcornException(
                     $"The input from {first} on has {bytes.Length} bytes instead of {count} ciphertexts; refused.");
@@ -273,21 +293,21 @@ internal sealed class BlindedServerQuery(
     protected override Task RunAsync(PlanStep step, IExchange exchange)
     {
         _exchange = exchange;
-        _context ??= new ServerContext(encryptor, pool, new Execution(threads, exchange.Cancellation), _counter);
+        _context ??= new ServerContext(rerandomizer, pool, new Execution(threads, exchange.Cancellation), _counter);
         return ((BlindedStep)step).ServeAsync(this);
     }
 }
 
 /// <summary>What the server's side of a query works with.</summary>
-/// <param name="Encryptor">Tables for re-randomisation under the client's modulus.</param>
+/// <param name="Rerandomizer">Hides how a ciphertext was made.</param>
 /// <param name="Pool">Recycles the batches that every chunk needs.</param>
 /// <param name="Execution">Degree of parallelism and cancellation.</param>
 /// <param name="Counter">Products done so far in this query.</param>
 internal sealed record ServerContext(
-    Encryptor Encryptor, CiphertextBatchPool Pool, Execution Execution, ProductCounter Counter)
+    Rerandomizer Rerandomizer, CiphertextBatchPool Pool, Execution Execution, ProductCounter Counter)
 {
-    /// <summary>The client's modulus, with a base of the server's own.</summary>
-    public PaillierPublicKey Key => Encryptor.Key;
+    /// <summary>The client's key.</summary>
+    public PaillierPublicKey Key => Rerandomizer.Key;
 
     /// <summary>A new batch that holds source[index[i]].</summary>
     public CiphertextBatch Gather(CiphertextBatch source, ReadOnlySpan<int> index)

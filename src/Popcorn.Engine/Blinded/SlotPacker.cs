@@ -97,7 +97,7 @@ internal sealed class SlotPacker
         context.Counter.Add(
             Evaluator.Combine(sources, CollectionsMarshal.AsSpan(_terms), _first, packed, 0, execution));
         Evaluator.AddPlain(_constants, _wordsEach, packed, 0, count, execution);
-        context.Encryptor.Rerandomize(packed, 0, count, execution);
+        context.Rerandomizer.Rerandomize(packed, 0, count, execution);
         var bytes = new byte[count * context.Key.CiphertextBytes];
         packed.Export(0, count, bytes, execution);
         return bytes;
