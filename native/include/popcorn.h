@@ -37,7 +37,7 @@
 extern "C" {
 #endif
 
-#define PC_ABI_VERSION 2
+#define PC_ABI_VERSION 3
 
 /* Key sizes in bits of n. Below PC_MIN_KEY_BITS a key is accepted only with PC_FLAG_INSECURE_SIZE (tests). */
 #define PC_MIN_KEY_BITS 2048
@@ -52,7 +52,7 @@ extern "C" {
 #define PC_MAX_REGISTERS (1 << 24) /* inputs + temporaries of a program             */
 #define PC_MAX_INSTRUCTIONS (1 << 28)
 #define PC_MAX_SOURCES 4           /* batches that a program reads                 */
-#define PC_MAX_EXPONENT_BITS (PC_MAX_KEY_BITS + 64) /* of alpha: statistical hiding takes some bits more than n */
+#define PC_MAX_EXPONENT_BITS (PC_MAX_KEY_BITS + 512) /* of alpha: statistical hiding takes some bits more than n */
 #define PC_MAX_SHIFT 4096          /* bits a term of pc_combine may be shifted left */
 
 typedef enum pc_status {
@@ -72,7 +72,7 @@ typedef enum pc_status {
 
 typedef struct pc_public pc_public;       /* n, h, h_s and the arithmetic modulo n^2                     */
 typedef struct pc_private pc_private;     /* p, q and the arithmetic modulo p^2 and q^2; secret          */
-typedef struct pc_encryptor pc_encryptor; /* fixed-base tables of h_s; secret if made from a private key */
+typedef struct pc_encryptor pc_encryptor; /* fixed-base tables; secret if made from a private key        */
 typedef struct pc_batch pc_batch;         /* a row of ciphertexts in the kernel's own form               */
 typedef struct pc_program pc_program;     /* a straight-line program of products; belongs to no key      */
 
@@ -149,6 +149,19 @@ PC_API int32_t pc_private_create(const pc_public *key, const uint8_t *p, const u
 /* Wipes and frees. */
 PC_API int32_t pc_private_free(pc_private *private_key);
 
+/*
+ * Proof that gcd(n, phi(n)) = 1, by n-th roots of numbers that the prover cannot choose. Numbers and roots lie below n
+ * and have modulus_bytes each, `bytes` in all. roots[i]^n = numbers[i] modulo n; in constant time.
+ */
+PC_API int32_t pc_find_roots(const pc_private *private_key, const uint8_t *numbers, int64_t bytes, int32_t count,
+                             uint8_t *roots);
+/*
+ * valid: 1 if all these are roots and n has no prime factor below 2^16; else 0. If 1, gcd(n, phi(n)) = 1, but for one
+ * draw in 2^(16 * count) of random numbers.
+ */
+PC_API int32_t pc_check_roots(const pc_public *key, const uint8_t *numbers, const uint8_t *roots, int64_t bytes,
+                              int32_t count, int32_t *valid);
+
 /* ---- batches ---------------------------------------------------------------------------------------------- */
 
 /* `count` ciphertexts, each the trivial encryption of 0 (the number 1). Holds a reference to `key`. */
@@ -178,6 +191,14 @@ PC_API int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent
                                           int32_t flags, pc_encryptor **encryptor);
 PC_API int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponent_bits, int32_t window_bits,
                                          int32_t flags, pc_encryptor **encryptor);
+/*
+ * For re-randomisation that hides from the key's owner too how a ciphertext was made: instead of h_s^alpha the product
+ * of b_j^d_j over `windows` windows d_j of alpha, each with a base b_j = y_j^n of its own. random: windows *
+ * (modulus_bytes + 16) bytes for the y_j. PC_ERR_KEY if n has a prime factor below 2^16, or one in common with a y_j.
+ */
+PC_API int32_t pc_encryptor_create_rerandomizer(const pc_public *key, const uint8_t *random, int64_t random_bytes,
+                                                int32_t windows, int32_t window_bits, int32_t flags,
+                                                pc_encryptor **encryptor);
 /*
  * With PC_FLAG_FILL_LATER the tables are left empty, and each of their parts is to be filled before the encryptor is
  * used (PC_ERR_UNSUPPORTED until then): parts first .. first + count - 1, by any number of threads at once.

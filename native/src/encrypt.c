@@ -1,13 +1,19 @@
 #include "crt.h"
 #include "fixed_base.h"
 #include "power.h"
+#include "prime.h"
+#include "residues.h"
 
 #include <string.h>
 
-/* Tables of h_s: one modulo n^2, or one modulo p^2 and one modulo q^2 for the owner of the private key. */
+/*
+ * Tables of h_s: one modulo n^2, or one modulo p^2 and one modulo q^2 for the owner of the private key. A
+ * re-randomiser's is modulo n^2 too, and has a base of its own for each window, made from a seed when it is filled.
+ */
 struct pc_encryptor {
     pc_public *key;
     pc_private *owner; /* null: public */
+    mp_limb_t *seeds;  /* null: none, or no re-randomiser */
     const pc_modulus *n; /* of the key: for secrets where secrets are multiplied */
     int32_t random_bytes;
     pc_fixed_base tables[2];
@@ -68,7 +74,11 @@ static int32_t init_public_table(pc_encryptor *encryptor)
     pc_release(table);
     pc_scatter_row(n, number, base.words, 1);
     PC_REQUIRE(invert_var(n, inverse, base.words), PC_ERR_KEY);
-    return pc_fixed_base_init(&encryptor->tables[0], number, inverse);
+    int32_t status = pc_fixed_base_init(&encryptor->tables[0]);
+    if (status == PC_OK) {
+        pc_fixed_base_place(&encryptor->tables[0], number, inverse);
+    }
+    return status;
 }
 
 /*
@@ -101,7 +111,10 @@ static int32_t init_owner_tables(pc_encryptor *encryptor)
     for (int i = 0; i < 2 && status == PC_OK; i++) {
         pc_scatter_row(owner->side[i].modulus, number, sides[i].words, 1);
         pc_scatter_row(owner->side[i].modulus, inverse, inverses[i].words, 1);
-        status = pc_fixed_base_init(&encryptor->tables[i], number, inverse);
+        status = pc_fixed_base_init(&encryptor->tables[i]);
+        if (status == PC_OK) {
+            pc_fixed_base_place(&encryptor->tables[i], number, inverse);
+        }
     }
     pc_wipe(sides, sizeof sides);
     pc_wipe(inverses, sizeof inverses);
@@ -110,6 +123,37 @@ static int32_t init_owner_tables(pc_encryptor *encryptor)
     pc_wipe(inverse, sizeof inverse);
     pc_wipe_stack();
     return status;
+}
+
+static size_t seed_words(const pc_encryptor *encryptor)
+{
+    return (size_t)encryptor->tables[0].windows * (size_t)encryptor->key->modulus->limbs;
+}
+
+/* The seeds of all windows' bases. */
+static int32_t init_seeds(pc_encryptor *encryptor, const uint8_t *random)
+{
+    int32_t status = pc_fixed_base_init(&encryptor->tables[0]);
+    PC_REQUIRE(status == PC_OK, status);
+    encryptor->seeds = pc_allocate_zeroed(seed_words(encryptor) * sizeof(mp_limb_t));
+    PC_REQUIRE(encryptor->seeds != NULL, PC_ERR_MEMORY);
+    status = pc_seeds_read(encryptor->key, encryptor->seeds, encryptor->tables[0].windows, random);
+    pc_wipe_stack();
+    return status;
+}
+
+/* The bases of a part from their seeds, which are wiped. */
+static void place_residues(pc_encryptor *encryptor, int32_t part, mp_limb_t *power_table)
+{
+    int32_t used, first = pc_fixed_base_part(&encryptor->tables[0], part, &used);
+    int32_t limbs = encryptor->key->modulus->limbs;
+    mp_limb_t *seeds = encryptor->seeds + (ptrdiff_t)first * limbs;
+    pc_group residues, inverses;
+    pc_seeds_raise(encryptor->key, seeds, used, residues.words, inverses.words, power_table);
+    pc_fixed_base_place_part(&encryptor->tables[0], part, residues.words, inverses.words);
+    pc_wipe(seeds, (size_t)used * (size_t)limbs * sizeof *seeds);
+    pc_wipe(&residues, sizeof residues);
+    pc_wipe(&inverses, sizeof inverses);
 }
 
 static int32_t init_parts(pc_encryptor *encryptor)
@@ -125,9 +169,9 @@ static int32_t init_parts(pc_encryptor *encryptor)
     return PC_OK;
 }
 
-/* owner: null for tables modulo n^2. */
-static int32_t create(const pc_public *key, const pc_private *owner, int32_t exponent_bits, int32_t window_bits,
-                      int32_t flags, pc_encryptor **encryptor)
+/* owner: null for tables modulo n^2. random: null, or the seeds of a re-randomiser. */
+static int32_t create(const pc_public *key, const pc_private *owner, const uint8_t *random, int32_t exponent_bits,
+                      int32_t window_bits, int32_t flags, pc_encryptor **encryptor)
 {
     PC_REQUIRE(exponent_bits > 0 && exponent_bits <= PC_MAX_EXPONENT_BITS, PC_ERR_RANGE);
     PC_REQUIRE(window_bits > 0 && window_bits <= PC_MAX_WINDOW_BITS, PC_ERR_RANGE);
@@ -147,9 +191,12 @@ static int32_t create(const pc_public *key, const pc_private *owner, int32_t exp
             .exponent_bits = exponent_bits,
             .window_bits = window_bits,
             .scanned = constant_time,
+            .secret = owner != NULL || constant_time || random != NULL,
         };
     }
-    int32_t status = owner != NULL ? init_owner_tables(created) : init_public_table(created);
+    int32_t status = owner != NULL    ? init_owner_tables(created)
+                     : random != NULL ? init_seeds(created, random)
+                                      : init_public_table(created);
     if (status == PC_OK) {
         status = init_parts(created);
     }
@@ -168,14 +215,25 @@ int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, 
                                    pc_encryptor **encryptor)
 {
     PC_REQUIRE(key != NULL && encryptor != NULL, PC_ERR_NULL);
-    return create(key, NULL, exponent_bits, window_bits, flags, encryptor);
+    return create(key, NULL, NULL, exponent_bits, window_bits, flags, encryptor);
 }
 
 int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponent_bits, int32_t window_bits,
                                   int32_t flags, pc_encryptor **encryptor)
 {
     PC_REQUIRE(private_key != NULL && encryptor != NULL, PC_ERR_NULL);
-    return create(private_key->key, private_key, exponent_bits, window_bits, flags, encryptor);
+    return create(private_key->key, private_key, NULL, exponent_bits, window_bits, flags, encryptor);
+}
+
+int32_t pc_encryptor_create_rerandomizer(const pc_public *key, const uint8_t *random, int64_t random_bytes,
+                                         int32_t windows, int32_t window_bits, int32_t flags, pc_encryptor **encryptor)
+{
+    PC_REQUIRE(key != NULL && random != NULL && encryptor != NULL, PC_ERR_NULL);
+    PC_REQUIRE(window_bits > 0 && window_bits <= PC_MAX_WINDOW_BITS, PC_ERR_RANGE);
+    PC_REQUIRE(windows > 0 && windows <= PC_MAX_EXPONENT_BITS / window_bits, PC_ERR_RANGE);
+    PC_REQUIRE(random_bytes == (int64_t)windows * (key->modulus_bytes + PC_SEED_EXTRA_BYTES), PC_ERR_LENGTH);
+    PC_REQUIRE(!pc_has_small_factor_var(key->modulus->m, key->modulus->limbs), PC_ERR_KEY);
+    return create(key, NULL, random, windows * window_bits, window_bits, flags, encryptor);
 }
 
 int32_t pc_encryptor_free(pc_encryptor *encryptor)
@@ -183,6 +241,9 @@ int32_t pc_encryptor_free(pc_encryptor *encryptor)
     if (encryptor != NULL) {
         pc_fixed_base_clear(&encryptor->tables[0]);
         pc_fixed_base_clear(&encryptor->tables[1]);
+        if (encryptor->seeds != NULL) {
+            pc_release_secret(encryptor->seeds, seed_words(encryptor) * sizeof(mp_limb_t));
+        }
         pc_release(encryptor->part_filled);
         pc_private_free(encryptor->owner);
         pc_public_free(encryptor->key);
@@ -203,13 +264,20 @@ int32_t pc_encryptor_fill(pc_encryptor *encryptor, int32_t first, int32_t count)
     PC_REQUIRE(encryptor != NULL, PC_ERR_NULL);
     PC_REQUIRE(pc_range_fits(first, count, encryptor->parts), PC_ERR_RANGE);
     int32_t of_first_table = pc_fixed_base_parts(&encryptor->tables[0]);
+    size_t power_bytes = encryptor->seeds != NULL ? pc_power_table_words(encryptor->n) * sizeof(mp_limb_t) : 0;
+    mp_limb_t *power_table = encryptor->seeds != NULL ? pc_allocate(power_bytes) : NULL;
+    PC_REQUIRE(power_table != NULL || encryptor->seeds == NULL, PC_ERR_MEMORY);
     for (int32_t part = first; part < first + count; part++) {
         if (!atomic_exchange(&encryptor->part_filled[part], true)) {
             bool second = part >= of_first_table;
+            if (encryptor->seeds != NULL) {
+                place_residues(encryptor, part, power_table);
+            }
             pc_fixed_base_fill(&encryptor->tables[second ? 1 : 0], second ? part - of_first_table : part);
             atomic_fetch_add(&encryptor->parts_filled, 1);
         }
     }
+    pc_release_secret(power_table, power_bytes);
     pc_wipe_stack();
     return PC_OK;
 }

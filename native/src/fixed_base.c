@@ -16,10 +16,10 @@ static size_t table_words(const pc_fixed_base *fixed)
 }
 
 /*
- * For every window its base, at entry (j, 1), and R^2 / A of that, which is the first half of the inverse, at entry
- * (j, 0), until pc_fixed_base_fill: from one window to the next both are squared window_bits times.
+ * Until pc_fixed_base_fill entry (j, 1) is the base of window j, and entry (j, 0) has as its first half R^2 / A of that,
+ * which is the first half of the inverse. From one window to the next both are squared window_bits times.
  */
-static void place_bases(const pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse)
+void pc_fixed_base_place(const pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse)
 {
     const pc_modulus *modulus = fixed->modulus;
     const pc_kernel *kernel = modulus->kernel;
@@ -44,12 +44,33 @@ int32_t pc_fixed_base_parts(const pc_fixed_base *fixed)
     return (fixed->windows + lanes - 1) / lanes;
 }
 
+int32_t pc_fixed_base_part(const pc_fixed_base *fixed, int32_t part, int32_t *count)
+{
+    int32_t lanes = fixed->modulus->kernel->lanes, first = part * lanes;
+    *count = pc_min(lanes, fixed->windows - first);
+    return first;
+}
+
+void pc_fixed_base_place_part(const pc_fixed_base *fixed, int32_t part, const mp_limb_t *bases,
+                              const mp_limb_t *inverses)
+{
+    const pc_modulus *modulus = fixed->modulus;
+    mp_limb_t *base_at[PC_MAX_LANES] = {NULL}, *inverse_at[PC_MAX_LANES] = {NULL};
+    int32_t count, first = pc_fixed_base_part(fixed, part, &count);
+    for (int32_t i = 0; i < count; i++) {
+        base_at[i] = entry(fixed, first + i, 1);
+        inverse_at[i] = entry(fixed, first + i, 0);
+    }
+    modulus->kernel->scatter(modulus, base_at, bases);
+    modulus->kernel->scatter(modulus, inverse_at, inverses);
+}
+
 /* The entries of some windows, one window per lane. R^2 / A is R modulo m for 1: the first half of 1 itself. */
 void pc_fixed_base_fill(const pc_fixed_base *fixed, int32_t part)
 {
     const pc_modulus *modulus = fixed->modulus;
     const pc_kernel *kernel = modulus->kernel;
-    int32_t first = part * kernel->lanes, used = pc_min(kernel->lanes, fixed->windows - first);
+    int32_t used, first = pc_fixed_base_part(fixed, part, &used);
     const mp_limb_t *sources[PC_MAX_LANES], *inverses[PC_MAX_LANES];
     mp_limb_t *targets[PC_MAX_LANES];
     struct {
@@ -74,18 +95,17 @@ void pc_fixed_base_fill(const pc_fixed_base *fixed, int32_t part)
     pc_wipe(&work, sizeof work);
 }
 
-int32_t pc_fixed_base_init(pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse)
+int32_t pc_fixed_base_init(pc_fixed_base *fixed)
 {
     fixed->windows = (fixed->exponent_bits + fixed->window_bits - 1) / fixed->window_bits;
     fixed->table = pc_allocate_array(table_words(fixed), sizeof(mp_limb_t));
     PC_REQUIRE(fixed->table != NULL, PC_ERR_MEMORY);
-    place_bases(fixed, base, inverse);
     return PC_OK;
 }
 
 void pc_fixed_base_clear(pc_fixed_base *fixed)
 {
-    if (fixed->table != NULL && fixed->modulus->secret) {
+    if (fixed->table != NULL && fixed->secret) {
         pc_wipe(fixed->table, table_words(fixed) * sizeof(mp_limb_t));
     }
     pc_release(fixed->table);

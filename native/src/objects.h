@@ -31,9 +31,10 @@ pc_public *pc_public_retain(const pc_public *key);
 
 /* One of the two primes, called p here. */
 typedef struct pc_prime_side {
-    pc_modulus *modulus;              /* p */
-    mp_limb_t exponent[PC_MAX_LIMBS]; /* p - 1 */
-    mp_limb_t *split_factors;         /* from residues modulo n^2 to residues modulo p^2, see crt.c */
+    pc_modulus *modulus;                   /* p */
+    mp_limb_t exponent[PC_MAX_LIMBS];      /* p - 1 */
+    mp_limb_t root_exponent[PC_MAX_LIMBS]; /* 1/n modulo p - 1 */
+    mp_limb_t *split_factors;              /* from residues modulo n^2 to residues modulo p^2, see crt.c */
 } pc_prime_side;
 
 struct pc_private {

@@ -245,6 +245,14 @@ static bool has_small_factor(const small_primes *small, const mpz_t p, uint32_t 
     return false;
 }
 
+bool pc_has_small_factor_var(const mp_limb_t *n, int32_t limbs)
+{
+    small_primes small;
+    mpz_t value;
+    find_small_primes(&small);
+    return has_small_factor(&small, mpz_roinit_n(value, n, limbs), 0);
+}
+
 /* The kernel that tests many candidates at once, or null. */
 static const pc_kernel *testing_kernel(void)
 {

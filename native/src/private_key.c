@@ -19,6 +19,20 @@ static bool primes_fit(const mpz_t p, const mpz_t q, const pc_public *key, bool 
     return fits && pc_orders_fit_var(p, q) && (fresh || (pc_is_prime_var(p) && pc_is_prime_var(q)));
 }
 
+/* exponent = 1/q modulo p - 1, where n = q: it exists, because q is no divisor of p - 1, a number as long. */
+static void find_root_exponent(mp_limb_t *exponent, int32_t limbs, const mpz_t p, const mpz_t q)
+{
+    mp_bitcnt_t bits = 2 * (mp_bitcnt_t)mpz_sizeinbase(p, 2) + 64;
+    mpz_t order, inverse;
+    mpz_init2(order, bits);
+    mpz_init2(inverse, bits);
+    mpz_sub_ui(order, p, 1);
+    mpz_invert(inverse, q, order);
+    pc_limbs_from_mpz(exponent, limbs, inverse);
+    pc_mpz_clear_secret(order);
+    pc_mpz_clear_secret(inverse);
+}
+
 static int32_t fill(pc_private *private_key, const mpz_t p, const mpz_t q)
 {
     private_key->prime_bits = (int32_t)mpz_sizeinbase(p, 2);
@@ -31,6 +45,7 @@ static int32_t fill(pc_private *private_key, const mpz_t p, const mpz_t q)
         side->modulus = pc_modulus_create(private_key->key->modulus->kernel, limbs, private_key->prime_limbs, true);
         limbs[0] ^= 1; /* p - 1: p is odd */
         memcpy(side->exponent, limbs, sizeof side->exponent);
+        find_root_exponent(side->root_exponent, private_key->prime_limbs, primes[i], primes[1 - i]);
         pc_wipe(limbs, sizeof limbs);
         PC_REQUIRE(side->modulus != NULL, PC_ERR_MEMORY);
     }

@@ -41,6 +41,7 @@ static void for_each_secret(pc_private *private_key, void (*mark)(void *, size_t
         pc_prime_side *side = &private_key->side[i];
         for_each_number_of(side->modulus, mark);
         mark(side->exponent, sizeof side->exponent);
+        mark(side->root_exponent, sizeof side->root_exponent);
         mark(side->split_factors, factors * pc_group_words(side->modulus));
     }
     mark(private_key->join_factors, factors * pc_group_words(private_key->key->modulus));
@@ -86,6 +87,38 @@ static void test_decryption(const key *k)
     }
     free(decrypted);
     OK(pc_batch_free(batch));
+}
+
+/* The roots by which the owner proves what n is. */
+static void test_roots(const key *k)
+{
+    int64_t bytes = (int64_t)COUNT * k->modulus_bytes;
+    uint8_t *numbers = malloc((size_t)bytes), *roots = malloc((size_t)bytes);
+    mpz_t number;
+    mpz_init(number);
+    for (int i = 0; i < COUNT; i++) {
+        random_integer(number, k->n);
+        bytes_from_integer(numbers + (ptrdiff_t)i * k->modulus_bytes, (size_t)k->modulus_bytes, number);
+    }
+    unsigned before = errors();
+    for_each_secret(k->private_key, hide);
+    int32_t status = pc_find_roots(k->private_key, numbers, bytes, COUNT, roots);
+    for_each_secret(k->private_key, reveal);
+    reveal(&status, sizeof status);
+    reveal(roots, (size_t)bytes);
+    CHECK(errors() == before);
+    OK(status);
+    mpz_t root;
+    mpz_init(root);
+    for (int i = 0; i < COUNT; i++) {
+        integer_from_bytes(root, roots + (ptrdiff_t)i * k->modulus_bytes, (size_t)k->modulus_bytes);
+        integer_from_bytes(number, numbers + (ptrdiff_t)i * k->modulus_bytes, (size_t)k->modulus_bytes);
+        mpz_powm(root, root, k->n, k->n);
+        CHECK(mpz_cmp(root, number) == 0);
+    }
+    mpz_clears(number, root, NULL);
+    free(numbers);
+    free(roots);
 }
 
 typedef struct encryption {
@@ -190,6 +223,7 @@ int main(void)
             key k;
             key_create(&k, sizes[j], i);
             test_decryption(&k);
+            test_roots(&k);
             if (sizes[j] < 2048) { /* the same code but for the tables' addresses */
                 test_owner_encryption(&k, 0);
             }

@@ -272,11 +272,123 @@ static void test_arguments(const key *k)
     OK(pc_encryptor_free(encryptor));
 }
 
+#define SEED_EXTRA_BYTES 16
+
+/* y^n modulo n^2 for the seeds y. */
+static mpz_t *bases_of(const key *k, const uint8_t *seeds, int32_t windows)
+{
+    size_t seed_bytes = (size_t)k->modulus_bytes + SEED_EXTRA_BYTES;
+    mpz_t *bases = integers_create(windows);
+    for (int32_t j = 0; j < windows; j++) {
+        integer_from_bytes(bases[j], seeds + (size_t)j * seed_bytes, seed_bytes);
+        mpz_powm(bases[j], bases[j], k->n, k->n_squared);
+    }
+    return bases;
+}
+
+/* c *= product of bases[j]^d_j, d_j the windows of alpha. */
+static void multiply_by_powers(mpz_t c, const key *k, mpz_t *bases, const uint8_t *alpha, int32_t windows,
+                               int32_t window_bits)
+{
+    mpz_t power, digit, all;
+    mpz_inits(power, digit, all, NULL);
+    integer_from_bytes(all, alpha, (size_t)(windows * window_bits + 7) / 8);
+    for (int32_t j = 0; j < windows; j++) {
+        mpz_tdiv_q_2exp(digit, all, (mp_bitcnt_t)(j * window_bits));
+        mpz_tdiv_r_2exp(digit, digit, (mp_bitcnt_t)window_bits);
+        mpz_powm(power, bases[j], digit, k->n_squared);
+        mpz_mul(c, c, power);
+        mpz_mod(c, c, k->n_squared);
+    }
+    mpz_clears(power, digit, all, NULL);
+}
+
+static void test_rerandomizer(const key *k, int32_t windows, int32_t window_bits, int32_t flags)
+{
+    int64_t seed_bytes = (int64_t)windows * (k->modulus_bytes + SEED_EXTRA_BYTES);
+    int32_t each = (windows * window_bits + 7) / 8, reported = 0, parts = 0;
+    uint8_t *seeds = malloc((size_t)seed_bytes), *random = malloc((size_t)COUNT * (size_t)each);
+    random_bytes(seeds, (size_t)seed_bytes);
+    pc_encryptor *encryptor = NULL;
+    OK(pc_encryptor_create_rerandomizer(k->public, seeds, seed_bytes, windows, window_bits, flags, &encryptor));
+    OK(pc_encryptor_parts(encryptor, &parts));
+    for (int32_t part = parts - 1; part >= 0; part--) {
+        OK(pc_encryptor_fill(encryptor, part, 1));
+    }
+    OK(pc_encryptor_random_bytes(encryptor, &reported));
+    CHECK(reported == each);
+    mpz_t *values = integers_create(COUNT), *bases = bases_of(k, seeds, windows);
+    for (int32_t count = 1; count <= COUNT; count += 5) {
+        pc_batch *batch = random_batch(k, COUNT, values);
+        random_bytes(random, (size_t)COUNT * (size_t)each);
+        OK(pc_rerandomize(encryptor, random, (int64_t)count * each, batch, 0, count));
+        for (int32_t i = 0; i < COUNT; i++) {
+            if (i < count) {
+                multiply_by_powers(values[i], k, bases, random + (ptrdiff_t)i * each, windows, window_bits);
+            }
+            CHECK(number_is(k, batch, i, values[i]));
+        }
+        OK(pc_batch_free(batch));
+    }
+    OK(pc_encryptor_free(encryptor));
+    integers_free(values, COUNT);
+    integers_free(bases, windows);
+    free(seeds);
+    free(random);
+}
+
+static void test_rerandomizer_arguments(const key *k)
+{
+    pc_encryptor *made = NULL;
+    uint8_t seeds[3 * 64];
+    random_bytes(seeds, sizeof seeds);
+    int32_t each = k->modulus_bytes + SEED_EXTRA_BYTES;
+    int64_t bytes = 3 * (int64_t)each;
+    CHECK(bytes <= (int64_t)sizeof seeds);
+    STATUS(PC_ERR_NULL, pc_encryptor_create_rerandomizer(NULL, seeds, bytes, 3, 4, 0, &made));
+    STATUS(PC_ERR_NULL, pc_encryptor_create_rerandomizer(k->public, NULL, bytes, 3, 4, 0, &made));
+    STATUS(PC_ERR_NULL, pc_encryptor_create_rerandomizer(k->public, seeds, bytes, 3, 4, 0, NULL));
+    STATUS(PC_ERR_LENGTH, pc_encryptor_create_rerandomizer(k->public, seeds, bytes - 1, 3, 4, 0, &made));
+    STATUS(PC_ERR_LENGTH, pc_encryptor_create_rerandomizer(k->public, seeds, bytes, 2, 4, 0, &made));
+    STATUS(PC_ERR_RANGE, pc_encryptor_create_rerandomizer(k->public, seeds, 0, 0, 4, 0, &made));
+    STATUS(PC_ERR_RANGE, pc_encryptor_create_rerandomizer(k->public, seeds, bytes, 3, 0, 0, &made));
+    STATUS(PC_ERR_RANGE, pc_encryptor_create_rerandomizer(k->public, seeds, bytes, 3, 13, 0, &made));
+    STATUS(PC_ERR_RANGE, pc_encryptor_create_rerandomizer(k->public, seeds, (1 << 20) * (int64_t)each, 1 << 20, 4, 0,
+                                                          &made));
+    STATUS(PC_ERR_RANGE, pc_encryptor_create_rerandomizer(k->public, seeds, bytes, 3, 4, 16, &made));
+    memset(seeds + each, 0, (size_t)each); /* a seed that is p */
+    memcpy(seeds + each, k->p_bytes, (size_t)k->prime_bytes);
+    STATUS(PC_ERR_KEY, pc_encryptor_create_rerandomizer(k->public, seeds, bytes, 3, 4, 0, &made));
+    CHECK(made == NULL);
+}
+
+/* n = 65521 * p, p prime: a factor below 2^16. */
+static void test_rerandomizer_of_bad_key(int32_t kernel)
+{
+    uint8_t n_bytes[32] = {0}, seeds[64], h = 2;
+    random_bytes(seeds, sizeof seeds);
+    mpz_t n;
+    mpz_init_set_ui(n, 1);
+    mpz_mul_2exp(n, n, 130);
+    mpz_nextprime(n, n);
+    mpz_mul_ui(n, n, 65521);
+    int32_t bytes = (int32_t)(mpz_sizeinbase(n, 2) + 7) / 8;
+    bytes_from_integer(n_bytes, (size_t)bytes, n);
+    pc_public *public = NULL;
+    pc_encryptor *made = NULL;
+    OK(pc_public_create(n_bytes, bytes, &h, 1, PC_FLAG_INSECURE_SIZE, kernel, &public));
+    STATUS(PC_ERR_KEY, pc_encryptor_create_rerandomizer(public, seeds, bytes + SEED_EXTRA_BYTES, 1, 4, 0, &made));
+    CHECK(made == NULL);
+    OK(pc_public_free(public));
+    mpz_clear(n);
+}
+
 int main(void)
 {
     static const int32_t sizes[] = {64, 66, 100, 126, 128, 130, 192, 254, 258, 384, 512, 1000};
     static const int32_t parameters[][2] = {{1, 1}, {7, 3}, {8, 8}, {13, 5}, {32, 12}, {64, 7}, {65, 11}, {100, 9}};
     for (int32_t kernel = 0; kernel < kernel_count(); kernel++) {
+        test_rerandomizer_of_bad_key(kernel);
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
             key k;
             key_create(&k, sizes[i], kernel);
@@ -287,8 +399,13 @@ int main(void)
             }
             test_decryption(&k);
             test_plaintext_range(&k);
+            if (sizes[i] >= 126 && sizes[i] <= 258) {
+                test_rerandomizer(&k, 17, 3, sizes[i] == 130 ? PC_FLAG_CONSTANT_TIME : 0);
+                test_rerandomizer(&k, 8, 8, PC_FLAG_FILL_LATER);
+            }
             if (sizes[i] == 192) {
                 test_arguments(&k);
+                test_rerandomizer_arguments(&k);
             }
             key_free(&k);
         }
@@ -296,6 +413,7 @@ int main(void)
             key k;
             key_create(&k, bits, kernel);
             test_tables(&k, 30, 4, k.words + 1);
+            test_rerandomizer(&k, 13, 4, PC_FLAG_FILL_LATER);
             test_decryption(&k);
             test_plaintext_range(&k);
             key_free(&k);

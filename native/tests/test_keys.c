@@ -109,6 +109,85 @@ static void test_private_arguments(int32_t kernel)
     refuse_primes(3 * 341, 1019, kernel); /* 341 is a pseudoprime to base 2 */
 }
 
+/* Roots of random numbers, of 0, 1 and n - 1; and what is refused. */
+static void test_roots(int32_t bits, int32_t kernel)
+{
+    enum { COUNT = 11 };
+    key k;
+    key_create(&k, bits, kernel);
+    int32_t each = k.modulus_bytes, valid = -1;
+    int64_t bytes = (int64_t)COUNT * each;
+    uint8_t *numbers = calloc(COUNT, (size_t)each), *roots = calloc(COUNT, (size_t)each);
+    mpz_t number, root;
+    mpz_inits(number, root, NULL);
+    for (int32_t i = 0; i < COUNT; i++) {
+        random_integer(number, k.n);
+        if (i < 2) {
+            mpz_set_ui(number, (unsigned long)i);
+        } else if (i == 2) {
+            mpz_sub_ui(number, k.n, 1);
+        }
+        bytes_from_integer(numbers + (ptrdiff_t)i * each, (size_t)each, number);
+    }
+    for (int32_t count = 1; count <= COUNT; count += 5) {
+        int64_t used = (int64_t)count * each;
+        OK(pc_find_roots(k.private_key, numbers, used, count, roots));
+        for (int32_t i = 0; i < count; i++) {
+            integer_from_bytes(root, roots + (ptrdiff_t)i * each, (size_t)each);
+            integer_from_bytes(number, numbers + (ptrdiff_t)i * each, (size_t)each);
+            CHECK(mpz_cmp(root, k.n) < 0);
+            mpz_powm(root, root, k.n, k.n);
+            CHECK(mpz_cmp(root, number) == 0);
+        }
+        OK(pc_check_roots(k.public, numbers, roots, used, count, &valid));
+        CHECK(valid == 1);
+        roots[used - each] ^= 1;
+        OK(pc_check_roots(k.public, numbers, roots, used, count, &valid));
+        CHECK(valid == 0);
+        memset(roots + used - each, 0xff, (size_t)each); /* no less than n */
+        OK(pc_check_roots(k.public, numbers, roots, used, count, &valid));
+        CHECK(valid == 0);
+    }
+    STATUS(PC_ERR_NULL, pc_find_roots(NULL, numbers, bytes, COUNT, roots));
+    STATUS(PC_ERR_NULL, pc_find_roots(k.private_key, NULL, bytes, COUNT, roots));
+    STATUS(PC_ERR_NULL, pc_find_roots(k.private_key, numbers, bytes, COUNT, NULL));
+    STATUS(PC_ERR_LENGTH, pc_find_roots(k.private_key, numbers, bytes - 1, COUNT, roots));
+    STATUS(PC_ERR_LENGTH, pc_find_roots(k.private_key, numbers, -each, -1, roots));
+    STATUS(PC_ERR_NULL, pc_check_roots(NULL, numbers, roots, bytes, COUNT, &valid));
+    STATUS(PC_ERR_NULL, pc_check_roots(k.public, NULL, roots, bytes, COUNT, &valid));
+    STATUS(PC_ERR_NULL, pc_check_roots(k.public, numbers, NULL, bytes, COUNT, &valid));
+    STATUS(PC_ERR_NULL, pc_check_roots(k.public, numbers, roots, bytes, COUNT, NULL));
+    STATUS(PC_ERR_LENGTH, pc_check_roots(k.public, numbers, roots, bytes + 1, COUNT, &valid));
+    memcpy(numbers, k.n_bytes, (size_t)each);
+    STATUS(PC_ERR_RANGE, pc_find_roots(k.private_key, numbers, bytes, COUNT, roots));
+    STATUS(PC_ERR_RANGE, pc_check_roots(k.public, numbers, roots, bytes, COUNT, &valid));
+    CHECK(valid == 0);
+    mpz_clears(number, root, NULL);
+    free(numbers);
+    free(roots);
+    key_free(&k);
+}
+
+/* n = 65521 * p, p prime: roots exist, and yet the check refuses. */
+static void test_small_factor(int32_t kernel)
+{
+    uint8_t n_bytes[32] = {0}, number[32] = {1}, h = 2;
+    int32_t valid = -1;
+    mpz_t n;
+    mpz_init_set_ui(n, 1);
+    mpz_mul_2exp(n, n, 130);
+    mpz_nextprime(n, n);
+    mpz_mul_ui(n, n, 65521);
+    int32_t bytes = (int32_t)(mpz_sizeinbase(n, 2) + 7) / 8;
+    bytes_from_integer(n_bytes, (size_t)bytes, n);
+    pc_public *public = NULL;
+    OK(pc_public_create(n_bytes, bytes, &h, 1, PC_FLAG_INSECURE_SIZE, kernel, &public));
+    OK(pc_check_roots(public, number, number, bytes, 1, &valid)); /* 1 is a root of 1 */
+    CHECK(valid == 0);
+    OK(pc_public_free(public));
+    mpz_clear(n);
+}
+
 /* The last holder of a reference frees: sanitizers and valgrind watch. */
 static void test_lifetimes(int32_t kernel)
 {
@@ -266,6 +345,10 @@ int main(void)
         test_public_arguments(kernel);
         test_private_arguments(kernel);
         test_lifetimes(kernel);
+        test_roots(128, kernel);
+        test_roots(250, kernel);
+        test_roots(2048, kernel);
+        test_small_factor(kernel);
     }
     test_prime_search();
     return summary();

@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using System.Security.Cryptography;
 using Popcorn.Interop.Memory;
 using Popcorn.Interop.Native;
 
@@ -12,22 +11,17 @@ namespace Popcorn.Interop;
 /// </summary>
 public sealed unsafe class Encryptor : IDisposable
 {
-    // Statistical distance from uniform, as a power of two.
-    private const int StatisticalBits = 40;
-
-    // PC_FLAG_CONSTANT_TIME and PC_FLAG_FILL_LATER
+    // PC_FLAG_CONSTANT_TIME
     private const int ConstantTimeFlag = 4;
-    private const int FillLaterFlag = 8;
 
-    private readonly int _randomBytes;
+    private readonly RandomnessTables _tables;
 
     /// <summary>For anybody: works modulo n².</summary>
     /// <param name="key">The public key; it may be disposed before the encryptor.</param>
     /// <param name="options">Exponent length and table size.</param>
-    /// <param name="execution">Threads and cancellation of building the tables.</param>
     /// <exception cref="PaillierException">No memory, or a window out of range.</exception>
-    public Encryptor(PaillierPublicKey key, EncryptorOptions? options = null, Execution execution = default)
-        : this(key, Create(key, owner: null, options ?? new EncryptorOptions()), execution)
+    public Encryptor(PaillierPublicKey key, EncryptorOptions? options = null)
+        : this(key, Create(key, owner: null, options ?? new EncryptorOptions()))
     {
     }
 
@@ -40,32 +34,15 @@ public sealed unsafe class Encryptor : IDisposable
     {
     }
 
-    private Encryptor(PaillierPublicKey key, EncryptorHandle handle, Execution execution = default)
-    {
-        Key = key;
-        Handle = handle;
-        try
-        {
-            NativeStatus.Check(NativeMethods.EncryptorParts(handle, out int parts), "encryptor");
-            Tiles.Run(new FillTile(handle), parts, 1, TileGrain.Heavy, execution);
-            NativeStatus.Check(NativeMethods.EncryptorRandomBytes(handle, out _randomBytes), "encryptor");
-            NativeStatus.Check(NativeMethods.EncryptorTableBytes(handle, out long tableBytes), "encryptor");
-            TableBytes = tableBytes;
-        }
-        catch
-        {
-            handle.Dispose();
-            throw;
-        }
-    }
+    private Encryptor(PaillierPublicKey key, EncryptorHandle handle) => _tables = new RandomnessTables(key, handle);
 
     /// <summary>The key that is encrypted under.</summary>
-    public PaillierPublicKey Key { get; }
+    public PaillierPublicKey Key => _tables.Key;
 
     /// <summary>Memory held by the tables, in bytes.</summary>
-    public long TableBytes { get; }
+    public long TableBytes => _tables.Bytes;
 
-    internal EncryptorHandle Handle { get; }
+    internal EncryptorHandle Handle => _tables.Handle;
 
     /// <summary>Encrypts signed numbers: <c>target[offset + i] = [values[i]]</c>.</summary>
     /// <param name="values">Plaintexts; with test-size keys |value| must be below n.</param>
@@ -100,8 +77,7 @@ public sealed unsafe class Encryptor : IDisposable
         fixed (ulong* plaintexts = words)
         {
             // Pinned for the whole operation: a span cannot travel to other threads, a pointer can.
-            var tile = new RandomizeTile(this, plaintexts, wordsEach, target, offset);
-            Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);
+            _tables.Encrypt(plaintexts, wordsEach, target, offset, count, execution);
         }
     }
 
@@ -143,24 +119,22 @@ public sealed unsafe class Encryptor : IDisposable
     public void EncryptZero(CiphertextBatch target, int offset, int count, Execution execution = default)
     {
         target.CheckRange(offset, count);
-        var tile = new RandomizeTile(this, null, 0, target, offset);
-        Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);
+        _tables.Encrypt(null, 0, target, offset, count, execution);
     }
 
-    /// <summary>Multiplies ciphertexts by fresh encryptions of 0: same plaintexts, other ciphertexts.</summary>
+    /// <summary>
+    /// Multiplies ciphertexts by fresh encryptions of 0: same plaintexts, other ciphertexts. Nobody sees that they are
+    /// the same but the key's owner, who may: see <see cref="Rerandomizer"/>.
+    /// </summary>
     /// <param name="batch">Changed in place.</param>
     /// <param name="offset">First ciphertext changed.</param>
     /// <param name="count">Ciphertexts changed.</param>
     /// <param name="execution">Threads and cancellation; a cancelled range may be partly re-randomised.</param>
-    public void Rerandomize(CiphertextBatch batch, int offset, int count, Execution execution = default)
-    {
-        batch.CheckRange(offset, count);
-        var tile = new RandomizeTile(this, null, 0, batch, offset, keep: true);
-        Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);
-    }
+    public void Rerandomize(CiphertextBatch batch, int offset, int count, Execution execution = default) =>
+        _tables.Rerandomize(batch, offset, count, execution);
 
     /// <summary>Releases the tables, wiping them if they are secret.</summary>
-    public void Dispose() => Handle.Dispose();
+    public void Dispose() => _tables.Dispose();
 
     /// <summary>Bits of the random exponent α for a key size and profile.</summary>
     public static int ExponentBits(int keyBits, RandomnessProfile profile)
@@ -169,7 +143,6 @@ public sealed unsafe class Encryptor : IDisposable
         return profile switch
         {
             RandomnessProfile.Standard => standard,
-            RandomnessProfile.Statistical => keyBits + StatisticalBits,
             RandomnessProfile.ShortExponent => Math.Min(standard, keyBits <= 2048 ? 448 : keyBits <= 3072 ? 512 : 640),
             _ => throw new ArgumentOutOfRangeException(nameof(profile), profile, "No such randomness profile."),
         };
@@ -178,58 +151,11 @@ public sealed unsafe class Encryptor : IDisposable
     private static EncryptorHandle Create(PaillierPublicKey key, PaillierPrivateKey? owner, EncryptorOptions options)
     {
         int bits = ExponentBits(key.Bits, options.Profile);
-        int flags = FillLaterFlag | (options.ConstantTime ? ConstantTimeFlag : 0);
+        int flags = RandomnessTables.FillLaterFlag | (options.ConstantTime ? ConstantTimeFlag : 0);
         int status = owner is null
             ? NativeMethods.EncryptorCreatePublic(key.Handle, bits, options.Window, flags, out EncryptorHandle handle)
             : NativeMethods.EncryptorCreateOwner(owner.Handle, bits, options.Window, flags, out handle);
         NativeStatus.Check(status, "encryptor");
         return handle;
-    }
-
-    private readonly struct FillTile(EncryptorHandle encryptor) : ITile
-    {
-        public void Run(int start, int count) =>
-            NativeStatus.Check(NativeMethods.EncryptorFill(encryptor, start, count), "encryptor");
-    }
-
-    /// <summary>Fresh ciphertexts of plaintexts (null: of 0), or where it is to keep them of those there.</summary>
-    private readonly struct RandomizeTile(
-        Encryptor encryptor, ulong* plaintexts, int wordsEach, CiphertextBatch target, int offset, bool keep = false)
-        : ITile
-    {
-        public void Run(int start, int count)
-        {
-            SecretBuffer buffer = SecretBufferPool.Rent();
-            try
-            {
-                Span<byte> random = buffer.Take(checked(count * encryptor._randomBytes));
-                RandomNumberGenerator.Fill(random);
-                fixed (byte* alpha = random)
-                {
-                    Randomize(alpha, random.Length, start, count);
-                }
-            }
-            finally
-            {
-                SecretBufferPool.Return(buffer);
-            }
-        }
-
-        private void Randomize(byte* alpha, int bytes, int start, int count)
-        {
-            int first = offset + start;
-            if (keep)
-            {
-                NativeStatus.Check(
-                    NativeMethods.Rerandomize(encryptor.Handle, alpha, bytes, target.Handle, first, count),
-                    "re-randomisation");
-                return;
-            }
-
-            ulong* words = plaintexts == null ? null : plaintexts + ((long)start * wordsEach);
-            NativeStatus.Check(
-                NativeMethods.Encrypt(encryptor.Handle, words, wordsEach, alpha, bytes, target.Handle, first, count),
-                "encryption");
-        }
     }
 }

@@ -37,19 +37,7 @@ internal static class KeyFormat
     internal static int ReadHeader(
         ReadOnlySpan<byte> data, ReadOnlySpan<byte> magic, string kind, Func<int, int> lengthOf)
     {
-        if (data.Length < HeaderBytes || !data[..magic.Length].SequenceEqual(magic))
-        {
-            throw new PaillierException(
-                PaillierError.Key, $"this is not a {kind} key of version 1; export one with this version of Popcorn.");
-        }
-
-        int bits = BinaryPrimitives.ReadInt32LittleEndian(data[magic.Length..]);
-        if (bits is < 2 or > MaximumBits)
-        {
-            throw new PaillierException(
-                PaillierError.Key, $"the {kind} key says it has {bits} bits; at most {MaximumBits} are supported.");
-        }
-
+        int bits = ReadBits(data, magic, kind);
         if (data.Length != lengthOf(bits))
         {
             throw new PaillierException(
@@ -58,5 +46,22 @@ internal static class KeyFormat
         }
 
         return bits;
+    }
+
+    /// <summary>Reads and checks the header alone.</summary>
+    /// <returns>Bits of the modulus.</returns>
+    internal static int ReadBits(ReadOnlySpan<byte> data, ReadOnlySpan<byte> magic, string kind)
+    {
+        if (data.Length < HeaderBytes || !data[..magic.Length].SequenceEqual(magic))
+        {
+            throw new PaillierException(
+                PaillierError.Key, $"this is not a {kind} key of version 1; export one with this version of Popcorn.");
+        }
+
+        int bits = BinaryPrimitives.ReadInt32LittleEndian(data[magic.Length..]);
+        return bits is >= 2 and <= MaximumBits
+            ? bits
+            : throw new PaillierException(
+                PaillierError.Key, $"the {kind} key says it has {bits} bits; at most {MaximumBits} are supported.");
     }
 }

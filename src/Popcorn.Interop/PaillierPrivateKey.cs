@@ -21,12 +21,14 @@ public sealed class PaillierPrivateKey : IDisposable
     private const int FreshPrimes = 2;
 
     private readonly SecretBuffer _primes;
+    private readonly Lazy<byte[]> _proof;
 
     private PaillierPrivateKey(PaillierPublicKey publicKey, PrivateKeyHandle handle, SecretBuffer primes)
     {
         PublicKey = publicKey;
         Handle = handle;
         _primes = primes;
+        _proof = new Lazy<byte[]>(FindProof);
     }
 
     /// <summary>The public key. It outlives this one unless it is disposed itself.</summary>
@@ -96,6 +98,14 @@ public sealed class PaillierPrivateKey : IDisposable
         return exported;
     }
 
+    /// <summary>
+    /// A proof that gcd(n, φ(n)) = 1, which <see cref="PaillierPublicKey.VerifyModulus"/> checks: it tells nothing else
+    /// about the primes, and is the same every time. Made once, then kept.
+    /// </summary>
+    /// <returns>Eight times as many bytes as n has.</returns>
+    /// <exception cref="ObjectDisposedException">The key was disposed before there was a proof.</exception>
+    public byte[] ProveModulus() => [.. _proof.Value];
+
     /// <summary>Wipes and releases the private key. The public key and all batches stay usable.</summary>
     public void Dispose()
     {
@@ -134,6 +144,16 @@ public sealed class PaillierPrivateKey : IDisposable
             publicKey.Dispose();
             throw;
         }
+    }
+
+    private byte[] FindProof()
+    {
+        byte[] numbers = ModulusProof.Numbers(PublicKey.ModulusBytes);
+        byte[] roots = new byte[numbers.Length];
+        NativeStatus.Check(
+            NativeMethods.FindRoots(Handle, numbers, numbers.Length, ModulusProof.Roots, roots),
+            "proof of the modulus");
+        return roots;
     }
 
     private static void FindPrime(int bits, ReadOnlySpan<byte> other, Span<byte> prime)

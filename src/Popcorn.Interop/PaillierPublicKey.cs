@@ -60,6 +60,9 @@ public sealed class PaillierPublicKey : IDisposable
     /// <summary>h, little-endian, as many bytes as n.</summary>
     internal ReadOnlySpan<byte> Base => _exported.AsSpan(KeyFormat.HeaderBytes + KeyFormat.BytesOf(Bits));
 
+    /// <summary>n, little-endian.</summary>
+    internal ReadOnlySpan<byte> ModulusBytes => _exported.AsSpan(KeyFormat.HeaderBytes, KeyFormat.BytesOf(Bits));
+
     /// <summary>The key as bytes: "PPK1", bits, n, h, little-endian.</summary>
     public byte[] Export() => [.. _exported];
 
@@ -78,15 +81,30 @@ public sealed class PaillierPublicKey : IDisposable
         return Create(bits, n, h, options);
     }
 
+    /// <summary>Bytes of the exported key that some data begins with.</summary>
+    /// <param name="data">At least the first eight bytes of a key; more may follow.</param>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Key"/>: no key begins like this.</exception>
+    public static int LengthAtStart(ReadOnlySpan<byte> data) =>
+        KeyFormat.PublicLength(KeyFormat.ReadBits(data, KeyFormat.PublicMagic, "public"));
+
     /// <summary>
-    /// The same n with a base h that this party draws itself. Ciphertexts under both are interchangeable on the wire;
-    /// batches belong to the key object they were made with.
+    /// Checks <see cref="PaillierPrivateKey.ProveModulus"/>: that gcd(n, φ(n)) = 1 and n has no prime factor below 2¹⁶.
+    /// Then the plaintexts modulo n and the n-th residues are all that a ciphertext is made of.
     /// </summary>
-    /// <param name="options">Kernel and test switch.</param>
-    public PaillierPublicKey WithFreshBase(KeyOptions? options = null)
+    /// <param name="proof">The proof; it may come from anybody, and have any length.</param>
+    /// <returns>Whether it holds. Nobody finds one that does where the gcd is not 1 in less than 2¹²⁸ tries.</returns>
+    public bool VerifyModulus(ReadOnlySpan<byte> proof)
     {
-        ReadOnlySpan<byte> n = _exported.AsSpan(KeyFormat.HeaderBytes, KeyFormat.BytesOf(Bits));
-        return Create(Bits, n, PaillierPrivateKey.DrawBase(n), options);
+        byte[] numbers = ModulusProof.Numbers(ModulusBytes);
+        if (proof.Length != numbers.Length)
+        {
+            return false;
+        }
+
+        NativeStatus.Check(
+            NativeMethods.CheckRoots(Handle, numbers, proof, proof.Length, ModulusProof.Roots, out int valid),
+            "proof of the modulus");
+        return valid == 1;
     }
 
     /// <summary>Releases the key; what was made from it stays usable.</summary>

@@ -16,11 +16,4 @@ public enum RandomnessProfile
     /// generic square-root attacks on α cost more than factoring n.
     /// </summary>
     ShortExponent = 1,
-
-    /// <summary>
-    /// α has 40 bits more than n, so h_s^α is within 2⁻⁴⁰ of uniform among the powers of h_s. For whoever re-randomises
-    /// towards the key's owner: the owner knows the factors, so nothing that rests on factoring hides from it how a
-    /// ciphertext was made. Use it with a base of one's own (<see cref="PaillierPublicKey.WithFreshBase"/>).
-    /// </summary>
-    Statistical = 2,
 }

@@ -243,7 +243,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         Assert.Contains("version 99", Messages.Failure(await old.ReceiveAsync(default)), StringComparison.Ordinal);
 
         await using WebSocketMessageChannel channel = await service.ConnectAsync();
-        await channel.SendAsync(Messages.Hello(2, "tiny", _key.PublicKey.Export()), default);
+        await channel.SendAsync(Messages.Hello(2, "tiny", [.. _key.PublicKey.Export(), .. _key.ProveModulus()]), default);
         Assert.NotNull(await channel.ReceiveAsync(default));
         await channel.SendAsync(Messages.Accept(new byte[32]), default);
         Assert.Contains("plan", Messages.Failure(await channel.ReceiveAsync(default)), StringComparison.Ordinal);
@@ -299,7 +299,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         await using Service service = await Service.StartAsync();
         WebSocket socket = await service.ConnectSocketAsync();
         await socket.SendAsync(
-            Messages.Hello(2, "tiny", _key.PublicKey.Export()),
+            Messages.Hello(2, "tiny", [.. _key.PublicKey.Export(), .. _key.ProveModulus()]),
             WebSocketMessageType.Binary,
             endOfMessage: true,
             default);

@@ -21,6 +21,10 @@ public sealed class KeyTests
         Assert.Equal(3, q % 4);
         Assert.Equal(2, BigInteger.GreatestCommonDivisor(p - 1, q - 1));
         Assert.True(IsProbablyPrime(p) && IsProbablyPrime(q));
+        for (int factor = 3; factor < 1 << 16; factor += 2)
+        {
+            Assert.False(((p - 1) % factor).IsZero || ((q - 1) % factor).IsZero);
+        }
 
         // -h is a square modulo p and modulo q, h (as -1 is none for p = q = 3 mod 4) is not.
         Assert.Equal(p - 1, BigInteger.ModPow(h, (p - 1) / 2, p));

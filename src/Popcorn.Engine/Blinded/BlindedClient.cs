@@ -14,7 +14,7 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
     private BlindedPlan? _plan;
     private Encryptor? _encryptor;
 
-    public override ReadOnlyMemory<byte> Opening => key.PublicKey.Export();
+    public override ReadOnlyMemory<byte> Opening => (byte[])[.. key.PublicKey.Export(), .. key.ProveModulus()];
 
     public override Plan Agree(PublicNetwork network, ReadOnlySpan<byte> terms)
     {
@@ -38,7 +38,7 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
         PublicLayer last = plan.Network.Layers[^1];
         long logits = (long)plan.Images * last.Output.Size * (NumberOverhead + last.BoundBits / 8);
         long inputs = 2L * plan.Images * plan.Network.Input.Shape.Size * sizeof(int);
-        long tables = TableSize.BytesOf(TablesFor(plan), key.PublicKey.Bits);
+        long tables = TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits);
         return tables + 4 * Plan.MaxPayloadBytes + inputs + logits;
     }
 

@@ -165,27 +165,21 @@ internal sealed class BlindedServer : ServerParty
     private readonly PartyOptions _options;
     private readonly PaillierPublicKey _key;
     private readonly BlindedPlan _plan;
-    private readonly EncryptorOptions _tables;
+    private readonly int _window;
     private readonly string _tablesName;
 
     /// <param name="model">The model.</param>
-    /// <param name="opening">The client's public key.</param>
+    /// <param name="opening">The client's public key, and the proof of its modulus.</param>
     /// <param name="options">How the party works.</param>
     public BlindedServer(BlindedServerModel model, ReadOnlySpan<byte> opening, PartyOptions options)
     {
         _model = model;
         _options = options;
-        _key = PaillierPublicKey.Import(opening, options.KeyOptions);
+        int length = Math.Min(PaillierPublicKey.LengthAtStart(opening), opening.Length);
+        _key = PaillierPublicKey.Import(opening[..length], options.KeyOptions);
         try
         {
-            if (_key.Bits < options.MinimumKeyBits)
-            {
-                throw new PopcornException(
-                    $"The key has {_key.Bits} bits and this server asks for {options.MinimumKeyBits} at least; "
-                    + "make a larger one.");
-            }
-
-            _plan = model.PlanFor(_key.Bits);
+            _plan = PlanAndVerify(opening[length..]);
         }
         catch
         {
@@ -193,9 +187,9 @@ internal sealed class BlindedServer : ServerParty
             throw;
         }
 
-        _tables = TableSize.ForServer(_plan, _key.Bits);
+        _window = TableSize.ForServer(_plan, _key.Bits);
         byte[] modulus = SHA256.HashData(_key.Modulus.ToByteArray());
-        _tablesName = $"blinded {_tables.WindowBits} {Convert.ToHexString(modulus)}";
+        _tablesName = $"blinded {_window} {Convert.ToHexString(modulus)}";
         var terms = new byte[sizeof(int)];
         BinaryPrimitives.WriteInt32LittleEndian(terms, _plan.ChunkCiphertexts);
         Terms = terms;
@@ -213,9 +207,9 @@ internal sealed class BlindedServer : ServerParty
     public override async ValueTask<ServerQuery> NewQueryAsync(Plan plan, CancellationToken cancellationToken)
     {
         TableLease<BlindedTables> lease = await RentTablesAsync(cancellationToken).ConfigureAwait(false);
-        Encryptor encryptor = lease.Tables.Encryptor;
+        Rerandomizer rerandomizer = lease.Tables.Rerandomizer;
         return new BlindedServerQuery(
-            _model, (BlindedPlan)plan, encryptor, new CiphertextBatchPool(encryptor.Key),
+            _model, (BlindedPlan)plan, rerandomizer, new CiphertextBatchPool(rerandomizer.Key),
             _options.DegreeOfParallelism, lease);
     }
 
@@ -224,19 +218,40 @@ internal sealed class BlindedServer : ServerParty
     /// <summary>Tables that all sessions under this modulus share; none is held between queries.</summary>
     private Task<TableLease<BlindedTables>> RentTablesAsync(CancellationToken cancellationToken) =>
         _options.Resources!.RentTablesAsync(
-            _tablesName, TableSize.BytesOf(_tables, _key.Bits),
-            execution => new BlindedTables(_key, _tables, _options.KeyOptions, execution), cancellationToken);
+            _tablesName, TableSize.BytesOfServer(_window, _key.Bits),
+            execution => new BlindedTables(_key, _window, _options.KeyOptions, execution), cancellationToken);
+
+    /// <summary>The plan for a key that may be used: the proof of its modulus is checked after all that is quicker.</summary>
+    private BlindedPlan PlanAndVerify(ReadOnlySpan<byte> proof)
+    {
+        if (_key.Bits < _options.MinimumKeyBits)
+        {
+            throw new PopcornException(
+                $"The key has {_key.Bits} bits and this server asks for {_options.MinimumKeyBits} at least; "
+                + "make a larger one.");
+        }
+
+        BlindedPlan plan = _model.PlanFor(_key.Bits);
+
+        // Masks cover the plaintexts modulo n, re-randomisation covers the n-th residues. With another n there would be
+        // something beside the two that nothing covers.
+        return _key.VerifyModulus(proof)
+            ? plan
+            : throw new PopcornException(
+                "The proof that comes with the key does not show that gcd(n, φ(n)) = 1; make another key, with this "
+                + "version of Popcorn.");
+    }
 }
 
 /// <summary>The server's part in a query: the plan's steps over encrypted values.</summary>
 /// <param name="model">The model.</param>
 /// <param name="plan">The plan.</param>
-/// <param name="encryptor">Tables for re-randomisation.</param>
+/// <param name="rerandomizer">Hides how a ciphertext was made.</param>
 /// <param name="pool">Recycles batches; disposed with the query.</param>
 /// <param name="threads">Threads at most; 0: one per core.</param>
 /// <param name="lease">What the query needs as long as it lives; disposed with it.</param>
 internal sealed class BlindedServerQuery(
-    BlindedServerModel model, BlindedPlan plan, Encryptor encryptor, CiphertextBatchPool pool, int threads,
+    BlindedServerModel model, BlindedPlan plan, Rerandomizer rerandomizer, CiphertextBatchPool pool, int threads,
     IDisposable? lease = null)
     : ServerQuery(plan)
 {
@@ -270,14 +285,14 @@ internal sealed class BlindedServerQuery(
     /// <summary>Takes in the client's input.</summary>
     public async Task ReceiveInputAsync(InputStep step)
     {
-        var input = new CiphertextBatch(encryptor.Key, step.Chunks.Items);
+        var input = new CiphertextBatch(rerandomizer.Key, step.Chunks.Items);
         Values.SetInput(input);
         for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
         {
             int first = step.Chunks.FirstOf(chunk);
             int count = step.Chunks.ItemsIn(chunk);
             ReadOnlyMemory<byte> bytes = await Exchange.ReceiveAsync(step.Index, first).ConfigureAwait(false);
-            if (bytes.Length != count * encryptor.Key.CiphertextBytes)
+            if (bytes.Length != count * rerandomizer.Key.CiphertextBytes)
             {
                 throw new PopcornException(
                     $"The input from {first} on has {bytes.Length} bytes instead of {count} ciphertexts; refused.");
@@ -300,21 +315,21 @@ internal sealed class BlindedServerQuery(
     protected override Task RunAsync(PlanStep step, IExchange exchange)
     {
         _exchange = exchange;
-        _context ??= new ServerContext(encryptor, pool, new Execution(threads, exchange.Cancellation), _counter);
+        _context ??= new ServerContext(rerandomizer, pool, new Execution(threads, exchange.Cancellation), _counter);
         return ((BlindedStep)step).ServeAsync(this);
     }
 }
 
 /// <summary>What the server's side of a query works with.</summary>
-/// <param name="Encryptor">Tables for re-randomisation under the client's modulus.</param>
+/// <param name="Rerandomizer">Hides how a ciphertext was made.</param>
 /// <param name="Pool">Recycles the batches that every chunk needs.</param>
 /// <param name="Execution">Degree of parallelism and cancellation.</param>
 /// <param name="Counter">Products done so far in this query.</param>
 internal sealed record ServerContext(
-    Encryptor Encryptor, CiphertextBatchPool Pool, Execution Execution, ProductCounter Counter)
+    Rerandomizer Rerandomizer, CiphertextBatchPool Pool, Execution Execution, ProductCounter Counter)
 {
-    /// <summary>The client's modulus, with a base of the server's own.</summary>
-    public PaillierPublicKey Key => Encryptor.Key;
+    /// <summary>The client's key.</summary>
+    public PaillierPublicKey Key => Rerandomizer.Key;
 
     /// <summary>A new batch that holds source[index[i]].</summary>
     public CiphertextBatch Gather(CiphertextBatch source, ReadOnlySpan<int> index)

@@ -2,25 +2,23 @@ using Popcorn.Interop;
 
 namespace Popcorn.Engine.Blinded;
 
-/// <summary>What all sessions under one modulus share: a key with a base of the server's own, and its tables.</summary>
+/// <summary>What all sessions under one modulus share: a copy of the key, and tables for it.</summary>
 internal sealed class BlindedTables : IDisposable
 {
     private readonly PaillierPublicKey _key;
 
     /// <summary>Builds them.</summary>
     /// <param name="client">The client's key; only its modulus counts.</param>
-    /// <param name="options">Size of the tables.</param>
+    /// <param name="window">Bits of randomness to a base of the tables.</param>
     /// <param name="keyOptions">Kernel and test switch.</param>
     /// <param name="execution">Threads and cancellation.</param>
-    public BlindedTables(
-        PaillierPublicKey client, EncryptorOptions options, KeyOptions? keyOptions, Execution execution)
+    public BlindedTables(PaillierPublicKey client, int window, KeyOptions? keyOptions, Execution execution)
     {
-        // A base of the server's own: re-randomisation has to hide from the client, who knows the factors and may have
-        // chosen its base badly.
-        _key = client.WithFreshBase(keyOptions);
+        // A copy: the tables outlive the session that asked for them first.
+        _key = PaillierPublicKey.Import(client.Export(), keyOptions);
         try
         {
-            Encryptor = new Encryptor(_key, options, execution);
+            Rerandomizer = new Rerandomizer(_key, window, execution);
         }
         catch
         {
@@ -30,11 +28,11 @@ internal sealed class BlindedTables : IDisposable
     }
 
     /// <summary>Re-randomises under the client's modulus.</summary>
-    public Encryptor Encryptor { get; }
+    public Rerandomizer Rerandomizer { get; }
 
     public void Dispose()
     {
-        Encryptor.Dispose();
+        Rerandomizer.Dispose();
         _key.Dispose();
     }
 }

@@ -99,7 +99,7 @@ internal sealed class SlotPacker : IDisposable
         context.Counter.Add(
             Evaluator.Combine(sources, _terms.Terms, _terms.First, packed, 0, execution));
         Evaluator.AddPlain(_constants.Span, _wordsEach, packed, 0, count, execution);
-        context.Encryptor.Rerandomize(packed, 0, count, execution);
+        context.Rerandomizer.Rerandomize(packed, 0, count, execution);
         var bytes = new byte[count * context.Key.CiphertextBytes];
         packed.Export(0, count, bytes, execution);
         return bytes;

@@ -53,7 +53,7 @@ public sealed record OperationTimes(
     public static string ConditionsOf(
         Plan plan, int keyBits, int cores, RandomnessProfile profile = RandomnessProfile.Standard) =>
         $"kernel {PaillierLibrary.DefaultKernel}, key of {keyBits} bits, {cores} cores, {profile} randomness, "
-        + $"windows of {TableSize.ForServer(plan, keyBits).WindowBits} and "
+        + $"windows of {TableSize.ForServer(plan, keyBits)} and "
         + $"{TableSize.ForClient(plan, keyBits, profile).WindowBits} bits";
 
     /// <summary>Measures with a fresh key, and with tables as large as the plan's parties make them.</summary>
@@ -70,7 +70,7 @@ public sealed record OperationTimes(
         var all = new Execution(cores);
         using var batch = new CiphertextBatch(key.PublicKey, Count);
         using var other = new CiphertextBatch(key.PublicKey, Count);
-        using var publicEncryptor = new Encryptor(key.PublicKey, TableSize.ForServer(plan, keyBits));
+        using var rerandomizer = new Rerandomizer(key.PublicKey, TableSize.ForServer(plan, keyBits));
         using var ownerEncryptor = new Encryptor(key, TableSize.ForClient(plan, keyBits, profile));
         var decryptor = new Decryptor(key);
         var words = new ulong[Count * key.PublicKey.PlaintextWords];
@@ -88,7 +88,7 @@ public sealed record OperationTimes(
             product.Time,
             () => Time(n => Evaluator.Combine(
                 [batch], terms.AsSpan(0, n), first.AsSpan(0, n + 1), other, 0, all)) / Squares,
-            () => Time(n => publicEncryptor.Rerandomize(other, 0, n, all)),
+            () => Time(n => rerandomizer.Rerandomize(other, 0, n, all)),
             () => Time(n => ownerEncryptor.EncryptZero(other, 0, n, all)),
             () => Time(n => decryptor.Decrypt(
                 other, 0, n, words.AsSpan(0, n * key.PublicKey.PlaintextWords), all)),

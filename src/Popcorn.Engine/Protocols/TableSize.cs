@@ -15,30 +15,46 @@ internal static class TableSize
     /// <summary>67 MB under a key of 2048 bits; wider ones take more memory than they save time.</summary>
     private const int WidestOfClient = 10;
 
-    /// <summary>43 MB: a server keeps such tables for every client's key.</summary>
+    /// <summary>45 MB: a server keeps such tables for every client's key.</summary>
     private const int WidestOfServer = 8;
 
     /// <summary>Options for the client's encryptions.</summary>
     public static EncryptorOptions ForClient(Plan plan, int keyBits, RandomnessProfile profile) =>
         For(plan.Cost.Client[Operation.EncryptOwner], keyBits, profile, WidestOfClient);
 
-    /// <summary>Options for the server's re-randomisations.</summary>
-    public static EncryptorOptions ForServer(Plan plan, int keyBits) =>
-        For(plan.Cost.Server[Operation.Rerandomise], keyBits, RandomnessProfile.Statistical, WidestOfServer);
+    /// <summary>
+    /// Window of the server's re-randomisations. Each of its bases takes a power by n, about as many products as n has
+    /// bits, before its table can be filled.
+    /// </summary>
+    public static int ForServer(Plan plan, int keyBits) => Best(
+        WidestOfServer, w => Rerandomizer.Rows(keyBits, w), keyBits, plan.Cost.Server[Operation.Rerandomise]);
 
-    /// <summary>Memory that tables take, in bytes.</summary>
-    public static long BytesOf(EncryptorOptions options, int keyBits)
+    /// <summary>Memory that the client's tables take, in bytes.</summary>
+    public static long BytesOfClient(EncryptorOptions options, int keyBits)
     {
         int window = options.WindowBits!.Value;
-        long rows = (Encryptor.ExponentBits(keyBits, options.Profile) + window - 1) / window;
-        return (rows << window) * PaillierLibrary.NumberBytes(keyBits);
+        return BytesOf((Encryptor.ExponentBits(keyBits, options.Profile) + window - 1) / window, window, keyBits);
     }
+
+    /// <summary>Memory that the server's tables take, in bytes.</summary>
+    public static long BytesOfServer(int window, int keyBits) =>
+        BytesOf(Rerandomizer.Rows(keyBits, window), window, keyBits);
+
+    private static long BytesOf(long rows, int window, int keyBits) =>
+        (rows << window) * PaillierLibrary.NumberBytes(keyBits);
 
     private static EncryptorOptions For(double operations, int keyBits, RandomnessProfile profile, int widest)
     {
         int bits = Encryptor.ExponentBits(keyBits, profile);
-        int window = Enumerable.Range(1, widest)
-            .MinBy(w => (bits + w - 1) / w * ((1L << w) + QueriesPerConnection * operations));
-        return new EncryptorOptions { Profile = profile, WindowBits = window };
+        return new EncryptorOptions
+        {
+            Profile = profile,
+            WindowBits = Best(widest, w => (bits + w - 1) / w, 0, operations),
+        };
     }
+
+    /// <summary>The window with the fewest products, those that build the tables included.</summary>
+    private static int Best(int widest, Func<int, int> rows, double productsOfBase, double operations) =>
+        Enumerable.Range(1, widest)
+            .MinBy(w => rows(w) * (productsOfBase + (1L << w) + QueriesPerConnection * operations));
 }

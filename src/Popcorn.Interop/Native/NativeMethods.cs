@@ -49,6 +49,15 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "pc_private_free")]
     internal static partial int PrivateFree(nint privateKey);
 
+    [LibraryImport(Library, EntryPoint = "pc_find_roots")]
+    internal static partial int FindRoots(
+        PrivateKeyHandle privateKey, ReadOnlySpan<byte> numbers, long bytes, int count, Span<byte> roots);
+
+    [LibraryImport(Library, EntryPoint = "pc_check_roots")]
+    internal static partial int CheckRoots(
+        PublicKeyHandle key, ReadOnlySpan<byte> numbers, ReadOnlySpan<byte> roots, long bytes, int count,
+        out int valid);
+
     [LibraryImport(Library, EntryPoint = "pc_batch_create")]
     internal static partial int BatchCreate(PublicKeyHandle key, int count, out BatchHandle batch);
 
@@ -71,6 +80,11 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "pc_encryptor_create_owner")]
     internal static partial int EncryptorCreateOwner(
         PrivateKeyHandle privateKey, int exponentBits, int windowBits, int flags, out EncryptorHandle encryptor);
+
+    [LibraryImport(Library, EntryPoint = "pc_encryptor_create_rerandomizer")]
+    internal static partial int EncryptorCreateRerandomizer(
+        PublicKeyHandle key, ReadOnlySpan<byte> random, long randomBytes, int windows, int windowBits, int flags,
+        out EncryptorHandle encryptor);
 
     [LibraryImport(Library, EntryPoint = "pc_encryptor_parts")]
     internal static partial int EncryptorParts(EncryptorHandle encryptor, out int parts);

@@ -10,7 +10,7 @@ namespace Popcorn.Engine.Tests.Blinded;
 /// <summary>Single rounds with both parties in one process, on edge values.</summary>
 public sealed class RoundTests : IDisposable
 {
-    private readonly Encryptor _server = new(TestKeys.Key.PublicKey, new EncryptorOptions { WindowBits = 4 });
+    private readonly Rerandomizer _server = new(TestKeys.Key.PublicKey, 4);
     private readonly Encryptor _client = new(TestKeys.Key, new EncryptorOptions { WindowBits = 4 });
     private readonly Decryptor _decryptor = new(TestKeys.Key);
     private readonly CiphertextBatchPool _serverPool = new(TestKeys.Key.PublicKey);

@@ -143,10 +143,10 @@ public class LinearLayerTests
     private static (BigInteger[] Result, long Products) Run(BlindedLinear layer, CiphertextBatch input, int images)
     {
         using (layer)
-        using (var encryptor = new Encryptor(TestKeys.Key, new EncryptorOptions { WindowBits = 4 }))
+        using (var rerandomizer = new Rerandomizer(TestKeys.Key.PublicKey, 4))
         using (var pool = new CiphertextBatchPool(TestKeys.Key.PublicKey))
         {
-            var context = new ServerContext(encryptor, pool, default, new ProductCounter());
+            var context = new ServerContext(rerandomizer, pool, default, new ProductCounter());
             using CiphertextBatch result = layer.Run(input, images, context);
             Assert.Equal(images * layer.Compiled.Products, context.Counter.Total);
             return (new Decryptor(TestKeys.Key).DecryptSigned(result), context.Counter.Total);

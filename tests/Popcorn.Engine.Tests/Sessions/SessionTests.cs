@@ -334,6 +334,10 @@ public class SessionTests
     [InlineData("no key", "key")]
     [InlineData("garbage key", "key")]
     [InlineData("cut key", "key")]
+    [InlineData("key without proof", "proof")]
+    [InlineData("cut proof", "proof")]
+    [InlineData("proof and more", "proof")]
+    [InlineData("wrong proof", "proof")]
     public async Task Bad_beginnings_are_refused(string beginning, string says)
     {
         Frame frame = beginning switch
@@ -345,7 +349,12 @@ public class SessionTests
             "another family" => Hello(ByteString.Empty, family: "other"),
             "no key" => Hello(ByteString.Empty),
             "garbage key" => Hello(ByteString.CopyFrom(new byte[200])),
-            _ => Hello(ByteString.CopyFrom(TestKeys.Key.PublicKey.Export().AsSpan(0, 50))),
+            "cut key" => Hello(ByteString.CopyFrom(KeyBytes().Span[..50])),
+            "key without proof" => Hello(ByteString.CopyFrom(TestKeys.Key.PublicKey.Export())),
+            "cut proof" => Hello(ByteString.CopyFrom(KeyBytes().Span[..^1])),
+            "proof and more" => Hello(ByteString.CopyFrom([.. KeyBytes().Span, 0])),
+            "wrong proof" => Hello(ByteString.CopyFrom([.. KeyBytes().Span[..^1], (byte)(KeyBytes()[^1] ^ 1)])),
+            _ => throw new ArgumentException(beginning),
         };
         using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
@@ -514,8 +523,8 @@ public class SessionTests
         Assert.Equal(resources.Use.TableBytes, resources.Memory.Reserved);
 
         // What is reserved is what they take.
-        EncryptorOptions size = TableSize.ForServer(model.PlanFor(TestKeys.Bits), TestKeys.Bits);
-        using var tables = new Encryptor(TestKeys.Key.PublicKey, size);
+        int window = TableSize.ForServer(model.PlanFor(TestKeys.Bits), TestKeys.Bits);
+        using var tables = new Rerandomizer(TestKeys.Key.PublicKey, window);
         Assert.Equal(tables.TableBytes, resources.Use.TableBytes);
     }
 
@@ -607,7 +616,8 @@ public class SessionTests
         Assert.DoesNotContain('\n', error.Message);
     }
 
-    private static ByteString KeyBytes() => ByteString.CopyFrom(TestKeys.Key.PublicKey.Export());
+    private static ByteString KeyBytes() =>
+        ByteString.CopyFrom([.. TestKeys.Key.PublicKey.Export(), .. TestKeys.Key.ProveModulus()]);
 
     private static Frame Hello(ByteString key, string family = "blinded") => new()
     {

@@ -1,0 +1,77 @@
+using System.Security.Cryptography;
+using Popcorn.Interop.Memory;
+using Popcorn.Interop.Native;
+
+namespace Popcorn.Interop;
+
+/// <summary>
+/// Hides how ciphertexts were made, from everybody, the owner of the key too, whatever that key is: multiplies them by
+/// a random n-th residue modulo n² that is within 2⁻⁶⁴ of uniform among all of them. (An <see cref="Encryptor"/> draws
+/// from the powers of one base: the owner, who knows the factors of n, can see what those leave.) For each of
+/// <see cref="Rows"/> windows of randomness it has a base of its own, which it draws from the operating system. Their
+/// tables are secret and wiped. Immutable and thread-safe; building them takes a while, so keep the object.
+/// </summary>
+public sealed class Rerandomizer : IDisposable
+{
+    // Each ciphertext is within 2 to the -StatisticalBits of uniform.
+    private const int StatisticalBits = 64;
+
+    // No prime factor of n is below 2 to this.
+    private const int LeastFactorBits = 16;
+
+    // y is drawn this much wider than n, so that its reduction modulo n is uniform for all practical purposes.
+    private const int ExtraBytes = 16;
+
+    private readonly RandomnessTables _tables;
+
+    /// <summary>Draws the bases and builds their tables.</summary>
+    /// <param name="key">The public key; it may be disposed before the re-randomiser.</param>
+    /// <param name="windowBits">
+    /// Bits of randomness to a base, 1 to 12: wider ones take fewer products and larger tables.
+    /// </param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Key"/>: n has a prime factor below 2¹⁶. Or no memory, or a window out of range.
+    /// </exception>
+    public Rerandomizer(PaillierPublicKey key, int windowBits = 8, Execution execution = default)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(windowBits, 1);
+        int rows = Rows(key.Bits, windowBits);
+        using var seeds = new SecretBuffer(checked(rows * ((key.CiphertextBytes / 2) + ExtraBytes)));
+        RandomNumberGenerator.Fill(seeds.Span);
+        NativeStatus.Check(
+            NativeMethods.EncryptorCreateRerandomizer(
+                key.Handle, seeds.Span, seeds.Span.Length, rows, windowBits, RandomnessTables.FillLaterFlag,
+                out EncryptorHandle handle),
+            "re-randomiser");
+        _tables = new RandomnessTables(key, handle, execution);
+    }
+
+    /// <summary>The key of the ciphertexts.</summary>
+    public PaillierPublicKey Key => _tables.Key;
+
+    /// <summary>Memory held by the tables, in bytes.</summary>
+    public long TableBytes => _tables.Bytes;
+
+    /// <summary>
+    /// Bases for a key size, which is also the products for each ciphertext. Enough bits to choose from all residues,
+    /// and enough bases that none of the small parts which the residues may be split into, one for each prime factor
+    /// of n, is left out by all.
+    /// </summary>
+    /// <param name="keyBits">Bits of n.</param>
+    /// <param name="windowBits">Bits of randomness to a base.</param>
+    public static int Rows(int keyBits, int windowBits) => Math.Max(
+        (keyBits + (2 * StatisticalBits) + windowBits - 1) / windowBits,
+        (keyBits / LeastFactorBits) + (2 * StatisticalBits));
+
+    /// <summary>Multiplies ciphertexts by random n-th residues: same plaintexts, and nothing else is the same.</summary>
+    /// <param name="batch">Changed in place.</param>
+    /// <param name="offset">First ciphertext changed.</param>
+    /// <param name="count">Ciphertexts changed.</param>
+    /// <param name="execution">Threads and cancellation; a cancelled range may be partly re-randomised.</param>
+    public void Rerandomize(CiphertextBatch batch, int offset, int count, Execution execution = default) =>
+        _tables.Rerandomize(batch, offset, count, execution);
+
+    /// <summary>Wipes and releases the tables.</summary>
+    public void Dispose() => _tables.Dispose();
+}
