@@ -106,8 +106,8 @@ public sealed class WebSocketMessageChannel : IMessageChannel
     /// <inheritdoc/>
     public async ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
     {
-        // What arrived before the connection ended is delivered first; then the pump's exception, if any, is thrown: the
-        // caller's token may be cancelled because of it, and says less.
+        // What arrived before the connection ended is delivered first; then the pump's exception, if any, is thrown:
+        // the caller's token may be cancelled because of it, and says less.
         while (true)
         {
             if (_received.Reader.TryRead(out byte[]? message))

@@ -139,12 +139,12 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         using RawClient client = await RawClient.ConnectAsync(server.Url, AddressOf(0), patience.Token);
         await AskAsync(client, keys.All[0], Large, patience.Token);
 
-        // The server has compared nothing yet, and holds the largest layer of this network.
+        // The server holds the largest layer of this network; what answers are made into is not written yet.
         Assert.Equal(Frame.BodyOneofCase.Chunk, (await client.ReceiveAsync(patience.Token)).BodyCase);
         long taken = server.Memory - before;
         long reserved = await ReservedAsync(server);
         output.WriteLine($"one image of {Large}: {taken >> 20} MiB taken, {reserved >> 20} reserved");
-        Assert.InRange(taken, reserved / 2, reserved + (64 << 20));
+        Assert.InRange(taken, reserved / 4, reserved + (64 << 20));
     }
 
     [Fact]

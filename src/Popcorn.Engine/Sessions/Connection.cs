@@ -107,7 +107,7 @@ internal sealed class Connection(IMessageChannel channel)
         }
     }
 
-    /// <summary>How the connection failed, where it has: what arrived before is dropped, nothing is waited for.</summary>
+    /// <summary>How the connection failed, if it has: what arrived before is dropped, nothing is waited for.</summary>
     public async ValueTask<PopcornException?> TryFindLossAsync()
     {
         try
