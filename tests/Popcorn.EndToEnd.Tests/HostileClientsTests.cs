@@ -151,7 +151,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
     public Task An_honest_client_among_hostile_ones_is_served() => AmongHostileAsync(hostile: 64, rounds: 3);
 
     [SlowFact]
-    public Task An_honest_client_among_hostile_ones_is_served_for_long() => AmongHostileAsync(hostile: 64, rounds: 60);
+    public Task An_honest_client_among_hostile_ones_is_served_for_long() => AmongHostileAsync(hostile: 64, rounds: 30);
 
     private async Task AmongHostileAsync(int hostile, int rounds)
     {
