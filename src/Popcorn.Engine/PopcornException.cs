@@ -6,7 +6,7 @@ namespace Popcorn.Engine;
 /// </summary>
 public sealed class PopcornException(string message, Exception? inner = null) : Exception(message, inner)
 {
-    /// <summary>Why the server sent the client away; null where the client, its data or the connection is bad.</summary>
+    /// <summary>Why the server sent the client away; null where a peer, its data or the connection is bad.</summary>
     public Refusal? Refusal { get; init; }
 
     /// <summary>The peer itself said this before it left, so there is nobody to tell.</summary>

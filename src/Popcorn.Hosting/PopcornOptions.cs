@@ -22,9 +22,9 @@ public sealed class PopcornOptions
     public int MaxConnectionsPerAddress { get; set; } = 16;
 
     /// <summary>
-    /// Memory that all sessions may take together, in bytes: for messages, tables and the ciphertexts of queries; models
-    /// come on top. The clients of one address get no more than they leave free, so half of it at most. What can never
-    /// fit is refused, what does not fit now waits. By default half of the memory that the process may use.
+    /// Memory that all sessions may take together, in bytes: for messages, tables and the ciphertexts of queries;
+    /// models come on top. The clients of one address get no more than they leave free, so half of it at most. What can
+    /// never fit is refused, what does not fit now waits. By default half of the memory that the process may use.
     /// </summary>
     public long MemoryBytes { get; set; } = MemoryBudget.DefaultBytes;
 

@@ -96,7 +96,7 @@ internal sealed partial class PopcornService : IDisposable
         }
     }
 
-    /// <summary>Runs a session where its address has a connection left, and the server memory for its messages.</summary>
+    /// <summary>Runs a session if its address has a connection left, and the server memory for messages.</summary>
     private async Task AdmitAsync(HttpContext context)
     {
         string address = ClientAddress.Of(context.Connection.RemoteIpAddress);

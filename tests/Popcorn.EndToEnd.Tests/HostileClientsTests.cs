@@ -139,19 +139,19 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         using RawClient client = await RawClient.ConnectAsync(server.Url, AddressOf(0), patience.Token);
         await AskAsync(client, keys.All[0], Large, patience.Token);
 
-        // The server has compared nothing yet, and holds the largest layer of this network.
+        // The server holds the largest layer of this network; what answers are made into is not written yet.
         Assert.Equal(Frame.BodyOneofCase.Chunk, (await client.ReceiveAsync(patience.Token)).BodyCase);
         long taken = server.Memory - before;
         long reserved = await ReservedAsync(server);
         output.WriteLine($"one image of {Large}: {taken >> 20} MiB taken, {reserved >> 20} reserved");
-        Assert.InRange(taken, reserved / 2, reserved + (64 << 20));
+        Assert.InRange(taken, reserved / 4, reserved + (64 << 20));
     }
 
     [Fact]
     public Task An_honest_client_among_hostile_ones_is_served() => AmongHostileAsync(hostile: 64, rounds: 3);
 
     [SlowFact]
-    public Task An_honest_client_among_hostile_ones_is_served_for_long() => AmongHostileAsync(hostile: 64, rounds: 60);
+    public Task An_honest_client_among_hostile_ones_is_served_for_long() => AmongHostileAsync(hostile: 64, rounds: 30);
 
     private async Task AmongHostileAsync(int hostile, int rounds)
     {

@@ -163,30 +163,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     {
         await using Service service = await Service.StartAsync();
         var counts = new Dictionary<string, double>();
-        using var listener = new MeterListener
-        {
-            InstrumentPublished = (instrument, listener) =>
-            {
-                if (instrument.Meter.Name == PopcornMetrics.MeterName
-                    && instrument.Meter.Scope == service.Host.Services.GetRequiredService<IMeterFactory>())
-                {
-                    listener.EnableMeasurementEvents(instrument);
-                }
-            },
-        };
-        void Count(string name, double value)
-        {
-            lock (counts)
-            {
-                counts[name] = counts.GetValueOrDefault(name) + value;
-            }
-        }
-
-        listener.SetMeasurementEventCallback<int>((instrument, value, _, _) => Count(instrument.Name, value));
-        listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => Count(instrument.Name, value));
-        listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => Count(instrument.Name, value));
-        listener.Start();
-
+        using MeterListener listener = Listen(service, counts);
         long up;
         await using (ClientSession session = await OpenAsync(service))
         {
@@ -206,6 +183,14 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         Assert.True(counts["popcorn.query.duration"] > 0);
         Assert.True(counts["popcorn.bytes.received"] > up);
         Assert.True(counts["popcorn.bytes.sent"] > 0);
+        Assert.DoesNotContain("popcorn.refusals", counts.Keys);
+
+        // What is kept of the one session are its tables.
+        listener.RecordObservableInstruments();
+        Assert.Equal(1, counts["popcorn.tables"]);
+        Assert.True(counts["popcorn.memory.reserved"] > 0);
+        Assert.Equal(counts["popcorn.tables.memory"], counts["popcorn.memory.reserved"]);
+        Assert.Equal(0, counts["popcorn.memory.waiting"] + counts["popcorn.turns"] + counts["popcorn.turns.waiting"]);
     }
 
     [Fact]
@@ -328,6 +313,8 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     public async Task No_more_connections_than_an_address_may_have()
     {
         await using Service service = await Service.StartAsync(options => options.MaxConnectionsPerAddress = 1);
+        var counts = new Dictionary<string, double>();
+        using MeterListener listener = Listen(service, counts);
         using (WebSocket first = await service.ConnectSocketAsync("192.0.2.1"))
         {
             InvalidOperationException e = await Assert.ThrowsAsync<InvalidOperationException>(
@@ -344,6 +331,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
 
         await service.SessionsEndedAsync();
         (await service.ConnectSocketAsync("192.0.2.1")).Abort();
+        Assert.Equal(2, counts["popcorn.refusals"]);
     }
 
     [Fact]
@@ -385,6 +373,35 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         PopcornException e = await Assert.ThrowsAsync<PopcornException>(
             () => Service.StartAsync(options => options.Models.Add(options.Models[0])));
         Assert.Contains("'tiny'", e.Message, StringComparison.Ordinal);
+    }
+
+    /// <summary>Adds up what a service's instruments tell.</summary>
+    private static MeterListener Listen(Service service, Dictionary<string, double> counts)
+    {
+        var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, listener) =>
+            {
+                if (instrument.Meter.Name == PopcornMetrics.MeterName
+                    && instrument.Meter.Scope == service.Host.Services.GetRequiredService<IMeterFactory>())
+                {
+                    listener.EnableMeasurementEvents(instrument);
+                }
+            },
+        };
+        listener.SetMeasurementEventCallback<int>((instrument, value, _, _) => Count(instrument.Name, value));
+        listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => Count(instrument.Name, value));
+        listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => Count(instrument.Name, value));
+        listener.Start();
+        return listener;
+
+        void Count(string name, double value)
+        {
+            lock (counts)
+            {
+                counts[name] = counts.GetValueOrDefault(name) + value;
+            }
+        }
     }
 
     private static int[] Image(int seed)

@@ -15,8 +15,8 @@ public partial class ArchitectureTests
     /// <summary>The engine's folders from the bottom up; each may refer to those before it.</summary>
     private static readonly string[] EngineFolders =
     [
-        ".", "Model", "Evaluation", "Compression", "Import", "Products", "Planning", "Resources", "Protocols", "Blinded",
-        "Families", "Costs", "Wire", "Sessions",
+        ".", "Model", "Evaluation", "Compression", "Import", "Products", "Planning", "Resources", "Protocols",
+        "Blinded", "Families", "Costs", "Wire", "Sessions",
     ];
 
     /// <summary>The folders of the engine that hold a family each.</summary>

@@ -47,7 +47,8 @@ internal static partial class ServeCommand
         }.InRange(1, 1 << 16);
         Option<int> perAddress = new Option<int>("--connections-per-address")
         {
-            Description = "Clients of one address at the same time; behind a reverse proxy set it to --max-connections.",
+            Description = "Clients of one address at the same time; behind a reverse proxy as many as "
+                + "--max-connections.",
             DefaultValueFactory = _ => new PopcornOptions().MaxConnectionsPerAddress,
         }.InRange(1, 1 << 16);
         Option<int> threads = new Option<int>("--threads")

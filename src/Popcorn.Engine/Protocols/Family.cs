@@ -65,7 +65,9 @@ internal abstract class ServerModel : IDisposable
     public virtual long WorkBytes(Plan plan, int layer) =>
         plan.Steps.Where(step => step.Layer == layer).Max(step => (long?)step.ServerBytes) ?? 0;
 
-    /// <summary>The server's side of a connection; cheap, because nobody knows yet whether the client is serious.</summary>
+    /// <summary>
+    /// The server's side of a connection; cheap, because nobody knows yet whether the client is serious.
+    /// </summary>
     /// <param name="opening">What the client said at first; checked here.</param>
     /// <param name="options">How the party works.</param>
     /// <exception cref="PopcornException">The client is refused.</exception>

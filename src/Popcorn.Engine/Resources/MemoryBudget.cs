@@ -6,9 +6,9 @@ namespace Popcorn.Engine.Resources;
 /// is disposed. Thread-safe.
 /// </summary>
 /// <remarks>
-/// The clients of one address have no more together than is left free: one alone gets half, n that want all get one part
-/// each of n + 1, and the last part is there for whoever comes. Small requests overtake large ones that wait: behind a
-/// request that may get no room for a while everybody would wait, and it is told so in the end anyway.
+/// The clients of one address have no more together than is left free: one address alone gets half; n that want all get
+/// one part each of n + 1, and the last part is there for whoever comes. Small requests overtake large ones that wait:
+/// behind a request that may get no room for a while everybody would wait, and it is told so in the end anyway.
 /// </remarks>
 public sealed class MemoryBudget
 {
@@ -28,7 +28,7 @@ public sealed class MemoryBudget
         _patience = patience;
     }
 
-    /// <summary>Half of the memory that this process may use, as the runtime knows it: a container's limit counts.</summary>
+    /// <summary>Half of the memory that this process may use; a container's limit counts.</summary>
     public static long DefaultBytes => GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 2;
 
     /// <summary>Bytes in all.</summary>

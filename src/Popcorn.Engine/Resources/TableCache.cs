@@ -192,7 +192,7 @@ internal sealed class TableCache(MemoryBudget budget, TurnQueue builds, TimeSpan
         }
     }
 
-    /// <summary>The timer runs while there is something to drop, so that a cache that is forgotten can be collected.</summary>
+    /// <summary>The timer runs while there is something to drop: a cache that is forgotten can be collected.</summary>
     private void Schedule()
     {
         if (!_disposed && _unused.First?.Value is Entry first)

@@ -5,16 +5,16 @@ namespace Popcorn.Engine.Resources;
 /// between two messages of its client. Thread-safe.
 /// </summary>
 /// <remarks>
-/// A number of turns run at a time. Who waits begins when one ends: the address with the fewest turns, among those the
-/// one that has used the least time, then its session that has used the least. Turns are not interrupted; but where none
-/// has ended for a while, the next address that has none begins beside them, so that nobody waits for the long layers of
-/// strangers: the system divides the cores among them.
+/// A number of turns run at a time. Who waits begins when one ends: the address with the fewest turns, among those that
+/// which has used the least time, then its session that has used the least. Turns are not interrupted; but where none
+/// has ended for a while, the next address that has none begins beside them, so that nobody waits for the long layers
+/// of strangers: the system divides the cores among them.
 /// </remarks>
 /// <param name="places">Turns at a time.</param>
 /// <param name="most">Turns at a time, with those that began beside long ones.</param>
 internal sealed class TurnQueue(int places, int most)
 {
-    /// <summary>How long a queue may stand still: longer than the turn of a chunk takes, not felt by a person.</summary>
+    /// <summary>How long a queue may stand still: longer than a chunk takes, and not felt by a person.</summary>
     private static readonly TimeSpan Standstill = TimeSpan.FromMilliseconds(20);
 
     private readonly Lock _lock = new();
