@@ -26,6 +26,10 @@ internal static class Program
             DefaultValueFactory = _ => DateTime.UtcNow.DayOfYear,
         };
         var file = new Option<string?>("--file") { Description = "Try this one input on the target." };
+        var save = new Option<string?>("--save-in")
+        {
+            Description = "Folder for what breaks; artifacts/fuzz by default.",
+        };
         var folder = new Option<string?>("--write-seeds")
         {
             Description = "Write the targets' seeds to this folder, for other fuzzers, and end.",
@@ -37,7 +41,7 @@ internal static class Program
         };
         var root = new RootCommand("Tries mutated inputs on every reader of bytes that others wrote.")
         {
-            seconds, names, seed, file, folder, record, libFuzzer,
+            seconds, names, seed, file, save, folder, record, libFuzzer,
         };
         root.SetAction(parsed =>
         {
@@ -68,14 +72,15 @@ internal static class Program
                 return 0;
             }
 
-            return Fuzz(targets, parsed.GetValue(seed), parsed.GetValue(seconds), parsed.GetValue(file));
+            return Fuzz(
+                targets, parsed.GetValue(seed), parsed.GetValue(seconds), parsed.GetValue(file), parsed.GetValue(save));
         });
         return root.Parse(args).Invoke();
     }
 
-    private static int Fuzz(FuzzTarget[] targets, int seed, double seconds, string? file)
+    private static int Fuzz(FuzzTarget[] targets, int seed, double seconds, string? file, string? saveIn)
     {
-        string saveIn = Path.Combine(Repository.Root, "artifacts", "fuzz");
+        saveIn ??= Path.Combine(Repository.Root, "artifacts", "fuzz");
         long inputs = 0;
         int findings = 0;
         foreach (FuzzTarget target in targets)
