@@ -51,7 +51,7 @@ public sealed class SanitizedTests : IDisposable
             Path.Combine(_folder.FullName, "Popcorn.Fuzz"),
             [
                 "--seconds", "60", "--target", "client-session", "server-session", "ciphertexts", "public-key",
-                "private-key", "--save-in", _folder.FullName,
+                "private-key", "--slow", "60", "--save-in", _folder.FullName,
             ],
             _folder.FullName, ("LD_PRELOAD", sanitizer), ("ASAN_OPTIONS", Options));
         Assert.Contains(", 0 findings", report.Split('\n')[^2], StringComparison.Ordinal);
