@@ -39,12 +39,6 @@ public sealed partial class FuzzRun(FuzzTarget target, int seed, string saveIn)
     /// <summary>Characters by which two refusals differ: what follows is often the input's own text.</summary>
     private const int OutcomeLength = 60;
 
-    /// <summary>Longest time for an input.</summary>
-    private static readonly TimeSpan MostTime = TimeSpan.FromSeconds(2);
-
-    /// <summary>After so long an input is taken never to end.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     private readonly Random _random =
         new(seed ^ BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(target.Name))));
 
@@ -54,6 +48,12 @@ public sealed partial class FuzzRun(FuzzTarget target, int seed, string saveIn)
     private long _inputs;
     private byte[] _current = [];
     private long _started;
+
+    /// <summary>Longest time for an input.</summary>
+    public TimeSpan MostTime { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>After so long an input is taken never to end.</summary>
+    private TimeSpan Patience => 15 * MostTime;
 
     /// <summary>Tries inputs until there were enough, or the time is over.</summary>
     public FuzzReport Run(long inputs, TimeSpan time)

@@ -26,6 +26,15 @@ internal static class Program
             DefaultValueFactory = _ => DateTime.UtcNow.DayOfYear,
         };
         var file = new Option<string?>("--file") { Description = "Try this one input on the target." };
+        var slow = new Option<double>("--slow")
+        {
+            Description = "Seconds that an input may take; a sanitizer needs more.",
+            DefaultValueFactory = _ => 2,
+        };
+        var save = new Option<string?>("--save-in")
+        {
+            Description = "Folder for what breaks; artifacts/fuzz by default.",
+        };
         var folder = new Option<string?>("--write-seeds")
         {
             Description = "Write the targets' seeds to this folder, for other fuzzers, and end.",
@@ -37,7 +46,7 @@ internal static class Program
         };
         var root = new RootCommand("Tries mutated inputs on every reader of bytes that others wrote.")
         {
-            seconds, names, seed, file, folder, record, libFuzzer,
+            seconds, names, seed, file, slow, save, folder, record, libFuzzer,
         };
         root.SetAction(parsed =>
         {
@@ -68,21 +77,24 @@ internal static class Program
                 return 0;
             }
 
-            return Fuzz(targets, parsed.GetValue(seed), parsed.GetValue(seconds), parsed.GetValue(file));
+            string saveIn = parsed.GetValue(save) ?? Path.Combine(Repository.Root, "artifacts", "fuzz");
+            int number = parsed.GetValue(seed);
+            var mostTime = TimeSpan.FromSeconds(parsed.GetValue(slow));
+            return Fuzz(
+                [.. targets.Select(t => (t, new FuzzRun(t, number, saveIn) { MostTime = mostTime }))], number,
+                parsed.GetValue(seconds), parsed.GetValue(file));
         });
         return root.Parse(args).Invoke();
     }
 
-    private static int Fuzz(FuzzTarget[] targets, int seed, double seconds, string? file)
+    private static int Fuzz((FuzzTarget Target, FuzzRun Run)[] runs, int seed, double seconds, string? file)
     {
-        string saveIn = Path.Combine(Repository.Root, "artifacts", "fuzz");
         long inputs = 0;
         int findings = 0;
-        foreach (FuzzTarget target in targets)
+        foreach ((FuzzTarget target, FuzzRun run) in runs)
         {
-            var run = new FuzzRun(target, seed, saveIn);
             FuzzReport report = file is null
-                ? run.Run(long.MaxValue, TimeSpan.FromSeconds(seconds / targets.Length))
+                ? run.Run(long.MaxValue, TimeSpan.FromSeconds(seconds / runs.Length))
                 : run.Once(File.ReadAllBytes(file));
             Console.WriteLine(
                 $"{target.Name}: {report.Inputs} inputs in {report.Seconds:0.0} s ({report.Inputs / report.Seconds:0} "

@@ -104,6 +104,36 @@ public class HostileServerTests
         }
     }
 
+    [Fact]
+    public void A_message_takes_memory_for_its_bytes()
+    {
+        // Half a million empty layers in a megabyte.
+        byte[] layers = [.. Enumerable.Range(0, 1_000_000).Select(i => (byte)(i % 2 == 0 ? 5 << 3 | 2 : 0))];
+        byte[] network = [1 << 3 | 2, .. LengthOf(layers), .. layers];
+        byte[] welcome = [2 << 3 | 2, .. LengthOf(network), .. network];
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        var error = Assert.Throws<PopcornException>(() => MessageCodec.Decode(welcome));
+        Assert.Contains("holds more than", error.Message, StringComparison.Ordinal);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+
+        // As many fields that nobody knows as three bytes can number, and a name among them.
+        byte[] unknown =
+        [
+            .. Enumerable.Range(1 << 11, 100_000).SelectMany(i =>
+                (byte[])[(byte)(i << 3 | 0x80), (byte)(i >> 4 | 0x80), (byte)(i >> 11), 7]),
+        ];
+        byte[] hello = [1 << 3 | 2, .. LengthOf([.. unknown, 18, 1, (byte)'m']), .. unknown, 18, 1, (byte)'m'];
+        before = GC.GetAllocatedBytesForCurrentThread();
+        Assert.Equal("m", MessageCodec.Decode(hello).Hello.Model);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1 << 20);
+
+        static byte[] LengthOf(byte[] content)
+        {
+            int length = content.Length;
+            return [(byte)(length | 0x80), (byte)(length >> 7 | 0x80), (byte)(length >> 14)];
+        }
+    }
+
     [Theory]
     [InlineData("traffic", "MiB of messages", "MaxTraffic")]
     [InlineData("rounds", "round trips", "MaxRounds")]
