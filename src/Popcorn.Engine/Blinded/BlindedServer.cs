@@ -208,7 +208,7 @@ internal sealed class BlindedServer : ServerParty
         _key.Dispose();
     }
 
-    /// <summary>The plan for a key that may be used: the proof of its modulus is checked after all that is quicker.</summary>
+    /// <summary>The plan for a key that may be used; the proof is checked after all that is quicker.</summary>
     private BlindedPlan PlanAndVerify(ReadOnlySpan<byte> proof)
     {
         if (_key.Bits < _options.MinimumKeyBits)
