@@ -343,6 +343,8 @@ static void randomize(const pc_encryptor *encryptor, const uint64_t *plaintexts,
         pc_scatter_row(modulus, pc_batch_at(batch, offset + done), group.words, used);
     }
     pc_wipe(k, sizeof k);
+    pc_wipe(&group, sizeof group);
+    pc_wipe(&old, sizeof old);
     pc_wipe_stack();
 }
 

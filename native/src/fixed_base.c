@@ -16,7 +16,7 @@ static size_t table_words(const pc_fixed_base *fixed)
 }
 
 /*
- * Until pc_fixed_base_fill entry (j, 1) is the base of window j, and entry (j, 0) has as its first half R^2 / A of that,
+ * Until pc_fixed_base_fill entry (j, 1) is the base of window j, and the first half of entry (j, 0) is R^2 / A of that,
  * which is the first half of the inverse. From one window to the next both are squared window_bits times.
  */
 void pc_fixed_base_place(const pc_fixed_base *fixed, const mp_limb_t *base, const mp_limb_t *inverse)

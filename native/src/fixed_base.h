@@ -44,7 +44,8 @@ void pc_fixed_base_clear(pc_fixed_base *fixed);
 int64_t pc_fixed_base_bytes(const pc_fixed_base *fixed);
 
 /*
- * Lane i gets base^e_i, or the product of the bases' powers by the windows of e_i; e_i is little-endian at exponents + i * exponent_bytes, bits above exponent_bits are ignored.
+ * Lane i gets base^e_i, or the product of the bases' powers by the windows of e_i; e_i is little-endian at
+ * exponents + i * exponent_bytes, bits above exponent_bits are ignored.
  * Lanes from `used` on are left with anything. Few numbers share the lanes, for low latency.
  */
 void pc_fixed_base_power(const pc_fixed_base *fixed, mp_limb_t *group, const uint8_t *exponents,

@@ -209,6 +209,8 @@ typedef struct call {
     uint8_t random[COUNT * EXPONENT_BITS / 8];
     uint64_t plaintexts[COUNT * PC_MAX_LIMBS];
     pc_term terms[COUNT * TERMS];
+    uint8_t numbers[COUNT * PC_MAX_KEY_BITS / 8];
+    uint8_t roots[COUNT * PC_MAX_KEY_BITS / 8];
     int32_t count;
     int32_t flags;
     uint8_t candidates[4096 * PRIME_BITS / 8];
@@ -271,6 +273,21 @@ static void combine(call *c)
 static void add_plain(call *c)
 {
     c->status = pc_add_plain(c->plaintexts, c->k->words, c->batch, 0, c->count);
+}
+
+#define WINDOWS 12
+
+/* Seeds are drawn by the caller; the bases made of them are known once they have been wiped somewhere. */
+static void create_rerandomizer(call *c)
+{
+    int64_t bytes = (int64_t)WINDOWS * (c->k->modulus_bytes + 16);
+    c->status = pc_encryptor_create_rerandomizer(c->k->public, c->candidates, bytes, WINDOWS, 4, c->flags,
+                                                 &c->encryptor);
+}
+
+static void find_roots(call *c)
+{
+    c->status = pc_find_roots(c->private_key, c->numbers, (int64_t)c->count * c->k->modulus_bytes, c->count, c->roots);
 }
 
 static void free_encryptor(call *c)
@@ -390,6 +407,7 @@ static void test_key(int32_t bits, int32_t kernel, int32_t flags)
     run(&c, create_encryptor, "create encryptor");
     for (c.count = 1; c.count <= COUNT; c.count += COUNT - 1) {
         run(&c, decrypt, "decrypt");
+        run(&c, find_roots, "find roots");
         random_bytes(c.random, sizeof c.random);
         remember(&secrets, c.random, sizeof c.random);
         remember(&secrets, c.plaintexts, sizeof c.plaintexts);
@@ -400,10 +418,15 @@ static void test_key(int32_t bits, int32_t kernel, int32_t flags)
         run(&c, add_plain, "add plain");
     }
     run(&c, free_encryptor, "free encryptor");
+    random_bytes(c.candidates, sizeof c.candidates);
+    remember(&secrets, c.candidates, (size_t)WINDOWS * (size_t)(k.modulus_bytes + 16));
+    run(&c, create_rerandomizer, "create re-randomiser");
+    run(&c, free_encryptor, "free re-randomiser");
     run(&c, free_key, "free key");
     OK(pc_private_free(k.private_key));
     k.private_key = NULL;
     memset(c.random, 0, sizeof c.random);
+    memset(c.candidates, 0, sizeof c.candidates);
     OK(pc_batch_free(c.batch));
     OK(pc_batch_free(c.source));
     key_free(&k);

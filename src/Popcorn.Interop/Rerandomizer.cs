@@ -64,7 +64,7 @@ public sealed class Rerandomizer : IDisposable
         (keyBits + (2 * StatisticalBits) + windowBits - 1) / windowBits,
         (keyBits / LeastFactorBits) + (2 * StatisticalBits));
 
-    /// <summary>Multiplies ciphertexts by random n-th residues: same plaintexts, and nothing else is the same.</summary>
+    /// <summary>Multiplies ciphertexts by random n-th residues: same plaintexts, all else new.</summary>
     /// <param name="batch">Changed in place.</param>
     /// <param name="offset">First ciphertext changed.</param>
     /// <param name="count">Ciphertexts changed.</param>

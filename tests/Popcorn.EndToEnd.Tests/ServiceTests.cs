@@ -27,6 +27,9 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
 
     public ServiceTests(Key key) => _key = key.Private;
 
+    /// <summary>What a client says of its key.</summary>
+    private byte[] Opening => [.. _key.PublicKey.Export(), .. _key.ProveModulus()];
+
     /// <summary>One key for all tests.</summary>
     public sealed class Key : IDisposable
     {
@@ -228,7 +231,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         Assert.Contains("version 99", Messages.Failure(await old.ReceiveAsync(default)), StringComparison.Ordinal);
 
         await using WebSocketMessageChannel channel = await service.ConnectAsync();
-        await channel.SendAsync(Messages.Hello(2, "tiny", [.. _key.PublicKey.Export(), .. _key.ProveModulus()]), default);
+        await channel.SendAsync(Messages.Hello(2, "tiny", Opening), default);
         Assert.NotNull(await channel.ReceiveAsync(default));
         await channel.SendAsync(Messages.Accept(new byte[32]), default);
         Assert.Contains("plan", Messages.Failure(await channel.ReceiveAsync(default)), StringComparison.Ordinal);
@@ -284,7 +287,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         await using Service service = await Service.StartAsync();
         WebSocket socket = await service.ConnectSocketAsync();
         await socket.SendAsync(
-            Messages.Hello(2, "tiny", [.. _key.PublicKey.Export(), .. _key.ProveModulus()]),
+            Messages.Hello(2, "tiny", Opening),
             WebSocketMessageType.Binary,
             endOfMessage: true,
             default);

@@ -35,12 +35,13 @@ public sealed class ModulusProofTests
     public void Keys_whose_primes_have_small_factors_in_their_orders_pass(string kernel)
     {
         // Made by other programs, or before small factors were kept out.
-        BigInteger p = PrimeOfKey(3 * 7 * 11), q = PrimeOfKey(5 * 13);
-        while (BigInteger.GreatestCommonDivisor(p - 1, q - 1) != 2)
+        BigInteger p, q;
+        do
         {
+            p = PrimeOfKey(3 * 7 * 11);
             q = PrimeOfKey(5 * 13);
         }
-
+        while (BigInteger.GreatestCommonDivisor(p - 1, q - 1) != 2);
         using PaillierPrivateKey key = PaillierPrivateKey.Create(
             (int)(p * q).GetBitLength(), p.ToByteArray(isUnsigned: true), q.ToByteArray(isUnsigned: true), default,
             TestKeys.Options(kernel));
@@ -144,7 +145,7 @@ public sealed class ModulusProofTests
         key.PublicKey.Dispose();
     }
 
-    /// <summary>The best that whoever knows a factorisation n = a·b can do: powers that are roots if there are any.</summary>
+    /// <summary>The best that is to be had from n = a·b: powers that are roots if there are any.</summary>
     private static byte[] Roots(PaillierPublicKey key, BigInteger a, BigInteger rootA, BigInteger b, BigInteger rootB)
     {
         byte[] numbers = ModulusProof.Numbers(key.ModulusBytes);

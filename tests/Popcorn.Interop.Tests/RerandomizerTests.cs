@@ -120,8 +120,8 @@ public sealed class RerandomizerTests
     }
 
     /// <summary>
-    /// The owner of a key with 3, 5 and 7 in both p − 1 and q − 1, and a long common factor beside them, sees for each ℓ
-    /// of these to which of ℓ² classes a ciphertext belongs. They come up equally often, whatever was re-randomised:
+    /// The owner of a key with 3, 5 and 7 in both p − 1 and q − 1, and a long common factor beside them, sees for each
+    /// ℓ of these to which of ℓ² classes a ciphertext belongs. They come up equally often, whatever was re-randomised:
     /// a χ² test with a chance of 10⁻⁹ to fail though all is right, six times for each kernel. Powers of one base would
     /// come up in ℓ classes.
     /// </summary>

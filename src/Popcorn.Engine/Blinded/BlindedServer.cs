@@ -221,7 +221,7 @@ internal sealed class BlindedServer : ServerParty
             _tablesName, TableSize.BytesOfServer(_window, _key.Bits),
             execution => new BlindedTables(_key, _window, _options.KeyOptions, execution), cancellationToken);
 
-    /// <summary>The plan for a key that may be used: the proof of its modulus is checked after all that is quicker.</summary>
+    /// <summary>The plan for a key that may be used; the proof is checked after all that is quicker.</summary>
     private BlindedPlan PlanAndVerify(ReadOnlySpan<byte> proof)
     {
         if (_key.Bits < _options.MinimumKeyBits)
