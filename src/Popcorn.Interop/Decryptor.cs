@@ -44,7 +44,7 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
         BigInteger modulus = key.PublicKey.Modulus;
         BigInteger half = modulus / 2;
         int bytesEach = key.PublicKey.PlaintextWords * sizeof(ulong);
-        SecretBuffer buffer = SecretBufferPool.Rent();
+        SecretArray<byte> buffer = SecretArrayPool.Rent();
         try
         {
             Span<byte> bytes = buffer.Take(checked(batch.Count * bytesEach));
@@ -60,7 +60,7 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
         }
         finally
         {
-            SecretBufferPool.Return(buffer);
+            SecretArrayPool.Return(buffer);
         }
     }
 

@@ -94,7 +94,7 @@ public sealed unsafe class Encryptor : IDisposable
         // One word more than a plaintext: its sign.
         int wordsEach = Key.PlaintextWords + 1;
         int bytesEach = wordsEach * sizeof(ulong);
-        SecretBuffer buffer = SecretBufferPool.Rent();
+        SecretArray<byte> buffer = SecretArrayPool.Rent();
         try
         {
             Span<byte> bytes = buffer.Take(checked(values.Length * bytesEach));
@@ -107,7 +107,7 @@ public sealed unsafe class Encryptor : IDisposable
         }
         finally
         {
-            SecretBufferPool.Return(buffer);
+            SecretArrayPool.Return(buffer);
         }
     }
 

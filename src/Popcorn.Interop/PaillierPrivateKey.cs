@@ -20,10 +20,10 @@ public sealed class PaillierPrivateKey : IDisposable
     // PC_FLAG_FRESH_PRIMES: primes that the search has just tested need not be tested again.
     private const int FreshPrimes = 2;
 
-    private readonly SecretBuffer _primes;
+    private readonly SecretArray<byte> _primes;
     private readonly Lazy<byte[]> _proof;
 
-    private PaillierPrivateKey(PaillierPublicKey publicKey, PrivateKeyHandle handle, SecretBuffer primes)
+    private PaillierPrivateKey(PaillierPublicKey publicKey, PrivateKeyHandle handle, SecretArray<byte> primes)
     {
         PublicKey = publicKey;
         Handle = handle;
@@ -53,7 +53,7 @@ public sealed class PaillierPrivateKey : IDisposable
         PaillierLibrary.EnsureLoaded();
         int primeBits = bits / 2;
         int primeBytes = KeyFormat.PrimeBytesOf(bits);
-        using var primes = new SecretBuffer(checked(2 * primeBytes));
+        using var primes = new SecretArray<byte>(checked(2 * primeBytes));
         Span<byte> p = primes.Span[..primeBytes];
         Span<byte> q = primes.Span[primeBytes..];
         FindPrime(primeBits, default, p);
@@ -118,7 +118,7 @@ public sealed class PaillierPrivateKey : IDisposable
         int bits, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, ReadOnlySpan<byte> h, KeyOptions? options,
         int flags = 0)
     {
-        using var product = new SecretBuffer(checked(p.Length + q.Length));
+        using var product = new SecretArray<byte>(checked(p.Length + q.Length));
         LittleEndian.Multiply(p, q, product.Span);
         int modulusBytes = KeyFormat.BytesOf(bits);
         if (product.Span[modulusBytes..].ContainsAnyExcept((byte)0))
@@ -128,7 +128,7 @@ public sealed class PaillierPrivateKey : IDisposable
 
         ReadOnlySpan<byte> n = product.Span[..modulusBytes];
         PaillierPublicKey publicKey = PaillierPublicKey.Create(bits, n, h.IsEmpty ? DrawBase(n) : h, options);
-        var primes = new SecretBuffer(checked(p.Length + q.Length));
+        var primes = new SecretArray<byte>(checked(p.Length + q.Length));
         try
         {
             NativeStatus.Check(
@@ -158,7 +158,7 @@ public sealed class PaillierPrivateKey : IDisposable
 
     private static void FindPrime(int bits, ReadOnlySpan<byte> other, Span<byte> prime)
     {
-        using var random = new SecretBuffer(checked(CandidatesPerDraw * prime.Length));
+        using var random = new SecretArray<byte>(checked(CandidatesPerDraw * prime.Length));
         int status;
         do
         {

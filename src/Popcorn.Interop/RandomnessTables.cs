@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Popcorn.Interop.Memory;
 using Popcorn.Interop.Native;
 
 namespace Popcorn.Interop;
@@ -75,7 +74,7 @@ internal sealed unsafe class RandomnessTables : IDisposable
     {
         public void Run(int start, int count)
         {
-            SecretBuffer buffer = SecretBufferPool.Rent();
+            SecretArray<byte> buffer = SecretArrayPool.Rent();
             try
             {
                 Span<byte> random = buffer.Take(checked(count * tables._randomBytes));
@@ -87,7 +86,7 @@ internal sealed unsafe class RandomnessTables : IDisposable
             }
             finally
             {
-                SecretBufferPool.Return(buffer);
+                SecretArrayPool.Return(buffer);
             }
         }
 

@@ -1,5 +1,4 @@
 using System.Security.Cryptography;
-using Popcorn.Interop.Memory;
 using Popcorn.Interop.Native;
 
 namespace Popcorn.Interop;
@@ -37,7 +36,7 @@ public sealed class Rerandomizer : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(windowBits, 1);
         int rows = Rows(key.Bits, windowBits);
-        using var seeds = new SecretBuffer(checked(rows * ((key.CiphertextBytes / 2) + ExtraBytes)));
+        using var seeds = new SecretArray<byte>(checked(rows * ((key.CiphertextBytes / 2) + ExtraBytes)));
         RandomNumberGenerator.Fill(seeds.Span);
         NativeStatus.Check(
             NativeMethods.EncryptorCreateRerandomizer(

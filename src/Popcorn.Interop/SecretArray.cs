@@ -19,8 +19,7 @@ public sealed unsafe class SecretArray<T> : IDisposable
     public SecretArray(int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        _items = (T*)NativeMemory.AllocZeroed((nuint)Math.Max(1, length), (nuint)sizeof(T));
-        Length = length;
+        Allocate(length);
     }
 
     /// <summary>Wipes what nobody disposed.</summary>
@@ -36,6 +35,21 @@ public sealed unsafe class SecretArray<T> : IDisposable
     /// <param name="index">Which, from 0.</param>
     public ref T this[int index] => ref Span[index];
 
+    /// <summary>The first numbers, for one that is used again and again; growing forgets the contents.</summary>
+    internal Span<T> Take(int length)
+    {
+        if (Length < length)
+        {
+            Release();
+            Allocate(length);
+        }
+
+        return Span[..length];
+    }
+
+    /// <summary>Zeros again.</summary>
+    internal void Wipe() => CryptographicOperations.ZeroMemory(MemoryMarshal.AsBytes(Span));
+
     /// <summary>Wipes and frees.</summary>
     public void Dispose()
     {
@@ -43,9 +57,15 @@ public sealed unsafe class SecretArray<T> : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    private void Allocate(int length)
+    {
+        _items = (T*)NativeMemory.AllocZeroed((nuint)Math.Max(1, length), (nuint)sizeof(T));
+        Length = length;
+    }
+
     private void Release()
     {
-        CryptographicOperations.ZeroMemory(MemoryMarshal.AsBytes(Span));
+        Wipe();
         NativeMemory.Free(_items);
         _items = null;
         Length = 0;
