@@ -9,8 +9,10 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Popcorn.Engine;
+using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Protocols;
@@ -340,21 +342,29 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task A_server_without_memory_says_so()
     {
-        // An address gets half: enough for the messages of one connection, and not for tables beside them.
+        // An address gets half of it. First that is enough for the messages of one connection.
         long ofConnection = WebSocketMessageChannel.MemoryOf(WireLimits.MaxMessageBytes);
-        await using Service service = await Service.StartAsync(options =>
-        {
-            options.MemoryBytes = 2 * ofConnection;
-            options.QueueTimeout = TimeSpan.FromSeconds(0.1);
-        });
-        using WebSocket first = await service.ConnectSocketAsync();
+        await using Service small = await StartWith(2 * ofConnection);
+        using WebSocket first = await small.ConnectSocketAsync();
         InvalidOperationException e =
-            await Assert.ThrowsAsync<InvalidOperationException>(() => service.ConnectSocketAsync());
+            await Assert.ThrowsAsync<InvalidOperationException>(() => small.ConnectSocketAsync());
         Assert.Contains("503", e.Message, StringComparison.Ordinal);
         first.Abort();
-        await service.SessionsEndedAsync();
-        PopcornException busy = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(service));
+
+        // Then for tables, but not for a connection's messages beside them.
+        Plan plan = BlindedPlan.Create(PublicNetwork.From(TestFiles.TinyNetwork()), _key.PublicKey.Bits);
+        int window = TableSize.ForServer(plan, _key.PublicKey.Bits);
+        long ofTables = TableSize.BytesOfServer(window, _key.PublicKey.Bits);
+        Assert.InRange(ofTables, ofConnection, 20 * ofConnection);
+        await using Service larger = await StartWith(2 * ofTables);
+        PopcornException busy = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(larger));
         Assert.Contains("busy", busy.Message, StringComparison.Ordinal);
+
+        static Task<Service> StartWith(long bytes) => Service.StartAsync(options =>
+        {
+            options.MemoryBytes = bytes;
+            options.QueueTimeout = TimeSpan.FromSeconds(0.1);
+        });
     }
 
     [Fact]
