@@ -61,10 +61,11 @@ internal abstract record RoundStep : BlindedStep
             double waits = 0;
             if (fields.SignedBits > 0)
             {
-                // Their lengths differ; the longest of the lanes tells how long it takes.
+                // Each stands somewhere in its range, and lanes share their steps: together they take all of it.
                 double average = AlignedPower(SignCarrier.WordBits, SignCarrier.AverageWordBits);
+                double all = AlignedPower(SignCarrier.WordBits, SignCarrier.LeastBits + SignCarrier.BlurBits);
                 products += fields.SignedFields * average;
-                waits = fields.SignedFields * (AlignedPower(SignCarrier.WordBits, SignCarrier.WordBits) - average);
+                waits = fields.SignedFields * (all - average);
             }
 
             double items = Chunks.Items;
