@@ -1,5 +1,6 @@
 #include "crt.h"
 #include "fixed_base.h"
+#include "inverse.h"
 #include "power.h"
 #include "prime.h"
 #include "residues.h"
@@ -39,25 +40,17 @@ static void enter_base(const pc_public *key, mp_limb_t *group)
     n->kernel->enter(n, group, standard.limbs);
 }
 
-/* A number that is 1 / x modulo m, for x in lane 0 of a group and a public modulus; false if there is none. */
-static bool invert_var(const pc_modulus *modulus, mp_limb_t *number, const mp_limb_t *group)
+/* A number that is 1 / x modulo m, for x in lane 0 of a group; false if there is none. */
+static bool invert(const pc_modulus *modulus, mp_limb_t *number, const mp_limb_t *group)
 {
-    int32_t limbs = modulus->limbs;
     pc_standard standard;
     pc_group inverse;
-    mpz_t x, m;
-    mpz_inits(x, m, NULL);
     modulus->kernel->leave(modulus, standard.limbs, group);
-    pc_mpz_from_limbs(x, standard.limbs, limbs);
-    pc_mpz_from_limbs(m, modulus->m, limbs);
-    bool exists = mpz_invert(x, x, m) != 0;
+    bool exists = pc_invert_lanes(modulus, standard.limbs, 1);
     if (exists) {
-        memset(&standard, 0, sizeof standard);
-        pc_limbs_from_mpz(standard.limbs, limbs, x);
         modulus->kernel->enter(modulus, inverse.words, standard.limbs);
         pc_scatter_row(modulus, number, inverse.words, 1);
     }
-    mpz_clears(x, m, NULL);
     return exists;
 }
 
@@ -73,7 +66,7 @@ static int32_t init_public_table(pc_encryptor *encryptor)
     pc_power(n, base.words, n->m, encryptor->key->key_bits, table);
     pc_release(table);
     pc_scatter_row(n, number, base.words, 1);
-    PC_REQUIRE(invert_var(n, inverse, base.words), PC_ERR_KEY);
+    PC_REQUIRE(invert(n, inverse, base.words), PC_ERR_KEY);
     int32_t status = pc_fixed_base_init(&encryptor->tables[0]);
     if (status == PC_OK) {
         pc_fixed_base_place(&encryptor->tables[0], number, inverse);

@@ -1,3 +1,4 @@
+#include "inverse.h"
 #include "objects.h"
 
 #include <string.h>
@@ -80,34 +81,7 @@ static void invert_group(const pc_modulus *modulus, mp_limb_t *group, int32_t us
     pc_standard standard;
     kernel->leave(modulus, standard.limbs, group);
 
-    /* Montgomery's trick over the lanes: prefix[i] = a_0 ... a_i, and back with the inverse of the whole product. */
-    mpz_t n, prefix[PC_MAX_LANES], lane, inverse, value;
-    mpz_inits(n, lane, inverse, value, NULL);
-    pc_mpz_from_limbs(n, modulus->m, limbs);
-    for (int32_t i = 0; i < used; i++) {
-        mpz_init(prefix[i]);
-        pc_mpz_from_limbs(prefix[i], standard.limbs + (ptrdiff_t)i * 2 * limbs, limbs);
-        if (i > 0) {
-            mpz_mul(prefix[i], prefix[i], prefix[i - 1]);
-            mpz_mod(prefix[i], prefix[i], n);
-        }
-    }
-    mpz_invert(inverse, prefix[used - 1], n); /* exists: batches hold units only */
-    for (int32_t i = used - 1; i >= 0; i--) {
-        mp_limb_t *at = standard.limbs + (ptrdiff_t)i * 2 * limbs;
-        pc_mpz_from_limbs(lane, at, limbs);
-        if (i > 0) {
-            mpz_mul(value, inverse, prefix[i - 1]);
-            mpz_mod(value, value, n);
-            mpz_mul(inverse, inverse, lane);
-            mpz_mod(inverse, inverse, n);
-        } else {
-            mpz_set(value, inverse);
-        }
-        pc_limbs_from_mpz(at, 2 * limbs, value);
-        mpz_clear(prefix[i]);
-    }
-    mpz_clears(n, lane, inverse, value, NULL);
+    pc_invert_lanes(modulus, standard.limbs, used); /* they exist: batches hold units only */
 
     pc_group solution;
     mp_limb_t k[PC_MAX_LANES * PC_MAX_LIMBS];
