@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
 using System.Numerics;
+using Google.Protobuf;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Logging;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Tests.Sessions;
 using Popcorn.Engine.Wire;
 using Popcorn.Fuzz;
 using Popcorn.Hosting;
@@ -192,7 +194,14 @@ public sealed class HostileClientTests(ITestOutputHelper output, HostileClientTe
         /// <summary>The messages that an honest client of two queries sends.</summary>
         public async Task<IReadOnlyList<byte[]>> RecordAsync(PaillierPrivateKey key)
         {
-            var tape = new Tape(await PopcornClient.ConnectAsync(Url));
+            var sent = new ConcurrentQueue<byte[]>();
+            var tape = new FrameFilter(await PopcornClient.ConnectAsync(Url), (frame, isOut) =>
+            {
+                if (isOut)
+                {
+                    sent.Enqueue(frame.ToByteArray());
+                }
+            });
             await using ClientSession session =
                 await ClientSession.OpenAsync(tape, key, "tiny", new ClientOptions(), default);
             for (int query = 0; query < 2; query++)
@@ -200,7 +209,7 @@ public sealed class HostileClientTests(ITestOutputHelper output, HostileClientTe
                 await session.InferAsync(new int[36], null, default);
             }
 
-            return [.. tape.Sent];
+            return [.. sent];
         }
 
         public async Task AssertServesAsync(PaillierPrivateKey key)
@@ -235,21 +244,5 @@ public sealed class HostileClientTests(ITestOutputHelper output, HostileClientTe
             await _host.DisposeAsync();
             _model.Dispose();
         }
-    }
-
-    private sealed class Tape(IMessageChannel inner) : IMessageChannel
-    {
-        public ConcurrentQueue<byte[]> Sent { get; } = [];
-
-        public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
-        {
-            Sent.Enqueue(message.ToArray());
-            return inner.SendAsync(message, cancellationToken);
-        }
-
-        public ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken) =>
-            inner.ReceiveAsync(cancellationToken);
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

@@ -3,6 +3,7 @@ using Popcorn.Engine;
 using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Tests.Sessions;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 using Popcorn.Hosting;
@@ -100,11 +101,17 @@ public sealed class WipingTests : IDisposable
     /// <summary>Keeps what the server sent, encrypted as it is.</summary>
     private sealed class Transcript : IDisposable
     {
-        private readonly List<byte[]> _messages = [];
+        private readonly List<Chunk> _chunks = [];
 
         public BlindedPlan? Plan { get; set; }
 
-        public IMessageChannel Over(IMessageChannel channel) => new Recorder(channel, _messages);
+        public IMessageChannel Over(IMessageChannel channel) => new FrameFilter(channel, (frame, isOut) =>
+        {
+            if (!isOut && frame.Chunk is not null)
+            {
+                _chunks.Add(frame.Chunk);
+            }
+        });
 
         /// <summary>What it blinded with, and the words of all that the client decrypted.</summary>
         public (List<ulong> Blinding, List<ulong> Plaintexts) Secrets(PaillierPrivateKey key)
@@ -112,9 +119,9 @@ public sealed class WipingTests : IDisposable
             var blinding = new List<ulong>();
             var plaintexts = new List<ulong>();
             var decryptor = new Decryptor(key);
-            foreach (Chunk chunk in _messages.Select(m => Frame.Parser.ParseFrom(m)).Select(f => f.Chunk))
+            foreach (Chunk chunk in _chunks)
             {
-                if (chunk is null || Plan!.Steps[(int)chunk.Step] is not RoundStep step)
+                if (Plan!.Steps[(int)chunk.Step] is not RoundStep step)
                 {
                     continue;
                 }
@@ -137,7 +144,7 @@ public sealed class WipingTests : IDisposable
             return (blinding, plaintexts);
         }
 
-        public void Dispose() => _messages.Clear();
+        public void Dispose() => _chunks.Clear();
 
         private static void ReadFields(RoundStep step, Span<ulong> packed, int item, List<ulong> blinding)
         {
@@ -163,24 +170,5 @@ public sealed class WipingTests : IDisposable
         /// <summary>Words that stand in any memory.</summary>
         private static bool IsCommon(ulong word) =>
             BitOperations.PopCount(word) < 12 || BitOperations.PopCount(~word) < 12 || word >> 40 == 0;
-    }
-
-    private sealed class Recorder(IMessageChannel inner, List<byte[]> messages) : IMessageChannel
-    {
-        public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken) =>
-            inner.SendAsync(message, cancellationToken);
-
-        public async ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
-        {
-            byte[]? message = await inner.ReceiveAsync(cancellationToken);
-            if (message is not null)
-            {
-                messages.Add(message);
-            }
-
-            return message;
-        }
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

@@ -16,13 +16,6 @@ namespace Popcorn.Engine.Tests.Sessions;
 /// <summary>What a server that does not keep to the protocol can learn from a client, or make it do.</summary>
 public class HostileServerTests
 {
-    private static readonly ServerOptions Options = new()
-    {
-        KeyOptions = TestKeys.Options,
-        MinimumKeyBits = 512,
-        IdleTimeout = TimeSpan.FromSeconds(20),
-    };
-
     public static TheoryData<string, Func<Random, IntegerNetwork>> Networks => new()
     {
         { "conv, relu, pool, dense", SampleNetworks.ConvReluPoolDense },
@@ -185,10 +178,10 @@ public class HostileServerTests
         IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
         using var model = new ServedModel("net", network);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        Task serving = ServeAsync(model, server);
+        Task serving = TestServer.ServeAsync(model, server);
 
         // Each message is well within the time that the client waits for one.
-        var slow = new Filter(client, async (frame, isUp) =>
+        var slow = new FrameFilter(client, async (frame, isUp) =>
         {
             await Task.Delay(!isUp && frame.BodyCase == Frame.BodyOneofCase.Chunk ? 200 : 0);
             return frame;
@@ -210,16 +203,14 @@ public class HostileServerTests
     {
         using var model = new ServedModel("net", SampleNetworks.ConvReluPoolDense(new Random(3)));
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        Task serving = ServeAsync(model, server);
+        Task serving = TestServer.ServeAsync(model, server);
         var kinds = new ConcurrentQueue<Frame.BodyOneofCase>();
-        var tap = new Filter(client, (frame, isUp) =>
+        var tap = new FrameFilter(client, (frame, isUp) =>
         {
             if (isUp)
             {
                 kinds.Enqueue(frame.BodyCase);
             }
-
-            return Task.FromResult(frame);
         });
         var error = await Assert.ThrowsAsync<PopcornException>(
             () => ClientSession.OpenAsync(tap, TestKeys.Key, "net", options, default));
@@ -238,17 +229,17 @@ public class HostileServerTests
         ServedModel model, int[] input, Func<BigInteger>? plaintext = null)
     {
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        Task serving = ServeAsync(model, server);
+        Task serving = TestServer.ServeAsync(model, server);
         var up = new ConcurrentQueue<string>();
         var down = new ConcurrentQueue<string>();
         using var forger = new Encryptor(TestKeys.Key.PublicKey);
-        var tap = new Filter(client, (frame, isUp) =>
+        var tap = new FrameFilter(client, (frame, isUp) =>
         {
             Chunk? chunk = frame.Chunk;
             (isUp ? up : down).Enqueue(
                 $"{frame.BodyCase} {chunk?.Step} {chunk?.First} {chunk?.Payload.Length} {frame.Query?.Number} "
                 + $"{frame.Failure?.Message} {frame.CalculateSize()}");
-            return Task.FromResult(plaintext is null || isUp || chunk is null ? frame : Forged(chunk));
+            return Task.FromResult<Frame?>(plaintext is null || isUp || chunk is null ? frame : Forged(chunk));
         });
         InferenceResult[] results;
         await using (ClientSession session = await ClientSession.OpenAsync(
@@ -273,32 +264,5 @@ public class HostileServerTests
             batch.Export(0, batch.Count, payload);
             return new Frame { Chunk = new Chunk(chunk) { Payload = ByteString.CopyFrom(payload) } };
         }
-    }
-
-    private static async Task ServeAsync(ServedModel model, IMessageChannel channel)
-    {
-        await using (channel)
-        {
-            var models = new Dictionary<string, ServedModel> { [model.Name] = model };
-            await Task.Run(() => new ServerSession(models, Options).RunAsync(channel, default));
-        }
-    }
-
-    /// <summary>Shows every frame that passes and may put another in its place.</summary>
-    private sealed class Filter(IMessageChannel inner, Func<Frame, bool, Task<Frame>> pass) : IMessageChannel
-    {
-        public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
-        {
-            Frame frame = await pass(Frame.Parser.ParseFrom(message.Span), true);
-            await inner.SendAsync(frame.ToByteArray(), cancellationToken);
-        }
-
-        public async ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
-        {
-            byte[]? message = await inner.ReceiveAsync(cancellationToken);
-            return message is null ? null : (await pass(Frame.Parser.ParseFrom(message), false)).ToByteArray();
-        }
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

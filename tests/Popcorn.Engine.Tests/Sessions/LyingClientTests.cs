@@ -32,16 +32,10 @@ public class LyingClientTests
 
         using var model = new ServedModel("net", network);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        Task serving = new ServerSession(
-            new Dictionary<string, ServedModel> { ["net"] = model },
-            new ServerOptions
-            {
-                MinimumKeyBits = TestKeys.Key.PublicKey.Bits,
-                KeyOptions = TestKeys.Options,
-            }).RunAsync(server, default);
-        var liar = new Liar(client, TestKeys.Key, Pixel);
+        Task serving = TestServer.ServeAsync(model, server);
+        var liar = new Liar(TestKeys.Key, Pixel);
         await using (ClientSession session = await ClientSession.OpenAsync(
-            liar, TestKeys.Key, "net", new ClientOptions(), default))
+            new FrameFilter(client, liar.Pass), TestKeys.Key, "net", new ClientOptions(), default))
         {
             liar.Layout = session.Plan.Steps.OfType<SquareStep>().Single().Layout;
             await session.InferAsync(new int[Inputs], null, default);
@@ -53,7 +47,7 @@ public class LyingClientTests
     }
 
     /// <summary>Sends one input of 2^k, far out of range and above all masks, and reads what comes back.</summary>
-    private sealed class Liar(IMessageChannel inner, PaillierPrivateKey key, int pixel) : IMessageChannel
+    private sealed class Liar(PaillierPrivateKey key, int pixel)
     {
         private BigInteger _plaintext;
 
@@ -61,34 +55,28 @@ public class LyingClientTests
 
         private int Shift => Layout!.Fields.ItemBits * 7;
 
-        public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+        public void Pass(Frame frame, bool isOut)
         {
-            Frame frame = Frame.Parser.ParseFrom(message.Span);
-            if (frame.Chunk is { Step: 0 } chunk)
+            if (frame.Chunk is not Chunk chunk)
+            {
+                return;
+            }
+
+            using var one = new CiphertextBatch(key.PublicKey, 1);
+            if (isOut && chunk.Step == 0)
             {
                 byte[] payload = chunk.Payload.ToByteArray();
                 using var encryptor = new Encryptor(key, new EncryptorOptions());
-                using var lie = new CiphertextBatch(key.PublicKey, 1);
-                encryptor.Encrypt([BigInteger.One << Shift], lie);
+                encryptor.Encrypt([BigInteger.One << Shift], one);
                 int bytes = key.PublicKey.CiphertextBytes;
-                lie.Export(0, 1, payload.AsSpan(pixel * bytes, bytes));
-                frame.Chunk.Payload = ByteString.CopyFrom(payload);
+                one.Export(0, 1, payload.AsSpan(pixel * bytes, bytes));
+                chunk.Payload = ByteString.CopyFrom(payload);
             }
-
-            return inner.SendAsync(frame.ToByteArray(), cancellationToken);
-        }
-
-        public async ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
-        {
-            byte[]? message = await inner.ReceiveAsync(cancellationToken);
-            if (message is not null && _plaintext.IsZero && Frame.Parser.ParseFrom(message).Chunk is Chunk chunk)
+            else if (!isOut && _plaintext.IsZero)
             {
-                using var batch = new CiphertextBatch(key.PublicKey, 1);
-                batch.Import(chunk.Payload.Span, 0, 1);
-                _plaintext = new Decryptor(key).DecryptSigned(batch)[0];
+                one.Import(chunk.Payload.Span, 0, 1);
+                _plaintext = new Decryptor(key).DecryptSigned(one)[0];
             }
-
-            return message;
         }
 
         /// <summary>Σ wᵢ·2^(slot i) stands above the masks.</summary>
@@ -107,7 +95,5 @@ public class LyingClientTests
 
             return weights;
         }
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

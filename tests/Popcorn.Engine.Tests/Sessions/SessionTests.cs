@@ -20,12 +20,7 @@ namespace Popcorn.Engine.Tests.Sessions;
 
 public class SessionTests
 {
-    private static readonly ServerOptions Options = new()
-    {
-        KeyOptions = TestKeys.Options,
-        MinimumKeyBits = 512,
-        IdleTimeout = TimeSpan.FromSeconds(20),
-    };
+    private static readonly ServerOptions Options = TestServer.Options;
 
     public static TheoryData<string, Func<Random, IntegerNetwork>> Networks => new()
     {
@@ -235,7 +230,15 @@ public class SessionTests
         for (int run = 0; run < 2; run++)
         {
             (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-            var tap = new Tap(client);
+            var ciphertexts = new HashSet<string>();
+            var tap = new FrameFilter(client, (frame, _) =>
+            {
+                foreach (byte[] c in (frame.Chunk?.Payload.ToByteArray() ?? [])
+                    .Chunk(TestKeys.Key.PublicKey.CiphertextBytes))
+                {
+                    Assert.True(ciphertexts.Add(Convert.ToHexString(c)));
+                }
+            });
             Task serving = Serve(model, Options, server);
             await using (ClientSession session = await Open(tap))
             {
@@ -243,7 +246,7 @@ public class SessionTests
             }
 
             await serving;
-            transcripts.Add(tap.Ciphertexts);
+            transcripts.Add(ciphertexts);
         }
 
         // 84 equal input values, and yet no ciphertext occurs twice, in a run or between two.
@@ -451,7 +454,8 @@ public class SessionTests
         {
             (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
             Task serving = Serve(model, Options, server);
-            await using ClientSession session = await Open(new Spoiler(client, step, spoil));
+            await using ClientSession session = await Open(new FrameFilter(client, (frame, isOut) =>
+                Task.FromResult(isOut && frame.Chunk?.Step == step ? Spoilt(frame.Chunk) : frame)));
             await Assert.ThrowsAnyAsync<PopcornException>(
                 () => session.InferAsync(new int[network.Input.Shape.Size], null, default));
             await Refuses(() => serving, says);
@@ -459,6 +463,8 @@ public class SessionTests
 
         await WithSession(model, Options, session =>
             session.InferAsync(new int[network.Input.Shape.Size], null, default));
+
+        Frame? Spoilt(Chunk chunk) => spoil(chunk) is Chunk spoilt ? new Frame { Chunk = spoilt } : null;
     }
 
     [Fact]
@@ -596,13 +602,8 @@ public class SessionTests
         }
     }
 
-    private static async Task Serve(ServedModel model, ServerOptions options, IMessageChannel channel)
-    {
-        await using (channel)
-        {
-            await Task.Run(() => new ServerSession(Models(model), options).RunAsync(channel, default));
-        }
-    }
+    private static Task Serve(ServedModel model, ServerOptions options, IMessageChannel channel) =>
+        TestServer.ServeAsync(model, channel, options);
 
     private static Dictionary<string, ServedModel> Models(ServedModel model) => new() { [model.Name] = model };
 
@@ -668,62 +669,5 @@ public class SessionTests
         }
 
         public ValueTask DisposeAsync() => ValueTask.CompletedTask;
-    }
-
-    /// <summary>Keeps every ciphertext that passes, in either direction.</summary>
-    private sealed class Tap(IMessageChannel inner) : IMessageChannel
-    {
-        public HashSet<string> Ciphertexts { get; } = [];
-
-        public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
-        {
-            Keep(message.Span);
-            return inner.SendAsync(message, cancellationToken);
-        }
-
-        public async ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
-        {
-            byte[]? message = await inner.ReceiveAsync(cancellationToken);
-            Keep(message);
-            return message;
-        }
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
-
-        private void Keep(ReadOnlySpan<byte> message)
-        {
-            foreach (byte[] c in (Frame.Parser.ParseFrom(message).Chunk?.Payload.ToByteArray() ?? [])
-                .Chunk(TestKeys.Key.PublicKey.CiphertextBytes))
-            {
-                Assert.True(Ciphertexts.Add(Convert.ToHexString(c)));
-            }
-        }
-    }
-
-    /// <summary>Spoils the client's chunks of one step.</summary>
-    private sealed class Spoiler(IMessageChannel inner, uint step, Func<Chunk, Chunk?> spoil) : IMessageChannel
-    {
-        public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
-        {
-            Frame frame = Frame.Parser.ParseFrom(message.Span);
-            if (frame.BodyCase == Frame.BodyOneofCase.Chunk && frame.Chunk.Step == step)
-            {
-                Chunk? spoilt = spoil(frame.Chunk);
-                if (spoilt is null)
-                {
-                    await inner.DisposeAsync();
-                    return;
-                }
-
-                message = new Frame { Chunk = spoilt }.ToByteArray();
-            }
-
-            await inner.SendAsync(message, cancellationToken);
-        }
-
-        public ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken) =>
-            inner.ReceiveAsync(cancellationToken);
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

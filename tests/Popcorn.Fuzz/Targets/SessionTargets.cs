@@ -3,6 +3,7 @@ using Popcorn.Engine;
 using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Tests.Sessions;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 using Popcorn.Interop;
@@ -151,7 +152,9 @@ internal static class SessionRecorder
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         var models = new Dictionary<string, ServedModel> { [Model] = model };
         Task serving = Task.Run(() => new ServerSession(models, ServerOptions).RunAsync(server, default));
-        var tape = new Tape(client);
+        var up = new List<byte[]>();
+        var down = new List<byte[]>();
+        var tape = new FrameFilter(client, (frame, isOut) => (isOut ? up : down).Add(frame.ToByteArray()));
         ClientSession session = await ClientSession.OpenAsync(
             tape, key, Model, new ClientOptions { DegreeOfParallelism = 1 }, default).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
@@ -165,8 +168,8 @@ internal static class SessionRecorder
         }
 
         await serving.ConfigureAwait(false);
-        Write("client-session", tape.Down);
-        Write("server-session", tape.Up);
+        Write("client-session", down);
+        Write("server-session", up);
 
         void Write(string target, List<byte[]> messages)
         {
@@ -174,31 +177,5 @@ internal static class SessionRecorder
             Directory.CreateDirectory(folder);
             File.WriteAllBytes(Path.Combine(folder, name), Mutations.Joined(messages));
         }
-    }
-
-    private sealed class Tape(IMessageChannel inner) : IMessageChannel
-    {
-        public List<byte[]> Up { get; } = [];
-
-        public List<byte[]> Down { get; } = [];
-
-        public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
-        {
-            Up.Add(message.ToArray());
-            return inner.SendAsync(message, cancellationToken);
-        }
-
-        public async ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken)
-        {
-            byte[]? message = await inner.ReceiveAsync(cancellationToken).ConfigureAwait(false);
-            if (message is not null)
-            {
-                Down.Add(message);
-            }
-
-            return message;
-        }
-
-        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 }

@@ -1,0 +1,26 @@
+using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Wire;
+
+namespace Popcorn.Engine.Tests.Sessions;
+
+/// <summary>A server at the other end of a channel in memory.</summary>
+internal static class TestServer
+{
+    /// <summary>Takes the tests' key, and does not wait for long.</summary>
+    public static ServerOptions Options { get; } = new()
+    {
+        KeyOptions = TestKeys.Options,
+        MinimumKeyBits = 512,
+        IdleTimeout = TimeSpan.FromSeconds(20),
+    };
+
+    /// <summary>Serves one connection to its end.</summary>
+    public static async Task ServeAsync(ServedModel model, IMessageChannel channel, ServerOptions? options = null)
+    {
+        await using (channel)
+        {
+            var models = new Dictionary<string, ServedModel> { [model.Name] = model };
+            await Task.Run(() => new ServerSession(models, options ?? Options).RunAsync(channel, default));
+        }
+    }
+}
