@@ -314,3 +314,18 @@ void textbook_decrypt(mpz_t m, const key *k, const mpz_t c)
     mpz_mod(m, m, k->n);
     mpz_clears(lambda, other, mu, NULL);
 }
+
+int32_t public_with_small_factor(pc_public **public, int32_t kernel)
+{
+    uint8_t n_bytes[32] = {0}, h = 2;
+    mpz_t n;
+    mpz_init_set_ui(n, 1);
+    mpz_mul_2exp(n, n, 130);
+    mpz_nextprime(n, n);
+    mpz_mul_ui(n, n, 65521);
+    int32_t bytes = (int32_t)(mpz_sizeinbase(n, 2) + 7) / 8;
+    bytes_from_integer(n_bytes, (size_t)bytes, n);
+    mpz_clear(n);
+    OK(pc_public_create(n_bytes, bytes, &h, 1, PC_FLAG_INSECURE_SIZE, kernel, public));
+    return bytes;
+}

@@ -68,4 +68,7 @@ bool unchanged(const key *k, const pc_batch *batch, int32_t count, const uint8_t
 /* Paillier by the book: m = L(c^lambda mod n^2) * mu mod n. */
 void textbook_decrypt(mpz_t m, const key *k, const mpz_t c);
 
+/* A public key with n = 65521 * p, p prime: a factor below 2^16. Returns the bytes of n, 32 at most. */
+int32_t public_with_small_factor(pc_public **public, int32_t kernel);
+
 #endif

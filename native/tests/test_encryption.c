@@ -362,25 +362,16 @@ static void test_rerandomizer_arguments(const key *k)
     CHECK(made == NULL);
 }
 
-/* n = 65521 * p, p prime: a factor below 2^16. */
 static void test_rerandomizer_of_bad_key(int32_t kernel)
 {
-    uint8_t n_bytes[32] = {0}, seeds[64], h = 2;
-    random_bytes(seeds, sizeof seeds);
-    mpz_t n;
-    mpz_init_set_ui(n, 1);
-    mpz_mul_2exp(n, n, 130);
-    mpz_nextprime(n, n);
-    mpz_mul_ui(n, n, 65521);
-    int32_t bytes = (int32_t)(mpz_sizeinbase(n, 2) + 7) / 8;
-    bytes_from_integer(n_bytes, (size_t)bytes, n);
-    pc_public *public = NULL;
+    uint8_t seeds[64];
     pc_encryptor *made = NULL;
-    OK(pc_public_create(n_bytes, bytes, &h, 1, PC_FLAG_INSECURE_SIZE, kernel, &public));
+    pc_public *public;
+    int32_t bytes = public_with_small_factor(&public, kernel);
+    random_bytes(seeds, sizeof seeds);
     STATUS(PC_ERR_KEY, pc_encryptor_create_rerandomizer(public, seeds, bytes + SEED_EXTRA_BYTES, 1, 4, 0, &made));
     CHECK(made == NULL);
     OK(pc_public_free(public));
-    mpz_clear(n);
 }
 
 int main(void)

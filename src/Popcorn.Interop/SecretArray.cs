@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
@@ -69,20 +68,5 @@ public sealed unsafe class SecretArray<T> : IDisposable
         NativeMemory.Free(_items);
         _items = null;
         Length = 0;
-    }
-}
-
-/// <summary>What passing secrets through code leaves where nothing disposes it.</summary>
-public static class SecretStack
-{
-    /// <summary>More than any call between two uses of this takes of its thread's stack.</summary>
-    private const int Bytes = 1 << 14;
-
-    /// <summary>Overwrites what earlier calls of the caller have left on the stack below it.</summary>
-    [MethodImpl(MethodImplOptions.NoInlining)]
-    public static void Wipe()
-    {
-        Span<byte> below = stackalloc byte[Bytes];
-        CryptographicOperations.ZeroMemory(below);
     }
 }

@@ -4,9 +4,10 @@ namespace Popcorn.Engine.Sessions;
 
 /// <summary>Receives with a limit on how long a peer may stay silent.</summary>
 internal sealed class ReceiveTimeout(
-    Connection connection, TimeSpan limit, CancellationToken cancellationToken) : IDisposable
+    Connection connection, TimeSpan limit, CancellationToken cancellationToken, Refusal reason = Refusal.Idle)
+    : IDisposable
 {
-    private (TimeSpan Limit, Refusal Reason) _patience = (limit, Refusal.Idle);
+    private (TimeSpan Limit, Refusal Reason) _patience = (limit, reason);
     private CancellationTokenSource _timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
     public ValueTask<Frame?> TryReceiveAsync() => WithinLimit(connection.TryReceiveAsync);
@@ -26,8 +27,8 @@ internal sealed class ReceiveTimeout(
 
     private async ValueTask<T> WithinLimit<T>(Func<CancellationToken, ValueTask<T>> receive)
     {
-        (TimeSpan limit, Refusal reason) = _patience;
-        _timer.CancelAfter(limit > TimeSpan.Zero ? limit : TimeSpan.Zero);
+        (TimeSpan most, Refusal guilt) = _patience;
+        _timer.CancelAfter(most > TimeSpan.Zero ? most : TimeSpan.Zero);
         try
         {
             T result = await receive(_timer.Token).ConfigureAwait(false);
@@ -41,14 +42,14 @@ internal sealed class ReceiveTimeout(
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            string what = reason switch
+            string what = guilt switch
             {
                 Refusal.Handshake => "The peer was too slow to introduce itself",
-                Refusal.Stalled => $"The peer was silent for {limit.TotalSeconds:0.#} seconds within a query",
+                Refusal.Stalled => $"The peer was silent for {most.TotalSeconds:0.#} seconds within a query",
                 Refusal.Idle or Refusal.Connections or Refusal.Address or Refusal.Memory or Refusal.TooLarge =>
-                    $"The peer was silent for {limit.TotalSeconds:0.#} seconds",
+                    $"The peer was silent for {most.TotalSeconds:0.#} seconds",
             };
-            throw new PopcornException($"{what}; session ended.", e) { Refusal = reason };
+            throw new PopcornException($"{what}; session ended.", e) { Refusal = guilt };
         }
     }
 }

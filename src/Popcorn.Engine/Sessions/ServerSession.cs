@@ -59,8 +59,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
 
     private async Task RunAsync(Connection connection, CancellationToken cancellationToken)
     {
-        using var receiver = new ReceiveTimeout(connection, options.HandshakeTimeout, cancellationToken);
-        receiver.SetLimit(options.HandshakeTimeout, Refusal.Handshake);
+        using var receiver = new ReceiveTimeout(
+            connection, options.HandshakeTimeout, cancellationToken, Refusal.Handshake);
         Frame? first = await receiver.TryReceiveAsync().ConfigureAwait(false);
         if (first is null)
         {
