@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Popcorn.Engine.Model;
 
 namespace Popcorn.EndToEnd.Tests;
 
@@ -127,6 +128,34 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Import_measures_the_network_and_when_strict_writes_no_bad_one()
+    {
+        string onnx = _files.Onnx("net.onnx", "Relu");
+        string[] import = ["import", onnx, "--out", _files["net.popcorn"]];
+        string[] bad = [.. import, "--weight-bits", "1"];
+        await CommandRun.Fails(1, "not written", [.. bad, "--strict"]);
+        Assert.False(File.Exists(_files["net.popcorn"]));
+        CommandRun run = await CommandRun.Of(bad);
+        Assert.Equal(0, run.ExitCode);
+        Assert.Contains("warning: the integer network is far from the float network", run.Error);
+        Assert.Contains("more --weight-bits", run.Error);
+        Assert.True(File.Exists(_files["net.popcorn"]));
+
+        JsonElement generated = (await CommandRun.Json([.. import, "--strict"])).GetProperty("fidelity");
+        AssertKeys(
+            generated, "images", "areGenerated", "meanCosine", "worstCosine", "agreement", "prunedCosine",
+            "roundedCosine", "worstLayer", "worstLayerCosine", "isBad");
+        Assert.True(generated.GetProperty("areGenerated").GetBoolean());
+        Assert.InRange(generated.GetProperty("meanCosine").GetDouble(), 0.99, 1);
+        run = await CommandRun.Of([.. import, "--strict", "--calibration", _files.Images(20)]);
+        Assert.Equal(0, run.ExitCode);
+        Assert.Matches(
+            @"logits: cosine (1\.0000|0\.99\d\d) with the float network's on 20 calibration images \(worst layer "
+            + @"'\w+': \d\.\d{4}\), labels agree on [\d.]+ %\r?\n",
+            run.Out);
+    }
+
+    [Fact]
     public async Task Import_tells_accuracies_and_the_sensitivity_of_layers()
     {
         string[] import =
@@ -188,6 +217,22 @@ public sealed class CommandLineTests : IDisposable
             predicted, "seconds", "serverSeconds", "clientSeconds", "bytesUp", "bytesDown", "rounds", "products",
             "serverMemoryBytes");
         Assert.All(predicted.EnumerateObject(), figure => Assert.True(figure.Value.GetDouble() > 0, figure.Name));
+    }
+
+    [Fact]
+    public async Task Inspect_says_by_how_much_a_layer_shifts()
+    {
+        var shape = new Shape(4, 1, 1);
+        Layer[] layers = [new ShiftLayer("a", 0, shape, 3, 4), new ShiftLayer("b", 1, shape, 1, 0)];
+        string model = _files.Model(
+            "shifted.popcorn", new IntegerNetwork(new InputDescription(shape, -255, 255, 1), layers, 1));
+        JsonElement report = await CommandRun.Json("inspect", model);
+        JsonElement[] told = [.. report.GetProperty("layers").EnumerateArray()];
+        Assert.All(told, layer => Assert.Equal("shift", layer.GetProperty("kind").GetString()));
+        Assert.Equal([3, 1], told.Select(layer => layer.GetProperty("shift").GetInt32()));
+        Assert.Equal(4, told[0].GetProperty("saturationBits").GetInt32());
+        Assert.False(told[1].TryGetProperty("saturationBits", out _));
+        Assert.Contains("shift >>3, 4 bits", (await CommandRun.Of("inspect", model)).Out);
     }
 
     [Fact]

@@ -85,8 +85,10 @@ public sealed class WipingTests : IDisposable
                 new SquareLayer("square", 6, row),
                 new RescaleLayer("rescale", 7, row, 4),
                 Linear(8, row, Window.Whole(1, 1), 64),
-                new SignLayer("sign", 9, row),
-                Linear(10, new Shape(3, 1, 1), Window.Whole(1, 1), 24),
+                new ShiftLayer("shift", 9, row, 5, 4),
+                Linear(10, row, Window.Whole(1, 1), 64),
+                new SignLayer("sign", 11, row),
+                Linear(12, new Shape(3, 1, 1), Window.Whole(1, 1), 24),
             ],
             1);
     }

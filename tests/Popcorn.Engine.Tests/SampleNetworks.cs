@@ -41,6 +41,14 @@ internal static class SampleNetworks
     public static IntegerNetwork Rescaled(Random random) => new Builder(random, new Shape(2, 4, 4))
         .Conv(4, 3, 1, 1).Relu().Dense(5).Rescale(7).Build();
 
+    /// <summary>
+    /// Saturating where the cap may be exceeded and where it never is, behind numbers that are never negative, and not
+    /// at all; a saturation without a shift, and one that changes nothing.
+    /// </summary>
+    public static IntegerNetwork Shifted(Random random) => new Builder(random, new Shape(2, 4, 4))
+        .Conv(4, 3, 1, 1).Shift(8, 6).Conv(3, 2, 2, 0).Shift(3, 40).Shift(2, 60).Dense(6).Shift(5, 0)
+        .Dense(3).Shift(0, 12).Dense(3).Shift(0, 60).Shift(0, 50).Build();
+
     /// <summary>Grows a network layer by layer.</summary>
     public sealed class Builder(Random random, Shape input, int minimum = 0, int maximum = 255)
     {
@@ -111,6 +119,9 @@ internal static class SampleNetworks
             [.. Enumerable.Range(1, Current.Channels).Select(c => (BigInteger)cap * c)]));
 
         public Builder Rescale(int shift) => Add(new RescaleLayer(Name(), _layers.Count, Current, shift));
+
+        public Builder Shift(int shift, int saturationBits) =>
+            Add(new ShiftLayer(Name(), _layers.Count, Current, shift, saturationBits));
 
         public IntegerNetwork Build() => new(new InputDescription(input, minimum, maximum, 1 / 255.0), _layers, 1);
 

@@ -194,6 +194,15 @@ def cifar10_4bit(bits=4):
     return nn.Sequential(*layers, nn.Flatten(), RoundedLinear(16 * 8 * 8, 10, bits, scales, positions=8 * 8))
 
 
+def cifar10_8bit():
+    # Real weights: import rounds them to 8 bits.
+    layers = []
+    for inputs, outputs, kernel, pooled in MINIONN:
+        layers += [nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(outputs)]
+        layers += [nn.ReLU(), *([nn.AvgPool2d(2)] if pooled else [])]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * 8 * 8, 10))
+
+
 def cifar10_binary():
     # Pooling comes before the batch norm: sums of pixels are free, and a quarter of the signs is left.
     layers = []
@@ -210,6 +219,7 @@ NETWORKS = {
     "mnist-bm2": Recipe(build=mnist_bm2, epochs=40, weight_decay=0),
     "mnist-bm3": Recipe(build=mnist_bm3, epochs=14, weight_decay=0, varied=False),
     "cifar10-4bit": Recipe(build=cifar10_4bit, epochs=24, sparsity=0.8, images=CIFAR10, short_floats=True),
+    "cifar10-8bit": Recipe(build=cifar10_8bit, epochs=16, images=CIFAR10, short_floats=True),
     "cifar10-binary": Recipe(build=cifar10_binary, epochs=30, images=CIFAR10, weight_decay=0, short_floats=True),
 }
 

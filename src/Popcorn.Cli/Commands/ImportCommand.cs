@@ -85,6 +85,14 @@ internal static class ImportCommand
         DefaultValueFactory = _ => 0,
     }.InRange(0, 64);
 
+    private static readonly Option<int> ActivationBits = new Option<int>("--activation-bits")
+    {
+        Description = "Keep activations to N bits (2 to 16) by exact shifts, and cut off what exceeds them: values "
+            + "stay small however deep the network is. 0: keep all.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 0,
+    }.InRange(0, 16);
+
     private static readonly Option<string?> CalibrationImages = new("--calibration")
     {
         Description = "Sample images, as for eval, without labels: weights are rounded so that layers change least on "
@@ -99,9 +107,20 @@ internal static class ImportCommand
         DefaultValueFactory = _ => 256,
     }.InRange(1, 100_000);
 
+    private static readonly Option<string?> NetworkOutput = new("--output")
+    {
+        Description = "Which of the network's outputs holds the class scores, where it has several.",
+        HelpName = "NAME",
+    };
+
     private static readonly Option<bool> Sensitivity = new("--sensitivity")
     {
         Description = "Prune each layer on its own, more and more, and tell the accuracy on --data.",
+    };
+
+    private static readonly Option<bool> Strict = new("--strict")
+    {
+        Description = "Fail, and write nothing, where the integer network is far from the float network.",
     };
 
     private static readonly TestSetOptions TestData = new(required: false);
@@ -111,7 +130,7 @@ internal static class ImportCommand
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
             Source, Target, WeightBits, Sparsity, LayerSparsity, InputScale, Means, Deviations, Bgr, ActivationSteps,
-            RescaleBits, CalibrationImages, CalibrationLimit, Sensitivity,
+            ActivationBits, RescaleBits, CalibrationImages, CalibrationLimit, NetworkOutput, Sensitivity, Strict,
         };
         TestData.AddTo(command);
         command.SetWork((parsed, output, cancellationToken) =>
@@ -126,15 +145,29 @@ internal static class ImportCommand
     {
         string target = parsed.GetRequiredValue(Target);
         ImportOptions options = OptionsOf(parsed);
-        IntegerNetwork network = Import(parsed.GetRequiredValue(Source), options, out byte[] onnx);
+        ImportFidelity? fidelity = null;
+        IntegerNetwork network = Import(
+            parsed.GetRequiredValue(Source), options with { Measured = measured => fidelity = measured },
+            out byte[] onnx);
         TestSet? images = TestData.Open(parsed, network.Input)?.RequireLabels();
         if (images is null && parsed.GetValue(Sensitivity))
         {
             throw new PopcornException("--sensitivity needs images to measure on; name them with --data.");
         }
 
+        string? warning = fidelity is { IsBad: true } ? FidelityText.Warning(fidelity, options) : null;
+        if (warning is not null && parsed.GetValue(Strict))
+        {
+            throw new PopcornException($"{target} was not written: {warning}");
+        }
+
         Files.Replace(target, ownerOnly: false, stream => ModelFile.Save(network, stream));
-        ImportReport report = Summarize(target, network);
+        if (warning is not null)
+        {
+            Output.Note($"warning: {warning}");
+        }
+
+        ImportReport report = Summarize(target, network) with { Fidelity = fidelity };
         if (images is null)
         {
             return report;
@@ -157,7 +190,10 @@ internal static class ImportCommand
         InputDeviations = parsed.GetValue(Deviations) ?? [],
         InputOrder = parsed.GetValue(Bgr) ? ChannelOrder.Bgr : ChannelOrder.Rgb,
         ActivationSteps = parsed.GetValue(ActivationSteps),
+        ActivationBits = parsed.GetValue(ActivationBits),
         RescaleBits = parsed.GetValue(RescaleBits),
+        Output = parsed.GetValue(NetworkOutput),
+        Folder = Path.GetDirectoryName(Path.GetFullPath(parsed.GetRequiredValue(Source))),
         Samples = parsed.GetValue(CalibrationImages) is string path
             ? input => FirstImages(path, parsed.GetValue(CalibrationLimit), input)
             : null,
@@ -177,7 +213,7 @@ internal static class ImportCommand
         try
         {
             onnx = BoundedStream.ReadAll(file, OnnxImporter.MaxBytes, "ONNX file");
-            return OnnxImporter.Import(onnx, options);
+            return OnnxImporter.Import(onnx, options with { Progress = progress.Report });
         }
         catch (PopcornException e)
         {
@@ -258,7 +294,8 @@ internal static class ImportCommand
     private static ImportedLayer Summarize(Layer layer, int boundBits)
     {
         var summary = new ImportedLayer(
-            layer.Name, layer.KindName, Dimensions(layer.Output), null, null, null, null, null, boundBits);
+            layer.Name, layer.KindName, Dimensions(layer.Output), null, null, null, null, null, boundBits,
+            (layer as ShiftLayer)?.Shift, layer is ShiftLayer { SaturationBits: > 0 and var bits } ? bits : null);
         return layer is not LinearLayer { IsPool: false } linear ? summary : summary with
         {
             Weights = linear.Weights.Length,
@@ -282,6 +319,11 @@ internal static class ImportCommand
             $"{report.Model}: {Units.Bytes(report.Bytes)}, input {string.Join('x', report.Input)}, "
             + $"{report.Outputs} outputs, {Units.Count(report.Nnz)} of {Units.Count(report.Weights)} weights non-zero "
             + $"({Units.Percent(report.Sparsity)} zeros)");
+        if (report.Fidelity is { } fidelity)
+        {
+            output.Line(OneLine.Of(FidelityText.Summary(fidelity)));
+        }
+
         if (report.Accuracy is double after && report.AccuracyBefore is double before)
         {
             output.Line(
@@ -303,7 +345,7 @@ internal static class ImportCommand
         {
             table.AddCells(
                 layer.Name,
-                layer.Kind,
+                InspectCommand.KindOf(layer.Kind, layer.Shift, layer.SaturationBits),
                 string.Join('x', layer.Output),
                 layer.Weights is long weights ? Units.Count(weights) : "",
                 layer.Nnz is long nonZero ? Units.Count(nonZero) : "",

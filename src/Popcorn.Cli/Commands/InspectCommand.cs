@@ -58,7 +58,7 @@ internal static class InspectCommand
         {
             table.AddCells(
                 layer.Name,
-                layer.Kind,
+                KindOf(layer.Kind, layer.Shift, layer.SaturationBits),
                 Units.Count(layer.Outputs),
                 Units.Count(layer.Macs),
                 Units.Count(layer.Nnz),
@@ -77,4 +77,8 @@ internal static class InspectCommand
             + $"{Units.Count(cost.Products)} products, up to {Units.Bytes(cost.ServerMemoryBytes)} of ciphertexts "
             + "on the server");
     }
+
+    /// <summary>A layer's kind as tables show it: with the bits that a shift drops and leaves.</summary>
+    public static string KindOf(string kind, int? shift, int? saturationBits) =>
+        kind + (shift is int dropped ? $" >>{dropped}" : "") + (saturationBits is int left ? $", {left} bits" : "");
 }

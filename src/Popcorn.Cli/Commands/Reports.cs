@@ -3,6 +3,7 @@ using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Service;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Costs;
+using Popcorn.Engine.Import;
 
 namespace Popcorn.Cli.Commands;
 
@@ -22,7 +23,8 @@ internal sealed record ImportReport(
     long Bytes,
     double? Accuracy = null,
     double? AccuracyBefore = null,
-    IReadOnlyList<LayerSensitivity>? Sensitivity = null);
+    IReadOnlyList<LayerSensitivity>? Sensitivity = null,
+    ImportFidelity? Fidelity = null);
 
 internal sealed record ImportedLayer(
     string Name,
@@ -33,7 +35,9 @@ internal sealed record ImportedLayer(
     double? Sparsity,
     int? WeightBits,
     int? DistinctWeights,
-    int BoundBits);
+    int BoundBits,
+    int? Shift,
+    int? SaturationBits);
 
 internal sealed record InspectReport(
     string Input, IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits);

@@ -78,6 +78,7 @@ internal sealed class BlindedPlan : Plan
             LayerKind.Concat => [new ConcatStep(place, sizes, layer)],
             LayerKind.Clip => [new ClipStep(place, sizes, input.Size, bits)],
             LayerKind.Rescale => [new RescaleStep(place, sizes, input.Size, bits, layer.Shift)],
+            LayerKind.Shift => ShiftSteps.Of(layer, place, sizes, bits, !network.IsNeverNegative(layer.Input)),
             LayerKind.Sign => [new SignStep(place, sizes, input.Size, bits)],
             LayerKind.Square => [new SquareStep(place, sizes, input.Size, bits)],
             LayerKind.Relu => Compare(Tournament.AgainstZero(input.Size)),

@@ -94,7 +94,7 @@ internal sealed class BlindedServerModel : ServerModel
         LayerKind.Linear => new BlindedLinear((LinearLayer)layer, network.ShapeOf(layer.Input)),
         LayerKind.Add => new BlindedLinear(AddStep.AsLinear((AddLayer)layer), AddStep.BothOf((AddLayer)layer)),
         LayerKind.Concat or LayerKind.Relu or LayerKind.MaxPool or LayerKind.MaxPoolRelu or LayerKind.Square
-            or LayerKind.Sign or LayerKind.Clip or LayerKind.Rescale => null,
+            or LayerKind.Sign or LayerKind.Clip or LayerKind.Rescale or LayerKind.Shift => null,
     };
 
     /// <summary>The compiled form of a linear layer, or of a sum over both its values with channels in turn.</summary>
@@ -258,6 +258,7 @@ internal sealed class BlindedServerQuery(
     private readonly ProductCounter _counter = new();
     private ServerContext? _context;
     private IExchange? _exchange;
+    private CiphertextBatch? _unfinished;
 
     /// <summary>The model.</summary>
     public BlindedServerModel Model => model;
@@ -267,6 +268,9 @@ internal sealed class BlindedServerQuery(
 
     /// <summary>The tournament that is being played, between its rounds.</summary>
     public TournamentPlayers? Players { get; set; }
+
+    /// <summary>See <see cref="SplitRound.Quotients"/>; between the two rounds of a shift.</summary>
+    public CiphertextBatch? Quotients { get; set; }
 
     /// <summary>Draws all blinding.</summary>
     public SecretRandom Random { get; } = new();
@@ -279,8 +283,23 @@ internal sealed class BlindedServerQuery(
 
     public override long Products => _counter.Total;
 
-    /// <summary>What a step's layer reads, or reads first.</summary>
-    public CiphertextBatch InputOf(PlanStep step) => Values[Plan.Network.Layers[step.Layer].Input];
+    /// <summary>What the layer's step before left, or else what the layer reads, or reads first.</summary>
+    public CiphertextBatch InputOf(PlanStep step) => _unfinished ?? Values[Plan.Network.Layers[step.Layer].Input];
+
+    /// <summary>Keeps what a step made: the layer's output, or what its next step goes on with.</summary>
+    public void Finish(PlanStep step, CiphertextBatch result)
+    {
+        _unfinished?.Dispose();
+        _unfinished = null;
+        if (Plan.Steps[step.Index + 1].Layer == step.Layer)
+        {
+            _unfinished = result;
+        }
+        else
+        {
+            Values.Finish(step.Layer, result);
+        }
+    }
 
     /// <summary>Takes in the client's input.</summary>
     public async Task ReceiveInputAsync(InputStep step)
@@ -307,6 +326,8 @@ internal sealed class BlindedServerQuery(
     {
         Values.Dispose();
         Players?.Dispose();
+        Quotients?.Dispose();
+        _unfinished?.Dispose();
         Random.Dispose();
         pool.Dispose();
         lease?.Dispose();

@@ -8,7 +8,13 @@ namespace Popcorn.Engine.Blinded;
 /// min(max(x, 0), cap): the bits of both carriers and both products with z come back. Compared are x, and x less a cap
 /// of at most 2^b.
 /// </summary>
-internal sealed record ClipStep(StepPlace Place, StepSizes Sizes, int Items, int Bound) : RoundStep(
+/// <param name="Place">Where it stands.</param>
+/// <param name="Sizes">What its sizes follow from.</param>
+/// <param name="Items">Items of an image.</param>
+/// <param name="Bound">|x| &lt; 2^b, b.</param>
+/// <param name="SaturationBits">A of a cap 2^A − 1 that everybody knows; 0: the caps are the layer's.</param>
+internal sealed record ClipStep(
+    StepPlace Place, StepSizes Sizes, int Items, int Bound, int SaturationBits = 0) : RoundStep(
     Place, Sizes, (Items, Bound),
     new SlotFields(SignCarrier.FieldBits(Bound) + 1, Masks.MaskedBits(Bound), SignedFields: 2),
     replies: (Count: 4, Bits: Masks.MaskedBits(Bound)))
@@ -22,12 +28,13 @@ internal sealed record ClipStep(StepPlace Place, StepSizes Sizes, int Items, int
     protected override ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, ReadOnlySpan<int> order)
     {
         // |x| < 2^b: a cap beyond that is never reached, and must not take x − c out of its slot.
-        var layer = (ClipLayer)query.Model.Network.Layers[Layer];
+        Layer layer = query.Model.Network.Layers[Layer];
         BigInteger most = BigInteger.One << BoundBits;
+        BigInteger[] capOf = SaturationBits > 0 ? [(BigInteger.One << SaturationBits) - 1] : ((ClipLayer)layer).Caps;
         var caps = new BigInteger[order.Length];
         for (int i = 0; i < caps.Length; i++)
         {
-            caps[i] = BigInteger.Min(layer.Caps[order[i] / layer.Output.Area % layer.Output.Channels], most);
+            caps[i] = BigInteger.Min(capOf[order[i] / layer.Output.Area % capOf.Length], most);
         }
 
         return new ClipRound(this, query.Context, values, caps, query.Random);

@@ -74,7 +74,7 @@ internal sealed record CompareStep : RoundStep
 
         if (_round == _tournament.Rounds.Count - 1)
         {
-            query.Values.Finish(Layer, players.Winners());
+            query.Finish(this, players.Winners());
             query.Players = null;
             players.Dispose();
         }

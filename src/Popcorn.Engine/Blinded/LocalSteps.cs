@@ -26,7 +26,7 @@ internal abstract record LocalStep(StepPlace Place, StepSizes Sizes, PublicLayer
     public override Task ServeAsync(BlindedServerQuery query)
     {
         query.Exchange.Report(this, 0, 1);
-        query.Values.Finish(Layer, Run(query));
+        query.Finish(this, Run(query));
         query.Exchange.Report(this, 1, 1);
         return Task.CompletedTask;
     }

@@ -37,16 +37,7 @@ internal sealed class RescaleRound(
 
     protected override void Absorb(int first, int count, CiphertextBatch replies)
     {
-        int words = Masks.WordsEach + 1;
-        using var shifted = new SecretArray<ulong>(count * words);
-        for (int i = 0; i < count; i++)
-        {
-            Span<ulong> rest = shifted.Span.Slice(i * words, words);
-            Words.Extract(Masks[first + i], step.Shift, Math.Max(0, 64 * Masks.WordsEach - step.Shift), rest);
-            Words.Negate(rest);
-        }
-
-        Results.Gather(replies, [.. Enumerable.Range(0, count)], first);
-        Evaluator.AddPlain(shifted.Span, words, Results, first, count, Context.Execution);
+        int kept = Math.Max(0, step.Layout.Fields.MaskedBits - step.Shift);
+        Unmask(replies, [.. Enumerable.Range(0, count)], (step.Shift, kept), 0, Results, first);
     }
 }

@@ -93,7 +93,9 @@ internal abstract record RoundStep : BlindedStep
     protected abstract (double Products, double Squares) Unblinding { get; }
 
     public override string Describe() =>
-        $"{GetType().Name} {Chunks} bits {BoundBits} replies {RepliesPerItem} {Layout}";
+        $"{GetType().Name} items {Chunks.Items} by {Chunks.PerChunk} bits {BoundBits} replies {RepliesPerItem} "
+        + $"fields {Layout.Fields.SignedFields} of {Layout.Fields.SignedBits} and {Layout.Fields.MaskedBits} by "
+        + $"{Layout.ItemsPerCiphertext}";
 
     public override async Task ServeAsync(BlindedServerQuery query)
     {
@@ -102,7 +104,7 @@ internal abstract record RoundStep : BlindedStep
         using ServerRound round = Begin(query, values, order.Span);
         await round.RunAsync(query.Exchange).ConfigureAwait(false);
         using SecretArray<int> inverse = Inverse(order.Span);
-        query.Values.Finish(Layer, query.Context.Gather(round.Results, inverse.Span));
+        Finish(query, round, inverse.Span);
     }
 
     public override async Task AskAsync(BlindedClientQuery query)
@@ -148,6 +150,13 @@ internal abstract record RoundStep : BlindedStep
     /// <param name="values">x of each item in the order of travel; the caller's.</param>
     /// <param name="order">The item of the layer that travels at each place.</param>
     protected abstract ServerRound Begin(BlindedServerQuery query, CiphertextBatch values, ReadOnlySpan<int> order);
+
+    /// <summary>Hands on what a round made.</summary>
+    /// <param name="query">The query.</param>
+    /// <param name="round">The round, played.</param>
+    /// <param name="places">Where each item of the layer stands in it.</param>
+    protected virtual void Finish(BlindedServerQuery query, ServerRound round, ReadOnlySpan<int> places) =>
+        query.Finish(this, query.Context.Gather(round.Results, places));
 
     /// <summary>The permutation that undoes one.</summary>
     private static SecretArray<int> Inverse(ReadOnlySpan<int> order)

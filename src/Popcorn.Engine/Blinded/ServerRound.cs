@@ -153,4 +153,29 @@ internal abstract class MaskedRound(
     }
 
     protected override void Blind(SlotPacker packer, int item) => packer.Masked(ValuesSource, item, Masks[item]);
+
+    /// <summary>Keeps one answer to each of a chunk's items, less some bits of R, and less a number.</summary>
+    /// <param name="replies">The answers.</param>
+    /// <param name="taken">Which of them.</param>
+    /// <param name="bits">The bits of R: the lowest, and how many.</param>
+    /// <param name="more">The number.</param>
+    /// <param name="target">Where they go.</param>
+    /// <param name="first">The chunk's first item.</param>
+    protected void Unmask(
+        CiphertextBatch replies, int[] taken, (int Lowest, int Count) bits, ulong more, CiphertextBatch target,
+        int first)
+    {
+        int words = Masks.WordsEach + 1;
+        using var less = new SecretArray<ulong>(taken.Length * words);
+        for (int i = 0; i < taken.Length; i++)
+        {
+            Span<ulong> part = less.Span.Slice(i * words, words);
+            Words.Extract(Masks[first + i], bits.Lowest, bits.Count, part);
+            Words.AddShifted(part, [more], 0);
+            Words.Negate(part);
+        }
+
+        target.Gather(replies, taken, first);
+        Evaluator.AddPlain(less.Span, words, target, first, taken.Length, Context.Execution);
+    }
 }

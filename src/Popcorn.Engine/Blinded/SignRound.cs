@@ -3,7 +3,7 @@ using Popcorn.Interop;
 namespace Popcorn.Engine.Blinded;
 
 /// <summary>1 where x ≥ 0, else 0: one ciphertext for each item comes back.</summary>
-internal sealed record SignStep(StepPlace Place, StepSizes Sizes, int Items, int Bound) : RoundStep(
+internal record SignStep(StepPlace Place, StepSizes Sizes, int Items, int Bound) : RoundStep(
     Place, Sizes, (Items, Bound), new SlotFields(SignCarrier.FieldBits(Bound), 0), replies: (Count: 1, Bits: 1))
 {
     protected override (double Products, double Squares) Unblinding => (3 + 3 + 0.4, 0);

@@ -16,7 +16,10 @@ internal sealed class Calibration
     private readonly List<double[]>[]?[] _patches; // [layer][group][patch][input]
 
     /// <summary>Runs a network on sample data.</summary>
-    public Calibration(IntegerNetwork network, IReadOnlyList<int[]> samples)
+    /// <param name="network">The network.</param>
+    /// <param name="samples">Its inputs.</param>
+    /// <param name="progress">Told what is done of what: done, in all, and of what.</param>
+    public Calibration(IntegerNetwork network, IReadOnlyList<int[]> samples, Action<int, int, string>? progress)
     {
         _network = network;
         _patches = [.. network.Layers.Select(NewPatches)];
@@ -24,6 +27,7 @@ internal sealed class Calibration
         for (int i = 0; i < samples.Count; i++)
         {
             int sample = i;
+            progress?.Invoke(i, samples.Count, "running the rounded network");
             evaluator.Trace(samples[i], (layer, value) => Collect(layer, value, sample, samples.Count));
         }
     }

@@ -169,8 +169,8 @@ public static class DeadChannels
                 }
 
                 break;
-            case AddLayer or ConcatLayer or ReluLayer or ClipLayer or RescaleLayer or SquareLayer or SignLayer
-                or MaxPoolLayer:
+            case AddLayer or ConcatLayer or ReluLayer or ClipLayer or RescaleLayer or ShiftLayer or SquareLayer
+                or SignLayer or MaxPoolLayer:
                 // Channel by channel: all values that belong together, or those that stand behind each other.
                 int first = 0;
                 foreach (int value in layer.Inputs)
@@ -233,7 +233,7 @@ public static class DeadChannels
                 SecondFactors = Of(add.SecondFactors, outputs, 1),
             },
             ClipLayer clip => clip with { Output = shape, Caps = Of(clip.Caps, outputs, 1) },
-            ConcatLayer or ReluLayer or RescaleLayer or SquareLayer or SignLayer or MaxPoolLayer =>
+            ConcatLayer or ReluLayer or RescaleLayer or ShiftLayer or SquareLayer or SignLayer or MaxPoolLayer =>
                 layer with { Output = shape },
             _ => throw UnknownKind(layer),
         };

@@ -15,9 +15,11 @@ namespace Popcorn.Engine.Costs;
 /// <param name="BoundBits">Every result x has |x| &lt; 2^BoundBits.</param>
 /// <param name="WeightBits">Bits of its weights, sign included, where it has any.</param>
 /// <param name="DistinctWeights">Different weights, where it has any.</param>
+/// <param name="Shift">Bits that it drops, where it rescales or shifts.</param>
+/// <param name="SaturationBits">Bits that a shift leaves at most, where it saturates.</param>
 public sealed record LayerReport(
     string Name, string Kind, int Outputs, long Macs, int Nnz, string Strategy, long Products, int BoundBits,
-    int? WeightBits = null, int? DistinctWeights = null);
+    int? WeightBits = null, int? DistinctWeights = null, int? Shift = null, int? SaturationBits = null);
 
 /// <summary>What one inference will cost.</summary>
 /// <param name="Seconds">Both parties on this machine.</param>
@@ -61,7 +63,12 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
             (string strategy, double products) = model.Inspect(plan, i);
             total += StepCost.None with { Server = new Work((Operation.Product, images * products)) };
             products += plan.Steps.Where(step => step.Layer == i).Sum(step => step.Cost.Server.Products);
-            layers[i] = Report(network, i, strategy, (long)products, plan.Network.Layers[i].BoundBits);
+            PublicLayer described = plan.Network.Layers[i];
+            layers[i] = Report(network, i, strategy, (long)products, described.BoundBits) with
+            {
+                Shift = described.Shift > 0 ? described.Shift : null,
+                SaturationBits = described.SaturationBits > 0 ? described.SaturationBits : null,
+            };
         }
 
         // The server works from beginning to end, the client beside it where there are cores for both.

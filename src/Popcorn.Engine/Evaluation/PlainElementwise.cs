@@ -148,6 +148,99 @@ internal sealed class PlainClip : PlainLayer
     }
 }
 
+/// <summary>⌊x / 2^shift⌋, and with saturation max(0, ·) of it, cut to so many bits of ones.</summary>
+internal sealed class PlainShift(int shift, int saturationBits) : PlainLayer
+{
+    public override void Run(ReadOnlySpan<LimbTensor> sources, LimbTensor target, Workspace workspace)
+    {
+        LimbTensor source = sources[0];
+        for (int limb = 0; limb < target.Limbs; limb++)
+        {
+            Shift(source, shift + limb * LimbTensor.LimbBits, target.Limb(limb));
+            if (saturationBits > 0)
+            {
+                Saturate(source, saturationBits - limb * LimbTensor.LimbBits, target.Limb(limb));
+            }
+        }
+    }
+
+    /// <summary>The limb that stands <paramref name="from"/> bits above the lowest bit.</summary>
+    private static void Shift(LimbTensor source, int from, Span<int> result)
+    {
+        (int limb, int bits) = Math.DivRem(from, LimbTensor.LimbBits);
+        if (limb >= source.Limbs - 1)
+        {
+            ShiftTop(source.Top, limb == source.Limbs - 1 ? bits : LimbTensor.LimbBits - 1, result);
+            return;
+        }
+
+        ReadOnlySpan<int> low = source.Limb(limb), high = source.Limb(limb + 1);
+        ReadOnlySpan<Vector<int>> wideLow = MemoryMarshal.Cast<int, Vector<int>>(low);
+        ReadOnlySpan<Vector<int>> wideHigh = MemoryMarshal.Cast<int, Vector<int>>(high);
+        Span<Vector<int>> wideResult = MemoryMarshal.Cast<int, Vector<int>>(result);
+        int above = LimbTensor.LimbBits - 1 - bits; // and one more, because no number is shifted by 32
+        for (int i = 0; i < wideResult.Length; i++)
+        {
+            wideResult[i] = wideLow[i] >>> bits | wideHigh[i] << above << 1;
+        }
+
+        for (int i = wideResult.Length * Vector<int>.Count; i < result.Length; i++)
+        {
+            result[i] = low[i] >>> bits | high[i] << above << 1;
+        }
+    }
+
+    private static void ShiftTop(ReadOnlySpan<int> top, int bits, Span<int> result)
+    {
+        ReadOnlySpan<Vector<int>> wideTop = MemoryMarshal.Cast<int, Vector<int>>(top);
+        Span<Vector<int>> wideResult = MemoryMarshal.Cast<int, Vector<int>>(result);
+        for (int i = 0; i < wideResult.Length; i++)
+        {
+            wideResult[i] = wideTop[i] >> bits;
+        }
+
+        for (int i = wideResult.Length * Vector<int>.Count; i < result.Length; i++)
+        {
+            result[i] = top[i] >> bits;
+        }
+    }
+
+    /// <summary>
+    /// A shifted limb of which <paramref name="kept"/> bits may stay: all of them set where x is above, none where it
+    /// is negative.
+    /// </summary>
+    private void Saturate(LimbTensor source, int kept, Span<int> result)
+    {
+        int ones = kept >= LimbTensor.LimbBits ? -1 : kept <= 0 ? 0 : (1 << kept) - 1;
+        (int firstAbove, int bits) = Math.DivRem(shift + saturationBits, LimbTensor.LimbBits);
+        int i = 0;
+        for (; i + Vector<int>.Count <= result.Length; i += Vector<int>.Count)
+        {
+            Vector<int> above = Vector<int>.Zero;
+            for (int limb = firstAbove; limb < source.Limbs; limb++)
+            {
+                Vector<int> next = Vector.Create<int>(source.Limb(limb)[i..]);
+                above |= limb == firstAbove ? next >>> bits : next;
+            }
+
+            Vector<int> negative = Vector.Create<int>(source.Top[i..]) >> 31;
+            Vector<int> saturated = Vector.Create<int>(result[i..]) | ~Vector.Equals(above, Vector<int>.Zero);
+            (Vector.AndNot(saturated, negative) & Vector.Create(ones)).CopyTo(result[i..]);
+        }
+
+        for (; i < result.Length; i++)
+        {
+            int above = 0;
+            for (int limb = firstAbove; limb < source.Limbs; limb++)
+            {
+                above |= limb == firstAbove ? source.Limb(limb)[i] >>> bits : source.Limb(limb)[i];
+            }
+
+            result[i] = (result[i] | (above == 0 ? 0 : -1)) & ~(source.Top[i] >> 31) & ones;
+        }
+    }
+}
+
 /// <summary>x / 2^shift, rounded to the nearest integer, halves up.</summary>
 internal sealed class PlainRescale(int shift) : PlainLayer
 {

@@ -68,20 +68,30 @@ public sealed class PlainEvaluator
     /// <summary>The logits of one input.</summary>
     /// <param name="input">Channel by channel, row by row.</param>
     /// <exception cref="PopcornException">The input has the wrong length or a value outside the range.</exception>
-    public BigInteger[] Run(ReadOnlySpan<int> input)
+    public BigInteger[] Run(ReadOnlySpan<int> input) => Run(input, null);
+
+    /// <summary>The logits of one input.</summary>
+    /// <param name="input">Channel by channel, row by row.</param>
+    /// <param name="shows">Shown each value with its number, the input first, as soon as it is there.</param>
+    internal BigInteger[] Run(ReadOnlySpan<int> input, Action<int, LimbTensor>? shows)
     {
         Workspace workspace = NewWorkspace(1);
         SetInput(Place(0, 1, workspace), 0, input);
-        return RunTile(1, workspace, CancellationToken.None)[0];
+        shows?.Invoke(0, workspace[0]);
+        return RunTile(1, workspace, CancellationToken.None, shows)[0];
     }
 
-    /// <summary>Shows what each layer reads first, in turn.</summary>
-    internal void Trace(ReadOnlySpan<int> input, Action<int, LimbTensor> reads)
+    /// <summary>Shows what each layer reads first.</summary>
+    internal void Trace(ReadOnlySpan<int> input, Action<int, LimbTensor> reads) => Run(input, (value, tensor) =>
     {
-        Workspace workspace = NewWorkspace(1);
-        SetInput(Place(0, 1, workspace), 0, input);
-        RunTile(1, workspace, CancellationToken.None, reads);
-    }
+        for (int i = 0; i < Network.Layers.Count; i++)
+        {
+            if (Network.Layers[i].Input == value)
+            {
+                reads(i, tensor);
+            }
+        }
+    });
 
     /// <summary>The logits of many inputs, on all cores.</summary>
     /// <param name="inputs">The inputs, each channel by channel, row by row.</param>
@@ -162,7 +172,7 @@ public sealed class PlainEvaluator
 
     /// <summary>Computes the layers of a tile whose input is in place.</summary>
     private BigInteger[][] RunTile(
-        int images, Workspace workspace, CancellationToken cancellation, Action<int, LimbTensor>? reads = null)
+        int images, Workspace workspace, CancellationToken cancellation, Action<int, LimbTensor>? shows = null)
     {
         var sources = new LimbTensor[NetworkValidator.MaxJoined];
         for (int i = 0; i < _layers.Length; i++)
@@ -174,9 +184,9 @@ public sealed class PlainEvaluator
                 sources[count++] = workspace[value];
             }
 
-            reads?.Invoke(i, sources[0]);
             workspace.ClearScratch();
             _layers[i].Run(sources.AsSpan(0, count), Place(i + 1, images, workspace), workspace);
+            shows?.Invoke(i + 1, workspace[i + 1]);
         }
 
         LimbTensor output = workspace[_layers.Length];
@@ -195,22 +205,7 @@ public sealed class PlainEvaluator
 
     private void SetInput(LimbTensor tile, int image, ReadOnlySpan<int> input)
     {
-        InputDescription expected = Network.Input;
-        if (input.Length != expected.Shape.Size)
-        {
-            throw new PopcornException(
-                $"The input has {input.Length} values and the network takes {expected.Shape.Size} ({expected.Shape}).");
-        }
-
-        foreach (int value in input)
-        {
-            if (value < expected.Minimum || value > expected.Maximum)
-            {
-                throw new PopcornException(
-                    $"The input holds {value}, outside the network's range {expected.Minimum}…{expected.Maximum}.");
-            }
-        }
-
+        Network.Input.Require(input);
         input.CopyTo(tile.Limb(0)[(image * input.Length)..]);
     }
 }

@@ -22,6 +22,7 @@ internal abstract class PlainLayer
             SquareLayer => new PlainSquare(),
             SignLayer => new PlainSign(),
             RescaleLayer rescale => new PlainRescale(rescale.Shift),
+            ShiftLayer shift => new PlainShift(shift.Shift, shift.SaturationBits),
             _ => throw new NotSupportedException($"A layer of kind {layer.Kind} cannot be evaluated."),
         };
 

@@ -4,7 +4,7 @@ namespace Popcorn.Engine.Evaluation;
 
 /// <summary>
 /// How far the logits of an oblivious inference can be from those in plaintext: nowhere but where a network rescales
-/// values, which rounds at random on one side and to the nearest on the other.
+/// values (<see cref="RescaleLayer"/>), which rounds at random on one side and to the nearest on the other.
 /// </summary>
 public static class RoundingError
 {
@@ -27,6 +27,7 @@ public static class RoundingError
                 AddLayer add => error * Largest(add.Factors) + errors[add.Second] * Largest(add.SecondFactors),
                 ConcatLayer => layer.Inputs.Max(value => errors[value]),
                 RescaleLayer rescale => error / Math.Pow(2, rescale.Shift) + 1,
+                ShiftLayer shift => Math.Ceiling(error / Math.Pow(2, shift.Shift)),
                 SignLayer => error == 0 ? 0 : double.PositiveInfinity,
                 SquareLayer => error * (2 * Math.Pow(2, bounds.Hull(layer.Input).MagnitudeBits) + error),
                 ReluLayer or ClipLayer or MaxPoolLayer => error,

@@ -15,16 +15,21 @@ internal sealed class Broadcasting
 
     /// <summary>
     /// A constant as it meets a signal: one number for each channel where it is the same over every plane, else one for
-    /// each element.
+    /// each element, as they lie.
     /// </summary>
     public double[] Spread(Constant constant, Signal x)
     {
         Shape shape = x.Node.Shape;
         int[] steps = StepsOf(constant, x);
-        bool hasChannels = x.Dims.Length >= 2 && x.Dims[1] == shape.Channels;
-        if (hasChannels && steps.Skip(2).All(s => s == 0))
+        int[] axes = [.. Enumerable.Range(0, steps.Length).Where(i => steps[i] != 0)];
+        if (axes.Length == 0)
         {
-            return [.. Enumerable.Range(0, shape.Channels).Select(c => constant.Values[c * steps[1]])];
+            return [.. Enumerable.Repeat(constant.Values[0], shape.Channels)];
+        }
+
+        if (axes is [int axis] && x.Layout.RolesOver(x.Batch, shape)?[axis] == Role.Channel)
+        {
+            return [.. constant.Values];
         }
 
         _spread += shape.Size;
@@ -34,9 +39,10 @@ internal sealed class Broadcasting
         }
 
         var result = new double[shape.Size];
+        int[] elements = x.Elements();
         for (int i = 0; i < result.Length; i++)
         {
-            result[i] = constant.Values[Dimensions.Offset(i, x.Dims, steps)];
+            result[elements[i]] = constant.Values[Dimensions.Offset(i, x.Dims, steps)];
         }
 
         return Enumerable.Range(0, result.Length).All(i => result[i].Equals(result[i / shape.Area * shape.Area]))
@@ -58,22 +64,17 @@ internal sealed class Broadcasting
     private static int[] StepsOf(Constant constant, Signal x)
     {
         int[] dims = x.Dims;
-        if (dims.Length == 0 || dims[0] != x.Batch)
-        {
-            throw new NodeException($"it reads {Dimensions.Describe(dims)}, whose first side is not the batch");
-        }
-
         int[] steps = new int[dims.Length];
         int step = 1;
-        for (int i = 1; i <= Math.Max(dims.Length, constant.Dims.Length); i++)
+        for (int i = 1; i <= constant.Dims.Length; i++)
         {
-            int side = i <= constant.Dims.Length ? constant.Dims[^i] : 1;
-            bool fits = i < dims.Length && side == dims[^i];
-            if (side != 1 && !fits)
+            int side = constant.Dims[^i];
+            bool isBatch = i == dims.Length && dims[0] == x.Batch && (x.Batch > 1 || x.HasOpenBatch);
+            if (side != 1 && (i > dims.Length || isBatch || side != dims[^i]))
             {
                 throw new NodeException(
-                    $"its constant of {Dimensions.Describe(constant.Dims)} does not fit {Dimensions.Describe(dims)}; "
-                    + "use one for each channel or one for all");
+                    $"its constant of {Dimensions.Describe(constant.Dims)} does not fit {Dimensions.Describe(dims)}"
+                    + (isBatch ? " image by image" : "") + "; use one for each channel or one for all");
             }
 
             if (side != 1)

@@ -42,5 +42,5 @@ internal readonly record struct Cut(double Threshold, bool Below)
     /// <summary>The cut of u that says the same as this one of min(max(u, low), high).</summary>
     public Cut BeforeClip(double low, double high) => Before(low, high, attained: true, u => u);
 
-    private bool IsPassedBy(double value) => Below ? value <= Threshold : value >= Threshold;
+    public bool IsPassedBy(double value) => Below ? value <= Threshold : value >= Threshold;
 }

@@ -54,6 +54,96 @@ internal static class Dimensions
             ? Array.ConvertAll(permutation, p => dims[p])
             : throw new NodeException("its perm is no permutation of the sides it reads; the file is damaged");
 
+    /// <summary>What two tensors that meet element by element are broadcast to.</summary>
+    public static int[] Broadcast(int[] a, int[] b)
+    {
+        int rank = Math.Max(a.Length, b.Length);
+        int[] left = Widened(a, rank), right = Widened(b, rank);
+        return left.Zip(right).All(s => s.First == s.Second || s.First == 1 || s.Second == 1)
+            ? [.. left.Zip(right, (l, r) => l == 1 ? r : l)]
+            : throw new NodeException($"{Describe(a)} and {Describe(b)} do not fit; the file is damaged");
+    }
+
+    /// <summary>Steps along the sides of what a tensor is broadcast to: 0 where it is repeated.</summary>
+    public static int[] BroadcastSteps(int[] own, int rank)
+    {
+        int[] widened = Widened(own, rank);
+        return [.. Steps(widened).Select((step, d) => widened[d] == 1 ? 0 : step)];
+    }
+
+    /// <summary>The entries of an axis that a Slice takes, along each axis that it names.</summary>
+    public static IEnumerable<(int Axis, int[] Entries)> Sliced(OperatorCall call, int[] dims)
+    {
+        long[] starts = call.IntegersAt(1, "starts") ?? throw new NodeException("its starts are missing");
+        long[] ends = call.IntegersAt(2, "ends") ?? throw new NodeException("its ends are missing");
+        long[] axes = call.IntegersAt(3, "axes") ?? [.. Enumerable.Range(0, starts.Length).Select(i => (long)i)];
+        long[] steps = call.OptionalAt(4)?.Integers() ?? [.. Enumerable.Repeat(1L, starts.Length)];
+        if (ends.Length != starts.Length || axes.Length != starts.Length || steps.Length != starts.Length
+            || steps.Contains(0))
+        {
+            throw new NodeException("its starts, ends, axes and steps do not fit; the file is damaged");
+        }
+
+        for (int i = 0; i < axes.Length; i++)
+        {
+            int axis = Axis(axes[i], dims.Length, dims.Length - 1);
+            yield return (axis, Entries(starts[i], ends[i], steps[i], dims[axis]));
+        }
+    }
+
+    /// <summary>The entries from a start to an end, both clamped as ONNX says.</summary>
+    private static int[] Entries(long start, long end, long step, int side)
+    {
+        long first = Math.Clamp(start < 0 ? start + side : start, step > 0 ? 0 : -1, step > 0 ? side : side - 1);
+        long last = Math.Clamp(end < 0 ? Math.Max(end, -side - 1L) + side : end, step > 0 ? 0 : -1, side);
+        var entries = new List<int>();
+        for (long entry = first; step > 0 ? entry < last : entry > last; entry += step)
+        {
+            entries.Add((int)entry);
+        }
+
+        return [.. entries];
+    }
+
+    /// <summary>Sides that a constant holds.</summary>
+    public static int[] Of(Constant shape) => Array.ConvertAll(
+        shape.Integers(),
+        side => side is >= 0 and <= int.MaxValue
+            ? (int)side
+            : throw new NodeException($"a side of its shape is {side}"));
+
+    /// <summary>The axes that a reduction runs along, each once.</summary>
+    public static int[] ReducedAxes(OperatorCall call, int rank)
+    {
+        long[]? axes = call.IntegersAt(1, "axes");
+        return axes is { Length: > 0 } ? [.. axes.Select(a => Axis(a, rank, rank - 1)).Distinct()]
+            : call.Node.Flag("noop_with_empty_axes") ? []
+            : [.. Enumerable.Range(0, rank)];
+    }
+
+    /// <summary>The entries of an axis that each output of a Split takes.</summary>
+    public static int[][] Split(OperatorCall call, int[] dims, out int axis)
+    {
+        axis = Axis(call.Node.Int("axis", 0), dims.Length, dims.Length - 1);
+        int count = call.Node.Outputs.Count, side = dims[axis];
+        int each = (side + count - 1) / count;
+        long[] sizes = call.IntegersAt(1, "split")
+            ?? [.. Enumerable.Range(0, count).Select(i => (long)Math.Clamp(side - i * each, 0, each))];
+        if (sizes.Length != count || sizes.Any(size => size < 0 || size > side) || sizes.Sum() != side)
+        {
+            throw new NodeException($"its parts do not add up to the {side} entries of the axis; the file is damaged");
+        }
+
+        int first = 0;
+        return [.. sizes.Select(size =>
+        {
+            first += (int)size;
+            return Enumerable.Range(first - (int)size, (int)size).ToArray();
+        })];
+    }
+
+    private static int[] Widened(int[] dims, int rank) => [.. Enumerable.Repeat(1, rank - dims.Length), .. dims];
+
     public static int[] Flattened(OperatorCall call, int[] dims)
     {
         int axis = Axis(call.Node.Int("axis", 1), dims.Length, dims.Length);
@@ -62,9 +152,9 @@ internal static class Dimensions
 
     public static int[] Reshaped(OperatorCall call, int[] dims)
     {
-        long[] shape = call.Inputs is [_, Constant constant, ..]
-            ? constant.Integers()
-            : throw new NodeException("its new shape is not constant");
+        long[] shape = call.Inputs.Length > 1 && call.Inputs[1] is Signal
+            ? throw new NodeException("its new shape is not constant")
+            : call.IntegersAt(1, "shape") ?? throw new NodeException("its new shape is missing; the file is damaged");
         bool copiesZeros = !call.Node.Flag("allowzero");
         var result = new int[shape.Length];
         int open = -1;
@@ -79,7 +169,7 @@ internal static class Dimensions
                 case 0 when copiesZeros && i < dims.Length:
                     result[i] = dims[i];
                     break;
-                case > 0 and <= int.MaxValue:
+                case >= 0 and <= int.MaxValue when shape[i] > 0 || !copiesZeros:
                     result[i] = (int)shape[i];
                     break;
                 default:
@@ -90,7 +180,7 @@ internal static class Dimensions
 
         if (open >= 0)
         {
-            result[open] = Product(dims) / Product(result);
+            result[open] = Product(dims) / Math.Max(Product(result), 1);
         }
 
         return result;
@@ -100,8 +190,8 @@ internal static class Dimensions
     {
         if (call.IntegersAt(1, "axes") is not { } axes)
         {
-            // The batch stays, whatever it is.
-            bool hasBatch = call.Inputs[0] is Signal;
+            // A batch that is open stays, whatever it is.
+            bool hasBatch = call.Inputs[0] is Signal { HasOpenBatch: true };
             return [.. dims.Where((side, i) => side != 1 || (hasBatch && i == 0))];
         }
 

@@ -1,3 +1,5 @@
+using Popcorn.Engine.Model;
+
 namespace Popcorn.Engine.Import;
 
 /// <summary>Walks over graphs.</summary>
@@ -32,6 +34,16 @@ internal static class FloatGraph
         }
 
         return order;
+    }
+
+    /// <summary>The shape of a graph's input.</summary>
+    /// <exception cref="PopcornException">It is used in several shapes.</exception>
+    public static Shape InputOf(IEnumerable<FloatNode> graph)
+    {
+        Shape[] shapes = [.. graph.OfType<FloatInput>().Select(input => input.Shape).Distinct()];
+        return shapes.Length == 1 ? shapes[0] : throw new PopcornException(
+            $"This network cannot be imported: its input is used both as {shapes[0]} and in another shape. "
+            + "Reshape it once, before the first layer.");
     }
 }
 

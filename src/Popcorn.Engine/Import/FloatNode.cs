@@ -20,6 +20,10 @@ internal abstract class FloatNode(string name, Shape shape, params IReadOnlyList
     /// <summary>What it reads first.</summary>
     public FloatNode Source => Sources[0];
 
+    /// <summary>Whether each of its elements depends on those in the same place only.</summary>
+    public bool IsElementwise => this is FloatAffine or FloatAdd or FloatSquare
+        or FloatRelu or FloatClip or FloatMonotone or FloatCurve or FloatSteps;
+
     /// <summary>The same node, reading other nodes of the same shapes.</summary>
     public abstract FloatNode Reading(IReadOnlyList<FloatNode> sources);
 }
@@ -48,6 +52,9 @@ internal sealed class FloatLinear(
     /// <summary>What padding holds, one number for each input channel; empty: zeros.</summary>
     public double[] Padding { get; init; } = [];
 
+    /// <summary>Whether it moves values instead of weighing them: there is nothing to prune then.</summary>
+    public bool IsMove { get; init; }
+
     /// <summary>Weights of one output channel.</summary>
     public int WeightsPerOutput => Weights.Length / Bias.Length;
 
@@ -56,7 +63,7 @@ internal sealed class FloatLinear(
         output / (Bias.Length / Groups) * (Source.Shape.Channels / Groups) + weight / Window.Taps;
 
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
-        new FloatLinear(Name, sources[0], Window, Groups, Weights, Bias) { Padding = Padding };
+        new FloatLinear(Name, sources[0], Window, Groups, Weights, Bias) { Padding = Padding, IsMove = IsMove };
 
     /// <summary>What padding holds in an input channel.</summary>
     public double PaddingOf(int channel) => Padding.Length == 0 ? 0 : Padding[channel];
@@ -71,7 +78,11 @@ internal sealed class FloatLinear(
         int channels = source.Shape.Channels;
         double[] ones = [.. Enumerable.Repeat(1.0, channels)];
         double[] padding = value == 0 ? [] : [.. Enumerable.Repeat(value, channels)];
-        return new FloatLinear(name, source, window, channels, ones, new double[channels]) { Padding = padding };
+        return new FloatLinear(name, source, window, channels, ones, new double[channels])
+        {
+            Padding = padding,
+            IsMove = true,
+        };
     }
 
     /// <summary>Whether this is such a border and nothing else.</summary>
@@ -98,7 +109,25 @@ internal sealed class FloatAffine(string name, FloatNode source, double[] scale,
 
     public double[] Shift { get; } = shift;
 
+    private const double Noise = 1e-15;
+
     public bool IsPerChannel => Scale.Length == Shape.Channels;
+
+    /// <summary>Whether it changes nothing but what arithmetic on doubles leaves.</summary>
+    public bool IsIdentity => Array.TrueForAll(Scale, s => Math.Abs(s - 1) <= Noise)
+        && Array.TrueForAll(Shift, s => Math.Abs(s) <= Noise);
+
+    /// <summary>Whether it has one scale and one shift for all elements.</summary>
+    public bool IsUniform =>
+        Array.TrueForAll(Scale, s => s == Scale[0]) && Array.TrueForAll(Shift, s => s == Shift[0]);
+
+    /// <summary>The same scale and shift for all elements.</summary>
+    public static FloatAffine Uniform(string name, FloatNode source, double scale, double shift)
+    {
+        int channels = source.Shape.Channels;
+        return new FloatAffine(
+            name, source, [.. Enumerable.Repeat(scale, channels)], [.. Enumerable.Repeat(shift, channels)]);
+    }
 
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
         new FloatAffine(Name, sources[0], Scale, Shift);
@@ -118,6 +147,11 @@ internal sealed class FloatClip(string name, FloatNode source, double low, doubl
 
     public double High { get; } = high;
 
+    /// <summary>min(x, high) = −max(−x, −high).</summary>
+    public static FloatAffine AtMost(string name, FloatNode source, double high) => FloatAffine.Uniform(
+        name,
+        new FloatClip(name, FloatAffine.Uniform(name, source, -1, 0), -high, double.PositiveInfinity), -1, 0);
+
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) => new FloatClip(Name, sources[0], Low, High);
 }
 
@@ -129,6 +163,34 @@ internal sealed class FloatMonotone(string name, FloatNode source, MonotoneFunct
 
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
         new FloatMonotone(Name, sources[0], Function);
+}
+
+/// <summary>
+/// Any other function of each element: only a staircase on straight lines stands for it in the end
+/// (<see cref="Staircases"/>).
+/// </summary>
+/// <param name="name">The node's name.</param>
+/// <param name="op">Its ONNX operator.</param>
+/// <param name="source">What it reads.</param>
+/// <param name="function">The function.</param>
+/// <param name="effort">How many functions of nodes it calls.</param>
+internal sealed class FloatCurve(
+    string name, string op, FloatNode source, Func<double, double> function, int effort = 1)
+    : FloatNode(name, source.Shape, source)
+{
+    private readonly Lazy<StraightLines?> _lines = new(() => StraightLines.Of(function));
+
+    public string Operator { get; } = op;
+
+    public Func<double, double> Function { get; } = function;
+
+    public int Effort { get; } = effort;
+
+    /// <summary>The straight lines that it approaches, if it does.</summary>
+    public StraightLines? Lines => _lines.Value;
+
+    public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
+        new FloatCurve(Name, Operator, sources[0], Function, Effort);
 }
 
 /// <summary>
@@ -147,6 +209,13 @@ internal sealed class FloatSteps(string name, FloatNode source, Cut[] cuts, doub
     public double Low { get; } = low;
 
     public double[] Heights { get; } = heights;
+
+    /// <summary>Whether all channels have the same cuts.</summary>
+    public bool IsUniform => Cuts.Index().All(c => c.Item == Cuts[c.Index % Heights.Length]);
+
+    /// <summary>The same cuts in all channels.</summary>
+    public static FloatSteps Uniform(string name, FloatNode source, Cut[] cuts, double low, double[] heights) => new(
+        name, source, [.. Enumerable.Repeat(cuts, source.Shape.Channels).SelectMany(c => c)], low, heights);
 
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
         new FloatSteps(Name, sources[0], Cuts, Low, Heights);

@@ -4,9 +4,14 @@ namespace Popcorn.Engine.Import;
 /// <param name="Weights">[output channel][weight], flat.</param>
 /// <param name="Bias">One for each output channel.</param>
 /// <param name="Padding">[output channel][tap], or none.</param>
-/// <param name="Magnitudes">Of each weight the greatest magnitude of what it multiplies.</param>
-internal sealed record FoldedLinear(double[] Weights, double[] Bias, double[] Padding, double[] Magnitudes)
+/// <param name="Linear">The layer on real numbers.</param>
+/// <param name="Source">What it reads.</param>
+internal sealed record FoldedLinear(
+    double[] Weights, double[] Bias, double[] Padding, FloatLinear Linear, QuantizedValue Source)
 {
+    /// <summary>A weight of at most this part of its channel's largest is nothing but what decay has left.</summary>
+    private const double Decayed = 1e-6;
+
     public int Channels => Bias.Length;
 
     public int WeightsPerOutput => Weights.Length / Bias.Length;
@@ -14,16 +19,42 @@ internal sealed record FoldedLinear(double[] Weights, double[] Bias, double[] Pa
     public ReadOnlySpan<double> WeightsOf(int channel) =>
         Weights.AsSpan(channel * WeightsPerOutput, WeightsPerOutput);
 
+    /// <summary>The weights of a channel without those that have decayed to nothing beside its others.</summary>
+    public double[] LivingWeightsOf(int channel)
+    {
+        ReadOnlySpan<double> real = Linear.Weights.AsSpan(channel * WeightsPerOutput, WeightsPerOutput);
+        double largest = 0;
+        foreach (double weight in real)
+        {
+            largest = Math.Max(largest, Math.Abs(weight));
+        }
+
+        var living = new List<double>();
+        for (int i = 0; i < real.Length; i++)
+        {
+            if (Math.Abs(real[i]) > Decayed * largest)
+            {
+                living.Add(WeightsOf(channel)[i]);
+            }
+        }
+
+        return [.. living];
+    }
+
     public ReadOnlySpan<double> PaddingOf(int channel) =>
         Padding.AsSpan(channel * (Padding.Length / Channels), Padding.Length / Channels);
+
+    /// <summary>Input channel that a weight sees.</summary>
+    public int InputChannelOf(int channel, int weight) => Linear.InputChannelOf(channel, weight);
 
     /// <summary>Largest sum of products of a channel.</summary>
     public double RangeOf(int channel)
     {
         double sum = 0;
-        for (int i = channel * WeightsPerOutput; i < (channel + 1) * WeightsPerOutput; i++)
+        ReadOnlySpan<double> weights = WeightsOf(channel);
+        for (int i = 0; i < weights.Length; i++)
         {
-            sum += Math.Abs(Weights[i]) * Magnitudes[i];
+            sum += weights[i] == 0 ? 0 : Math.Abs(weights[i]) * Source.Magnitude(InputChannelOf(channel, i));
         }
 
         return sum;
@@ -37,15 +68,11 @@ internal sealed record FoldedLinear(double[] Weights, double[] Bias, double[] Pa
     {
         int taps = linear.Window.Taps;
         var weights = new double[linear.Weights.Length];
-        var magnitudes = new double[weights.Length];
         double[] bias = [.. linear.Bias.Select(b => b - target)];
         bool isPadded = !linear.Window.AlwaysWithin(source.Shape.Height, source.Shape.Width);
         var padding = new double[isPadded ? bias.Length * taps : 0];
         for (int i = 0; i < weights.Length; i++)
         {
-            int output = i / linear.WeightsPerOutput;
-            int channel = linear.InputChannelOf(output, i % linear.WeightsPerOutput);
-            magnitudes[i] = source.Magnitude(channel);
             double weight = linear.Weights[i];
             if (weight == 0)
             {
@@ -53,17 +80,20 @@ internal sealed record FoldedLinear(double[] Weights, double[] Bias, double[] Pa
             }
 
             // A channel that is always the same is part of the bias, and costs nothing.
+            int output = i / linear.WeightsPerOutput;
+            int channel = linear.InputChannelOf(output, i % linear.WeightsPerOutput);
             double constant = source.IsConstant(channel)
                 ? (double)source.Bounds[channel].Low * source.Scales[channel] + source.Offsets[channel]
                 : source.Offsets[channel];
             weights[i] = source.IsConstant(channel) ? 0 : weight * source.Scales[channel];
-            bias[output] += weight * constant;
+            bias[output] += weight * (constant + source.Drifts[channel]);
             if (isPadded)
             {
                 padding[output * taps + i % taps] += weight * (linear.PaddingOf(channel) - constant);
             }
         }
 
-        return new FoldedLinear(weights, bias, Array.TrueForAll(padding, p => p == 0) ? [] : padding, magnitudes);
+        padding = Array.TrueForAll(padding, p => p == 0) ? [] : padding;
+        return new FoldedLinear(weights, bias, padding, linear, source);
     }
 }

@@ -3,33 +3,65 @@ using Popcorn.Engine.Import.Onnx;
 namespace Popcorn.Engine.Import;
 
 /// <summary>
-/// Reads an ONNX graph into floating-point nodes, one ONNX node at a time; all that cannot be read is collected before
-/// anything is refused.
+/// Reads an ONNX graph into floating-point nodes: those ONNX nodes that the output depends on, each after what it
+/// reads; all that cannot be read is collected before anything is refused.
 /// </summary>
-internal sealed class GraphReader(GraphProto graph, Action<string>? report)
+internal sealed class GraphReader
 {
-    private readonly Broadcasting _broadcasting = new();
+    private readonly ModelProto _model;
+    private readonly ImportOptions _options;
+    private readonly ElementOrder? _inputOrder;
+    private readonly ReadingContext _context;
     private readonly List<string> _findings = [];
+    private readonly List<string> _reports = [];
     private bool _hasUnknownOperator;
+
+    /// <summary>Names of values that were quantized by each image's own range.</summary>
+    private readonly HashSet<string> _quantizedByImage = [];
 
     /// <summary>The value of every name that is known; null: it depends on a node that could not be read.</summary>
     private readonly Dictionary<string, GraphValue?> _values = [];
 
+    private GraphReader(ModelProto model, ImportOptions options, ElementOrder? inputOrder)
+    {
+        _model = model;
+        _options = options;
+        _inputOrder = inputOrder;
+        var tensors = new TensorReader(options.Folder is string folder ? new ExternalData(folder) : null);
+        _context = new ReadingContext(new Broadcasting(), new Ranges(options), tensors, _reports.Add);
+    }
+
+    private GraphProto Graph => _model.Graph;
+
     /// <summary>The node whose value is the graph's output.</summary>
     /// <exception cref="PopcornException">Names every finding.</exception>
-    public static FloatNode Read(GraphProto graph, Action<string>? report)
+    public static FloatNode Read(ModelProto model, ImportOptions options)
     {
-        var reader = new GraphReader(graph, report);
-        FloatNode? output = reader.Read();
-        return output is not null && reader._findings.Count == 0
-            ? output
-            : throw new PopcornException(reader.Describe());
+        var reader = new GraphReader(model, options, null);
+        FloatNode? output;
+        try
+        {
+            output = reader.Read();
+        }
+        catch (ElementOrderException e)
+        {
+            reader = new GraphReader(model, options, e.Order);
+            output = reader.Read();
+        }
+
+        if (output is null || reader._findings.Count > 0)
+        {
+            throw new PopcornException(reader.Describe());
+        }
+
+        reader._reports.ForEach(line => options.Report?.Invoke(line));
+        return output;
     }
 
     private string Describe()
     {
         const int most = 100;
-        string hint = _hasUnknownOperator ? $" Rewrite the network with {OnnxOperator.Supported}." : "";
+        string hint = _hasUnknownOperator ? $" Rewrite the network with {OperatorTable.Supported}." : "";
         if (_findings is [string single])
         {
             return $"This network cannot be imported: {single}.{hint}";
@@ -47,25 +79,29 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
 
     private FloatNode? Read()
     {
-        long held = 0;
-        foreach (TensorProto tensor in graph.Initializer)
+        if (OutputName() is not string output)
         {
-            Constant? initializer = Try($"initializer '{tensor.Name}'", () => Constant.Read(tensor));
-            _values[tensor.Name] = initializer;
-            held += initializer?.Values.Length ?? 0;
+            return null;
         }
 
-        ReadInput();
-        long mostFolded = LeastBudget + FoldsOfEach * held;
-        foreach (NodeProto proto in graph.Node)
+        NodeOrder order = NodeOrder.Of(Graph, output);
+        if (order.Cycle is { } cycle)
         {
-            var node = new OnnxNode(proto);
-            GraphValue? value = Try($"node '{node.Name}' ({node.Operator})", () => ReadNode(node, proto.Domain));
-            if (value is Constant constant)
-            {
-                mostFolded += (node.Operator == "Constant" ? FoldsOfEach : -1) * (long)constant.Values.Length;
-            }
+            OnnxNode first = Describe(cycle);
+            Report($"node '{first.Name}' ({first.Operator}): it depends on its own result; the file is damaged");
+            return null;
+        }
 
+        long held = ReadInitializers(order.Names);
+        ReadInput(order.Names);
+        long mostFolded = LeastBudget + FoldsOfEach * held;
+        foreach (NodeProto proto in order.Nodes)
+        {
+            OnnxNode node = Describe(proto);
+            GraphValue? value = Try($"node '{node.Name}' ({node.Operator})", () => ReadNode(node, proto.Domain));
+            List<GraphValue?> values = value is Several several ? [.. several.Values] : [value];
+            long folded = values.OfType<Constant>().Sum(c => (long)c.Values.Length);
+            mostFolded += (node.Operator == "Constant" ? FoldsOfEach : -1) * folded;
             if (mostFolded < 0)
             {
                 Report($"node '{node.Name}' ({node.Operator}): its constants grow beyond all that the file holds; "
@@ -78,12 +114,20 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
                 // Further outputs (masks, indices, statistics) are unknown; whoever reads one is refused.
                 if (node.Outputs[i].Length > 0)
                 {
-                    _values[node.Outputs[i]] = i == 0 ? value : null;
+                    _values[node.Outputs[i]] = values.ElementAtOrDefault(i);
                 }
             }
         }
 
-        return ReadOutput();
+        return ReadOutput(output);
+    }
+
+    private OnnxNode Describe(NodeProto proto)
+    {
+        // Without a word on it, the operators are taken to be recent.
+        const long recent = 21;
+        long version = _model.OpsetImport.FirstOrDefault(set => set.Domain is "" or "ai.onnx")?.Version ?? recent;
+        return new OnnxNode(proto, version);
     }
 
     /// <summary>Notes a finding; names come from the file and may hold anything.</summary>
@@ -96,6 +140,11 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
         {
             return read();
         }
+        catch (ElementOrderException) when (_inputOrder is not null)
+        {
+            Report($"{what}: it needs the input in another order of its elements than others do");
+            return null;
+        }
         catch (Exception e) when (e is NodeException or OverflowException)
         {
             Report($"{what}: {(e is NodeException ? e.Message : "a size in it is too large")}");
@@ -103,37 +152,81 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
         }
     }
 
-    private void ReadInput()
+    /// <summary>Reads the initializers that are needed; returns how many numbers they hold.</summary>
+    private long ReadInitializers(HashSet<string> needed)
     {
-        ValueInfoProto[] inputs = [.. graph.Input.Where(i => !_values.ContainsKey(i.Name))];
-        foreach (ValueInfoProto input in inputs)
+        long held = 0;
+        foreach (TensorProto tensor in Graph.Initializer.Where(t => needed.Contains(t.Name)))
         {
-            _values[input.Name] = inputs.Length > 1
-                ? null
-                : Try($"input '{input.Name}'", () => Signal.Input(input));
+            Constant? initializer = Try($"initializer '{tensor.Name}'", () => _context.Tensors.Read(tensor));
+            _values[tensor.Name] = initializer;
+            held += initializer?.Values.Length ?? 0;
         }
 
-        if (inputs.Length != 1)
+        return held;
+    }
+
+    private void ReadInput(HashSet<string> needed)
+    {
+        HashSet<string> constants = [.. Graph.Initializer.Select(t => t.Name)];
+        ValueInfoProto[] all = [.. Graph.Input.Where(i => !constants.Contains(i.Name))];
+        ValueInfoProto[] inputs = all.Length > 1 ? [.. all.Where(i => needed.Contains(i.Name))] : all;
+        foreach (ValueInfoProto input in inputs)
         {
-            Report(inputs.Length == 0
-                ? "it has no input"
-                : $"it has {inputs.Length} inputs ({string.Join(", ", inputs.Select(i => i.Name))}); "
-                    + "export it with a single image as input");
+            Signal? signal = inputs.Length > 1
+                ? null
+                : Try($"input '{input.Name}'", () => Signal.Input(input, _inputOrder));
+            _values[input.Name] = signal;
+            if (signal is not null && signal.Type.IsInteger() && !double.IsInteger(_options.InputScale))
+            {
+                _reports.Add(
+                    $"The input '{input.Name}' holds integers ({ElementTypes.Name(signal.Type)}) in the file and "
+                    + $"enters as pixel times {_options.InputScale:G4}: choose the scale 1 for pixels as they are "
+                    + "(--input-scale).");
+            }
+        }
+
+        if (inputs.Length > 1)
+        {
+            Report($"it has {inputs.Length} inputs ({string.Join(", ", inputs.Select(i => i.Name))}); export it with a "
+                + "single image as input");
+        }
+        else if (all.Length == 0)
+        {
+            Report("it has no input");
         }
     }
 
-    private FloatNode? ReadOutput()
+    /// <summary>The output that was asked for, or the only one.</summary>
+    private string? OutputName()
     {
-        if (graph.Output.Count != 1)
+        string[] names = [.. Graph.Output.Select(o => o.Name)];
+        if (_options.Output is string wanted)
         {
-            Report(graph.Output.Count == 0
+            if (names.Contains(wanted))
+            {
+                return wanted;
+            }
+
+            Report($"it has no output '{wanted}', but {string.Join(", ", names)}");
+        }
+        else if (names.Length == 1)
+        {
+            return names[0];
+        }
+        else
+        {
+            Report(names.Length == 0
                 ? "it has no output"
-                : $"it has {graph.Output.Count} outputs ({string.Join(", ", graph.Output.Select(o => o.Name))}); "
-                    + "export it with the class scores as its only output");
-            return null;
+                : $"it has {names.Length} outputs ({string.Join(", ", names)}); choose the one with the class scores "
+                    + "by --output");
         }
 
-        string name = graph.Output[0].Name;
+        return null;
+    }
+
+    private FloatNode? ReadOutput(string name)
+    {
         if (!_values.TryGetValue(name, out GraphValue? value))
         {
             Report($"its output '{name}' is not computed by any node");
@@ -147,26 +240,56 @@ internal sealed class GraphReader(GraphProto graph, Action<string>? report)
             Report($"its output '{name}' is a by-product of a node; make the node's first output the output");
         }
 
-        return (value as Signal)?.Node;
+        if (_quantizedByImage.Contains(name))
+        {
+            Report($"its output '{name}' is quantized by the image's own range (DynamicQuantizeLinear); make the real "
+                + "scores the output");
+        }
+
+        FloatNode? node = value is Signal scores
+            ? Try($"output '{name}'", () => scores.IsInOrder ? scores.Node : Selection.Ordered(name, scores))
+            : null;
+        foreach (FloatCurve curve in node is null ? [] : FloatGraph.InOrder(node).OfType<FloatCurve>())
+        {
+            if (curve.Lines is null)
+            {
+                Report($"node '{curve.Name}' ({curve.Operator}): what it computes of a single value approaches no "
+                    + "straight lines; only squares and functions such as ReLU, SiLU, GELU or tanh can be imported");
+            }
+        }
+
+        return node;
     }
 
     private GraphValue? ReadNode(OnnxNode node, string domain)
     {
-        bool isStandard = domain is "" or "ai.onnx";
-        if (!isStandard || OnnxOperator.Find(node.Operator) is not { } found)
+        if (OperatorTable.Find(domain, node.Operator) is not { } found)
         {
             _hasUnknownOperator = true;
             throw new NodeException(
-                $"the operator {(isStandard ? node.Operator : $"{domain}.{node.Operator}")} is not supported");
+                $"the operator {(domain is "" or "ai.onnx" ? "" : domain + ".")}{node.Operator} is not supported");
+        }
+
+        const string dynamic = "DynamicQuantizeLinear";
+        if (node.Operator == dynamic && node.Outputs.Count > 0)
+        {
+            _quantizedByImage.Add(node.Outputs[0]);
+        }
+        else if (node.Inputs.Any(_quantizedByImage.Contains)
+            && node.Operator is not ("MatMulInteger" or "ConvInteger" or "DequantizeLinear"))
+        {
+            throw new NodeException(
+                $"it computes with the result of a {dynamic}, whose scale depends on the image; only MatMulInteger, "
+                + "ConvInteger and DequantizeLinear undo it");
         }
 
         GraphValue?[] inputs = [.. node.Inputs.Select(InputOf)];
         return inputs.Contains(null)
             ? null
-            : found.Apply(new OperatorCall(node, inputs!, _broadcasting, report));
+            : found.Apply(new OperatorCall(node, OldBroadcast.Applied(node, inputs!), _context));
     }
 
     private GraphValue? InputOf(string name) => name.Length == 0 ? new Absent()
         : _values.TryGetValue(name, out GraphValue? value) ? value
-        : throw new NodeException($"its input '{name}' is not computed before it; the file is damaged");
+        : throw new NodeException($"its input '{name}' is not computed by any node; the file is damaged");
 }

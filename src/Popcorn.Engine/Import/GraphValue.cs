@@ -5,3 +5,6 @@ internal abstract record GraphValue;
 
 /// <summary>Stands for an optional input that is left out.</summary>
 internal sealed record Absent : GraphValue;
+
+/// <summary>What a node with several outputs computes, in their order.</summary>
+internal sealed record Several(GraphValue[] Values) : GraphValue;

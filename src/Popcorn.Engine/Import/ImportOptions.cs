@@ -48,13 +48,50 @@ public sealed record ImportOptions
     public int RescaleBits { get; init; }
 
     /// <summary>
+    /// Bits that activations keep, 2…16: what has more is shifted right and cut off before it is multiplied
+    /// (<see cref="ShiftLayer"/>), as part of the integer network, so that values stay small however deep it is. 0, the
+    /// default: all bits.
+    /// </summary>
+    public int ActivationBits { get; init; }
+
+    /// <summary>
     /// Sample data for what the network takes, as its integers: weights are then rounded so that each layer's outputs
     /// change least on it, and biases take back what rounding adds on average. None: to the nearest.
     /// </summary>
     public Func<InputDescription, IReadOnlyList<int[]>>? Samples { get; init; }
 
+    /// <summary>Which of the network's outputs holds the class scores; null: its only one.</summary>
+    public string? Output { get; init; }
+
+    /// <summary>
+    /// The folder of the network's file, where weights in files of their own lie; null: such files are not read.
+    /// </summary>
+    public string? Folder { get; init; }
+
     /// <summary>Takes one line for each liberty the import took, such as a final Softmax that it dropped.</summary>
     public Action<string>? Report { get; init; }
+
+    /// <summary>
+    /// Takes how far the integer network is from the floating-point one, measured on <see cref="Samples"/>, or on
+    /// generated images where there are none. None: nothing is measured.
+    /// </summary>
+    public Action<ImportFidelity>? Measured { get; init; }
+
+    /// <summary>
+    /// Told how far a stage of the import is: done, in all, the stage at hand. Several threads may call it at once.
+    /// </summary>
+    public Action<int, int, string>? Progress { get; init; }
+
+    /// <summary>The input of a network that takes a shape.</summary>
+    internal InputDescription InputOf(Shape shape) => new(shape, InputMinimum, InputMaximum, InputScale, InputOrder);
+
+    /// <summary>By channel of the input: its real value is integer × scale + offset.</summary>
+    internal (double[] Scales, double[] Offsets) InputScales(int channels)
+    {
+        double[] means = PerChannel(InputMeans, 0, channels, "mean");
+        double[] deviations = PerChannel(InputDeviations, 1, channels, "deviation");
+        return ([.. deviations.Select(d => InputScale / d)], [.. means.Zip(deviations, (m, d) => -m / d)]);
+    }
 
     internal void Validate()
     {
@@ -72,6 +109,11 @@ public sealed record ImportOptions
             RescaleBits is 0 or (>= 8 and <= 64),
             $"Values cannot be rescaled to {RescaleBits} bits; choose 8 to 64, or 0 for never.");
         Require(
+            ActivationBits is 0 or (>= 2 and <= 16),
+            $"Activations cannot keep {ActivationBits} bits; choose 2 to 16, or 0 for all.");
+        Require(
+            ActivationBits == 0 || RescaleBits == 0, "Activations are either shifted or rescaled; choose one.");
+        Require(
             ActivationSteps is >= 1 and <= 255,
             $"Activations of {ActivationSteps} steps cannot be made; choose 1 to 255.");
         Require(
@@ -81,6 +123,17 @@ public sealed record ImportOptions
             "The input's means are no numbers, or its deviations not positive.");
         Require(InputMinimum < InputMaximum, $"The input range {InputMinimum}…{InputMaximum} is empty.");
     }
+
+    private static double[] PerChannel(IReadOnlyList<double> given, double otherwise, int channels, string what) =>
+        given.Count switch
+        {
+            0 => [.. Enumerable.Repeat(otherwise, channels)],
+            1 => [.. Enumerable.Repeat(given[0], channels)],
+            _ when given.Count == channels => [.. given],
+            _ => throw new PopcornException(
+                $"{given.Count} numbers are given as the input's {what} and it has {channels} channels; give one, or "
+                + "one for each channel."),
+        };
 
     private static void Require(bool holds, string otherwise)
     {

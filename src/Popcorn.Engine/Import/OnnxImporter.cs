@@ -11,6 +11,9 @@ namespace Popcorn.Engine.Import;
 /// </summary>
 public static class OnnxImporter
 {
+    /// <summary>Samples that statistics are taken of, at most.</summary>
+    private const int MostMeasured = 64;
+
     /// <summary>Largest file that is read, in bytes.</summary>
     public const int MaxBytes = 1 << 30;
 
@@ -28,17 +31,27 @@ public static class OnnxImporter
     public static IntegerNetwork Import(byte[] file, ImportOptions? options = null)
     {
         options ??= new ImportOptions();
-        FloatNode output = ReadFloat(file, options);
+        FloatNode read = Read(file, options);
+        IReadOnlyList<int[]>? samples = SamplesFor(read, options);
+        FidelityMeasurement? measurement = options.Measured is null ? null : new(read, samples, options);
+        FloatNode output = Simplify(read, options);
         Prune(LinearLayersOf(output), options);
-        IntegerNetwork network = Quantizer.Quantize(output, options);
-        NetworkValidator.Validate(network);
-        if (options.Samples is not null)
+        ActivationStatistics statistics = ActivationStatistics.Of(
+            output, samples?.Take(MostMeasured).ToArray() ?? GeneratedImages.Of(InputOf(output, options)), options);
+        var demands = new ScaleDemands();
+        QuantizedNetwork quantized = Quantizer.Quantize(output, options, statistics, demands);
+        if (samples is not null)
         {
-            var calibration = new Calibration(network, options.Samples(network.Input));
-            network = Quantizer.Quantize(output, options, calibration);
+            var calibration = new Calibration(quantized.Network, samples, options.Progress);
+            quantized = Quantizer.Quantize(output, options, statistics, demands, calibration);
         }
 
-        network = DeadChannels.Remove(network, out int removed);
+        if (measurement is not null)
+        {
+            options.Measured?.Invoke(measurement.Compare(output, quantized));
+        }
+
+        IntegerNetwork network = DeadChannels.Remove(quantized.Network, out int removed);
         if (removed > 0)
         {
             options.Report?.Invoke($"{removed} channels without effect were removed.");
@@ -51,17 +64,46 @@ public static class OnnxImporter
     /// <summary>The layers with weights to prune, by their nodes' names, and how many weights each has.</summary>
     /// <exception cref="PopcornException">The file cannot be imported.</exception>
     public static IReadOnlyList<(string Name, int Weights)> LayersOf(byte[] file, ImportOptions options) =>
-        [.. LinearLayersOf(ReadFloat(file, options)).Select(l => (l.Name, l.Weights.Length))];
+        [.. LinearLayersOf(Simplify(Read(file, options), options)).Select(l => (l.Name, l.Weights.Length))];
 
-    private static FloatNode ReadFloat(byte[] file, ImportOptions options)
+    /// <summary>The floating-point network that is quantized, before anything is pruned.</summary>
+    internal static FloatNode ReadFloat(byte[] file, ImportOptions options) => Simplify(Read(file, options), options);
+
+    private static FloatNode Read(byte[] file, ImportOptions options)
     {
         options.Validate();
-        FloatNode output = Simplifier.Simplify(GraphReader.Read(Parse(Unpack(file)), options.Report));
-        return Simplifier.Simplify(Staircases.Replace(Staircases.DropLast(output, options), options));
+        return GraphReader.Read(Parse(Unpack(file)), options);
     }
 
+    private static FloatNode Simplify(FloatNode read, ImportOptions options)
+    {
+        FloatNode output = Staircases.DropLast(Simplifier.Simplify(read), options);
+        output = ImpliedClips.Drop(output, options);
+        return Simplifier.Simplify(Staircases.Replace(output, options));
+    }
+
+    private static IReadOnlyList<int[]>? SamplesFor(FloatNode network, ImportOptions options)
+    {
+        if (options.Samples is null)
+        {
+            return null;
+        }
+
+        InputDescription input = InputOf(network, options);
+        IReadOnlyList<int[]> samples = options.Samples(input);
+        foreach (int[] sample in samples)
+        {
+            input.Require(sample);
+        }
+
+        return samples;
+    }
+
+    private static InputDescription InputOf(FloatNode network, ImportOptions options) =>
+        options.InputOf(FloatGraph.InputOf(FloatGraph.InOrder(network)));
+
     private static FloatLinear[] LinearLayersOf(FloatNode output) =>
-        [.. FloatGraph.InOrder(output).OfType<FloatLinear>()];
+        [.. FloatGraph.InOrder(output).OfType<FloatLinear>().Where(layer => !layer.IsMove)];
 
     private static void Prune(FloatLinear[] layers, ImportOptions options)
     {
@@ -93,7 +135,7 @@ public static class OnnxImporter
         }
     }
 
-    private static GraphProto Parse(byte[] file)
+    private static ModelProto Parse(byte[] file)
     {
         ModelProto model;
         try
@@ -106,8 +148,8 @@ public static class OnnxImporter
             throw new PopcornException("This is not an ONNX file, or it is damaged. Export the network again.", e);
         }
 
-        return model.Graph is { Node.Count: > 0 } graph
-            ? graph
+        return model.Graph is { Node.Count: > 0 }
+            ? model
             : throw new PopcornException("This is not an ONNX file, or it holds no network. Export the network again.");
     }
 }

@@ -4,8 +4,13 @@ using Popcorn.Engine.Model;
 namespace Popcorn.Engine.Import;
 
 /// <summary>Attributes of an ONNX node, checked and with their defaults.</summary>
-internal sealed class OnnxNode(NodeProto node)
+/// <param name="node">The node.</param>
+/// <param name="operatorSet">The version of the operator set that it is of.</param>
+internal sealed class OnnxNode(NodeProto node, long operatorSet)
 {
+    public long OperatorSet => operatorSet;
+
+
     public string Operator => node.OpType;
 
     /// <summary>The node's name, or its first output's where it has none.</summary>
@@ -30,13 +35,17 @@ internal sealed class OnnxNode(NodeProto node)
     /// <summary>An order of the sides; by default the reverse one.</summary>
     public int[] Permutation(int rank) => Ints("perm") ?? [.. Enumerable.Range(0, rank).Reverse()];
 
-    /// <summary>A pair of attributes for height and width, or twice the default.</summary>
-    public (int Y, int X) Pair(string name, int otherwise) => Ints(name) switch
+    /// <summary>
+    /// A pair of attributes for height and width, or twice the default; along one dimension the height's is 1.
+    /// </summary>
+    public (int Y, int X) Pair(string name, int otherwise, int dimensions) => (Ints(name), dimensions) switch
     {
-        null => (otherwise, otherwise),
-        [int y, int x] => (y, x),
-        int[] values => throw new NodeException(
-            $"its {name} has {values.Length} entries; only windows over height and width can be imported"),
+        (null, 1) => (1, otherwise),
+        (null, _) => (otherwise, otherwise),
+        ([int x], 1) => (1, x),
+        ([int y, int x], 2) => (y, x),
+        (int[] values, _) => throw new NodeException(
+            $"its {name} has {values.Length} entries for {dimensions} dimensions; the file is damaged"),
     };
 
     private static int ToInt(string name, long value) =>

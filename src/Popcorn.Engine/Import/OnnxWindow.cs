@@ -8,25 +8,39 @@ namespace Popcorn.Engine.Import;
 /// <param name="PaddedWidth">Width of the plane with its padding.</param>
 internal sealed record OnnxWindow(Window Window, int PaddedHeight, int PaddedWidth)
 {
-    public static OnnxWindow Read(OnnxNode node, (int Y, int X) kernel, Shape source)
+    /// <summary>Reads a window.</summary>
+    /// <param name="node">The node.</param>
+    /// <param name="kernel">Its kernel.</param>
+    /// <param name="source">What it runs over: N×C×H×W, or N×C×L as planes of height 1.</param>
+    public static OnnxWindow Read(OnnxNode node, (int Y, int X) kernel, Signal source)
     {
-        (int Y, int X) stride = node.Pair("strides", 1);
-        (int Y, int X) dilation = node.Pair("dilations", 1);
-        int[] pads = node.Ints("pads") ?? [0, 0, 0, 0];
-        if (pads.Length != 4)
+        int dimensions = source.Dims.Length - 2;
+        (int Y, int X) stride = node.Pair("strides", 1, dimensions);
+        (int Y, int X) dilation = node.Pair("dilations", 1, dimensions);
+        int[] pads = (node.Ints("pads"), dimensions) switch
         {
-            throw new NodeException($"its pads have {pads.Length} entries instead of 4");
-        }
+            (null, _) => [0, 0, 0, 0],
+            ([int before, int after], 1) => [0, before, 0, after],
+            ({ Length: 4 } all, 2) => all,
+            ({ } wrong, _) => throw new NodeException(
+                $"its pads have {wrong.Length} entries instead of {2 * dimensions}; the file is damaged"),
+        };
+        Shape plane = source.Node.Shape;
 
-        Axis y = Axis.Along(new Slide(kernel.Y, stride.Y, dilation.Y, pads[0], pads[2]), node, source.Height);
-        Axis x = Axis.Along(new Slide(kernel.X, stride.X, dilation.X, pads[1], pads[3]), node, source.Width);
+        Axis y = Axis.Along(new Slide(kernel.Y, stride.Y, dilation.Y, pads[0], pads[2]), node, plane.Height);
+        Axis x = Axis.Along(new Slide(kernel.X, stride.X, dilation.X, pads[1], pads[3]), node, plane.Width);
         var window = new Window(
             kernel.Y, kernel.X, stride.Y, stride.X, dilation.Y, dilation.X, y.PadBefore, x.PadBefore,
             y.Outputs, x.Outputs);
-        return window.IsValid && new Shape(source.Channels, y.Outputs, x.Outputs).IsValid
+        return window.IsValid && new Shape(plane.Channels, y.Outputs, x.Outputs).IsValid
             ? new OnnxWindow(window, y.Padded, x.Padded)
             : throw new NodeException("its window is too large for what can be evaluated");
     }
+
+    /// <summary>The kernel of a pool, which its attribute names.</summary>
+    public static (int Y, int X) KernelOf(OnnxNode node, Signal source) => node.Ints("kernel_shape") is not null
+        ? node.Pair("kernel_shape", 1, source.Dims.Length - 2)
+        : throw new NodeException("its kernel_shape is missing; the file is damaged");
 
     /// <summary>Whether every window lies within the plane and its padding.</summary>
     public bool AlwaysWithinPadding =>

@@ -1,18 +1,17 @@
 namespace Popcorn.Engine.Import;
 
 /// <summary>A node that is being read, with what its inputs are.</summary>
-/// <param name="node">The node.</param>
-/// <param name="inputs">Its inputs.</param>
-/// <param name="broadcasting">Spreads constants over what depends on the image.</param>
-/// <param name="report">Takes one line for each liberty that the import takes.</param>
-internal sealed class OperatorCall(
-    OnnxNode node, GraphValue[] inputs, Broadcasting broadcasting, Action<string>? report)
+internal sealed class OperatorCall(OnnxNode node, GraphValue[] inputs, ReadingContext context)
 {
     public OnnxNode Node => node;
 
     public string Name => node.Name;
 
     public GraphValue[] Inputs => inputs;
+
+    public TensorReader Tensors => context.Tensors;
+
+    public Ranges Ranges => context.Ranges;
 
     /// <summary>Its inputs where the one depends on the image and the other is constant, in whichever order.</summary>
     public (Signal Signal, Constant Constant, bool ConstantFirst)? SignalAndConstant => inputs switch
@@ -35,12 +34,12 @@ internal sealed class OperatorCall(
 
     /// <summary>Integers that are an input in later operator sets and an attribute in earlier ones.</summary>
     public long[]? IntegersAt(int index, string attribute) =>
-        OptionalAt(index)?.Integers() ?? node.Ints(attribute)?.Select(i => (long)i).ToArray();
+        OptionalAt(index)?.Integers() ?? node.Attribute(attribute)?.Ints.ToArray();
 
     /// <inheritdoc cref="Broadcasting.Spread"/>
-    public double[] Spread(Constant constant, Signal x) => broadcasting.Spread(constant, x);
+    public double[] Spread(Constant constant, Signal x) => context.Broadcasting.Spread(constant, x);
 
-    public void Report(string line) => report?.Invoke(line);
+    public void Report(string line) => context.Report(line);
 
     private GraphValue At(int index) => index < inputs.Length && inputs[index] is not Absent
         ? inputs[index]

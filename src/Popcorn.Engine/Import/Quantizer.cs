@@ -12,7 +12,15 @@ namespace Popcorn.Engine.Import;
 /// </summary>
 internal sealed class Quantizer
 {
+    /// <summary>
+    /// How often a network is quantized at most until its scales have settled: what a layer demands goes to the one
+    /// before it, which may in turn demand more.
+    /// </summary>
+    private const int MostPasses = 8;
+
     private readonly ImportOptions _options;
+    private readonly ActivationStatistics _statistics;
+    private readonly ScaleDemands _demands;
     private readonly LayerBuilder _builder = new();
     private readonly Dictionary<FloatNode, QuantizedValue> _values = [];
     private readonly FloatReaders _readers;
@@ -20,32 +28,48 @@ internal sealed class Quantizer
     private readonly SumQuantizer _sums;
     private readonly StepQuantizer _steps;
 
-    private Quantizer(ImportOptions options, Calibration? calibration, IEnumerable<FloatNode> order)
+    private Quantizer(
+        ImportOptions options, ActivationStatistics statistics, ScaleDemands demands, Calibration? calibration,
+        IEnumerable<FloatNode> order)
     {
         _options = options;
+        _statistics = statistics;
+        _demands = demands;
         _readers = new FloatReaders(order);
-        var weights = new WeightQuantizer(options.WeightBits);
-        _linear = new LinearQuantizer(_builder, weights, calibration, _readers, _values);
-        _sums = new SumQuantizer(_builder);
+        bool isNarrow = options.ActivationBits > 0;
+        var weights = new WeightQuantizer(options.WeightBits, isNarrow);
+        _linear = new LinearQuantizer(_builder, weights, calibration, demands, _readers, _values, isNarrow);
+        _sums = new SumQuantizer(_builder, demands);
         _steps = new StepQuantizer(_builder);
     }
 
     /// <summary>Makes the integer network.</summary>
     /// <param name="output">The graph.</param>
     /// <param name="options">How.</param>
+    /// <param name="statistics">What its values are on samples.</param>
+    /// <param name="demands">Which scales shall be finer; settled when this returns.</param>
     /// <param name="calibration">What the layers of the same network read, rounded to the nearest; or none.</param>
-    public static IntegerNetwork Quantize(FloatNode output, ImportOptions options, Calibration? calibration = null)
+    public static QuantizedNetwork Quantize(
+        FloatNode output, ImportOptions options, ActivationStatistics statistics, ScaleDemands demands,
+        Calibration? calibration = null)
     {
-        List<FloatNode> order = FloatGraph.InOrder(output);
-        FloatInput[] inputs = [.. order.OfType<FloatInput>()];
-        if (inputs.Any(i => i.Shape != inputs[0].Shape))
+        for (int pass = 1; pass < MostPasses && !demands.AreSettled; pass++)
         {
-            throw new PopcornException(
-                $"This network cannot be imported: its input is used both as {inputs[0].Shape} and in another shape. "
-                + "Reshape it once, before the first layer.");
+            demands.BeginPass();
+            QuantizeOnce(output, options, statistics, demands, calibration: null);
         }
 
-        var quantizer = new Quantizer(options, calibration, order);
+        demands.Settle();
+        return QuantizeOnce(output, options, statistics, demands, calibration);
+    }
+
+    private static QuantizedNetwork QuantizeOnce(
+        FloatNode output, ImportOptions options, ActivationStatistics statistics, ScaleDemands demands,
+        Calibration? calibration)
+    {
+        List<FloatNode> order = FloatGraph.InOrder(output);
+        Shape input = FloatGraph.InputOf(order);
+        var quantizer = new Quantizer(options, statistics, demands, calibration, order);
         QuantizedValue logits = quantizer.Quantize(order, output);
         if (quantizer._builder.Layers.Count == 0)
         {
@@ -53,19 +77,23 @@ internal sealed class Quantizer
                 "This network cannot be imported: it computes nothing. Export the trained layers.");
         }
 
-        var input = new InputDescription(
-            inputs[0].Shape, options.InputMinimum, options.InputMaximum, options.InputScale, options.InputOrder);
-        return new IntegerNetwork(input, quantizer._builder.Layers, logits.Scales[0]);
+        var network = new IntegerNetwork(options.InputOf(input), quantizer._builder.Layers, logits.Scales[0]);
+        NetworkValidator.Validate(network);
+        return new QuantizedNetwork(network, quantizer._values);
     }
 
     private QuantizedValue Quantize(List<FloatNode> order, FloatNode output)
     {
         HashSet<FloatNode> uniform = FindUniform(output);
         Rescaler? rescaler = _options.RescaleBits == 0 ? null : new Rescaler(_builder, _options.RescaleBits);
-        foreach (FloatNode node in order)
+        Requantizer? requantizer = _options.ActivationBits == 0 ? null : new Requantizer(
+            _builder, _demands, _readers, _options.ActivationBits, isSampled: _options.Samples is not null);
+        for (int i = 0; i < order.Count; i++)
         {
-            QuantizedValue value = Convert(node, uniform.Contains(node));
-            _values[node] = rescaler?.Rescaled(node, value) ?? value;
+            FloatNode node = order[i];
+            _options.Progress?.Invoke(i, order.Count, $"rounding {node.Name}");
+            QuantizedValue value = Convert(node, uniform.Contains(node)) with { Statistics = _statistics[node] };
+            _values[node] = rescaler?.Rescaled(node, value) ?? requantizer?.Narrowed(node, value, _values) ?? value;
         }
 
         return Comparable(output);
@@ -87,13 +115,16 @@ internal sealed class Quantizer
         return result;
     }
 
-    /// <summary>The logits, through one more layer where they do not share a scale and an offset.</summary>
+    /// <summary>
+    /// The logits, through one more layer where they do not share a scale and an offset. A single one is compared with
+    /// a number, so that it has no offset.
+    /// </summary>
     private QuantizedValue Comparable(FloatNode output)
     {
         QuantizedValue value = _values[output];
         bool isComparable = Array.TrueForAll(value.Scales, s => s == value.Scales[0])
-            && value.HasOffset(value.Offsets[0]);
-        return isComparable ? value : _linear.Aligned(output.Name, value, uniform: true);
+            && value.HasOffset(output.Shape.Size == 1 ? 0 : value.Offsets[0]);
+        return isComparable ? value : _linear.Aligned(output.Name, output, uniform: true);
     }
 
     private QuantizedValue Convert(FloatNode node, bool uniform) => node switch
@@ -117,23 +148,10 @@ internal sealed class Quantizer
 
     private QuantizedValue ConvertInput(Shape shape)
     {
-        double[] means = PerChannel(_options.InputMeans, 0, shape.Channels, "mean");
-        double[] deviations = PerChannel(_options.InputDeviations, 1, shape.Channels, "deviation");
+        (double[] scales, double[] offsets) = _options.InputScales(shape.Channels);
         return _builder.AddInput(
-            shape, [.. deviations.Select(d => _options.InputScale / d)], [.. means.Zip(deviations, (m, d) => -m / d)],
-            new Interval(_options.InputMinimum, _options.InputMaximum));
+            shape, scales, offsets, new Interval(_options.InputMinimum, _options.InputMaximum));
     }
-
-    private static double[] PerChannel(IReadOnlyList<double> given, double otherwise, int channels, string what) =>
-        given.Count switch
-        {
-            0 => [.. Enumerable.Repeat(otherwise, channels)],
-            1 => [.. Enumerable.Repeat(given[0], channels)],
-            _ when given.Count == channels => [.. given],
-            _ => throw new PopcornException(
-                $"{given.Count} numbers are given as the input's {what} and it has {channels} channels; give one, or "
-                + "one for each channel."),
-        };
 
     private QuantizedValue ConvertAffine(FloatAffine affine, bool uniform)
     {
@@ -152,7 +170,12 @@ internal sealed class Quantizer
             && Array.TrueForAll(offsets, double.IsFinite)
             && (Array.TrueForAll(offsets, o => o == 0) || _readers.Of(affine).All(r => r is FloatLinear or FloatAdd));
         return isFree && (!uniform || Array.TrueForAll(scales, s => s == scales[0]))
-            ? source with { Scales = scales, Offsets = offsets }
+            ? source with
+            {
+                Scales = scales,
+                Offsets = offsets,
+                Drifts = [.. source.Drifts.Zip(affine.Scale, (d, a) => d * a)],
+            }
             : _linear.Convert(affine, source, uniform);
     }
 
@@ -190,7 +213,7 @@ internal sealed class Quantizer
         QuantizedValue value = _values[node.Source];
         return value.HasOffset(offset)
             ? value
-            : _linear.Aligned($"{node.Name}/shift", value, uniform: false, offset);
+            : _linear.Aligned($"{node.Name}/shift", node.Source, uniform: false, offset);
     }
 
     /// <summary>The greatest of bits is whether their sum is at least 1: one decision for a whole window.</summary>
@@ -200,7 +223,8 @@ internal sealed class Quantizer
         var bit = new Interval(0, 1);
         if (!Array.TrueForAll(source.Bounds, bound => bound.Hull(bit) == bit))
         {
-            return _builder.Append(new MaxPoolLayer(pool.Name, source.Index, pool.Shape, pool.Window, false), source);
+            var layer = new MaxPoolLayer(pool.Name, source.Index, pool.Shape, pool.Window, WithZero: false);
+            return _builder.Append(layer, source) with { Drifts = source.Drifts };
         }
 
         QuantizedValue sum = _builder.Append(SumOf(pool, pool.Window, source.Index, bias: -1), source);
@@ -219,7 +243,10 @@ internal sealed class Quantizer
         }
 
         double[] scales = Array.ConvertAll(source.Scales, s => s / pool.Window.Taps);
-        return _builder.Append(SumOf(pool, pool.Window, source.Index, bias: 0), scales, source.Offsets, source);
+        return _builder.Append(SumOf(pool, pool.Window, source.Index, bias: 0), scales, source.Offsets, source) with
+        {
+            Drifts = source.Drifts,
+        };
     }
 
     /// <summary>What windows sum up to, channel by channel.</summary>
@@ -235,10 +262,15 @@ internal sealed class Quantizer
 
     private QuantizedValue ConvertConcat(FloatConcat concat)
     {
-        QuantizedValue[] parts = [.. concat.Sources.Select(s => _values[s])];
+        QuantizedValue[] parts = [.. concat.Sources.Select((source, i) => _demands.Of(concat, i) is { } factors
+            ? _builder.Finer($"{concat.Name}/scale {i + 1}", _values[source], factors)
+            : _values[source])];
         var layer = new ConcatLayer(
             concat.Name, parts[0].Index, [.. parts.Skip(1).Select(p => p.Index)], concat.Shape);
         return _builder.Append(
-            layer, [.. parts.SelectMany(p => p.Scales)], [.. parts.SelectMany(p => p.Offsets)], parts);
+            layer, [.. parts.SelectMany(p => p.Scales)], [.. parts.SelectMany(p => p.Offsets)], parts) with
+        {
+            Drifts = [.. parts.SelectMany(p => p.Drifts)],
+        };
     }
 }

@@ -8,21 +8,15 @@ namespace Popcorn.Engine.Import;
 /// </summary>
 internal sealed class Rescaler(LayerBuilder builder, int wantedBits)
 {
-    private readonly Dictionary<FloatNode, Moments> _moments = [];
-
     /// <summary>The value of a node, rescaled where it is a non-linear node's and has grown.</summary>
     public QuantizedValue Rescaled(FloatNode node, QuantizedValue value)
     {
-        Moments moments = node is FloatInput
-            ? UniformInput(value)
-            : Moments.Through(node, [.. node.Sources.Select(s => _moments[s])]);
-        _moments[node] = moments;
         if (node is not (FloatRelu or FloatClip or FloatSquare or FloatMaxPool { WithZero: true }))
         {
             return value;
         }
 
-        double size = moments.TypicalSize(value.Scales);
+        double size = TypicalSize(value);
         int shift = size > 0 ? (int)Math.Floor(Math.Log2(size)) + 1 - wantedBits : 0;
         if (shift < wantedBits || shift > NetworkValidator.MaxShift)
         {
@@ -31,14 +25,14 @@ internal sealed class Rescaler(LayerBuilder builder, int wantedBits)
 
         var layer = new RescaleLayer($"{node.Name}/rescale", value.Index, value.Shape, shift);
         double[] scales = Array.ConvertAll(value.Scales, s => s * Math.Pow(2, shift));
-        return builder.Append(layer, scales, value.Offsets, value);
+        return builder.Append(layer, scales, value.Offsets, value) with { Statistics = value.Statistics };
     }
 
-    private static Moments UniformInput(QuantizedValue input)
+    /// <summary>The size that the integers of most channels have: the median of their root mean squares.</summary>
+    private static double TypicalSize(QuantizedValue value)
     {
-        double[] low = [.. input.Bounds.Select((b, c) => (double)b.Low * input.Scales[c] + input.Offsets[c])];
-        double[] high = [.. input.Bounds.Select((b, c) => (double)b.High * input.Scales[c] + input.Offsets[c])];
-        return new Moments(
-            [.. low.Zip(high, (l, h) => (l + h) / 2)], [.. low.Zip(high, (l, h) => (h - l) * (h - l) / 12)]);
+        double[] sizes = [.. value.Scales.Select((scale, c) => value.Statistics!.RootMeanSquares[c] / scale)
+            .Where(size => size > 0).Order()];
+        return sizes.Length == 0 ? 0 : sizes[sizes.Length / 2];
     }
 }

@@ -5,118 +5,111 @@ namespace Popcorn.Engine.Import;
 /// <summary>What moves, joins and frames values without computing, and what is dropped at the end.</summary>
 internal static class ShapeOperators
 {
-    public static Signal Same(OperatorCall call) => call.SignalAt(0);
+    public static GraphValue Same(OperatorCall call) => call.Inputs[0];
 
-    public static Signal Cast(OperatorCall call) => call.SignalAt(0) with { IsCondition = false };
+    public static GraphValue Dropout(OperatorCall call)
+    {
+        OnnxNode node = call.Node;
+        bool trains = call.OptionalAt(2)?.Values is [not 0]
+            || (node.OperatorSet < 7 && node.Attribute("is_test") is { I: 0 });
+        return trains
+            ? throw new NodeException("it is in training mode, which drops values at random; export for inference")
+            : Same(call);
+    }
 
     public static Signal Transpose(OperatorCall call)
     {
         Signal x = call.SignalAt(0);
-        return x.Transposed(call.Node.Permutation(x.Dims.Length));
+        return x with { Layout = x.Layout.Permuted(call.Node.Permutation(x.Dims.Length)) };
     }
 
     /// <summary>
     /// The sides of a value, as a constant: exporters write a flattening as arithmetic on shapes, of which all but the
     /// batch is known.
     /// </summary>
-    public static Constant ShapeOf(OperatorCall call) => ShapeOf(call, call.SignalAt(0).Dims);
-
-    public static Constant ShapeOf(OperatorCall call, int[] dims) =>
-        call.Node.Int("start", 0) == 0 && call.Node.Attribute("end") is null
-            ? Constant.Vector(Array.ConvertAll(dims, side => (double)side))
-            : throw new NodeException("only whole shapes can be taken; export with Flatten");
-
-    public static Signal Concat(OperatorCall call)
+    public static Constant ShapeOf(OperatorCall call)
     {
-        if (call.Inputs.Length > NetworkValidator.MaxJoined || call.Inputs.Any(i => i is not Signal))
+        int[] dims = DimsOf(call);
+        int start = Bound(call.Node.Int("start", 0)), end = Bound(call.Node.Int("end", dims.Length));
+        return Constant.Whole([.. dims.Take(end).Skip(start).Select(side => (long)side)]);
+
+        int Bound(int index) => Math.Clamp(index < 0 ? index + dims.Length : index, 0, dims.Length);
+    }
+
+    /// <summary>How many elements a value has.</summary>
+    public static Constant SizeOf(OperatorCall call) =>
+        Constant.Whole(Dimensions.Count(DimsOf(call))) with { Dims = [] };
+
+    /// <summary>Broadcasting to a shape, where that adds sides of 1 at most.</summary>
+    public static Signal Expand(OperatorCall call)
+    {
+        Signal x = call.SignalAt(0);
+        int[] dims = Dimensions.Broadcast(x.Dims, Dimensions.Of(call.ConstantAt(1)));
+        return Dimensions.Count(dims) == Dimensions.Count(x.Dims) ? x.Reshaped(_ => dims) : throw Repeats(x, dims);
+    }
+
+    public static Signal Tile(OperatorCall call)
+    {
+        Signal x = call.SignalAt(0);
+        int[] repeats = Dimensions.Of(call.ConstantAt(1));
+        return Array.TrueForAll(repeats, r => r == 1)
+            ? x
+            : throw Repeats(x, [.. x.Dims.Zip(repeats, (side, times) => side * times)]);
+    }
+
+    public static Signal Concat(OperatorCall call) => call.Inputs.All(i => i is Signal)
+        ? Concat(call, [.. call.Inputs.Cast<Signal>()])
+        : throw new NodeException("it joins constants to values that depend on the input");
+
+    public static Signal Concat(OperatorCall call, Signal[] parts)
+    {
+        Signal first = parts[0];
+        int axis = Dimensions.Axis(call.Node.Int("axis", 1), first.Dims.Length, first.Dims.Length - 1);
+        bool fits = Array.TrueForAll(parts, p => p.Dims.Length == first.Dims.Length && p.Batch == first.Batch
+            && p.Dims.Where((_, i) => i != axis).SequenceEqual(first.Dims.Where((_, i) => i != axis)));
+        if (!fits)
+        {
+            throw new NodeException("the values that it joins differ in more than the axis; the file is damaged");
+        }
+
+        // Flattened planes that differ in size, or in the order of their elements, are joined as vectors.
+        bool areFlat = axis == first.Dims.Length - 1 && Array.TrueForAll(parts, p => p.Dims[axis] == p.Node.Shape.Size);
+        bool areAlike = Array.TrueForAll(parts, p =>
+            p.Node.Shape with { Channels = 1 } == first.Node.Shape with { Channels = 1 }
+            && (!areFlat || p.Layout.RolesOver(p.Batch, p.Node.Shape) is not null));
+        parts = areFlat && !areAlike ? Array.ConvertAll(parts, p => Selection.Vector(call, p)) : parts;
+        Role[] roles = parts[0].FullRoles;
+        if (roles[axis] is not (Role.Channel or Role.Features)
+            || !Array.TrueForAll(parts, p => p.FullRoles.SequenceEqual(roles)))
         {
             throw new NodeException(
-                "it joins constants to values that depend on the input, or more than "
-                + $"{NetworkValidator.MaxJoined} values");
+                $"it joins along axis {axis} of {Dimensions.Describe(first.Dims)}; only channels and flattened values "
+                + "can be joined");
         }
 
-        Signal[] parts = [.. call.Inputs.Cast<Signal>()];
-        Signal first = parts[0];
-        int rank = first.Dims.Length;
-        int axis = call.Node.Int("axis", 1);
-        bool isVector = rank == 2;
-        if ((axis < 0 ? axis + rank : axis) != 1)
+        return parts[0].With(Joined(call, [.. parts.Select(p => p.Node)]), roles) with
         {
-            throw new NodeException($"it joins along axis {axis}; only channels (axis 1) can be joined");
-        }
+            HasOpenBatch = first.HasOpenBatch,
+        };
+    }
 
-        foreach (Signal part in parts)
-        {
-            if (part.Dims.Length != rank || !part.Dims.AsSpan(2).SequenceEqual(first.Dims.AsSpan(2))
-                || part.Batch != first.Batch)
-            {
-                throw new NodeException(
-                    "the values that it joins differ in more than their channels; the file is damaged");
-            }
-
-            if (!isVector || part.Node.Shape.Area != 1)
-            {
-                part.RequirePlane();
-            }
-        }
-
-        long channels = parts.Sum(p => (long)p.Node.Shape.Channels);
-        if (channels > Shape.MaxSize || !(first.Node.Shape with { Channels = (int)channels }).IsValid)
+    private static FloatNode Joined(OperatorCall call, FloatNode[] parts)
+    {
+        long channels = parts.Sum(p => (long)p.Shape.Channels);
+        if (channels > Shape.MaxSize || !(parts[0].Shape with { Channels = (int)channels }).IsValid)
         {
             throw new NodeException("what it joins is larger than can be evaluated");
         }
 
-        var concat = new FloatConcat(call.Name, [.. parts.Select(p => p.Node)]);
-        return isVector ? first.Vector(concat) : first.Plane(concat);
+        // A layer joins so many at once; more in several layers.
+        FloatNode[] joined = [.. parts.Chunk(NetworkValidator.MaxJoined)
+            .Select(chunk => chunk.Length == 1 ? chunk[0] : new FloatConcat(call.Name, chunk))];
+        return joined.Length == 1 ? joined[0] : Joined(call, joined);
     }
 
-    /// <summary>A constant around a plane.</summary>
-    public static Signal Pad(OperatorCall call)
-    {
-        Signal x = call.SignalAt(0);
-        long[] pads = call.IntegersAt(1, "pads") ?? [];
-        double[] values = call.OptionalAt(2)?.Values ?? [call.Node.Float("value", 0)];
-        bool isConstant = call.Node.Text("mode", "constant") == "constant" && values is [var filling]
-            && double.IsFinite(filling);
-        if (Array.TrueForAll(pads, p => p == 0))
-        {
-            return x;
-        }
+    private static int[] DimsOf(OperatorCall call) => call.Inputs[0] is Signal x ? x.Dims : call.ConstantAt(0).Dims;
 
-        x = x.RequirePlane();
-        if (!isConstant
-            || pads is not [0, 0, >= 0 and var top, >= 0 and var left, 0, 0, >= 0 and var bottom, >= 0 and var right])
-        {
-            throw new NodeException(
-                "it does not pad height and width with one finite number; pad with zeros or another constant there");
-        }
-
-        Shape shape = x.Node.Shape;
-        long height = checked(shape.Height + top + bottom), width = checked(shape.Width + left + right);
-        Window window = Math.Max(height, width) <= 1 << 14
-            ? Window.Pointwise((int)height, (int)width) with { PadTop = (int)top, PadLeft = (int)left }
-            : default;
-        return window.IsValid && new Shape(shape.Channels, (int)height, (int)width).IsValid
-            ? x.Plane(FloatLinear.Border(call.Name, x.Node, window, values[0]))
-            : throw new NodeException("it makes a plane larger than can be evaluated");
-    }
-
-    /// <summary>Softmax and the like, which rank the classes as their scores do.</summary>
-    public static Signal DropAtTheEnd(OperatorCall call, int defaultAxis)
-    {
-        Signal x = call.SignalAt(0);
-        int axis = call.Node.Int("axis", defaultAxis);
-        axis = axis < 0 ? axis + x.Dims.Length : axis;
-        // Older operator sets flatten from the axis on, so that axis 1 means the classes in any case.
-        if (axis < 0 || axis >= x.Dims.Length || (axis != 1 && x.Dims[axis] != x.Node.Shape.Size)
-            || x.Node.Shape.Area != 1)
-        {
-            throw new NodeException(
-                "it does not run over all classes; remove it, for the scores rank alike without it");
-        }
-
-        call.Report(
-            $"{call.Node.Operator} '{call.Name}' was dropped: the ranking of the classes is the same without it.");
-        return x with { IsProbability = true };
-    }
+    private static NodeException Repeats(Signal x, int[] dims) => new(
+        $"it repeats {Dimensions.Describe(x.Dims)} to {Dimensions.Describe(dims)}; values that depend on the input "
+        + "cannot be repeated");
 }

@@ -3,26 +3,39 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Import;
 
-/// <summary>
-/// A value that depends on the input, as ONNX sees it: sides with the batch in front. Reshaping changes the sides only;
-/// the elements stay where they are.
-/// </summary>
+/// <summary>A value that depends on the input, as ONNX sees it: sides over the elements of a node.</summary>
 /// <param name="Node">The node that computes it.</param>
-/// <param name="Dims">ONNX sides.</param>
+/// <param name="Layout">How its sides run over the node's elements.</param>
 /// <param name="Batch">The batch that the file was written for; 1 where it is open.</param>
-/// <param name="IsProbability">Whether a Softmax was dropped before it, so that nothing may compute with it.</param>
-/// <param name="IsCondition">Whether it is a comparison's result, 1 for true, which only a selection may read.</param>
-internal sealed record Signal(
-    FloatNode Node, int[] Dims, int Batch, bool IsProbability = false, bool IsCondition = false)
-    : GraphValue
+internal sealed record Signal(FloatNode Node, Layout Layout, int Batch) : GraphValue
 {
-    public static Signal Input(ValueInfoProto info)
+    /// <summary>Its type in the file; of a comparison's result bool, with 1 for true.</summary>
+    public ElementType Type { get; init; } = ElementType.Float;
+
+    /// <summary>Whether a Softmax was dropped before it, so that nothing may compute with it.</summary>
+    public bool IsProbability { get; init; }
+
+    /// <summary>Whether the file leaves the batch open.</summary>
+    public bool HasOpenBatch { get; init; }
+
+    /// <summary>ONNX sides, the batch in front unless the network removed it.</summary>
+    public int[] Dims => Layout.Dims;
+
+    public bool IsCondition => Type == ElementType.Bool;
+
+    private static Role[] NaturalOrder { get; } = [Role.Batch, Role.Channel, Role.Row, Role.Column];
+
+    /// <summary>The network's input.</summary>
+    /// <param name="info">What the file says of it.</param>
+    /// <param name="order">How its elements lie; null: in the order of its sides.</param>
+    public static Signal Input(ValueInfoProto info, ElementOrder? order)
     {
         TensorShapeProto? shape = info.Type?.TensorType?.Shape;
         if (shape is null || shape.Dim.Count is < 2 or > 4)
         {
             throw new NodeException(
-                "its shape is missing or is neither N×C×H×W nor N×features; export the network with a sample image");
+                "its shape is missing or is none of N×C×H×W, N×C×L and N×features; export the network with a sample "
+                + "image");
         }
 
         long batch = Math.Max(shape.Dim[0].DimValue, 1);
@@ -33,35 +46,72 @@ internal sealed record Signal(
                 "a side other than the batch is open or too large; export it with a fixed image size");
         }
 
-        int[] dims = [(int)batch, .. sides.Select(s => (int)s)];
         Shape image = sides switch
         {
             [long features] => new Shape((int)features, 1, 1),
             [long height, long width] => new Shape(1, (int)height, (int)width),
             _ => new Shape((int)sides[0], (int)sides[1], (int)sides[2]),
         };
-        return image.IsValid
-            ? new Signal(new FloatInput(info.Name, image), dims, (int)batch)
-            : throw new NodeException($"its shape {image} is too large");
+        if (!image.IsValid || batch * image.Size > int.MaxValue)
+        {
+            throw new NodeException($"its shape {image} is too large");
+        }
+
+        Layout layout = Layout.Of([(int)batch, .. sides.Select(s => (int)s)]);
+        return new Signal(
+            new FloatInput(info.Name, order?.Shape ?? image), order is null ? layout : layout.Moved(order.Layout),
+            (int)batch)
+        {
+            Type = ElementTypes.Of(info.Type!.TensorType.ElemType),
+            HasOpenBatch = shape.Dim[0].DimValue < 1,
+        };
     }
 
-    /// <summary>A new value laid out as its node's shape says: N×C×H×W.</summary>
-    public Signal Plane(FloatNode node) =>
-        new(node, [Batch, node.Shape.Channels, node.Shape.Height, node.Shape.Width], Batch);
+    /// <summary>The role of each side.</summary>
+    public Role[] Roles => Layout.RolesOver(Batch, Node.Shape) ?? throw new NodeException(
+        $"it reads {Dimensions.Describe(Dims)}, which runs across {Node.Shape} in an order that cannot be imported");
 
-    /// <summary>A new value of N×channels.</summary>
-    public Signal Vector(FloatNode node) => new(node, [Batch, node.Shape.Channels], Batch);
+    /// <summary>
+    /// The same, with sides of 1 given the roles that are missing: a plane may have one row, or one channel.
+    /// </summary>
+    public Role[] FullRoles
+    {
+        get
+        {
+            Role[] roles = Roles;
+            Role[] usual = roles.Length == 3
+                ? [Role.Batch, Role.Channel, Role.Column, Role.Row]
+                : [Role.Batch, Role.Channel, Role.Row, Role.Column];
+            Shape shape = Node.Shape;
+            bool[] isMissing = [Batch == 1, shape.Channels == 1, shape.Height == 1, shape.Width == 1];
+            // A plane or all features in one side leave no row and column, nor channel, of their own.
+            var missing = new Queue<Role>(usual.Where(role => isMissing[Array.IndexOf(NaturalOrder, role)]
+                && !(role != Role.Batch && roles.Contains(Role.Features))
+                && !(role is Role.Row or Role.Column && roles.Contains(Role.Plane))));
+            for (int i = 0; i < roles.Length; i++)
+            {
+                roles[i] = roles[i] == Role.One && missing.TryDequeue(out Role role) ? role : roles[i];
+            }
+
+            return roles;
+        }
+    }
+
+    /// <summary>A new value whose sides have the roles given.</summary>
+    public Signal With(FloatNode node, params IEnumerable<Role> roles) =>
+        this with { Node = node, Layout = Layout.Of(roles, Batch, node.Shape) };
+
+    /// <summary>A new value laid out as its node's shape says: N×C×H×W, or N×C×L for one that is N×C×L.</summary>
+    public Signal Plane(FloatNode node) => Dims.Length == 3
+        ? With(node, Role.Batch, Role.Channel, Role.Column)
+        : With(node, Role.Batch, Role.Channel, Role.Row, Role.Column);
 
     /// <summary>A new value with the same sides.</summary>
     public Signal Same(FloatNode node) => this with { Node = node };
 
     /// <summary>scale·x + shift with the same numbers for all elements.</summary>
-    public Signal Scaled(string name, double scale, double shift)
-    {
-        int channels = Node.Shape.Channels;
-        return Same(new FloatAffine(
-            name, Node, [.. Enumerable.Repeat(scale, channels)], [.. Enumerable.Repeat(shift, channels)]));
-    }
+    public Signal Scaled(string name, double scale, double shift) =>
+        Same(FloatAffine.Uniform(name, Node, scale, shift));
 
     /// <summary>The same elements with other sides.</summary>
     public Signal Reshaped(Func<int[], int[]> newDims)
@@ -72,61 +122,68 @@ internal sealed record Signal(
             throw new NodeException($"its new shape has {dims.Length} sides, more than {Constant.MostSides}");
         }
 
-        return Dimensions.Count(dims) == (long)Batch * Node.Shape.Size
-            ? this with { Dims = dims }
-            : throw NodeException.Reshaping(Dims, dims);
-    }
-
-    /// <summary>
-    /// Sides in another order: of the image as it comes in, which is then described as channels first; or where only
-    /// sides of 1 move, so that the elements stay where they are.
-    /// </summary>
-    public Signal Transposed(int[] permutation)
-    {
-        int[] dims = Dimensions.Permuted(Dims, permutation);
-        int[] large = Array.FindAll(permutation, p => Dims[p] != 1);
-        if (large.SequenceEqual(large.Order()))
+        if (Dimensions.Count(dims) != (long)Batch * Node.Shape.Size)
         {
-            return this with { Dims = dims };
+            throw NodeException.Reshaping(Dims, dims);
         }
 
-        if (Node is FloatInput input && permutation is [0, 3, 1, 2])
+        return this with
         {
-            return this with
-            {
-                Node = new FloatInput(input.Name, new Shape(dims[1], dims[2], dims[3])),
-                Dims = dims,
-            };
-        }
-
-        throw new NodeException(
-            "it moves elements within the network; only images that come in as N×H×W×C can be transposed. Export the "
-            + "network with channels first");
+            Layout = Layout.Reshaped(dims) ?? throw new NodeException(
+                $"it reshapes {Dimensions.Describe(Dims)} to {Dimensions.Describe(dims)} after a transposition, in an "
+                + "order that cannot be imported"),
+        };
     }
 
-    /// <summary>Refuses anything that is not N×C×H×W over the elements as they lie.</summary>
+    /// <summary>Refuses anything that is not N×C×H×W or N×C×L over the elements as they lie.</summary>
+    /// <exception cref="ElementOrderException">The input must lie in another order for it.</exception>
     public Signal RequirePlane()
     {
-        Shape shape = Node.Shape;
-        if (Dims.AsSpan().SequenceEqual([Batch, shape.Channels, shape.Height, shape.Width]))
+        Shape? plane = Dims switch
+        {
+            [_, int channels, int length] => new Shape(channels, 1, length),
+            [_, int channels, int height, int width] => new Shape(channels, height, width),
+            _ => null,
+        };
+        if (plane is not { IsValid: true } shape || Dims[0] != Batch)
+        {
+            throw new NodeException(
+                $"it needs N×C×H×W or N×C×L and reads {Dimensions.Describe(Dims)}; only one- and two-dimensional "
+                + "images can be imported");
+        }
+
+        if (Node.Shape == shape && Layout.IsSameAs(Layout.Of(Dims)))
         {
             return this;
         }
 
-        // An input that arrives flat and is reshaped at once is simply an input of the other shape.
-        if (Node is FloatInput input && Dims.Length == 4 && Dims[0] == Batch)
+        // An input that comes in with channels last, or flat, is described as the plane that it becomes.
+        if (FloatGraph.InOrder(Node).All(n => n is FloatInput || n.IsElementwise))
         {
-            var image = new Shape(Dims[1], Dims[2], Dims[3]);
-            return this with { Node = new FloatInput(input.Name, image) };
+            throw new ElementOrderException(new ElementOrder(shape, Layout));
         }
 
         throw new NodeException(
-            $"it needs N×C×H×W and reads {Dimensions.Describe(Dims)}, reshaped from {shape}; only two-dimensional "
+            $"it needs N×C×H×W and reads {Dimensions.Describe(Dims)}, reshaped or transposed from {Node.Shape}; only "
             + "images and a flattening before fully connected layers can be imported");
     }
 
-    /// <summary>Refuses anything that is not N×features.</summary>
-    public Signal RequireVector() => Dims.Length == 2 && Dims[0] == Batch
-        ? this
-        : throw new NodeException($"it reads {Dimensions.Describe(Dims)} instead of N×features; flatten before it");
+    /// <summary>Whether the elements of an image lie in the order of the sides.</summary>
+    public bool IsInOrder => Elements().SequenceEqual(Enumerable.Range(0, Node.Shape.Size));
+
+    /// <summary>Where the elements of an image lie, in the order of the sides.</summary>
+    public int[] Elements() => Batch == 1 || Roles[0] == Role.Batch
+        ? Layout.Offsets()[..Node.Shape.Size]
+        : throw new NodeException($"it reads {Dimensions.Describe(Dims)}, whose first side is not the batch");
+}
+
+/// <summary>An order of the input's elements other than that of its sides.</summary>
+/// <param name="Shape">The plane that they form.</param>
+/// <param name="Layout">The plane's sides over the elements in the order of the input's sides.</param>
+internal sealed record ElementOrder(Shape Shape, Layout Layout);
+
+/// <summary>Thrown where the input turns out to need another order: the graph is read once more with it.</summary>
+internal sealed class ElementOrderException(ElementOrder order) : Exception
+{
+    public ElementOrder Order => order;
 }

@@ -40,7 +40,8 @@ internal static class Simplifier
     {
         FloatAffine { Source: FloatLinear linear } affine when mayJoin(linear) && affine.IsPerChannel =>
             Behind(linear, affine),
-        FloatAffine { Source: FloatAffine first } second when mayJoin(first) => Merge(first, second),
+        FloatAffine { Source: FloatAffine first } second when mayJoin(first) => Join(Merge(first, second), mayJoin),
+        FloatAffine { IsIdentity: true } => node.Source,
         FloatAffine { Source: FloatSteps steps } affine when mayJoin(steps) && IsOneNumber(affine) =>
             Behind(steps, affine),
         FloatLinear { Source: FloatAffine affine } linear when mayJoin(affine) && CanTakeIn(linear, affine) =>
@@ -48,6 +49,16 @@ internal static class Simplifier
         FloatLinear { Source: FloatLinear { IsBorder: true } border } linear when CanTakeIn(linear, border) =>
             Before(border, linear),
         FloatSteps steps => SimplifySteps(steps, mayJoin),
+        // Increasing scales move behind what keeps the order: what quantizes and dequantizes again meets then.
+        FloatClip { Source: FloatAffine { IsUniform: true } affine } clip when mayJoin(affine) && affine.Scale[0] > 0 =>
+            Behind(clip, affine, mayJoin),
+        FloatClip { Low: <= 0, Source: FloatRelu relu } clip when mayJoin(relu) =>
+            Join(new FloatClip(clip.Name, relu.Source, 0, clip.High), mayJoin),
+        FloatMaxPool { WithZero: false, Source: FloatAffine { IsPerChannel: true } affine } pool
+            when mayJoin(affine) && Array.TrueForAll(affine.Scale, s => s > 0) =>
+            new FloatAffine(affine.Name, Join(pool.Reading([affine.Source]), mayJoin), affine.Scale, affine.Shift),
+        FloatConcat concat when concat.Sources.All(s => s is FloatAffine { IsPerChannel: true } && mayJoin(s)) =>
+            Behind(concat, [.. concat.Sources.Cast<FloatAffine>()], mayJoin),
         FloatConcat concat when concat.Sources.All(s => s is FloatRelu && mayJoin(s)) =>
             new FloatRelu(concat.Name, new FloatConcat(concat.Name, [.. concat.Sources.Select(s => s.Source)])),
         FloatRelu { Source: FloatRelu or FloatMaxPool { WithZero: true } } => node.Source,
@@ -79,6 +90,7 @@ internal static class Simplifier
         return new FloatLinear(linear.Name, linear.Source, linear.Window, linear.Groups, weights, bias)
         {
             Padding = linear.Padding,
+            IsMove = linear.IsMove,
         };
     }
 
@@ -112,9 +124,21 @@ internal static class Simplifier
             ? new FloatLinear(linear.Name, border.Source, window, linear.Groups, linear.Weights, linear.Bias)
             {
                 Padding = border.Padding,
+                IsMove = linear.IsMove,
             }
             : linear;
     }
+
+    private static FloatAffine Behind(FloatClip clip, FloatAffine affine, Predicate<FloatNode> mayJoin)
+    {
+        double scale = affine.Scale[0], shift = affine.Shift[0];
+        var moved = new FloatClip(clip.Name, affine.Source, (clip.Low - shift) / scale, (clip.High - shift) / scale);
+        return new FloatAffine(affine.Name, Join(moved, mayJoin), affine.Scale, affine.Shift);
+    }
+
+    private static FloatAffine Behind(FloatConcat concat, FloatAffine[] parts, Predicate<FloatNode> mayJoin) => new(
+        concat.Name, Join(concat.Reading([.. parts.Select(p => p.Source)]), mayJoin),
+        [.. parts.SelectMany(p => p.Scale)], [.. parts.SelectMany(p => p.Shift)]);
 
     private static bool IsOneNumber(FloatAffine affine) =>
         affine.Scale[0] != 0 && Array.TrueForAll(affine.Scale, s => s == affine.Scale[0])
@@ -210,6 +234,7 @@ internal static class Simplifier
         return new FloatLinear(linear.Name, affine.Source, linear.Window, linear.Groups, weights, bias)
         {
             Padding = Array.TrueForAll(padding, p => p == 0) ? [] : padding,
+            IsMove = linear.IsMove,
         };
     }
 

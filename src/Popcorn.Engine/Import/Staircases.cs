@@ -1,8 +1,8 @@
 namespace Popcorn.Engine.Import;
 
 /// <summary>
-/// What becomes of bounded activations that no comparison has taken in: staircases of comparisons, or nothing where
-/// they stand at the end.
+/// What becomes of activations that no comparison has taken in: staircases of comparisons, on straight lines where they
+/// are not bounded; or nothing where they stand at the end.
 /// </summary>
 internal static class Staircases
 {
@@ -13,7 +13,12 @@ internal static class Staircases
         foreach (FloatNode node in FloatGraph.InOrder(output))
         {
             FloatNode copy = node.Reading([.. node.Sources.Select(s => replaced[s])]);
-            replaced[node] = copy is FloatMonotone activation ? Staircase(activation, options) : copy;
+            replaced[node] = copy switch
+            {
+                FloatMonotone activation => Staircase(activation, options),
+                FloatCurve curve => OnLines(curve, options),
+                _ => copy,
+            };
         }
 
         return replaced[output];
@@ -34,6 +39,36 @@ internal static class Staircases
         }
 
         return output;
+    }
+
+    /// <summary>left·x + (right − left)·max(x, 0) + a staircase.</summary>
+    private static FloatNode OnLines(FloatCurve curve, ImportOptions options)
+    {
+        string name = curve.Name;
+        StraightLines lines = curve.Lines
+            ?? throw new InvalidOperationException("A function that approaches no straight lines was let pass.");
+        (Cut[] cuts, double low, double[] heights, double height) = lines.Staircase(options.ActivationSteps);
+        options.Report?.Invoke(
+            $"The activation '{name}' became a rectifier and a staircase of {cuts.Length} steps, off by at most "
+            + $"{height / 2:G3} (--activation-steps).");
+        CheckedSize.Product(curve.Shape.Channels, cuts.Length, name);
+        FloatNode x = curve.Source;
+        FloatNode? sum = lines.Left == 0 ? null : FloatAffine.Uniform(name, x, lines.Left, 0);
+        if (lines.Right != lines.Left)
+        {
+            FloatNode relu = Scaled(new FloatRelu(name, x), lines.Right - lines.Left, 0);
+            sum = sum is null ? relu : new FloatAdd(name, relu, sum);
+        }
+
+        return cuts.Length > 0
+            ? Sum(sum, FloatSteps.Uniform(name, x, cuts, low, heights))
+            : Scaled(sum ?? Scaled(x, 0, 0), 1, low);
+
+        FloatNode Sum(FloatNode? first, FloatNode second) =>
+            first is null ? second : new FloatAdd(name, first, second);
+
+        FloatNode Scaled(FloatNode node, double scale, double shift) =>
+            (scale, shift) is (1, 0) ? node : FloatAffine.Uniform(name, node, scale, shift);
     }
 
     private static FloatSteps Staircase(FloatMonotone activation, ImportOptions options)

@@ -8,9 +8,10 @@ internal sealed record QuantizedLinear(int[] Weights, double[] Steps);
 /// <summary>
 /// Chooses the steps of weights and rounds them. Weights that are small multiples of one number already, in a whole
 /// layer or in a channel, are taken as they are: binary and ternary weights, and those of quantized networks. Others
-/// are rounded to the wanted bits, relative to the largest of their channel.
+/// are rounded to the wanted bits, relative to the largest of their channel, once the scales of what they multiply are
+/// folded in.
 /// </summary>
-internal sealed class WeightQuantizer(int bits)
+internal sealed class WeightQuantizer(int bits, bool isNarrow)
 {
     /// <summary>
     /// Integers up to this size round a bias well enough: weights that need no precision of their own are kept as small
@@ -20,8 +21,7 @@ internal sealed class WeightQuantizer(int bits)
 
     /// <summary>
     /// How much larger than the layer's widest sum of products a bias may be. A channel that is nearly constant would
-    /// otherwise have tiny steps and huge integers, and the next layer, whose weights round relative to its largest
-    /// one, would lose it.
+    /// otherwise have tiny steps and huge integers.
     /// </summary>
     private const double BiasRoom = 4;
 
@@ -30,6 +30,18 @@ internal sealed class WeightQuantizer(int bits)
 
     /// <summary>How far from a multiple a weight may be, in steps: what single precision leaves.</summary>
     private const double LatticeError = 1e-4;
+
+    /// <summary>
+    /// Weights of a channel for each of its magnitudes, at least, if that they are multiples of one number shall mean
+    /// something: any single weight is one of itself.
+    /// </summary>
+    private const int LeastRepetition = 4;
+
+    /// <summary>
+    /// How much coarser than its neighbours' a channel may be that has a lattice of its own, and how much coarser than
+    /// by the wanted bits its step may be whatever its weights are.
+    /// </summary>
+    private const double MostCoarser = 4, HardlyCoarser = 2;
 
     /// <summary>
     /// Bits of real weights that only comparisons read, at least. A comparison makes a whole error of the smallest one,
@@ -41,6 +53,22 @@ internal sealed class WeightQuantizer(int bits)
     /// <summary>Parts of a lattice that are worth their price where they make biases exact.</summary>
     private const int MostExactParts = 4;
 
+    /// <summary>
+    /// In a pruned layer, what pruning left was left for a reason: it becomes 1 rather than 0, if that happens to no
+    /// more than this part of a row's weights (more would add as much error as rounding does), and if they have not
+    /// decayed to nothing.
+    /// </summary>
+    private const double MostKept = 1.0 / 4, LeastKept = 1.0 / (1 << 16);
+
+    /// <summary>How much coarser than relative to real weights alone a row may be rounded.</summary>
+    private const double Tolerated = 1.25;
+
+    /// <summary>How much coarser a common step may be than the rows' own.</summary>
+    private const double ToleratedOfRows = 1.5;
+
+    /// <summary>How much larger than wanted weights may become.</summary>
+    private const double MostOverflow = 4;
+
     private readonly int _largest = LargestOf(bits);
     private readonly int _largestBrought = bits >= 8 ? Math.Max(LargestOf(bits), LargestBrought) : LargestOf(bits);
 
@@ -48,9 +76,9 @@ internal sealed class WeightQuantizer(int bits)
     public QuantizedLinear Uniform(FoldedLinear layer)
     {
         double largest = Largest(layer.Weights);
-        double lattice = Lattice(layer.Weights);
+        double lattice = Lattice(LivingWeightsOf(layer));
         double step = lattice > 0 ? Refine(layer, lattice, 0, layer.Channels, false)
-            : largest > 0 ? (bits == 1 ? MeanMagnitude(layer.Weights) : largest / _largest)
+            : largest > 0 ? (bits == 1 ? MeanMagnitude(layer.Weights) : UniformStep(layer, largest))
             : BiasStep(layer);
         return Round(layer, [.. Enumerable.Repeat(step, layer.Channels)]);
     }
@@ -64,7 +92,7 @@ internal sealed class WeightQuantizer(int bits)
     public QuantizedLinear PerChannel(FoldedLinear layer, StepDemand demand, bool feedsSteps)
     {
         int channels = layer.Channels;
-        double common = layer.WeightsPerOutput > 1 && !feedsSteps ? Lattice(layer.Weights) : 0;
+        double common = layer.WeightsPerOutput > 1 && !feedsSteps ? Lattice(LivingWeightsOf(layer)) : 0;
         if (common > 0)
         {
             double step = Refine(layer, common, 0, channels, feedsSteps);
@@ -72,30 +100,141 @@ internal sealed class WeightQuantizer(int bits)
         }
 
         var steps = new double[channels];
-        double room = 0;
         for (int o = 0; o < channels; o++)
         {
             ReadOnlySpan<double> weights = layer.WeightsOf(o);
             double largest = Largest(weights);
             if (largest > 0)
             {
-                double lattice = Lattice(weights);
-                steps[o] = lattice > 0
+                double[] living = layer.LivingWeightsOf(o);
+                double lattice = Lattice(living);
+                bool isLattice = lattice > 0
+                    && (feedsSteps || lattice <= HardlyCoarser * largest / _largest || IsRepeated(living, lattice));
+                steps[o] = isLattice
                     ? Refine(layer, lattice, o, o + 1, feedsSteps)
                     : feedsSteps && bits > 1 ? largest / LargestOf(Math.Max(bits, ComparedBits))
-                    : demand.Above(bits == 1 ? MeanMagnitude(weights) : largest / _largest, o);
-                room = Math.Max(room, layer.RangeOf(o) / steps[o]);
+                    : demand.Above(bits == 1 ? MeanMagnitude(weights) : StepOf(layer, o, largest), o);
             }
+        }
+
+        if (!feedsSteps)
+        {
+            Approach(layer, steps);
+        }
+
+        double typical = Median(steps);
+        double room = 0;
+        for (int o = 0; o < channels; o++)
+        {
+            room = steps[o] > 0 ? Math.Max(room, layer.RangeOf(o) / steps[o]) : room;
         }
 
         room = room > 0 ? room * BiasRoom : FineGrain;
         for (int o = 0; o < channels; o++)
         {
+            bool isConstant = steps[o] == 0;
+            steps[o] = isConstant ? demand.OfConstant(o, typical) : steps[o];
             steps[o] = feedsSteps ? steps[o] : Math.Max(steps[o], Math.Abs(layer.Bias[o]) / room);
             steps[o] = steps[o] > 0 ? steps[o] : 1;
         }
 
         return Round(layer, steps);
+    }
+
+    /// <summary>
+    /// For each input channel by which factor its integers should be larger, if the weights behind it shall be rounded
+    /// no worse than relative to the largest real weight of each row: 1 or less where they are.
+    /// </summary>
+    /// <param name="layer">The layer.</param>
+    /// <param name="rounded">Its weights, rounded as they would be without.</param>
+    /// <param name="uniform">Whether all rows have one step.</param>
+    public double[] Demanded(FoldedLinear layer, QuantizedLinear rounded, bool uniform)
+    {
+        var demanded = new double[layer.Source.Shape.Channels];
+        bool[] isExact = [.. Enumerable.Range(0, layer.Channels).Select(
+            o => AreMultiples(layer.LivingWeightsOf(o), rounded.Steps[o], IsOnLattice))];
+        if (bits == 1 || (uniform && !isExact.Contains(false)))
+        {
+            return demanded;
+        }
+
+        double common = uniform ? PlainStep(layer) : 0;
+        for (int o = 0; o < layer.Channels; o++)
+        {
+            double step = uniform ? common : isExact[o] ? 0 : PlainStep(layer, o).Step;
+            ReadOnlySpan<double> weights = layer.WeightsOf(o);
+            for (int i = 0; i < weights.Length && step > 0; i++)
+            {
+                int channel = layer.InputChannelOf(o, i);
+                double factor = Math.Abs(weights[i]) / (_largest * Tolerated * step);
+                demanded[channel] = Math.Max(demanded[channel], factor);
+            }
+        }
+
+        return demanded;
+    }
+
+    /// <summary>
+    /// A row's step: where scales cannot be made finer its weights may become larger than wanted, rather than be lost.
+    /// </summary>
+    private double StepOf(FoldedLinear layer, int row, double largest) => NotAbove(
+        isNarrow ? Tolerated * PlainStep(layer, row).Step : 0, largest / _largest);
+
+    /// <summary>The step of all rows, that some may have small weights for: what all together lose decides.</summary>
+    private double UniformStep(FoldedLinear layer, double largest) =>
+        NotAbove(ToleratedOfRows * PlainStep(layer), largest / _largest);
+
+    private static double NotAbove(double plain, double step) =>
+        plain > 0 ? Math.Max(Math.Min(step, plain), step / MostOverflow) : step;
+
+    /// <summary>
+    /// The step with which a row, on the integers it reads, has the error that it would have if its real weights were
+    /// rounded to the wanted bits and what they multiply had no scales (0 where nothing is multiplied), and the sum of
+    /// the squares of what is multiplied.
+    /// </summary>
+    private (double Step, double Squares) PlainStep(FoldedLinear layer, int row)
+    {
+        double largest = 0, real = 0, integer = 0;
+        ReadOnlySpan<double> weights = layer.WeightsOf(row);
+        for (int i = 0; i < weights.Length; i++)
+        {
+            if (weights[i] != 0)
+            {
+                int channel = layer.InputChannelOf(row, i);
+                double scale = layer.Source.Scales[channel], size = layer.Source.Size(channel);
+                largest = Math.Max(largest, Math.Abs(weights[i]) / scale);
+                real += size * size * scale * scale;
+                integer += size * size;
+            }
+        }
+
+        return integer > 0 ? (largest / _largest * Math.Sqrt(real / integer), integer) : (0, 0);
+    }
+
+    /// <summary>The common step with which all rows together have that error.</summary>
+    private double PlainStep(FoldedLinear layer)
+    {
+        (double Step, double Squares)[] rows =
+            [.. Enumerable.Range(0, layer.Channels).Select(o => PlainStep(layer, o))];
+        double squares = rows.Sum(r => r.Squares);
+        return squares > 0 ? Math.Sqrt(rows.Sum(r => r.Step * r.Step * (r.Squares / squares))) : 0;
+    }
+
+    /// <summary>Lets biases take back what rounding adds on average.</summary>
+    /// <param name="layer">The layer; its biases change.</param>
+    /// <param name="quantized">Its rounded weights.</param>
+    public static void CorrectMeans(FoldedLinear layer, QuantizedLinear quantized)
+    {
+        double[] means = [.. Enumerable.Range(0, layer.Source.Shape.Channels).Select(layer.Source.Mean)];
+        for (int o = 0; o < layer.Channels; o++)
+        {
+            int first = o * layer.WeightsPerOutput;
+            for (int i = 0; i < layer.WeightsPerOutput; i++)
+            {
+                double error = layer.Weights[first + i] - quantized.Weights[first + i] * quantized.Steps[o];
+                layer.Bias[o] += error == 0 ? 0 : error * means[layer.InputChannelOf(o, i)];
+            }
+        }
     }
 
     /// <summary>
@@ -135,6 +274,31 @@ internal sealed class WeightQuantizer(int bits)
     }
 
     /// <summary>
+    /// Divides the steps of channels with a lattice of their own until they are close to their neighbours': by whole
+    /// numbers, so that weights stay exact.
+    /// </summary>
+    private static void Approach(FoldedLinear layer, double[] steps)
+    {
+        bool[] isExact = [.. steps.Select(
+            (step, o) => step > 0 && AreMultiples(layer.LivingWeightsOf(o), step, IsOnLattice))];
+        // Where all channels have lattices the network was trained with these scales.
+        double finest = Median([.. steps.Where((_, o) => !isExact[o])]);
+        for (int o = 0; o < steps.Length && finest > 0; o++)
+        {
+            if (isExact[o] && steps[o] > MostCoarser * finest)
+            {
+                steps[o] /= Math.Ceiling(steps[o] / (MostCoarser * finest));
+            }
+        }
+    }
+
+    private static double Median(double[] steps)
+    {
+        double[] positive = [.. steps.Where(s => s > 0).Order()];
+        return positive.Length == 0 ? 0 : positive[positive.Length / 2];
+    }
+
+    /// <summary>
     /// The step for weights on a lattice: the lattice's own, or a small part of it where biases and padding are whole
     /// only then. Where they never are, the step becomes so small that rounding them does not matter.
     /// </summary>
@@ -163,13 +327,37 @@ internal sealed class WeightQuantizer(int bits)
         for (int multiple = 1; multiple <= _largestBrought && largest > 0; multiple++)
         {
             double step = largest / multiple;
-            if (AreMultiples(weights, step, m => Math.Abs(m - Math.Round(m)) <= LatticeError))
+            if (AreMultiples(weights, step, IsOnLattice))
             {
                 return step;
             }
         }
 
         return 0;
+    }
+
+    /// <summary>Whether a multiple is whole; one that is small beside the step is not, only 0 is 0.</summary>
+    private static bool IsOnLattice(double multiple) =>
+        multiple == 0 || (Math.Abs(multiple) > 0.5 && Math.Abs(multiple - Math.Round(multiple)) <= LatticeError);
+
+    private static double[] LivingWeightsOf(FoldedLinear layer) =>
+        [.. Enumerable.Range(0, layer.Channels).SelectMany(layer.LivingWeightsOf)];
+
+    /// <summary>Whether so many weights are multiples of a step that it cannot be by chance.</summary>
+    private static bool IsRepeated(ReadOnlySpan<double> weights, double step)
+    {
+        var magnitudes = new HashSet<int>();
+        int count = 0;
+        foreach (double weight in weights)
+        {
+            if (weight != 0)
+            {
+                magnitudes.Add((int)Math.Round(Math.Abs(weight) / step));
+                count++;
+            }
+        }
+
+        return count >= LeastRepetition * magnitudes.Count;
     }
 
     /// <summary>Whether all are multiples of a step, as far as a test of the quotients tells.</summary>
@@ -188,23 +376,38 @@ internal sealed class WeightQuantizer(int bits)
 
     private QuantizedLinear Round(FoldedLinear layer, double[] steps)
     {
-        var weights = new int[layer.Weights.Length];
-        // Training does not leave exact zeros, pruning does; and what it has left, it has left for a reason.
-        bool pruned = layer.Weights.AsSpan().Contains(0.0);
-        for (int i = 0; i < weights.Length; i++)
+        int[] weights = [.. layer.Weights.Select((weight, i) =>
         {
-            double multiple = layer.Weights[i] / steps[i / layer.WeightsPerOutput];
+            double multiple = weight / steps[i / layer.WeightsPerOutput];
             // A single bit says the sign, however far a weight is from the mean magnitude.
-            weights[i] = bits == 1 && Math.Abs(multiple) > LatticeError
-                ? Math.Sign(multiple)
-                : (int)Math.Round(multiple);
-            if (pruned && weights[i] == 0)
-            {
-                weights[i] = Math.Sign(layer.Weights[i]);
-            }
+            return bits == 1 && Math.Abs(multiple) > LatticeError ? Math.Sign(multiple) : (int)Math.Round(multiple);
+        })];
+        // Training does not leave exact zeros, pruning does.
+        for (int o = 0; o < layer.Channels && layer.Weights.AsSpan().Contains(0.0); o++)
+        {
+            KeepSmall(layer.WeightsOf(o), steps[o], weights.AsSpan(o * layer.WeightsPerOutput, layer.WeightsPerOutput));
         }
 
         return new QuantizedLinear(weights, steps);
+    }
+
+    private static void KeepSmall(ReadOnlySpan<double> exact, double step, Span<int> rounded)
+    {
+        var small = new List<int>();
+        int left = 0;
+        for (int i = 0; i < rounded.Length; i++)
+        {
+            left += exact[i] == 0 ? 0 : 1;
+            if (rounded[i] == 0 && Math.Abs(exact[i]) >= LeastKept * step)
+            {
+                small.Add(i);
+            }
+        }
+
+        foreach (int i in small.Count <= Math.Max(1, MostKept * left) ? small : [])
+        {
+            rounded[i] = Math.Sign(exact[i]);
+        }
     }
 
     private static double MeanMagnitude(ReadOnlySpan<double> weights)

@@ -64,6 +64,30 @@ public sealed record RescaleLayer(string Name, int Input, Shape Output, int Shif
         Array.ConvertAll(sources[0], x => x.Rescale(Shift));
 }
 
+/// <summary>
+/// ⌊x / 2^<paramref name="Shift"/>⌋, element by element, and exact. With <paramref name="SaturationBits"/> A it is
+/// min(max(⌊x / 2^t⌋, 0), 2^A − 1): a ReLU that leaves A bits.
+/// </summary>
+/// <param name="Name">The node's name.</param>
+/// <param name="Input">The value it reads.</param>
+/// <param name="Output">Its shape.</param>
+/// <param name="Shift">t, the bits that are dropped.</param>
+/// <param name="SaturationBits">A; 0: no saturation, and negative numbers stay.</param>
+public sealed record ShiftLayer(string Name, int Input, Shape Output, int Shift, int SaturationBits)
+    : Layer(Name, Input, Output)
+{
+    /// <inheritdoc/>
+    public override LayerKind Kind => LayerKind.Shift;
+
+    /// <inheritdoc/>
+    internal override PublicLayer Describe(int boundBits) =>
+        base.Describe(boundBits) with { Shift = Shift, SaturationBits = SaturationBits };
+
+    /// <inheritdoc/>
+    internal override Interval[] BoundsFrom(Shape shape, Interval[][] sources) =>
+        Array.ConvertAll(sources[0], x => x.Shift(Shift, SaturationBits));
+}
+
 /// <summary>x², element by element.</summary>
 public sealed record SquareLayer(string Name, int Input, Shape Output) : Layer(Name, Input, Output)
 {

@@ -31,6 +31,26 @@ public sealed record InputDescription(
         NetworkValidator.Require(double.IsFinite(Scale) && Scale > 0, "the input's scale is not a positive number");
         NetworkValidator.Require(Enum.IsDefined(Order), "the order of the input's channels is not known");
     }
+
+    /// <summary>Checks that some integers are such an input.</summary>
+    /// <exception cref="PopcornException">It has the wrong length or a value outside the range.</exception>
+    internal void Require(ReadOnlySpan<int> input)
+    {
+        if (input.Length != Shape.Size)
+        {
+            throw new PopcornException(
+                $"The input has {input.Length} values and the network takes {Shape.Size} ({Shape}).");
+        }
+
+        foreach (int value in input)
+        {
+            if (value < Minimum || value > Maximum)
+            {
+                throw new PopcornException(
+                    $"The input holds {value}, outside the network's range {Minimum}…{Maximum}.");
+            }
+        }
+    }
 }
 
 /// <summary>

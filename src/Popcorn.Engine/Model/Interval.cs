@@ -42,6 +42,13 @@ public readonly record struct Interval(BigInteger Low, BigInteger High)
     /// <summary>The images of x / 2^shift, rounded up or down.</summary>
     public Interval Rescale(int shift) => new(Low >> shift, -(-High >> shift));
 
+    /// <summary>The images of ⌊x / 2^shift⌋, clipped to some bits unless these are 0.</summary>
+    public Interval Shift(int shift, int saturationBits)
+    {
+        var shifted = new Interval(Low >> shift, High >> shift);
+        return saturationBits == 0 ? shifted : shifted.Clip((BigInteger.One << saturationBits) - 1);
+    }
+
     /// <summary>The images of x².</summary>
     public Interval Square()
     {

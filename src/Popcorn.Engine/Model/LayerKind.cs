@@ -35,4 +35,7 @@ public enum LayerKind
 
     /// <summary>x / 2^shift, rounded.</summary>
     Rescale = 10,
+
+    /// <summary>⌊x / 2^shift⌋, saturating or not.</summary>
+    Shift = 11,
 }

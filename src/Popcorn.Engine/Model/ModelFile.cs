@@ -156,6 +156,8 @@ public static class ModelFile
             LayerKind.Clip => ClipLayer.ReadSecret(ref reader, name, layer),
             LayerKind.Concat => new ConcatLayer(name, layer.Input, layer.OtherInputs, layer.Output),
             LayerKind.Rescale => new RescaleLayer(name, layer.Input, layer.Output, layer.Shift),
+            LayerKind.Shift => new ShiftLayer(
+                name, layer.Input, layer.Output, layer.Shift, layer.SaturationBits),
             LayerKind.Relu => new ReluLayer(name, layer.Input, layer.Output),
             LayerKind.Square => new SquareLayer(name, layer.Input, layer.Output),
             LayerKind.Sign => new SignLayer(name, layer.Input, layer.Output),

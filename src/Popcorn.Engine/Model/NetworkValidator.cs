@@ -17,8 +17,11 @@ public static class NetworkValidator
     /// <summary>Most weights that a layer may have.</summary>
     public const int MaxWeights = 1 << 28;
 
-    /// <summary>Most bits that a rescaling may drop.</summary>
+    /// <summary>Most bits that a rescaling or a shift may drop.</summary>
     public const int MaxShift = 1 << 10;
+
+    /// <summary>Most bits at which a shift may saturate.</summary>
+    public const int MaxSaturationBits = 64;
 
     /// <summary>Most values that a layer may join.</summary>
     public const int MaxJoined = 64;

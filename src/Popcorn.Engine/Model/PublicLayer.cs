@@ -14,11 +14,22 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
     /// <summary>The values that it reads beside <see cref="Input"/>.</summary>
     public IReadOnlyList<int> OtherInputs { get; init; } = [];
 
-    /// <summary>Bits that a rescaling drops, else 0.</summary>
+    /// <summary>Bits that a rescaling or a shift drops, else 0.</summary>
     public int Shift { get; init; }
+
+    /// <summary>See <see cref="ShiftLayer.SaturationBits"/>; 0 for all other kinds.</summary>
+    public int SaturationBits { get; init; }
 
     /// <summary>All values that it reads.</summary>
     public IEnumerable<int> Inputs => OtherInputs.Prepend(Input);
+
+    /// <summary>Whether its kind leaves no negative numbers, whatever it reads.</summary>
+    public bool IsNeverNegative => Kind switch
+    {
+        LayerKind.Relu or LayerKind.MaxPoolRelu or LayerKind.Square or LayerKind.Sign or LayerKind.Clip => true,
+        LayerKind.Shift => SaturationBits > 0,
+        LayerKind.Linear or LayerKind.MaxPool or LayerKind.Add or LayerKind.Concat or LayerKind.Rescale => false,
+    };
 
     /// <summary>The kind as shown to users.</summary>
     public string KindName => Kind switch
@@ -33,6 +44,7 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
         LayerKind.Concat => "concat",
         LayerKind.Clip => "clip",
         LayerKind.Rescale => "rescale",
+        LayerKind.Shift => "shift",
     };
 
     /// <summary>
@@ -62,11 +74,13 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
             LayerKind.Concat => () => ValidateConcat(sources),
             LayerKind.Add => () => ValidateElementwise(sources, inputs: 2),
             LayerKind.Rescale => () => ValidateRescale(sources),
+            LayerKind.Shift => () => ValidateShift(sources),
             LayerKind.Relu or LayerKind.Square or LayerKind.Sign or LayerKind.Clip =>
                 () => ValidateElementwise(sources, inputs: 1),
         };
         checks();
-        Require(Shift == 0 || Kind == LayerKind.Rescale, $"it shifts by {Shift} bits");
+        Require(Shift == 0 || Kind is LayerKind.Rescale or LayerKind.Shift, $"it shifts by {Shift} bits");
+        Require(SaturationBits == 0 || Kind == LayerKind.Shift, $"it saturates at {SaturationBits} bits");
         Require(Groups == 0 || Kind == LayerKind.Linear, $"it has {Groups} groups");
     }
 
@@ -107,6 +121,18 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
         Require(
             Shift is > 0 and <= NetworkValidator.MaxShift,
             $"it shifts by {Shift}, not 1…{NetworkValidator.MaxShift} bits");
+    }
+
+    private void ValidateShift(Shape[] sources)
+    {
+        ValidateElementwise(sources, inputs: 1);
+        Require(
+            Shift is >= 0 and <= NetworkValidator.MaxShift,
+            $"it shifts by {Shift}, not 0…{NetworkValidator.MaxShift} bits");
+        Require(
+            SaturationBits is >= 0 and <= NetworkValidator.MaxSaturationBits,
+            $"it saturates at {SaturationBits}, not 0…{NetworkValidator.MaxSaturationBits} bits");
+        Require(Shift > 0 || SaturationBits > 0, "it neither shifts nor saturates");
     }
 
     private void ValidateElementwise(Shape[] sources, int inputs)

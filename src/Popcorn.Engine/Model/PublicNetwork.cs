@@ -27,6 +27,9 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
         ? BitsOf(new Interval(Input.Minimum, Input.Maximum))
         : Layers[value - 1].BoundBits;
 
+    /// <summary>Whether what made a value leaves no negative numbers.</summary>
+    public bool IsNeverNegative(int value) => value == 0 ? Input.Minimum >= 0 : Layers[value - 1].IsNeverNegative;
+
     /// <summary>For each value the last layer that reads it; −1 where none does.</summary>
     public int[] LastReaders()
     {

@@ -31,6 +31,7 @@ internal static class PublicNetworkCodec
                 Groups = (uint)layer.Groups,
                 BoundBits = (uint)layer.BoundBits,
                 Shift = (uint)layer.Shift,
+                SaturationBits = (uint)layer.SaturationBits,
             });
         }
 
@@ -71,6 +72,7 @@ internal static class PublicNetworkCodec
                 {
                     OtherInputs = inputs[1..],
                     Shift = checked((int)layer.Shift),
+                    SaturationBits = checked((int)layer.SaturationBits),
                 };
             }
 

@@ -89,7 +89,7 @@ public abstract class Plan
         {
             string reads = string.Join(' ', layer.Inputs);
             Line($"layer {layer.Kind} inputs {reads} output {layer.Output} bits {layer.BoundBits} shift {layer.Shift}");
-            Line($"groups {layer.Groups} window {layer.Window}");
+            Line($"saturation {layer.SaturationBits} groups {layer.Groups} window {layer.Window}");
         }
 
         foreach (PlanStep step in Steps)

@@ -31,19 +31,19 @@ public enum Operation
 /// <summary>How often a party does each operation, on average where chance decides.</summary>
 public sealed class Work
 {
+    private static readonly int Operations = Enum.GetValues<Operation>().Length;
+
     private readonly double[] _counts;
 
     /// <summary>Work of some operations, each named once.</summary>
     public Work(params ReadOnlySpan<(Operation Operation, double Count)> counts)
-        : this(new double[Enum.GetValues<Operation>().Length])
     {
+        _counts = new double[Operations];
         foreach ((Operation operation, double count) in counts)
         {
             _counts[(int)operation] = count;
         }
     }
-
-    private Work(double[] counts) => _counts = counts;
 
     /// <summary>Nothing at all.</summary>
     public static Work None { get; } = new();
@@ -55,8 +55,16 @@ public sealed class Work
     public double this[Operation operation] => _counts[(int)operation];
 
     /// <summary>Both, one after the other.</summary>
-    public static Work operator +(Work a, Work b) =>
-        new(a._counts.Zip(b._counts, (x, y) => x + y).ToArray());
+    public static Work operator +(Work a, Work b)
+    {
+        var sum = new Work();
+        for (int i = 0; i < Operations; i++)
+        {
+            sum._counts[i] = a._counts[i] + b._counts[i];
+        }
+
+        return sum;
+    }
 
     /// <summary>The time it takes.</summary>
     /// <param name="secondsOf">Seconds of one operation.</param>

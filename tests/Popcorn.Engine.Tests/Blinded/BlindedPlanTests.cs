@@ -171,6 +171,48 @@ public class BlindedPlanTests
         }
     }
 
+    [Theory]
+    [InlineData(9, 5, 0, "SplitStep 9, BorrowStep 5")]
+    [InlineData(9, 9, 0, "SplitStep 9, BorrowStep 9")]
+    [InlineData(9, 60, 0, "SplitStep 9, BorrowStep 51")] // all of the masked value
+    [InlineData(20, 5, 8, "SplitStep 20, BorrowStep 5, ClipStep 16")]
+    [InlineData(20, 5, 14, "SplitStep 20, BorrowStep 5, ClipStep 16")]
+    [InlineData(20, 5, 15, "SplitStep 20, BorrowStep 5, CompareStep 16")] // never more than 2^15 − 1
+    [InlineData(5, 9, 8, "SplitStep 5, BorrowStep 9, CompareStep 1")]
+    [InlineData(9, 0, 8, "ClipStep 9")]
+    [InlineData(9, 0, 9, "CompareStep 9")]
+    [InlineData(20, 5, 14, "SplitStep 20, BorrowStep 5, ClipStep 15", LayerKind.Relu)]
+    [InlineData(20, 5, 15, "SplitStep 20, BorrowStep 5", LayerKind.Relu)]
+    [InlineData(5, 9, 8, "SplitStep 5, BorrowStep 9", LayerKind.Relu)]
+    [InlineData(9, 0, 9, "CompareStep 9", LayerKind.Relu)]
+    public void A_shift_takes_the_rounds_that_its_numbers_ask_for(
+        int boundBits, int shift, int saturationBits, string rounds, LayerKind before = LayerKind.Linear)
+    {
+        var shape = new Shape(3, 1, 1);
+        PublicLayer first = before == LayerKind.Linear
+            ? new(before, 0, shape, Window.Whole(1, 1), 1, boundBits)
+            : new(before, 0, shape, null, 0, boundBits);
+        var second = new PublicLayer(LayerKind.Shift, 1, shape, null, 0, boundBits)
+        {
+            Shift = shift,
+            SaturationBits = saturationBits,
+        };
+        PublicNetwork network = new(new InputDescription(shape, 0, 1, 1), [first, second]);
+        BlindedPlan plan = BlindedPlan.Create(network, 2048);
+        Assert.Equal(Enumerable.Range(0, plan.Steps.Count), plan.Steps.Select(step => step.Index));
+        Assert.Equal(
+            rounds,
+            string.Join(", ", plan.Steps.OfType<RoundStep>().Where(step => step.Layer == 1)
+                .Select(step => $"{step.GetType().Name} {step.BoundBits}")));
+
+        // Both numbers are part of what the parties agree on.
+        PublicLayer[] others =
+            [second with { Shift = shift + 1 }, second with { SaturationBits = saturationBits + 1 }];
+        Assert.All(others, other => Assert.NotEqual(
+            plan.Hash.ToArray(),
+            BlindedPlan.Create(network with { Layers = [first, other] }, 2048).Hash.ToArray()));
+    }
+
     [Fact]
     public void Images_of_a_query_are_more_items_in_as_many_rounds()
     {
@@ -264,6 +306,14 @@ public class BlindedPlanTests
         good = PublicNetwork.From(SampleNetworks.Rescaled(new Random(7)));
         Change(good.Layers.Count - 1, l => l with { Shift = 0 });
         Change(good.Layers.Count - 1, l => l with { Shift = 1 << 20 });
+        Change(good.Layers.Count - 1, l => l with { SaturationBits = 8 });
+        good = PublicNetwork.From(SampleNetworks.Shifted(new Random(7)));
+        Change(0, l => l with { SaturationBits = 8 });
+        Change(1, l => l with { Shift = 0, SaturationBits = 0 });
+        Change(1, l => l with { Shift = -1 });
+        Change(1, l => l with { Shift = 1 << 20 });
+        Change(1, l => l with { SaturationBits = -1 });
+        Change(1, l => l with { SaturationBits = 65 });
 
         void Change(int i, Func<PublicLayer, PublicLayer> change)
         {

@@ -24,6 +24,7 @@ public sealed class RoundTests : IDisposable
         Sign,
         Square,
         Rescale,
+        Split,
     }
 
     public static TheoryData<int> Bounds => [1, 2, 8, 21, 63, 64, 65, 100];
@@ -135,6 +136,32 @@ public sealed class RoundTests : IDisposable
         BigInteger[] result = Run(Kind.Rescale, 8, x, null, 3);
         Assert.InRange(result.Where((_, i) => i % 2 == 0).Count(r => r == 1), 75 - 35, 75 + 35);
         Assert.InRange(result.Where((_, i) => i % 2 == 1).Count(r => r == 0), 125 - 35, 125 + 35);
+    }
+
+    [Theory]
+    [MemberData(nameof(Bounds))]
+    public void Shifts_of_edge_values_are_exact(int boundBits)
+    {
+        foreach (int shift in (int[])[1, 3, boundBits, boundBits + 1, boundBits + 41, boundBits + 42, boundBits + 200])
+        {
+            BigInteger power = BigInteger.One << shift;
+            BigInteger bound = BigInteger.One << boundBits;
+            AssertShifts(boundBits, shift, [
+                .. EdgeValues(boundBits),
+                .. new[] { power - 1, power, -power, -power - 1 }.Where(x => BigInteger.Abs(x) < bound),
+            ]);
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Shifts_of_all_remainders_are_exact(int shift)
+    {
+        // Often enough for a mask of each remainder, too.
+        BigInteger[] all = [.. Enumerable.Range(-15, 31).Select(x => (BigInteger)x)];
+        AssertShifts(4, shift, [.. Enumerable.Repeat(all, 10).SelectMany(x => x)]);
     }
 
     [Fact]
@@ -269,6 +296,7 @@ public sealed class RoundTests : IDisposable
             Kind.Sign => new SignStep(place, sizes, items, boundBits),
             Kind.Square => new SquareStep(place, sizes, items, boundBits),
             Kind.Rescale => new RescaleStep(place, sizes, items, boundBits, shift),
+            Kind.Split => new SplitStep(place, sizes, items, boundBits, shift),
         };
 
         // Small chunks, so that several are needed.
@@ -279,14 +307,36 @@ public sealed class RoundTests : IDisposable
         Kind kind, int boundBits, BigInteger[] left, BigInteger[]? right, int shift = 0)
     {
         using ServerRound round = Begin(kind, boundBits, left, right, shift);
+        Play(round);
+        return _decryptor.DecryptSigned(round.Results);
+    }
+
+    private void Play(ServerRound round)
+    {
         ClientContext client = Client();
         byte[][] challenges = [.. Enumerable.Range(0, round.Step.Chunks.Count).Select(round.Challenge)];
         for (int chunk = 0; chunk < round.Step.Chunks.Count; chunk++)
         {
             round.Absorb(chunk, round.Step.Answer(client, chunk, challenges[chunk]));
         }
+    }
 
-        return _decryptor.DecryptSigned(round.Results);
+    /// <summary>Both rounds of a shift, and what the first leaves to the second.</summary>
+    private void AssertShifts(int boundBits, int shift, BigInteger[] x)
+    {
+        using ServerRound round = Begin(Kind.Split, boundBits, x, null, shift);
+        Play(round);
+        var step = (SplitStep)round.Step;
+        BigInteger power = BigInteger.One << shift;
+        BigInteger[] quotients = _decryptor.DecryptSigned(((SplitRound)round).Quotients);
+        BigInteger[] differences = _decryptor.DecryptSigned(round.Results);
+        BigInteger[] bits = Run(Kind.Sign, step.Dropped, differences, null);
+        for (int i = 0; i < x.Length; i++)
+        {
+            Assert.True(BigInteger.Abs(differences[i]) < BigInteger.One << step.Dropped);
+            Assert.True(((x[i] - differences[i]) % power).IsZero);
+            Assert.Equal(x[i] >> shift, quotients[i] + bits[i]);
+        }
     }
 
     private ServerRound Begin(
@@ -300,6 +350,7 @@ public sealed class RoundTests : IDisposable
             CompareStep compare => new CompareRound(
                 compare, context, Encrypt(left), right is null ? null : Encrypt(right), random),
             ClipStep clip => new ClipRound(clip, context, Encrypt(left), right!, random),
+            SplitStep split => new SplitRound(split, context, Encrypt(left), random),
             SignStep sign => new SignRound(sign, context, Encrypt(left), random),
             RescaleStep rescale => new RescaleRound(rescale, context, Encrypt(left), random),
             SquareStep square => new SquareRound(square, context, Encrypt(left), random),

@@ -107,6 +107,41 @@ public class WidthTests
         }
     }
 
+    /// <summary>Shifts within a limb, by whole limbs and beyond the number, of values of one limb and of several.
+    /// </summary>
+    [Fact]
+    public void Shifts_are_exact_at_every_width()
+    {
+        foreach (int bits in new[] { 1, 2, 7, 8, 15, 30, 31, 32, 33, 40, 63, 64, 65, 96, 127, 128, 200 })
+        {
+            BigInteger bound = BigInteger.One << bits;
+            foreach (int shift in new[] { 0, 1, 5, 8, 31, 32, 33, 63, 64, 90, 128, 199, 200, 201, 1024 })
+            {
+                foreach (int saturation in new[] { 0, 1, 8, 31, 32, 33, 63, 64 })
+                {
+                    if (shift == 0 && saturation == 0)
+                    {
+                        continue;
+                    }
+
+                    // More than a vector holds, and some at its end.
+                    BigInteger[] values =
+                    [
+                        .. from edge in new[] { 0, shift, shift + saturation, bits }
+                           from sign in new[] { -1, 1 }
+                           from more in new[] { -2, -1, 0, 1, 2 }
+                           let value = sign * (BigInteger.One << edge) + more
+                           where BigInteger.Abs(value) < bound
+                           select value,
+                    ];
+                    values = [.. values, .. values, bound - 1, 1 - bound, -1, 0];
+                    var layer = new ShiftLayer("shift", 1, new Shape(values.Length, 1, 1), shift, saturation);
+                    AssertExact(Constants(values, [layer]));
+                }
+            }
+        }
+    }
+
     /// <summary>Each pair of values meets in a window, with and without zero.</summary>
     [Theory]
     [InlineData(false)]

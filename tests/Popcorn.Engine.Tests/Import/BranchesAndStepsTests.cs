@@ -429,28 +429,7 @@ public class BranchesAndStepsTests
     private static double[] Draw(int[] dims, Func<double> draw) =>
         [.. Enumerable.Range(0, dims.Aggregate(1, (a, b) => a * b)).Select(_ => draw())];
 
-    private IntegerNetwork AssertClose(OnnxBuilder onnx, string output, double tolerance, ImportOptions options)
-    {
-        IntegerNetwork network = onnx.Import(output, options);
-        var evaluator = new PlainEvaluator(network);
-        using var reference = new OnnxRuntimeReference(onnx.Build(output));
-        for (int run = 0; run < 4; run++)
-        {
-            int[] image = [.. Enumerable.Range(0, network.Input.Shape.Size)
-                .Select(_ => _random.Next(options.InputMinimum, options.InputMaximum + 1))];
-            double[] expected = reference.Run(Array.ConvertAll(image, v => v * options.InputScale));
-            BigInteger[] logits = evaluator.Run(image);
-            double greatest = Math.Max(expected.Max(Math.Abs), 1e-3);
-
-            // Logits may all be shifted by the same number; their differences count.
-            double shift = expected[0] - (double)logits[0] * network.LogitScale;
-            for (int i = 0; i < logits.Length; i++)
-            {
-                double actual = (double)logits[i] * network.LogitScale + shift;
-                Assert.InRange(actual, expected[i] - 2 * tolerance * greatest, expected[i] + 2 * tolerance * greatest);
-            }
-        }
-
-        return network;
-    }
+    private IntegerNetwork AssertClose(
+        OnnxBuilder onnx, string output, double tolerance, ImportOptions options) =>
+        Comparison.AssertClose(onnx.Build(output), tolerance, options, _random, staircase: true);
 }

@@ -74,7 +74,7 @@ public class DamagedFileTests
 
         string Row() => onnx.Floats([1 << 12], new double[1 << 12]);
 
-        byte[] file = onnx.Build(onnx.Node("Relu", X));
+        byte[] file = onnx.Build(onnx.Node("Add", [onnx.Node("Relu", X), c]));
         long before = GC.GetAllocatedBytesForCurrentThread();
         string message = Assert.Throws<PopcornException>(() => OnnxImporter.Import(file)).Message;
         Assert.Contains(says, message, StringComparison.Ordinal);

@@ -25,6 +25,9 @@ public sealed class OnnxBuilder
 
     internal ModelProto Model { get; }
 
+    /// <summary>ONNX's number of the input's type.</summary>
+    public int InputType { set => Model.Graph.Input[0].Type.TensorType.ElemType = value; }
+
     /// <summary>The operator set that the nodes are of.</summary>
     public long OperatorSet { set => Model.OpsetImport[0].Version = value; }
 
@@ -52,6 +55,16 @@ public sealed class OnnxBuilder
     public string Node(string op, string input, params (string Name, object Value)[] attributes) =>
         Node(op, [input], attributes);
 
+    /// <summary>Adds a node with several outputs and returns their names.</summary>
+    public string[] Nodes(string op, int outputs, string[] inputs, params (string Name, object Value)[] attributes)
+    {
+        Node(op, inputs, attributes);
+        NodeProto node = Model.Graph.Node[^1];
+        node.Output.Clear();
+        node.Output.AddRange(Enumerable.Range(0, outputs).Select(i => $"{node.Name}_out{i}"));
+        return [.. node.Output];
+    }
+
     /// <summary>Adds a Clip and returns the name of its output.</summary>
     public string Clip(string input, double low, double high) =>
         Node("Clip", [input, Floats([], low), Floats([], high)]);
@@ -65,6 +78,17 @@ public sealed class OnnxBuilder
         var tensor = new TensorProto { DataType = 7 };
         tensor.Dims.Add(values.Length);
         tensor.Int64Data.AddRange(values);
+        return Initializer(tensor);
+    }
+
+    /// <summary>Adds an initializer of bytes and returns its name.</summary>
+    /// <param name="type">ONNX's number of the type.</param>
+    /// <param name="dims">Its sides.</param>
+    /// <param name="data">Its elements as they lie in memory.</param>
+    public string Raw(int type, int[] dims, params byte[] data)
+    {
+        var tensor = new TensorProto { DataType = type, RawData = ByteString.CopyFrom(data) };
+        tensor.Dims.AddRange(dims.Select(d => (long)d));
         return Initializer(tensor);
     }
 

@@ -40,6 +40,7 @@ public class LayerKindTests
         Action[] choices =
         [
             () => _ = layer.KindName,
+            () => _ = layer.Describe(1).IsNeverNegative,
             () => NetworkValidator.Validate(network),
             () => PublicNetwork.From(network).Validate(),
             () => ModelFile.Save(network, new MemoryStream()),

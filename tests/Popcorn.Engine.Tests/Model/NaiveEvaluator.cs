@@ -29,6 +29,7 @@ internal static class NaiveEvaluator
                 RescaleLayer rescale => Array.ConvertAll(
                     x, v => BigInteger.Divide(v - Modulo(v, rescale.Shift), BigInteger.Pow(2, rescale.Shift))
                         + (2 * Modulo(v, rescale.Shift) >= BigInteger.Pow(2, rescale.Shift) ? 1 : 0)),
+                ShiftLayer shift => Array.ConvertAll(x, v => Shifted(shift, v)),
                 _ => throw new NotSupportedException(),
             });
         }
@@ -68,6 +69,13 @@ internal static class NaiveEvaluator
 
     private static BigInteger[] Add(AddLayer layer, Shape shape, BigInteger[] x, BigInteger[] y) =>
         [.. x.Select((v, i) => v * layer.Factors[i / shape.Area] + y[i] * layer.SecondFactors[i / shape.Area])];
+
+    private static BigInteger Shifted(ShiftLayer layer, BigInteger value)
+    {
+        BigInteger floor = (value - Modulo(value, layer.Shift)) / BigInteger.Pow(2, layer.Shift);
+        BigInteger most = BigInteger.Pow(2, layer.SaturationBits) - 1;
+        return layer.SaturationBits == 0 ? floor : BigInteger.Min(BigInteger.Max(floor, 0), most);
+    }
 
     private static BigInteger Modulo(BigInteger value, int shift)
     {

@@ -44,6 +44,12 @@ public class NetworkValidatorTests
         { "negative", new ClipLayer("c", 0, Plane, [1, 2, -3, 4]) },
         { "shifts by 0", new RescaleLayer("r", 0, Plane, 0) },
         { "shifts by 5000", new RescaleLayer("r", 0, Plane, 5000) },
+        { "neither shifts", new ShiftLayer("s", 0, Plane, 0, 0) },
+        { "shifts by -1", new ShiftLayer("s", 0, Plane, -1, 0) },
+        { "shifts by 1025", new ShiftLayer("s", 0, Plane, 1025, 0) },
+        { "saturates at -1", new ShiftLayer("s", 0, Plane, 3, -1) },
+        { "saturates at 65", new ShiftLayer("s", 0, Plane, 3, 65) },
+        { "not its input's", new ShiftLayer("s", 0, Plane with { Height = 4 }, 3, 0) },
         { "number of channels", new MaxPoolLayer("m", 0, new Shape(3, 5, 5), Window.Pointwise(5, 5), false) },
         { "outside the plane", new MaxPoolLayer("m", 0, new Shape(4, 6, 5), Window.Pointwise(6, 5), false) },
         {

@@ -50,7 +50,7 @@ internal static class RandomNetworks
     private static Layer RandomLayer(Random random, int input, IntegerNetwork network, string name)
     {
         Shape shape = network.ShapeOf(input);
-        switch (random.Next(13))
+        switch (random.Next(14))
         {
             case 8:
                 int[] same = ValuesLike(network, s => s == shape);
@@ -68,6 +68,10 @@ internal static class RandomNetworks
                 return new ClipLayer(name, input, shape, caps);
             case 11:
                 return new RescaleLayer(name, input, shape, random.Next(1, random.Next(3) == 0 ? 70 : 6));
+            case 12:
+                int saturation = random.Next(2) == 0 ? 0 : random.Next(1, random.Next(3) == 0 ? 65 : 9);
+                int shift = random.Next(saturation == 0 ? 1 : 0, random.Next(3) == 0 ? 70 : 6);
+                return new ShiftLayer(name, input, shape, shift, saturation);
             case 0:
                 return new ReluLayer(name, input, shape);
             case 1:

@@ -29,6 +29,10 @@ public class PlanCostTests(ITestOutputHelper output)
                     "many layers",
                     Of(new(8, 1, 1), [.. Enumerable.Range(0, 4096).Select(i => ReluOf(new(8, 1, 1), i))])
                 },
+                {
+                    "many shifts",
+                    Of(new(8, 1, 1), [.. Enumerable.Range(0, 4096).Select(i => ShiftOf(new(8, 1, 1), i))])
+                },
             };
         }
     }
@@ -63,6 +67,9 @@ public class PlanCostTests(ITestOutputHelper output)
 
     private static PublicNetwork Of(Shape input, params PublicLayer[] layers) =>
         new(new InputDescription(input, 0, 255, 1), layers);
+
+    private static PublicLayer ShiftOf(Shape shape, int input) =>
+        new(LayerKind.Shift, input, shape, null, 0, 20) { Shift = 5, SaturationBits = 8 };
 
     private static PublicLayer ReluOf(Shape shape, int input) => new(LayerKind.Relu, input, shape, null, 0, 8);
 

@@ -24,6 +24,7 @@ public class HostileServerTests
         { "merged pools", SampleNetworks.MergedPools },
         { "clipped", SampleNetworks.Clipped },
         { "rescaled", SampleNetworks.Rescaled },
+        { "shifted", SampleNetworks.Shifted },
         { "a range that a server chose", r => new SampleNetworks.Builder(r, new Shape(4, 3, 3), 0, 127)
             .Conv(2, 3, 1, 1).Relu().Dense(3).Build() },
         { "a range of negative numbers", r => new SampleNetworks.Builder(r, new Shape(9, 1, 1), -9, -3)

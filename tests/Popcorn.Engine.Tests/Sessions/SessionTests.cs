@@ -32,6 +32,7 @@ public class SessionTests
         { "residual", SampleNetworks.Residual },
         { "branches side by side", SampleNetworks.Branches },
         { "clipped", SampleNetworks.Clipped },
+        { "shifted", SampleNetworks.Shifted },
         { "a pool that compares nothing", r => new SampleNetworks.Builder(r, new Shape(2, 3, 3))
             .MaxPool(1, 2, 0, false, false).Dense(2).Build() },
         { "more chunks than may be in flight", r => new SampleNetworks.Builder(r, new Shape(600, 1, 1))

@@ -106,7 +106,7 @@ internal sealed class NetworkTarget : FuzzTarget
 
     private static PublicLayer LayerOn(Shape source, int input, Random random)
     {
-        var kind = (LayerKind)random.Next(1, 11);
+        var kind = (LayerKind)random.Next(1, 12);
         int bits = random.Next(1, 1 << random.Next(1, 12));
         switch (kind)
         {
@@ -131,7 +131,8 @@ internal sealed class NetworkTarget : FuzzTarget
             default:
                 return new PublicLayer(kind, input, source, null, 0, bits)
                 {
-                    Shift = kind == LayerKind.Rescale ? random.Next(1, 30) : 0,
+                    Shift = kind is LayerKind.Rescale or LayerKind.Shift ? random.Next(1, 30) : 0,
+                    SaturationBits = kind == LayerKind.Shift ? random.Next(20) : 0,
                 };
         }
     }

@@ -1,0 +1,55 @@
+namespace Popcorn.Engine.Import;
+
+/// <summary>
+/// A floating-point graph whose weights are rounded, to multiples of a step for each output channel, and that is the
+/// same otherwise: the measure of what rounding as such costs.
+/// </summary>
+internal static class RoundedWeights
+{
+    public static FloatNode Of(FloatNode output, int bits)
+    {
+        var rounded = new Dictionary<FloatNode, FloatNode>();
+        foreach (FloatNode node in FloatGraph.InOrder(output))
+        {
+            FloatNode copy = node.Reading([.. node.Sources.Select(s => rounded[s])]);
+            rounded[node] = copy is FloatLinear linear ? Round(linear, bits) : copy;
+        }
+
+        return rounded[output];
+    }
+
+    private static FloatLinear Round(FloatLinear linear, int bits)
+    {
+        double[] weights = [.. linear.Weights];
+        int each = linear.WeightsPerOutput;
+        for (int first = 0; first < weights.Length; first += each)
+        {
+            Round(weights.AsSpan(first, each), bits);
+        }
+
+        return new FloatLinear(linear.Name, linear.Source, linear.Window, linear.Groups, weights, linear.Bias)
+        {
+            Padding = linear.Padding,
+            IsMove = linear.IsMove,
+        };
+    }
+
+    private static void Round(Span<double> weights, int bits)
+    {
+        double largest = 0, sum = 0;
+        foreach (double weight in weights)
+        {
+            largest = Math.Max(largest, Math.Abs(weight));
+            sum += Math.Abs(weight);
+        }
+
+        // A single bit is the sign of a weight, times the mean magnitude.
+        double step = bits == 1
+            ? sum / (weights.Length - weights.Count(0.0))
+            : largest / ((1 << (bits - 1)) - 1);
+        for (int i = 0; i < weights.Length && largest > 0; i++)
+        {
+            weights[i] = step * (bits == 1 ? Math.Sign(weights[i]) : Math.Round(weights[i] / step));
+        }
+    }
+}
