@@ -277,7 +277,7 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     /// Divides the steps of channels with a lattice of their own until they are close to their neighbours': by whole
     /// numbers, so that weights stay exact.
     /// </summary>
-    private static void Approach(FoldedLinear layer, double[] steps)
+    private void Approach(FoldedLinear layer, double[] steps)
     {
         bool[] isExact = [.. steps.Select(
             (step, o) => step > 0 && AreMultiples(layer.LivingWeightsOf(o), step, IsOnLattice))];
@@ -287,7 +287,8 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
         {
             if (isExact[o] && steps[o] > MostCoarser * finest)
             {
-                steps[o] /= Math.Ceiling(steps[o] / (MostCoarser * finest));
+                double room = Math.Floor(_largest / Math.Round(Largest(layer.WeightsOf(o)) / steps[o]));
+                steps[o] /= Math.Max(1, Math.Min(room, Math.Ceiling(steps[o] / (MostCoarser * finest))));
             }
         }
     }
