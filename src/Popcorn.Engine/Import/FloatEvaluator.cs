@@ -86,28 +86,9 @@ internal sealed class FloatEvaluator
 
     private static double[] AveragePool(FloatAveragePool pool, double[] source)
     {
-        var result = new double[pool.Shape.Size];
-        EachSeen(pool, pool.Window, (to, from) => result[to] += source[from]);
-        for (int i = 0; i < result.Length; i++)
-        {
-            result[i] /= pool.Window.Taps;
-        }
-
-        return result;
-    }
-
-    private static double[] MaxPool(FloatMaxPool pool, double[] source)
-    {
-        var result = new double[pool.Shape.Size];
-        Array.Fill(result, pool.WithZero ? 0 : double.NegativeInfinity);
-        EachSeen(pool, pool.Window, (to, from) => result[to] = Math.Max(result[to], source[from]));
-        return result;
-    }
-
-    /// <summary>For each element of a pool's output the elements of its source that its window covers.</summary>
-    private static void EachSeen(FloatNode pool, Window window, Action<int, int> see)
-    {
+        Window window = pool.Window;
         Shape plane = pool.Source.Shape, shape = pool.Shape;
+        var result = new double[shape.Size];
         for (int tap = 0; tap < window.Taps; tap++)
         {
             for (int position = 0; position < shape.Area; position++)
@@ -115,10 +96,54 @@ internal sealed class FloatEvaluator
                 int seen = window.Position(position, tap, plane);
                 for (int channel = 0; seen >= 0 && channel < shape.Channels; channel++)
                 {
-                    see(channel * shape.Area + position, channel * plane.Area + seen);
+                    result[channel * shape.Area + position] += source[channel * plane.Area + seen];
                 }
             }
         }
+
+        for (int i = 0; i < result.Length; i++)
+        {
+            result[i] /= window.Taps;
+        }
+
+        return result;
+    }
+
+    /// <summary>Along rows, then along columns: a window as large as its plane costs no more than two lines.</summary>
+    private static double[] MaxPool(FloatMaxPool pool, double[] source)
+    {
+        Window w = pool.Window;
+        Shape plane = pool.Source.Shape, shape = pool.Shape;
+        double[] rows = Maxima(
+            source, plane.Width, inner: 1, shape.Width, w.KernelWidth, w.StrideX, w.DilationX, w.PadLeft);
+        double[] result = Maxima(
+            rows, plane.Height, inner: shape.Width, shape.Height, w.KernelHeight, w.StrideY, w.DilationY, w.PadTop);
+        return pool.WithZero ? Array.ConvertAll(result, x => Math.Max(x, 0)) : result;
+    }
+
+    /// <summary>The maxima of windows along the middle one of three sides.</summary>
+    private static double[] Maxima(
+        double[] source, int length, int inner, int outputs, int kernel, int stride, int dilation, int pad)
+    {
+        var result = new double[source.Length / length * outputs];
+        for (int i = 0; i < result.Length; i++)
+        {
+            (int line, int at) = Math.DivRem(i, inner);
+            (int outer, int output) = Math.DivRem(line, outputs);
+            double largest = double.NegativeInfinity;
+            for (int tap = 0; tap < kernel; tap++)
+            {
+                int seen = output * stride - pad + tap * dilation;
+                if ((uint)seen < (uint)length)
+                {
+                    largest = Math.Max(largest, source[(outer * length + seen) * inner + at]);
+                }
+            }
+
+            result[i] = largest;
+        }
+
+        return result;
     }
 
     private static double[] Affine(FloatAffine affine, double[] source)

@@ -19,27 +19,11 @@ internal sealed record FoldedLinear(
     public ReadOnlySpan<double> WeightsOf(int channel) =>
         Weights.AsSpan(channel * WeightsPerOutput, WeightsPerOutput);
 
-    /// <summary>The weights of a channel without those that have decayed to nothing beside its others.</summary>
-    public double[] LivingWeightsOf(int channel)
-    {
-        ReadOnlySpan<double> real = Linear.Weights.AsSpan(channel * WeightsPerOutput, WeightsPerOutput);
-        double largest = 0;
-        foreach (double weight in real)
-        {
-            largest = Math.Max(largest, Math.Abs(weight));
-        }
+    /// <summary>The weights of each channel without those that have decayed to nothing beside its others.</summary>
+    public double[][] LivingWeights => field ??= [.. Enumerable.Range(0, Channels).Select(LivingWeightsOf)];
 
-        var living = new List<double>();
-        for (int i = 0; i < real.Length; i++)
-        {
-            if (Math.Abs(real[i]) > Decayed * largest)
-            {
-                living.Add(WeightsOf(channel)[i]);
-            }
-        }
-
-        return [.. living];
-    }
+    /// <summary>The same of all channels.</summary>
+    public double[] AllLivingWeights => [.. LivingWeights.SelectMany(weights => weights)];
 
     public ReadOnlySpan<double> PaddingOf(int channel) =>
         Padding.AsSpan(channel * (Padding.Length / Channels), Padding.Length / Channels);
@@ -95,5 +79,22 @@ internal sealed record FoldedLinear(
 
         padding = Array.TrueForAll(padding, p => p == 0) ? [] : padding;
         return new FoldedLinear(weights, bias, padding, linear, source);
+    }
+
+    private double[] LivingWeightsOf(int channel)
+    {
+        ReadOnlySpan<double> weights = WeightsOf(channel);
+        ReadOnlySpan<double> real = Linear.Weights.AsSpan(channel * WeightsPerOutput, WeightsPerOutput);
+        double least = Decayed * Magnitudes.Largest(real);
+        var living = new List<double>();
+        for (int i = 0; i < real.Length; i++)
+        {
+            if (Math.Abs(real[i]) > least)
+            {
+                living.Add(weights[i]);
+            }
+        }
+
+        return [.. living];
     }
 }

@@ -43,7 +43,7 @@ internal sealed class LinearQuantizer(
         {
             WeightQuantizer.Calibrate(folded, quantized, inputs);
         }
-        else if (linear.Source is not FloatInput && source.Statistics is not null)
+        else if (linear.Source is not FloatInput)
         {
             // What an image is on average nobody knows without samples; what a layer gives, about.
             WeightQuantizer.CorrectMeans(folded, quantized);

@@ -28,21 +28,14 @@ internal sealed record QuantizedValue(int Index, Shape Shape, double[] Scales, d
 
     public bool HasOffset(double offset) => Array.TrueForAll(Offsets, o => o == offset);
 
-    /// <summary>Mean of a channel's integers, by experience; without any the middle of what is possible.</summary>
-    public double Mean(int channel) => Statistics is { } seen
-        ? (seen.Means[channel] - Offsets[channel]) / Scales[channel]
-        : (double)(Bounds[channel].Low + Bounds[channel].High) / 2;
+    /// <summary>Mean of a channel's integers, by experience.</summary>
+    public double Mean(int channel) => (Statistics!.Means[channel] - Offsets[channel]) / Scales[channel];
 
-    /// <summary>Root mean square of a channel's integers, by experience; else half of what is possible.</summary>
+    /// <summary>Root mean square of a channel's integers, by experience.</summary>
     public double Size(int channel)
     {
-        if (Statistics is not { } seen)
-        {
-            return Magnitude(channel) / 2;
-        }
-
-        double square = seen.RootMeanSquares[channel] * seen.RootMeanSquares[channel];
-        double offset = Offsets[channel];
-        return Math.Sqrt(Math.Max(0, square - 2 * offset * seen.Means[channel] + offset * offset)) / Scales[channel];
+        double size = Statistics!.RootMeanSquares[channel], offset = Offsets[channel];
+        double about = size * size - 2 * offset * Statistics.Means[channel] + offset * offset;
+        return Math.Sqrt(Math.Max(0, about)) / Scales[channel];
     }
 }

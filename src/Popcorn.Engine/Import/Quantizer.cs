@@ -60,7 +60,9 @@ internal sealed class Quantizer
         }
 
         demands.Settle();
-        return QuantizeOnce(output, options, statistics, demands, calibration);
+        QuantizedNetwork quantized = QuantizeOnce(output, options, statistics, demands, calibration);
+        NetworkValidator.Validate(quantized.Network);
+        return quantized;
     }
 
     private static QuantizedNetwork QuantizeOnce(
@@ -78,7 +80,6 @@ internal sealed class Quantizer
         }
 
         var network = new IntegerNetwork(options.InputOf(input), quantizer._builder.Layers, logits.Scales[0]);
-        NetworkValidator.Validate(network);
         return new QuantizedNetwork(network, quantizer._values);
     }
 
@@ -87,13 +88,13 @@ internal sealed class Quantizer
         HashSet<FloatNode> uniform = FindUniform(output);
         Rescaler? rescaler = _options.RescaleBits == 0 ? null : new Rescaler(_builder, _options.RescaleBits);
         Requantizer? requantizer = _options.ActivationBits == 0 ? null : new Requantizer(
-            _builder, _demands, _readers, _options.ActivationBits, isSampled: _options.Samples is not null);
+            _builder, _values, _demands, _readers, _options.ActivationBits, isSampled: _options.Samples is not null);
         for (int i = 0; i < order.Count; i++)
         {
             FloatNode node = order[i];
             _options.Progress?.Invoke(i, order.Count, $"rounding {node.Name}");
             QuantizedValue value = Convert(node, uniform.Contains(node)) with { Statistics = _statistics[node] };
-            _values[node] = rescaler?.Rescaled(node, value) ?? requantizer?.Narrowed(node, value, _values) ?? value;
+            _values[node] = rescaler?.Rescaled(node, value) ?? requantizer?.Narrowed(node, value) ?? value;
         }
 
         return Comparable(output);

@@ -9,12 +9,14 @@ namespace Popcorn.Engine.Import;
 /// rounded to the nearest, at no cost.
 /// </summary>
 /// <param name="builder">Takes the layers.</param>
+/// <param name="values">The values of the nodes so far; that of a node's source changes where its bias does.</param>
 /// <param name="demands">Takes which channels shall be finer, so that dropped bits matter alike in all.</param>
 /// <param name="readers">Who reads which node.</param>
 /// <param name="bits">Bits that an activation keeps.</param>
 /// <param name="isSampled">Whether statistics come from sample data rather than from invented images.</param>
 internal sealed class Requantizer(
-    LayerBuilder builder, ScaleDemands demands, FloatReaders readers, int bits, bool isSampled)
+    LayerBuilder builder, Dictionary<FloatNode, QuantizedValue> values, ScaleDemands demands, FloatReaders readers,
+    int bits, bool isSampled)
 {
     /// <summary>Bits more than wanted that a value may have, if it needs no comparison otherwise.</summary>
     private const int Slack = 2;
@@ -37,16 +39,14 @@ internal sealed class Requantizer(
     /// <summary>The value of a node with fewer bits, where products follow.</summary>
     /// <param name="node">The node.</param>
     /// <param name="value">Its value.</param>
-    /// <param name="values">The values of the nodes so far; its source's changes where its bias does.</param>
-    public QuantizedValue Narrowed(
-        FloatNode node, QuantizedValue value, Dictionary<FloatNode, QuantizedValue> values) => node switch
-        {
-            FloatInput or FloatSteps or FloatConcat => value,
-            _ when !IsMultiplied(node) => value,
-            FloatRelu or FloatMaxPool { WithZero: true } or FloatSquare => Saturated(node, value, values),
-            FloatClip => Shifted(node, value, values),
-            _ => BitsOf(value) > bits + Slack ? Shifted(node, value, values) : value,
-        };
+    public QuantizedValue Narrowed(FloatNode node, QuantizedValue value) => node switch
+    {
+        FloatInput or FloatSteps or FloatConcat => value,
+        _ when !IsMultiplied(node) => value,
+        FloatRelu or FloatMaxPool { WithZero: true } or FloatSquare => Saturated(node, value),
+        FloatClip => Shifted(node, value),
+        _ => BitsOf(value) > bits + Slack ? Shifted(node, value) : value,
+    };
 
     private static int BitsOf(QuantizedValue value) => value.Bounds.Max(b => b.MagnitudeBits);
 
@@ -59,40 +59,30 @@ internal sealed class Requantizer(
     });
 
     /// <summary>min(max(x, 0) >> t, 2^A − 1) in place of a rectifier, or behind a square.</summary>
-    private QuantizedValue Saturated(
-        FloatNode node, QuantizedValue value, Dictionary<FloatNode, QuantizedValue> values)
+    private QuantizedValue Saturated(FloatNode node, QuantizedValue value)
     {
-        int shift = BestShift(node, value);
+        double[] importance = ImportanceOf(node);
+        int shift = BestShift(value, importance);
         if (shift == 0 && BitsOf(value) <= bits)
         {
             return value;
         }
 
-        Demand(node, value, shift);
+        Demand(node, value, importance, shift);
         Layer layer = builder.Layers[^1];
-        QuantizedValue source = builder.ValueOf(layer.Input);
-        BigInteger half = shift == 0 ? 0 : BigInteger.One << (shift - 1);
-        bool isRounded = layer is not SquareLayer && TryRaise(node, ref source, half, values);
-        if (layer is ReluLayer)
+        BigInteger half = layer is SquareLayer ? 0 : HalfOf(shift);
+        QuantizedValue source = TakeBack(node, ref half);
+        if (layer is not ReluLayer)
         {
-            builder.RemoveLast();
-        }
-        else
-        {
-            source = builder.ReplaceLast(
-                layer is MaxPoolLayer pool ? pool with { Input = source.Index, WithZero = false } : layer);
+            layer = layer is MaxPoolLayer pool ? pool with { WithZero = false } : layer;
+            source = builder.Append(layer, value.Scales, value.Offsets, source);
         }
 
-        return WithDrift(
-            builder.Append(
-                new ShiftLayer(node.Name, source.Index, value.Shape, shift, bits), Scaled(value, shift), value.Offsets,
-                source),
-            value, isRounded ? half : 0);
+        return Append(new ShiftLayer(node.Name, source.Index, value.Shape, shift, bits), source, value, half);
     }
 
     /// <summary>x >> t behind a node whose values are bounded otherwise, or may be negative.</summary>
-    private QuantizedValue Shifted(
-        FloatNode node, QuantizedValue value, Dictionary<FloatNode, QuantizedValue> values)
+    private QuantizedValue Shifted(FloatNode node, QuantizedValue value)
     {
         int shift = ShiftFor(value);
         if (shift <= 0)
@@ -100,76 +90,72 @@ internal sealed class Requantizer(
             return value;
         }
 
-        Demand(node, value, shift);
-
-        BigInteger half = BigInteger.One << (shift - 1);
-        bool isRounded = false;
+        Demand(node, value, ImportanceOf(node), shift);
+        BigInteger half = HalfOf(shift);
         QuantizedValue source = builder.ValueOf(builder.Layers.Count);
-        if (builder.Layers[^1] is ClipLayer clip)
+        switch (builder.Layers[^1])
         {
-            QuantizedValue before = builder.ValueOf(clip.Input);
-            if (TryRaise(node, ref before, half, values))
-            {
-                source = builder.ReplaceLast(
-                    clip with { Input = before.Index, Caps = Array.ConvertAll(clip.Caps, cap => cap + half) });
-                isRounded = true;
-            }
-        }
-        else if (builder.Layers[^1] is LinearLayer linear && source.Index == value.Index)
-        {
-            source = builder.ReplaceLast(Raised(linear, half));
-            isRounded = true;
+            case ClipLayer clip:
+                source = TakeBack(node, ref half);
+                BigInteger raise = half;
+                clip = clip with { Caps = Array.ConvertAll(clip.Caps, cap => cap + raise) };
+                source = builder.Append(clip, value.Scales, value.Offsets, source);
+                break;
+            case LinearLayer linear when source.Index == value.Index:
+                source = builder.ReplaceLast(Raised(linear, half));
+                break;
+            default:
+                half = 0;
+                break;
         }
 
-        return WithDrift(
-            builder.Append(
-                new ShiftLayer($"{node.Name}/shift", source.Index, value.Shape, shift, 0), Scaled(value, shift),
-                value.Offsets, source),
-            value, isRounded ? half : 0);
+        return Append(
+            new ShiftLayer($"{node.Name}/shift", source.Index, value.Shape, shift, SaturationBits: 0), source, value,
+            half);
     }
+
+    private static BigInteger HalfOf(int shift) => shift == 0 ? 0 : BigInteger.One << (shift - 1);
 
     private static LinearLayer Raised(LinearLayer layer, BigInteger half) =>
         layer with { Bias = Array.ConvertAll(layer.Bias, b => b + half) };
 
     /// <summary>
-    /// Adds half of what will be dropped to the biases of the linear layer that stands right before the last one, if
-    /// nobody else reads it.
+    /// Takes the last layer away and returns what it read: with a half in the biases of the linear layer that made it,
+    /// if that is the one before and nobody else reads it.
     /// </summary>
-    private bool TryRaise(
-        FloatNode node, ref QuantizedValue source, BigInteger half, Dictionary<FloatNode, QuantizedValue> values)
+    /// <param name="node">The node whose layer goes.</param>
+    /// <param name="half">What to add; receives 0 where it cannot be.</param>
+    private QuantizedValue TakeBack(FloatNode node, ref BigInteger half)
     {
-        int index = builder.Layers.Count - 2;
-        bool isOwn = !values.TryGetValue(node.Source, out QuantizedValue? read) || read.Index != source.Index
-            || readers.Of(node.Source).Count == 1;
-        if (half.IsZero || index < 0 || source.Index != index + 1 || !isOwn
-            || builder.Layers[index] is not LinearLayer linear)
-        {
-            return false;
-        }
-
-        Layer last = builder.Layers[^1];
+        QuantizedValue source = builder.ValueOf(builder.Layers[^1].Input);
         builder.RemoveLast();
-        double[] offsets = [.. source.Offsets.Zip(source.Scales, (o, s) => o - s * (double)half)];
-        QuantizedValue raised = builder.ReplaceLast(Raised(linear, half));
-        if (read is not null && read.Index == source.Index)
+        bool isNodes = values.TryGetValue(node.Source, out QuantizedValue? read) && read.Index == source.Index;
+        if (half.IsZero || source.Index == 0 || source.Index != builder.Layers.Count
+            || (isNodes && readers.Of(node.Source).Count > 1) || builder.Layers[^1] is not LinearLayer linear)
         {
-            values[node.Source] = read with { Offsets = offsets, Bounds = raised.Bounds };
+            half = 0;
+            return source;
         }
 
-        source = raised;
-        builder.Append(last, source);
-        return true;
+        double shift = (double)half;
+        source = builder.ReplaceLast(Raised(linear, half));
+        if (isNodes)
+        {
+            double[] offsets = [.. source.Offsets.Zip(source.Scales, (o, s) => o - s * shift)];
+            values[node.Source] = read! with { Offsets = offsets, Bounds = source.Bounds };
+        }
+
+        return source;
     }
 
     /// <summary>
     /// Wants channels finer that use fewer of the bits that are kept, as far as they have room, unless what they lose
     /// is little beside the others' losses.
     /// </summary>
-    private void Demand(FloatNode node, QuantizedValue value, int shift)
+    private void Demand(FloatNode node, QuantizedValue value, double[] importance, int shift)
     {
         int mostFiner = ScaleDemands.IsSum(node) ? MostInSums : MostFiner;
         double[] now = demands.Made(node);
-        double[] importance = ImportanceOf(node);
         double[] noise = [.. value.Scales.Select((s, c) => importance[c] * s * s * now[c] * now[c])];
         double[] largest = [.. now.Select((k, c) => Math.Min(LargestOf(value, c), Math.Pow(2, bits + shift)) / k)];
         double most = largest.Max();
@@ -178,9 +164,6 @@ internal sealed class Requantizer(
         demands.Assign(node, [.. noise.Select((n, c) => largest[c] < 1 ? 1
             : Math.Clamp(Math.Floor(Math.Min(most / largest[c], Math.Ceiling(Math.Sqrt(n / borne)))), 1, mostFiner))]);
     }
-
-    private static double[] Scaled(QuantizedValue value, int shift) =>
-        Array.ConvertAll(value.Scales, s => s * Math.Pow(2, shift));
 
     /// <summary>The shift that brings all values that were seen, and some more, below 2^A.</summary>
     private int ShiftFor(QuantizedValue value)
@@ -203,9 +186,8 @@ internal sealed class Requantizer(
     /// The shift with the least error on the samples: what is dropped, and what is cut off, weighed by the readers'
     /// weights.
     /// </summary>
-    private int BestShift(FloatNode node, QuantizedValue value)
+    private int BestShift(QuantizedValue value, double[] importance)
     {
-        double[] importance = ImportanceOf(node);
         double[][] integers = [.. Enumerable.Range(0, value.Shape.Channels).Select(c => IntegersOf(value, c))];
         int most = ShiftFor(value), best = most;
         double least = double.PositiveInfinity;
@@ -265,18 +247,18 @@ internal sealed class Requantizer(
             : importance;
     }
 
-    /// <summary>Notes what the integers have lost on average.</summary>
-    private QuantizedValue WithDrift(QuantizedValue narrow, QuantizedValue exact, BigInteger half)
+    /// <summary>Appends a shift, and notes what its integers lose on average.</summary>
+    private QuantizedValue Append(ShiftLayer shift, QuantizedValue source, QuantizedValue exact, BigInteger half)
     {
-        var shift = (ShiftLayer)builder.Layers[^1];
         double step = Math.Pow(2, shift.Shift), least = shift.SaturationBits > 0 ? 0 : double.NegativeInfinity;
         double most = shift.SaturationBits > 0 ? Math.Pow(2, shift.SaturationBits) - 1 : double.PositiveInfinity;
         double[] drifts = [.. Enumerable.Range(0, exact.Shape.Channels).Select(
-            c => IntegersOf(exact, c).Average(Lost) * exact.Scales[c])];
-        return narrow with
+            c => IntegersOf(exact, c).Average(Lost) * exact.Scales[c] + exact.Drifts[c])];
+        double[] scales = Array.ConvertAll(exact.Scales, s => s * step);
+        return builder.Append(shift, scales, exact.Offsets, source) with
         {
             Statistics = exact.Statistics,
-            Drifts = [.. drifts.Zip(exact.Drifts, (a, b) => a + b)],
+            Drifts = drifts,
         };
 
         double Lost(double x) => x - step * Math.Clamp(Math.Floor((x + (double)half) / step), least, most);

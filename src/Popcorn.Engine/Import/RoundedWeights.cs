@@ -36,17 +36,9 @@ internal static class RoundedWeights
 
     private static void Round(Span<double> weights, int bits)
     {
-        double largest = 0, sum = 0;
-        foreach (double weight in weights)
-        {
-            largest = Math.Max(largest, Math.Abs(weight));
-            sum += Math.Abs(weight);
-        }
-
         // A single bit is the sign of a weight, times the mean magnitude.
-        double step = bits == 1
-            ? sum / (weights.Length - weights.Count(0.0))
-            : largest / ((1 << (bits - 1)) - 1);
+        double largest = Magnitudes.Largest(weights);
+        double step = bits == 1 ? Magnitudes.Mean(weights) : largest / WeightQuantizer.LargestOf(bits);
         for (int i = 0; i < weights.Length && largest > 0; i++)
         {
             weights[i] = step * (bits == 1 ? Math.Sign(weights[i]) : Math.Round(weights[i] / step));

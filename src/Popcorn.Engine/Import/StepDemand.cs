@@ -47,15 +47,11 @@ internal abstract record StepDemand
             double scale = Other.Scales[channel];
             for (int factor = 1; factor <= LargestFactor; factor++)
             {
-                // step : scale = factor : other, or the other way round.
+                // step : scale = factor : parts, or the other way round.
                 double parts = Math.Floor(factor * scale / step);
-                double above = parts >= 1 ? factor * scale / parts : double.PositiveInfinity;
-                if (above <= Most * step)
-                {
-                    return above;
-                }
-
-                above = scale * Math.Ceiling(step * factor / scale) / factor;
+                double above = parts >= 1 && factor * scale / parts <= Most * step
+                    ? factor * scale / parts
+                    : scale * Math.Ceiling(step * factor / scale) / factor;
                 if (above <= Most * step)
                 {
                     return above;

@@ -11,6 +11,8 @@ internal sealed record QuantizedLinear(int[] Weights, double[] Steps);
 /// are rounded to the wanted bits, relative to the largest of their channel, once the scales of what they multiply are
 /// folded in.
 /// </summary>
+/// <param name="bits">The wanted bits.</param>
+/// <param name="isNarrow">Whether values are kept to few bits before they are multiplied.</param>
 internal sealed class WeightQuantizer(int bits, bool isNarrow)
 {
     /// <summary>
@@ -27,15 +29,6 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
 
     /// <summary>Quantized networks bring weights of 8 bits, and with a zero point differences of 9.</summary>
     private const int LargestBrought = 255;
-
-    /// <summary>How far from a multiple a weight may be, in steps: what single precision leaves.</summary>
-    private const double LatticeError = 1e-4;
-
-    /// <summary>
-    /// Weights of a channel for each of its magnitudes, at least, if that they are multiples of one number shall mean
-    /// something: any single weight is one of itself.
-    /// </summary>
-    private const int LeastRepetition = 4;
 
     /// <summary>
     /// How much coarser than its neighbours' a channel may be that has a lattice of its own, and how much coarser than
@@ -69,16 +62,17 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     /// <summary>How much larger than wanted weights may become.</summary>
     private const double MostOverflow = 4;
 
+    private readonly PlainStep _plain = new(LargestOf(bits));
     private readonly int _largest = LargestOf(bits);
     private readonly int _largestBrought = bits >= 8 ? Math.Max(LargestOf(bits), LargestBrought) : LargestOf(bits);
 
     /// <summary>One step for all channels.</summary>
     public QuantizedLinear Uniform(FoldedLinear layer)
     {
-        double largest = Largest(layer.Weights);
-        double lattice = Lattice(LivingWeightsOf(layer));
+        double largest = Magnitudes.Largest(layer.Weights);
+        double lattice = Lattice.StepOf(layer.AllLivingWeights, _largestBrought);
         double step = lattice > 0 ? Refine(layer, lattice, 0, layer.Channels, false)
-            : largest > 0 ? (bits == 1 ? MeanMagnitude(layer.Weights) : UniformStep(layer, largest))
+            : largest > 0 ? (bits == 1 ? Magnitudes.Mean(layer.Weights) : UniformStep(layer, largest))
             : BiasStep(layer);
         return Round(layer, [.. Enumerable.Repeat(step, layer.Channels)]);
     }
@@ -92,7 +86,9 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     public QuantizedLinear PerChannel(FoldedLinear layer, StepDemand demand, bool feedsSteps)
     {
         int channels = layer.Channels;
-        double common = layer.WeightsPerOutput > 1 && !feedsSteps ? Lattice(LivingWeightsOf(layer)) : 0;
+        double common = layer.WeightsPerOutput > 1 && !feedsSteps
+            ? Lattice.StepOf(layer.AllLivingWeights, _largestBrought)
+            : 0;
         if (common > 0)
         {
             double step = Refine(layer, common, 0, channels, feedsSteps);
@@ -103,17 +99,17 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
         for (int o = 0; o < channels; o++)
         {
             ReadOnlySpan<double> weights = layer.WeightsOf(o);
-            double largest = Largest(weights);
+            double largest = Magnitudes.Largest(weights);
             if (largest > 0)
             {
-                double[] living = layer.LivingWeightsOf(o);
-                double lattice = Lattice(living);
-                bool isLattice = lattice > 0
-                    && (feedsSteps || lattice <= HardlyCoarser * largest / _largest || IsRepeated(living, lattice));
+                double[] living = layer.LivingWeights[o];
+                double lattice = Lattice.StepOf(living, _largestBrought);
+                bool isFine = feedsSteps || lattice <= HardlyCoarser * largest / _largest;
+                bool isLattice = lattice > 0 && (isFine || Lattice.IsRepeated(living, lattice));
                 steps[o] = isLattice
                     ? Refine(layer, lattice, o, o + 1, feedsSteps)
                     : feedsSteps && bits > 1 ? largest / LargestOf(Math.Max(bits, ComparedBits))
-                    : demand.Above(bits == 1 ? MeanMagnitude(weights) : StepOf(layer, o, largest), o);
+                    : demand.Above(bits == 1 ? Magnitudes.Mean(weights) : StepOf(layer, o, largest), o);
             }
         }
 
@@ -152,16 +148,16 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     {
         var demanded = new double[layer.Source.Shape.Channels];
         bool[] isExact = [.. Enumerable.Range(0, layer.Channels).Select(
-            o => AreMultiples(layer.LivingWeightsOf(o), rounded.Steps[o], IsOnLattice))];
+            o => Lattice.Holds(layer.LivingWeights[o], rounded.Steps[o]))];
         if (bits == 1 || (uniform && !isExact.Contains(false)))
         {
             return demanded;
         }
 
-        double common = uniform ? PlainStep(layer) : 0;
+        double common = uniform ? _plain.OfLayer(layer) : 0;
         for (int o = 0; o < layer.Channels; o++)
         {
-            double step = uniform ? common : isExact[o] ? 0 : PlainStep(layer, o).Step;
+            double step = uniform ? common : isExact[o] ? 0 : _plain.OfRow(layer, o).Step;
             ReadOnlySpan<double> weights = layer.WeightsOf(o);
             for (int i = 0; i < weights.Length && step > 0; i++)
             {
@@ -178,47 +174,14 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     /// A row's step: where scales cannot be made finer its weights may become larger than wanted, rather than be lost.
     /// </summary>
     private double StepOf(FoldedLinear layer, int row, double largest) => NotAbove(
-        isNarrow ? Tolerated * PlainStep(layer, row).Step : 0, largest / _largest);
+        isNarrow ? Tolerated * _plain.OfRow(layer, row).Step : 0, largest / _largest);
 
     /// <summary>The step of all rows, that some may have small weights for: what all together lose decides.</summary>
     private double UniformStep(FoldedLinear layer, double largest) =>
-        NotAbove(ToleratedOfRows * PlainStep(layer), largest / _largest);
+        NotAbove(ToleratedOfRows * _plain.OfLayer(layer), largest / _largest);
 
     private static double NotAbove(double plain, double step) =>
         plain > 0 ? Math.Max(Math.Min(step, plain), step / MostOverflow) : step;
-
-    /// <summary>
-    /// The step with which a row, on the integers it reads, has the error that it would have if its real weights were
-    /// rounded to the wanted bits and what they multiply had no scales (0 where nothing is multiplied), and the sum of
-    /// the squares of what is multiplied.
-    /// </summary>
-    private (double Step, double Squares) PlainStep(FoldedLinear layer, int row)
-    {
-        double largest = 0, real = 0, integer = 0;
-        ReadOnlySpan<double> weights = layer.WeightsOf(row);
-        for (int i = 0; i < weights.Length; i++)
-        {
-            if (weights[i] != 0)
-            {
-                int channel = layer.InputChannelOf(row, i);
-                double scale = layer.Source.Scales[channel], size = layer.Source.Size(channel);
-                largest = Math.Max(largest, Math.Abs(weights[i]) / scale);
-                real += size * size * scale * scale;
-                integer += size * size;
-            }
-        }
-
-        return integer > 0 ? (largest / _largest * Math.Sqrt(real / integer), integer) : (0, 0);
-    }
-
-    /// <summary>The common step with which all rows together have that error.</summary>
-    private double PlainStep(FoldedLinear layer)
-    {
-        (double Step, double Squares)[] rows =
-            [.. Enumerable.Range(0, layer.Channels).Select(o => PlainStep(layer, o))];
-        double squares = rows.Sum(r => r.Squares);
-        return squares > 0 ? Math.Sqrt(rows.Sum(r => r.Step * r.Step * (r.Squares / squares))) : 0;
-    }
 
     /// <summary>Lets biases take back what rounding adds on average.</summary>
     /// <param name="layer">The layer; its biases change.</param>
@@ -265,11 +228,12 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
         });
     }
 
-    private static int LargestOf(int bits) => Math.Max(1, (1 << (bits - 1)) - 1);
+    /// <summary>The largest weight of so many bits.</summary>
+    public static int LargestOf(int bits) => Math.Max(1, (1 << (bits - 1)) - 1);
 
     private static double BiasStep(FoldedLinear layer)
     {
-        double widest = Largest(layer.Bias);
+        double widest = Magnitudes.Largest(layer.Bias);
         return widest > 0 ? widest / FineGrain : 1;
     }
 
@@ -280,14 +244,14 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     private void Approach(FoldedLinear layer, double[] steps)
     {
         bool[] isExact = [.. steps.Select(
-            (step, o) => step > 0 && AreMultiples(layer.LivingWeightsOf(o), step, IsOnLattice))];
+            (step, o) => step > 0 && Lattice.Holds(layer.LivingWeights[o], step))];
         // Where all channels have lattices the network was trained with these scales.
         double finest = Median([.. steps.Where((_, o) => !isExact[o])]);
         for (int o = 0; o < steps.Length && finest > 0; o++)
         {
             if (isExact[o] && steps[o] > MostCoarser * finest)
             {
-                double room = Math.Floor(_largest / Math.Round(Largest(layer.WeightsOf(o)) / steps[o]));
+                double room = Math.Floor(_largest / Math.Round(Magnitudes.Largest(layer.WeightsOf(o)) / steps[o]));
                 steps[o] /= Math.Max(1, Math.Min(room, Math.Ceiling(steps[o] / (MostCoarser * finest))));
             }
         }
@@ -306,7 +270,7 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     private double Refine(FoldedLinear layer, double lattice, int from, int to, bool feedsSteps)
     {
         int each = layer.WeightsPerOutput;
-        double largest = Largest(layer.Weights.AsSpan(from * each, (to - from) * each));
+        double largest = Magnitudes.Largest(layer.Weights.AsSpan(from * each, (to - from) * each));
         int mostParts = Math.Max(1, _largest / (int)Math.Round(largest / lattice));
         int[] parts = [.. Enumerable.Range(1, mostParts)];
         int exact = parts.FirstOrDefault(IsExact);
@@ -315,64 +279,23 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
 
         bool IsExact(int part) => Enumerable.Range(from, to - from).All(o =>
             (feedsSteps || Rounding.IsWhole(layer.Bias[o] / lattice * part))
-            && AreMultiples(layer.PaddingOf(o), lattice / part, Rounding.IsWhole));
+            && AreWhole(layer.PaddingOf(o), lattice / part));
 
         bool IsFine(int part) =>
             Enumerable.Range(from, to - from).All(o => layer.RangeOf(o) / lattice * part >= FineGrain);
-    }
 
-    /// <summary>The greatest number that all weights are small multiples of; 0 where there is none.</summary>
-    private double Lattice(ReadOnlySpan<double> weights)
-    {
-        double largest = Largest(weights);
-        for (int multiple = 1; multiple <= _largestBrought && largest > 0; multiple++)
+        static bool AreWhole(ReadOnlySpan<double> values, double step)
         {
-            double step = largest / multiple;
-            if (AreMultiples(weights, step, IsOnLattice))
+            foreach (double value in values)
             {
-                return step;
+                if (!Rounding.IsWhole(value / step))
+                {
+                    return false;
+                }
             }
+
+            return true;
         }
-
-        return 0;
-    }
-
-    /// <summary>Whether a multiple is whole; one that is small beside the step is not, only 0 is 0.</summary>
-    private static bool IsOnLattice(double multiple) =>
-        multiple == 0 || (Math.Abs(multiple) > 0.5 && Math.Abs(multiple - Math.Round(multiple)) <= LatticeError);
-
-    private static double[] LivingWeightsOf(FoldedLinear layer) =>
-        [.. Enumerable.Range(0, layer.Channels).SelectMany(layer.LivingWeightsOf)];
-
-    /// <summary>Whether so many weights are multiples of a step that it cannot be by chance.</summary>
-    private static bool IsRepeated(ReadOnlySpan<double> weights, double step)
-    {
-        var magnitudes = new HashSet<int>();
-        int count = 0;
-        foreach (double weight in weights)
-        {
-            if (weight != 0)
-            {
-                magnitudes.Add((int)Math.Round(Math.Abs(weight) / step));
-                count++;
-            }
-        }
-
-        return count >= LeastRepetition * magnitudes.Count;
-    }
-
-    /// <summary>Whether all are multiples of a step, as far as a test of the quotients tells.</summary>
-    private static bool AreMultiples(ReadOnlySpan<double> values, double step, Predicate<double> isWhole)
-    {
-        foreach (double value in values)
-        {
-            if (!isWhole(value / step))
-            {
-                return false;
-            }
-        }
-
-        return true;
     }
 
     private QuantizedLinear Round(FoldedLinear layer, double[] steps)
@@ -381,10 +304,11 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
         {
             double multiple = weight / steps[i / layer.WeightsPerOutput];
             // A single bit says the sign, however far a weight is from the mean magnitude.
-            return bits == 1 && Math.Abs(multiple) > LatticeError ? Math.Sign(multiple) : (int)Math.Round(multiple);
+            return bits == 1 && Math.Abs(multiple) > Lattice.Error ? Math.Sign(multiple) : (int)Math.Round(multiple);
         })];
         // Training does not leave exact zeros, pruning does.
-        for (int o = 0; o < layer.Channels && layer.Weights.AsSpan().Contains(0.0); o++)
+        bool isPruned = layer.Weights.AsSpan().Contains(0.0);
+        for (int o = 0; o < layer.Channels && isPruned; o++)
         {
             KeepSmall(layer.WeightsOf(o), steps[o], weights.AsSpan(o * layer.WeightsPerOutput, layer.WeightsPerOutput));
         }
@@ -409,29 +333,5 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
         {
             rounded[i] = Math.Sign(exact[i]);
         }
-    }
-
-    private static double MeanMagnitude(ReadOnlySpan<double> weights)
-    {
-        double sum = 0;
-        int count = 0;
-        foreach (double weight in weights)
-        {
-            sum += Math.Abs(weight);
-            count += weight == 0 ? 0 : 1;
-        }
-
-        return sum / count;
-    }
-
-    private static double Largest(ReadOnlySpan<double> values)
-    {
-        double largest = 0;
-        foreach (double value in values)
-        {
-            largest = Math.Max(largest, Math.Abs(value));
-        }
-
-        return largest;
     }
 }
