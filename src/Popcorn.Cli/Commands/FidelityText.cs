@@ -45,7 +45,9 @@ internal static class FidelityText
         return byRounding >= byRest
             ? ($"rounding its weights alone leaves {Cosine(fidelity.RoundedCosine)}", moreBits)
             : ($"its layer '{fidelity.WorstLayer}' is farthest from it, {Cosine(fidelity.WorstLayerCosine)}",
-                options.RescaleBits > 0 ? "give more bits to --rescale" : moreBits);
+                options.RescaleBits > 0 ? "give more bits to --rescale"
+                : options.ActivationBits > 0 ? "give it more --activation-bits"
+                : moreBits);
     }
 
     private static string Cosine(double cosine) => $"{cosine:0.0000}";

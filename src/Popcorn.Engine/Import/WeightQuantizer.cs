@@ -216,9 +216,16 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
             double step = quantized.Steps[o];
             double[] exact = Array.ConvertAll(layer.WeightsOf(o).ToArray(), w => w / step);
             Span<int> rounded = quantized.Weights.AsSpan(o * layer.WeightsPerOutput, layer.WeightsPerOutput);
+            // Where something was pruned, what rounds to nothing is pruned too.
+            double[] left = (double[])exact.Clone();
+            for (int i = 0; i < left.Length && pruned; i++)
+            {
+                left[i] = rounded[i] == 0 ? 0 : exact[i];
+            }
+
             foreach (CalibratedRounding rounding in roundings[group])
             {
-                rounding.Round(exact, rounded, pruned);
+                rounding.Round(left, rounded, pruned);
             }
 
             for (int i = 0; i < exact.Length; i++)

@@ -100,6 +100,28 @@ public class QuantizationTests
         Assert.Equal(2, Assert.IsType<LinearLayer>(network.Layers[0]).NonZero);
     }
 
+    /// <summary>What decay has left of a weight does not become a whole one because samples are at hand.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Weights_that_have_decayed_stay_away(bool calibrated)
+    {
+        var random = new Random(7);
+        var onnx = new OnnxBuilder(0, 40);
+        double[] weights = [.. Enumerable.Range(0, 120).Select(
+            i => (i % 40) switch { 0 => 0, 1 => 1e-20, _ => random.NextDouble() - 0.5 })];
+        string output = onnx.Node("Gemm", [OnnxBuilder.Image, onnx.Floats([3, 40], weights)], ("transB", 1));
+        IntegerNetwork network = onnx.Import(output, new ImportOptions
+        {
+            Samples = calibrated
+                ? input => [.. Enumerable.Range(0, 64).Select(_ => new int[input.Shape.Size].Select(
+                    _ => random.Next(256)).ToArray())]
+                : null,
+        });
+        LinearLayer layer = Assert.IsType<LinearLayer>(Assert.Single(network.Layers));
+        Assert.All(layer.Weights, (weight, i) => Assert.True(i % 40 > 1 || weight == 0));
+    }
+
     private static void AssertPrecise(double[] channelScales, double[] bias)
     {
         IntegerNetwork network = TwoLayers(8, channelScales, bias, out byte[] onnx);
