@@ -11,6 +11,10 @@ internal sealed class Circuit
 {
     private readonly List<Gate> _gates = [];
     private readonly List<PartyTimes> _times = [];
+    private readonly Gate[][] _senders;
+    private readonly Gate[] _prepared;
+    private readonly Gate[][] _finishedByServer;
+    private readonly Gate[][] _finishedByClient;
     private GatePlaces _end;
 
     /// <summary>Gates over inputs.</summary>
@@ -23,6 +27,14 @@ internal sealed class Circuit
         IsKnown = known;
         Result = build(this);
         Schedule();
+        int[] flows = [.. Enumerable.Range(0, LastFlow + 1)];
+        _senders = [.. flows.Select(flow => flow == 0
+            ? [.. _gates.Where(gate => gate.CorrectionPlanes > 0)]
+            : Where(times => times.Sent(SenderOf(flow)) == flow))];
+        _prepared = [.. _gates.Where(gate => gate.PreparedPlanes > 0)];
+        _finishedByServer = [.. flows.Select(flow => Where(times => times.ReadyForServer == flow))];
+        _finishedByClient = [.. flows.Select(flow => Where(times => times.ReadyForClient == flow))];
+        Flows = [.. flows.Where(flow => (flow > 0 || !IsKnown) && PlanesOf(flow) > 0)];
     }
 
     /// <summary>The gates.</summary>
@@ -38,7 +50,7 @@ internal sealed class Circuit
     public Wire Result { get; }
 
     /// <summary>Flows that carry something, in order, as they are counted above.</summary>
-    public IReadOnlyList<int> Flows { get; private set; } = [];
+    public IReadOnlyList<int> Flows { get; }
 
     /// <summary>Planes of all results.</summary>
     public int ResultPlanes => _end.Result;
@@ -89,18 +101,24 @@ internal sealed class Circuit
 
     /// <summary>Planes of a flow.</summary>
     public int PlanesOf(int flow) =>
-        flow == 0 ? CorrectionPlanes : SendersIn(flow).Sum(gate => gate.MessagePlanes(SenderOf(flow)));
+        flow == 0 ? CorrectionPlanes : _senders[flow].Sum(gate => gate.MessagePlanes(SenderOf(flow)));
 
-    /// <summary>Gates whose message a flow carries, in order.</summary>
-    public IEnumerable<Gate> SendersIn(int flow) => Where(times => times.Sent(SenderOf(flow)) == flow);
+    /// <summary>Gates for which a party sends something in prepare, in order; the client corrections.</summary>
+    public ReadOnlySpan<Gate> PreparedBy(Party party) => party == Party.Client ? _senders[0] : _prepared;
+
+    /// <summary>Gates whose message (in flow 0: corrections) a flow carries, in order.</summary>
+    public ReadOnlySpan<Gate> SendersOf(int flow) => _senders[flow];
 
     /// <summary>Gates that a party finishes when it has read a flow; 0: at the beginning.</summary>
-    public IEnumerable<Gate> FinishedAfter(int flow, Party party) => Where(times => times.Ready(party) == flow);
+    public ReadOnlySpan<Gate> FinishedAfter(int flow, Party party) =>
+        (party == Party.Server ? _finishedByServer : _finishedByClient)[flow];
+
+    private int LastFlow => _times.Max(times => Math.Max(times.SentByClient, times.SentByServer));
 
     private IEnumerable<PadDraw> Draws => _gates.SelectMany(gate => gate.Draws);
 
-    private IEnumerable<Gate> Where(Func<PartyTimes, bool> isWanted) =>
-        _gates.Where((_, number) => isWanted(_times[number]));
+    private Gate[] Where(Func<PartyTimes, bool> isWanted) =>
+        [.. _gates.Where((_, number) => isWanted(_times[number]))];
 
     private void Schedule()
     {
@@ -116,10 +134,6 @@ internal sealed class Circuit
 
             last = _times.Max(times => times.SentByClient);
         }
-
-        int flows = _times.Max(times => Math.Max(times.SentByClient, times.SentByServer));
-        Flows = [.. Enumerable.Range(0, flows + 1)
-            .Where(flow => (flow > 0 || !IsKnown) && PlanesOf(flow) > 0)];
     }
 
     private PartyTimes TimesOf(Gate gate, int last)
