@@ -15,7 +15,7 @@ public sealed class Comparison : Protocol
 {
     private readonly Circuit _circuit;
     private readonly Tickets _tickets;
-    private readonly BitPlanes _workspace;
+    private readonly PlaneLease _lease;
     private readonly BitPlanes _message;
     private readonly GateMemory _memory;
 
@@ -28,16 +28,17 @@ public sealed class Comparison : Protocol
         int inputs = hasInputs ? 0 : _circuit.InputPlanes, results = _circuit.ResultPlanes;
         int messages = _circuit.MessagePlanes(Self.Other());
         int message = _circuit.Flows.Max(_circuit.PlanesOf), scratch = _circuit.ScratchPlanes;
-        _workspace = new BitPlanes(inputs + results + messages + message + scratch, tickets.Items);
-        _message = _workspace.Slice(inputs + results + messages, message);
+        _lease = new PlaneLease(inputs + results + messages + message + scratch, tickets.Items);
+        BitPlanes workspace = _lease.Planes;
+        _message = workspace.Slice(inputs + results + messages, message);
         _memory = new GateMemory
         {
             Self = Self,
-            Inputs = hasInputs ? tickets.Shares : _workspace.Slice(0, inputs),
+            Inputs = hasInputs ? tickets.Shares : workspace.Slice(0, inputs),
             Tickets = tickets.Correlations,
-            Results = _workspace.Slice(inputs, results),
-            Messages = _workspace.Slice(inputs + results, messages),
-            Scratch = _workspace.Slice(inputs + results + messages + message, scratch),
+            Results = workspace.Slice(inputs, results),
+            Messages = workspace.Slice(inputs + results, messages),
+            Scratch = workspace.Slice(inputs + results + messages + message, scratch),
         };
         if (!hasInputs)
         {
@@ -102,7 +103,7 @@ public sealed class Comparison : Protocol
             ? _circuit.Result
             : new OperationInputs(_tickets.Plan.Operation).Share;
         PlaneTranspose.FromPlanes(_memory[result], results);
-        GC.KeepAlive(this); // whose finalizers wipe what is being read
+        GC.KeepAlive(this); // the collector would wipe what is being read
     }
 
     /// <inheritdoc/>
@@ -149,7 +150,7 @@ public sealed class Comparison : Protocol
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        _workspace.Free();
+        _lease.Dispose();
         _tickets.Dispose();
     }
 

@@ -11,7 +11,7 @@ namespace Popcorn.ObliviousTransfer.Comparisons;
 public sealed class Preparation : Protocol
 {
     private readonly ComparisonPlan _plan;
-    private readonly BitPlanes _workspace;
+    private readonly PlaneLease _lease;
     private readonly BitPlanes _message;
     private readonly GateMemory _memory;
     private Tickets? _tickets;
@@ -24,15 +24,16 @@ public sealed class Preparation : Protocol
         _tickets = tickets;
         Circuit circuit = plan.Circuit;
         int drafts = circuit.DraftPlanes(self), message = Math.Max(circuit.CorrectionPlanes, circuit.PreparedPlanes);
-        _workspace = new BitPlanes(drafts + message + circuit.ScratchPlanes, items);
-        _message = _workspace.Slice(drafts, message);
+        _lease = new PlaneLease(drafts + message + circuit.ScratchPlanes, items);
+        BitPlanes workspace = _lease.Planes;
+        _message = workspace.Slice(drafts, message);
         _memory = new GateMemory
         {
             Self = self,
             Inputs = tickets.Shares,
             Tickets = tickets.Correlations,
-            Drafts = _workspace.Slice(0, drafts),
-            Scratch = _workspace.Slice(drafts + message, circuit.ScratchPlanes),
+            Drafts = workspace.Slice(0, drafts),
+            Scratch = workspace.Slice(drafts + message, circuit.ScratchPlanes),
         };
         foreach (Gate gate in circuit.Gates)
         {
@@ -133,7 +134,7 @@ public sealed class Preparation : Protocol
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        _workspace.Free();
+        _lease.Dispose();
         _tickets?.Dispose();
         _tickets = null;
     }

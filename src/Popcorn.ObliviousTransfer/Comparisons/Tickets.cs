@@ -9,8 +9,10 @@ namespace Popcorn.ObliviousTransfer.Comparisons;
 /// </summary>
 public sealed class Tickets : IDisposable
 {
+    private const string Used = "these tickets have been used";
+
     private readonly int _shares;
-    private BitPlanes? _planes;
+    private PlaneLease? _lease;
 
     /// <summary>Empty ones.</summary>
     /// <param name="plan">Of the operation.</param>
@@ -23,7 +25,7 @@ public sealed class Tickets : IDisposable
         Items = items;
         OperationInputs inputs = new(plan.Operation);
         _shares = self == Party.Server ? 0 : plan.Operation.ShareKnown ? inputs.ClientPlanes : inputs.Share.Count;
-        _planes = new BitPlanes(plan.TicketBits(self) + _shares, items);
+        _lease = new PlaneLease(plan.TicketBits(self) + _shares, items);
     }
 
     private Tickets(Tickets from)
@@ -32,7 +34,7 @@ public sealed class Tickets : IDisposable
         Self = from.Self;
         Items = from.Items;
         _shares = from._shares;
-        _planes = from.Planes;
+        _lease = from._lease ?? throw new InvalidOperationException(Used);
     }
 
     /// <summary>What they are for.</summary>
@@ -50,13 +52,13 @@ public sealed class Tickets : IDisposable
     /// <summary>The client's share of the result, and its inputs where it knows them.</summary>
     internal BitPlanes Shares => Planes.Slice(Plan.TicketBits(Self), _shares);
 
-    private BitPlanes Planes => _planes ?? throw new InvalidOperationException("these tickets have been used");
+    private BitPlanes Planes => _lease?.Planes ?? throw new InvalidOperationException(Used);
 
     /// <summary>Wipes them, if they have not been used.</summary>
     public void Dispose()
     {
-        _planes?.Free();
-        _planes = null;
+        _lease?.Dispose();
+        _lease = null;
     }
 
     /// <summary>Moves them out.</summary>
@@ -64,7 +66,7 @@ public sealed class Tickets : IDisposable
     internal Tickets Take()
     {
         var taken = new Tickets(this);
-        _planes = null;
+        _lease = null;
         return taken;
     }
 }
