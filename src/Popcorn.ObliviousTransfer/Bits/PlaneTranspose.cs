@@ -19,7 +19,8 @@ internal static class PlaneTranspose
     /// <param name="planes">Up to 64 planes.</param>
     public static void ToPlanes(ReadOnlySpan<ulong> values, BitPlanes planes) => ToPlanes(values, 1, planes);
 
-    /// <summary>The lowest bits of every number, or of every other one: the lower halves of blocks of 128 bits.</summary>
+    /// <summary>The lowest bits of every number, or of every other one: the lower halves of blocks of 128 bits.
+    /// </summary>
     /// <param name="values">Items times <paramref name="stride"/>.</param>
     /// <param name="stride">1 or 2.</param>
     /// <param name="planes">Up to 64 planes.</param>

@@ -16,8 +16,8 @@ internal readonly record struct Outcome(Wire Less, Wire? Equal, Wire? Before);
 
 /// <summary>
 /// The gates of an operation. For shares a and b below 2^k let A = 2^(k−1) − 1 − (a mod 2^(k−1)), which is the
-/// complement of a's lower bits, and B = b mod 2^(k−1). Then [A &lt; B] is the carry into the highest bit of a + b, and x is
-/// negative where it differs from both highest bits' XOR.
+/// complement of a's lower bits, and B = b mod 2^(k−1). Then [A &lt; B] is the carry into the highest bit of a + b, and
+/// x is negative where it differs from both highest bits' XOR.
 /// </summary>
 internal sealed class ComparisonCircuit
 {

@@ -10,7 +10,8 @@ namespace Popcorn.ObliviousTransfer.Comparisons;
 public readonly record struct FlowBits(Party From, int Bits);
 
 /// <summary>
-/// How an operation is computed and what it costs, which follows from the operation alone: both parties derive the same.
+/// How an operation is computed and what it costs, which follows from the operation alone: both parties derive the
+/// same.
 /// </summary>
 public sealed class ComparisonPlan
 {

@@ -36,9 +36,12 @@ public sealed class PlaneArithmeticTests
     public void WhatDependsOnABit(int width)
     {
         AssertEach(width, (x, y, bit, to) => PlaneArithmetic.AddIf(x, bit, y, to), (x, y, bit) => x + (bit * y));
-        AssertEach(width, (x, _, bit, to) => PlaneArithmetic.NegateIf(bit, x, to), (x, _, bit) => bit == 1 ? 0 - x : x);
-        AssertEach(width, (x, y, bit, to) => PlaneArithmetic.Select(bit, x, y, to), (x, y, bit) => bit == 1 ? x : y);
-        AssertEach(width, (x, y, bit, _) => PlaneArithmetic.SwapIf(bit, x, y), (x, y, bit) => bit == 1 ? y : x, Places.InX);
+        AssertEach(
+            width, (x, _, bit, to) => PlaneArithmetic.NegateIf(bit, x, to), (x, _, bit) => bit == 1 ? 0 - x : x);
+        AssertEach(
+            width, (x, y, bit, to) => PlaneArithmetic.Select(bit, x, y, to), (x, y, bit) => bit == 1 ? x : y);
+        AssertEach(
+            width, (x, y, bit, _) => PlaneArithmetic.SwapIf(bit, x, y), (x, y, bit) => bit == 1 ? y : x, Places.InX);
         AssertEach(width, (x, y, bit, to) => PlaneArithmetic.AddShiftedIf(x, bit, y, width / 2, to),
             (x, y, bit) => x + ((bit * y) << (width / 2)));
     }

@@ -1,4 +1,5 @@
 using Popcorn.ObliviousTransfer.Comparisons;
+using Popcorn.Tests;
 
 namespace Popcorn.ObliviousTransfer.Tests.Comparisons;
 
@@ -145,6 +146,35 @@ public sealed class ExhaustiveTests
         }
 
         AssertRun(new AnyOf(count, 4) { ShareKnown = false }, client, server, items);
+    }
+
+    /// <summary>The same for every ring, every saturation, and trees of every depth.</summary>
+    [SlowFact]
+    public void Everything()
+    {
+        for (int bits = 1; bits <= 8; bits++)
+        {
+            for (int ring = 1; ring <= bits + 3; ring++)
+            {
+                AssertAllPairs(new Sign(bits, ring) { ShareKnown = false });
+                for (int shift = 0; shift <= bits; shift++)
+                {
+                    for (int depth = 3; depth <= 7; depth++)
+                    {
+                        AssertAllPairs(new Relu(bits, shift, ring) { Depth = depth, ShareKnown = depth % 2 == 0 });
+                        for (int saturation = 1; saturation <= bits; saturation++)
+                        {
+                            AssertAllPairs(new Relu(bits, shift, ring, saturation)
+                            {
+                                Depth = depth,
+                                Goal = (TreeGoal)(depth % 2),
+                                ShareKnown = saturation % 2 == 0,
+                            });
+                        }
+                    }
+                }
+            }
+        }
     }
 
     private static void AssertAllPairs(Operation operation)

@@ -10,11 +10,17 @@ namespace Popcorn.ObliviousTransfer.Tests.Correlations;
 /// </summary>
 internal sealed class IdealPads
 {
-    public IdealPads(ulong seed)
+    /// <summary>A dealer.</summary>
+    /// <param name="seed">Of its randomness.</param>
+    /// <param name="repeatsTriples">Whether all triples are the same, which no real source's are.</param>
+    public IdealPads(ulong seed, bool repeatsTriples = false)
     {
-        Server = new Side(Party.Server, seed);
-        Client = new Side(Party.Client, seed);
+        RepeatsTriples = repeatsTriples;
+        Server = new Side(Party.Server, seed, repeatsTriples);
+        Client = new Side(Party.Client, seed, repeatsTriples);
     }
+
+    public bool RepeatsTriples { get; }
 
     public Side Server { get; }
 
@@ -22,7 +28,7 @@ internal sealed class IdealPads
 
     public Side Of(Party party) => party == Party.Server ? Server : Client;
 
-    internal sealed class Side(Party self, ulong seed) : IPadSource
+    internal sealed class Side(Party self, ulong seed, bool repeatsTriples) : IPadSource
     {
         public Party Self => self;
 
@@ -66,7 +72,8 @@ internal sealed class IdealPads
 
         private (BitPlanes Pads, BitPlanes Choices) Next(PadDraw draw, int items)
         {
-            var random = new SplitMix(seed + ((ulong)Calls.Count << 32));
+            bool repeats = repeatsTriples && draw.Use == PadUse.Triple;
+            var random = new SplitMix(seed + ((ulong)(repeats ? 1000 + (int)draw.Sender : Calls.Count) << 32));
             Calls.Add(draw);
             BitPlanes pads = new(draw.Width << draw.ChoiceBits, items), choices = new(draw.ChoiceBits, items);
             random.Fill(pads.Span);
