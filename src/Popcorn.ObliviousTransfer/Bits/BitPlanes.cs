@@ -17,11 +17,20 @@ internal readonly struct BitPlanes
     /// <param name="planes">How many planes.</param>
     /// <param name="items">How many items.</param>
     public BitPlanes(int planes, int items)
+        : this(new SecretArray<ulong>(checked(planes * WordsFor(items))), planes, items)
+    {
+    }
+
+    /// <summary>Planes in memory that somebody owns.</summary>
+    /// <param name="memory">Of the length that they need.</param>
+    /// <param name="planes">How many planes.</param>
+    /// <param name="items">How many items.</param>
+    public BitPlanes(SecretArray<ulong> memory, int planes, int items)
     {
         Count = planes;
         Items = items;
         Words = WordsFor(items);
-        _memory = new SecretArray<ulong>(checked(planes * Words));
+        _memory = memory;
     }
 
     private BitPlanes(BitPlanes whole, int first, int planes)
