@@ -1,3 +1,4 @@
+using Popcorn.ObliviousTransfer.Comparisons;
 using Popcorn.ObliviousTransfer.Correlations;
 using Popcorn.ObliviousTransfer.Extension;
 using Popcorn.ObliviousTransfer.Flows;
@@ -75,6 +76,31 @@ public sealed class Transfers : IDisposable
     /// <summary>Receives messages, of each pair the one that is chosen.</summary>
     /// <param name="choices">0 or 1 each.</param>
     public ChosenReceiver Receive(ReadOnlySpan<byte> choices) => new(this, choices);
+
+    /// <summary>Makes the COTs that tickets of an operation take, where they are not there yet.</summary>
+    /// <param name="plan">Of the operation.</param>
+    /// <param name="items">How many items.</param>
+    public Protocol ExtendFor(ComparisonPlan plan, int items) =>
+        Extend((long)plan.Transfers(Self) * items, (long)plan.Transfers(Self.Other()) * items);
+
+    /// <summary>Prepares an operation, as the server, which needs none of its inputs for that.</summary>
+    /// <param name="plan">Of the operation.</param>
+    /// <param name="items">How many items, 1 or more.</param>
+    /// <exception cref="InvalidOperationException">There are too few COTs; extend first.</exception>
+    public Preparation Prepare(ComparisonPlan plan, int items) => Preparation.OfServer(plan, items, _pads);
+
+    /// <summary>Prepares an operation, as the client.</summary>
+    /// <param name="plan">Of the operation.</param>
+    /// <param name="shares">
+    /// The client's shares of the operands, of which the lowest k bits count: of all items the first operand, then the
+    /// second, and so on. Empty where the operation says that they are not known yet.
+    /// </param>
+    /// <param name="results">
+    /// The shares of the results that it wants: uniform modulo 2^K, one an item, none used before.
+    /// </param>
+    /// <exception cref="InvalidOperationException">There are too few COTs; extend first.</exception>
+    public Preparation Prepare(ComparisonPlan plan, ReadOnlySpan<ulong> shares, ReadOnlySpan<ulong> results) =>
+        Preparation.OfClient(plan, shares, results, _pads);
 
     /// <summary>Wipes everything.</summary>
     public void Dispose()
