@@ -312,6 +312,20 @@ public sealed class ComparisonTests
         static bool IsZero(BitPlanes planes) => !planes.Span.ContainsAnyExcept(0ul);
     }
 
+    /// <summary>Its memory may be another's by then.</summary>
+    [Fact]
+    public void NothingIsReadAfterDisposal()
+    {
+        (Tickets server, Tickets client) =
+            BothParties.Prepare(ComparisonPlan.Of(new Sign(3, 3)), [5], [1], new IdealPads(1));
+        Comparison forServer = Comparison.OfServer(server, [1]), forClient = Comparison.OfClient(client);
+        forServer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => forServer.Write(new byte[forServer.Due!.Value.Bytes]));
+        Assert.Throws<ObjectDisposedException>(() => forServer.CopyResults(new ulong[1]));
+        forClient.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => forClient.Read(new byte[forClient.Due!.Value.Bytes]));
+    }
+
     private static void AssertRight(Operation operation, int[] points) =>
         AssertRight(ComparisonPlan.Of(operation), 500, points);
 
