@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 
@@ -21,7 +22,7 @@ internal sealed class SecretArray<T> : IDisposable
     public SecretArray(int length)
     {
         Length = length;
-        int bytes = checked(length * Marshal.SizeOf<T>());
+        int bytes = checked(length * Unsafe.SizeOf<T>());
         _bytes = GC.AllocateArray<byte>(checked(bytes + Alignment), pinned: true);
         _start = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0) & (Alignment - 1));
     }

@@ -1,0 +1,229 @@
+using System.Runtime.CompilerServices;
+using Popcorn.ObliviousTransfer.Bits;
+using Popcorn.ObliviousTransfer.Extension;
+using Popcorn.ObliviousTransfer.Flows;
+
+namespace Popcorn.ObliviousTransfer.Correlations;
+
+/// <summary>
+/// Pads made of COTs. Of m consecutive COTs the sender has Q = Σ X^i·q_i, the receiver T = Σ X^i·t_i = Q ⊕ c(X)·Δ with
+/// its choice c read as a polynomial; pad j is H(Q ⊕ j(X)·Δ), so the receiver knows pad c and no other: what is hashed
+/// for j differs from T by (j ⊕ c)(X)·Δ, a multiple of Δ by one of 15 public elements that are not zero.
+/// </summary>
+internal sealed class CotPads : IPadSource, IDisposable
+{
+    private const int MostChoiceBits = 4;
+    private const int Batch = 64; // items: a word of every plane
+
+    private readonly CotSender _sender;
+    private readonly CotReceiver _receiver;
+    private readonly PadHash _sending;
+    private readonly PadHash _receiving;
+    private readonly SecretArray<Block> _multiples = new(1 << MostChoiceBits); // of Δ
+    private readonly SecretArray<Block> _cots = new(Batch * MostChoiceBits);
+    private readonly SecretArray<Block> _blocks = new(Batch << MostChoiceBits);
+    private readonly SecretArray<ulong> _words = new(Batch << MostChoiceBits);
+
+    /// <summary>Of one party's COTs.</summary>
+    /// <param name="self">Which party this is.</param>
+    /// <param name="session">The session's identifier.</param>
+    /// <param name="sender">The COTs that it sends.</param>
+    /// <param name="receiver">The COTs that it receives.</param>
+    public CotPads(Party self, ReadOnlySpan<byte> session, CotSender sender, CotReceiver receiver)
+    {
+        Self = self;
+        _sender = sender;
+        _receiver = receiver;
+        _sending = new PadHash(session, sender.Direction);
+        _receiving = new PadHash(session, receiver.Direction);
+        for (int j = 0; j < _multiples.Length; j++)
+        {
+            _multiples[j] = GaloisField.Multiply(j, sender.Delta);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Party Self { get; }
+
+    /// <inheritdoc/>
+    public void Send(PadUse use, int choiceBits, int width, BitPlanes pads)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)choiceBits, (uint)MostChoiceBits);
+        int padsPerItem = 1 << choiceBits;
+        ArgumentOutOfRangeException.ThrowIfNotEqual(pads.Count, padsPerItem * width);
+        for (int begin = 0; begin < pads.Items; begin += Batch)
+        {
+            int items = Math.Min(Batch, pads.Items - begin);
+            CotRange cots = _sender.TakeRange(_cots.Span[..(items * choiceBits)]);
+            _words.Wipe();
+            for (int item = 0, some; item < items; item += some)
+            {
+                some = PadHash.ItemsOfEpoch(cots, choiceBits, item);
+                Span<Block> blocks = _blocks.Span[..(some * padsPerItem)];
+                Combine(cots.Blocks.Slice(item * choiceBits, some * choiceBits), choiceBits, blocks);
+                for (int j = padsPerItem - 1; j >= 0; j--)
+                {
+                    Block multiple = _multiples[j];
+                    Span<Block> padJ = blocks.Slice(j * some, some);
+                    for (int i = 0; i < padJ.Length; i++)
+                    {
+                        padJ[i] = blocks[i] ^ multiple;
+                    }
+                }
+
+                _sending.Hash(use, cots, choiceBits, item, some, blocks);
+                Pack(blocks, item, some, width);
+            }
+
+            Unpack(begin / Batch, width, pads);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Receive(PadUse use, int choiceBits, int width, BitPlanes choices, BitPlanes pad)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)choiceBits, (uint)MostChoiceBits);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(choices.Count, choiceBits);
+        ArgumentOutOfRangeException.ThrowIfNotEqual(pad.Count, width);
+        for (int begin = 0; begin < pad.Items; begin += Batch)
+        {
+            int items = Math.Min(Batch, pad.Items - begin);
+            CotRange cots = _receiver.TakeRange(_cots.Span[..(items * choiceBits)]);
+            for (int bit = 0; bit < choiceBits; bit++)
+            {
+                ulong word = 0;
+                for (int i = items - 1; i >= 0; i--)
+                {
+                    word = (word << 1) | (cots.Blocks[(i * choiceBits) + bit][0] & 1);
+                }
+
+                choices[bit][begin / Batch] = word;
+            }
+
+            _words.Wipe();
+            for (int item = 0, some; item < items; item += some)
+            {
+                some = PadHash.ItemsOfEpoch(cots, choiceBits, item);
+                Span<Block> blocks = _blocks.Span[..some];
+                Combine(cots.Blocks.Slice(item * choiceBits, some * choiceBits), choiceBits, blocks);
+                _receiving.Hash(use, cots, choiceBits, item, some, blocks);
+                Pack(blocks, item, some, width);
+            }
+
+            Unpack(begin / Batch, width, pad);
+        }
+    }
+
+    /// <summary>Random transfers of whole blocks, this party sending.</summary>
+    /// <param name="first">Filled: the pads of choice 0.</param>
+    /// <param name="second">Filled, as many: the pads of choice 1.</param>
+    public void SendBlocks(Span<Block> first, Span<Block> second)
+    {
+        for (int begin = 0; begin < first.Length; begin += Batch)
+        {
+            int items = Math.Min(Batch, first.Length - begin);
+            CotRange cots = _sender.TakeRange(_cots.Span[..items]);
+            for (int item = 0, some; item < items; item += some)
+            {
+                some = PadHash.ItemsOfEpoch(cots, 1, item);
+                Span<Block> zeros = first.Slice(begin + item, some), ones = second.Slice(begin + item, some);
+                for (int i = 0; i < some; i++)
+                {
+                    zeros[i] = cots.Blocks[item + i];
+                    ones[i] = zeros[i] ^ _sender.Delta;
+                }
+
+                _sending.Hash(PadUse.Rot, cots, 1, item, some, zeros);
+                _sending.Hash(PadUse.Rot, cots, 1, item, some, ones);
+            }
+        }
+    }
+
+    /// <summary>Random transfers of whole blocks, this party choosing at random.</summary>
+    /// <param name="choices">Filled: 0 or 1.</param>
+    /// <param name="pads">Filled, as many: the pads of those choices.</param>
+    public void ReceiveBlocks(Span<byte> choices, Span<Block> pads)
+    {
+        for (int begin = 0; begin < pads.Length; begin += Batch)
+        {
+            int items = Math.Min(Batch, pads.Length - begin);
+            CotRange cots = _receiver.TakeRange(_cots.Span[..items]);
+            for (int item = 0, some; item < items; item += some)
+            {
+                some = PadHash.ItemsOfEpoch(cots, 1, item);
+                Span<Block> batch = pads.Slice(begin + item, some);
+                cots.Blocks.Slice(item, some).CopyTo(batch);
+                for (int i = 0; i < some; i++)
+                {
+                    choices[begin + item + i] = (byte)(batch[i][0] & 1);
+                }
+
+                _receiving.Hash(PadUse.Rot, cots, 1, item, some, batch);
+            }
+        }
+    }
+
+    /// <summary>Wipes keys and what was left of blocks.</summary>
+    public void Dispose()
+    {
+        _sending.Dispose();
+        _receiving.Dispose();
+        _multiples.Dispose();
+        _cots.Dispose();
+        _blocks.Dispose();
+        _words.Dispose();
+    }
+
+    /// <summary>Σ X^i·cot_i of each item, by Horner's rule.</summary>
+    private static void Combine(ReadOnlySpan<Block> cots, int cotsPerItem, Span<Block> sums)
+    {
+        for (int i = 0; i < cots.Length / cotsPerItem; i++)
+        {
+            ReadOnlySpan<Block> item = cots.Slice(i * cotsPerItem, cotsPerItem);
+            Block sum = item[^1];
+            for (int bit = cotsPerItem - 2; bit >= 0; bit--)
+            {
+                sum = GaloisField.Double(sum) ^ item[bit];
+            }
+
+            sums[i] = sum;
+        }
+    }
+
+    /// <summary>
+    /// Puts the lowest bits of blocks into words, one after the other as far as they fit: of pad j and item i into word
+    /// (j / n)·64 + i, where n pads fit.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Pack(ReadOnlySpan<Block> blocks, int item, int items, int width)
+    {
+        ulong mask = ulong.MaxValue >> (64 - width);
+        int fit = 64 / width;
+        for (int j = 0; j < blocks.Length / items; j++)
+        {
+            Span<ulong> words = _words.Span.Slice((j / fit * Batch) + item, items);
+            ReadOnlySpan<Block> pad = blocks.Slice(j * items, items);
+            int shift = j % fit * width;
+            for (int i = 0; i < words.Length; i++)
+            {
+                words[i] |= (pad[i][0] & mask) << shift;
+            }
+        }
+    }
+
+    /// <summary>From words to one word of every plane.</summary>
+    private void Unpack(int word, int width, BitPlanes planes)
+    {
+        int perWord = 64 / width * width;
+        for (int plane = 0; plane < planes.Count; plane += perWord)
+        {
+            Span<ulong> square = _words.Span.Slice(plane / perWord * Batch, Batch);
+            BitTransposition.Transpose64(ref square[0], 1, square);
+            Span<ulong> all = planes.Span;
+            for (int bit = 0; bit < Math.Min(perWord, planes.Count - plane); bit++)
+            {
+                all[((plane + bit) * planes.Words) + word] = square[bit];
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using Popcorn.ObliviousTransfer.Bits;
+using Popcorn.ObliviousTransfer.Extension;
+using Popcorn.ObliviousTransfer.Symmetric;
+
+namespace Popcorn.ObliviousTransfer.Correlations;
+
+/// <summary>
+/// From blocks that are correlated to pads that are not: H(x, u) = π(π(x) ⊕ u) ⊕ π(x), tweakable circular correlation
+/// robust where π is an ideal permutation (Guo, Katz, Wang and Yu 2020, §7.4). The tweak u is the number of the COT, or
+/// of the first where several make one block. π is AES under a key for each session, direction, use and 1,024 numbers:
+/// who guesses keys aims at as many outputs as one key has, so few are made under each (Guo, Katz, Wang, Weng and Yu
+/// 2020).
+/// </summary>
+internal sealed class PadHash : IDisposable
+{
+    /// <summary>log₂ of the numbers that share a key.</summary>
+    private const int EpochBits = 10;
+
+    private readonly byte[] _session;
+    private readonly int _direction;
+    private readonly Dictionary<PadUse, UseKeys> _uses = [];
+    private readonly SecretArray<Block> _once = new(MostBlocks);
+
+    /// <summary>Of a direction of a session.</summary>
+    /// <param name="session">The session's identifier.</param>
+    /// <param name="direction">0 or 1.</param>
+    public PadHash(ReadOnlySpan<byte> session, int direction)
+    {
+        _session = session.ToArray();
+        _direction = direction;
+    }
+
+    /// <summary>Blocks in a call, at most.</summary>
+    public const int MostBlocks = 1024;
+
+    /// <summary>
+    /// How many of a range's items, from one on, have their keys in common: those are hashed in one call.
+    /// </summary>
+    /// <param name="range">The COTs.</param>
+    /// <param name="cotsPerItem">How many make an item.</param>
+    /// <param name="item">The first item.</param>
+    public static int ItemsOfEpoch(CotRange range, int cotsPerItem, int item)
+    {
+        ulong first = range.First + (ulong)(item * cotsPerItem);
+        ulong left = (1ul << EpochBits) - (first & ((1ul << EpochBits) - 1));
+        int items = (int)((left + (ulong)cotsPerItem - 1) / (ulong)cotsPerItem);
+        return Math.Min(items, (range.Blocks.Length / cotsPerItem) - item);
+    }
+
+    /// <summary>Hashes in place the blocks of some items, several blocks for each.</summary>
+    /// <param name="use">What the pads are for.</param>
+    /// <param name="range">The COTs that the blocks were made from.</param>
+    /// <param name="cotsPerItem">How many make an item.</param>
+    /// <param name="item">The first item.</param>
+    /// <param name="items">How many, of one epoch.</param>
+    /// <param name="blocks">A multiple of that many: the first block of every item, the second of every item, …</param>
+    public void Hash(PadUse use, CotRange range, int cotsPerItem, int item, int items, Span<Block> blocks)
+    {
+        ulong first = range.First + (ulong)(item * cotsPerItem);
+        Aes128 permutation = KeysOf(use).ForEpoch(first >> EpochBits);
+        Span<Block> once = _once.Span[..blocks.Length];
+        blocks.CopyTo(once);
+        permutation.Encrypt(once);
+        for (int begin = 0; begin < blocks.Length; begin += items)
+        {
+            var tweaked = new Tweaked(ref blocks[begin], ref once[begin], first, (ulong)cotsPerItem);
+            permutation.Encrypt(items, ref tweaked);
+        }
+    }
+
+    /// <summary>Wipes the keys.</summary>
+    public void Dispose()
+    {
+        foreach (UseKeys keys in _uses.Values)
+        {
+            keys.Dispose();
+        }
+
+        _once.Dispose();
+    }
+
+    private UseKeys KeysOf(PadUse use)
+    {
+        if (!_uses.TryGetValue(use, out UseKeys? keys))
+        {
+            using var kdf = new Kdf(_session, "pads");
+            kdf.Add([(byte)_direction, (byte)use]);
+            keys = new UseKeys(kdf.DeriveKey());
+            _uses.Add(use, keys);
+        }
+
+        return keys;
+    }
+
+    private sealed class UseKeys(Block key) : IDisposable
+    {
+        private readonly Aes128 _epochs = new(key);
+        private readonly Aes128 _permutation = new();
+        private ulong? _epoch;
+
+        public Aes128 ForEpoch(ulong epoch)
+        {
+            if (_epoch != epoch)
+            {
+                _permutation.SetKey(_epochs.Encrypt(Vector128.CreateScalar(epoch)));
+                _epoch = epoch;
+            }
+
+            return _permutation;
+        }
+
+        public void Dispose()
+        {
+            _epochs.Dispose();
+            _permutation.Dispose();
+        }
+    }
+
+    private readonly ref struct Tweaked(ref Block blocks, ref Block once, ulong first, ulong step) : IBlockMap
+    {
+        private readonly ref Block _blocks = ref blocks;
+        private readonly ref Block _once = ref once;
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public Block Input(int index) =>
+            Unsafe.Add(ref _once, index) ^ Vector128.CreateScalar(first + (step * (ulong)index));
+
+        [MethodImpl(MethodImplOptions.AggressiveInlining)]
+        public void Output(int index, Block cipher) =>
+            Unsafe.Add(ref _blocks, index) = cipher ^ Unsafe.Add(ref _once, index);
+    }
+}

@@ -1,0 +1,94 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Popcorn.ObliviousTransfer.Symmetric;
+
+namespace Popcorn.ObliviousTransfer.Extension;
+
+/// <summary>
+/// The sparse code of one iteration: each output is a sum of ten coordinates of the secret vector, at places that a
+/// stream cipher gives under a key that both nonces are part of. The places are public and may be used as indices;
+/// the code is random, never structured.
+/// </summary>
+internal sealed class LinearCode : IDisposable
+{
+    /// <summary>Coordinates in a sum.</summary>
+    public const int Weight = 10;
+
+    private const int FieldBits = 21; // three places in each half of a block
+    private const int Batch = 64;
+
+    private readonly Aes128 _stream;
+    private readonly Block[] _places = new Block[2 * Batch];
+    private readonly ulong _mask;
+
+    /// <summary>Of an iteration.</summary>
+    /// <param name="session">The session's identifier.</param>
+    /// <param name="direction">0 or 1.</param>
+    /// <param name="iteration">The iteration's number in its direction.</param>
+    /// <param name="logSecret">log₂ of the secret vector's length, at most 21.</param>
+    public LinearCode(ReadOnlySpan<byte> session, int direction, ulong iteration, int logSecret)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(logSecret, FieldBits);
+        using var kdf = new Kdf(session, "code");
+        kdf.Add((byte)direction);
+        kdf.Add(iteration);
+        kdf.Add((byte)logSecret);
+        _stream = new Aes128(kdf.DeriveKey());
+        _mask = (1ul << logSecret) - 1;
+    }
+
+    /// <summary>Adds to each output its sum.</summary>
+    /// <param name="secret">The vector, as many blocks as it has coordinates.</param>
+    /// <param name="first">Number of the first output.</param>
+    /// <param name="outputs">Outputs.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void AddTo(ReadOnlySpan<Block> secret, ulong first, Span<Block> outputs)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual((ulong)secret.Length, _mask + 1);
+        ref Block at = ref MemoryMarshal.GetReference(secret);
+        ulong mask = _mask;
+        for (int begin = 0; begin < outputs.Length; begin += Batch)
+        {
+            Span<Block> batch = outputs.Slice(begin, Math.Min(Batch, outputs.Length - begin));
+            Span<Block> places = _places.AsSpan(0, 2 * batch.Length);
+            _stream.EncryptCounters(2 * (first + (ulong)begin), places);
+            ref ulong place = ref Unsafe.As<Block, ulong>(ref MemoryMarshal.GetReference(places));
+            for (int j = 0; j < batch.Length; j++)
+            {
+                ulong a = place, b = Unsafe.Add(ref place, 1);
+                ulong c = Unsafe.Add(ref place, 2), d = Unsafe.Add(ref place, 3);
+                Block even = Unsafe.Add(ref at, (nint)(a & mask))
+                    ^ Unsafe.Add(ref at, (nint)(a >> FieldBits & mask))
+                    ^ Unsafe.Add(ref at, (nint)(a >> (2 * FieldBits) & mask))
+                    ^ Unsafe.Add(ref at, (nint)(b & mask))
+                    ^ Unsafe.Add(ref at, (nint)(b >> FieldBits & mask));
+                Block odd = Unsafe.Add(ref at, (nint)(b >> (2 * FieldBits) & mask))
+                    ^ Unsafe.Add(ref at, (nint)(c & mask))
+                    ^ Unsafe.Add(ref at, (nint)(c >> FieldBits & mask))
+                    ^ Unsafe.Add(ref at, (nint)(c >> (2 * FieldBits) & mask))
+                    ^ Unsafe.Add(ref at, (nint)(d & mask));
+                batch[j] ^= even ^ odd;
+                place = ref Unsafe.Add(ref place, 4);
+            }
+        }
+    }
+
+    /// <summary>The places of one output's coordinates, plainly.</summary>
+    /// <param name="output">Its number.</param>
+    public int[] PlacesOf(ulong output)
+    {
+        Span<Block> stream = stackalloc Block[2];
+        _stream.EncryptCounters(2 * output, stream);
+        Span<ulong> halves = MemoryMarshal.Cast<Block, ulong>(stream);
+        var places = new int[Weight];
+        for (int i = 0; i < places.Length; i++)
+        {
+            places[i] = (int)(halves[i / 3] >> (i % 3 * FieldBits) & _mask);
+        }
+
+        return places;
+    }
+
+    /// <summary>Forgets the key, although it is no secret.</summary>
+    public void Dispose() => _stream.Dispose();
+}

@@ -1,0 +1,69 @@
+using System.Buffers.Binary;
+
+namespace Popcorn.ObliviousTransfer.Flows;
+
+/// <summary>
+/// Messages over a stream, such as a socket's: each behind twelve bytes that say its length, step and place, so that
+/// one that was lost, repeated or swapped is noticed. The stream must be authentic: what a message says is not
+/// protected. Not thread-safe.
+/// </summary>
+/// <param name="stream">To the other party and from it; not disposed here.</param>
+/// <param name="maxMessageBytes">Longer messages are refused before anything is allocated for them.</param>
+/// <param name="cancellationToken">Ends waiting.</param>
+public sealed class StreamExchange(
+    Stream stream, int maxMessageBytes = 1 << 26, CancellationToken cancellationToken = default) : IMessageExchange
+{
+    private const int HeaderBytes = 3 * sizeof(int);
+
+    private readonly byte[] _header = new byte[HeaderBytes];
+
+    /// <inheritdoc/>
+    public async ValueTask SendAsync(int step, int first, ReadOnlyMemory<byte> payload)
+    {
+        WriteHeader(payload.Length, step, first);
+        await stream.WriteAsync(_header, cancellationToken).ConfigureAwait(false);
+        await stream.WriteAsync(payload, cancellationToken).ConfigureAwait(false);
+        await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="TransferException">Another message came, or none.</exception>
+    public async ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(int step, int first)
+    {
+        await ReadAsync(_header).ConfigureAwait(false);
+        int length = BinaryPrimitives.ReadInt32LittleEndian(_header);
+        if (BinaryPrimitives.ReadInt32LittleEndian(_header.AsSpan(sizeof(int))) != step
+            || BinaryPrimitives.ReadInt32LittleEndian(_header.AsSpan(2 * sizeof(int))) != first)
+        {
+            throw new TransferException("another message came than the one that is due");
+        }
+
+        if ((uint)length > (uint)maxMessageBytes)
+        {
+            throw new TransferException($"a message of {length} bytes is longer than {maxMessageBytes}");
+        }
+
+        byte[] payload = GC.AllocateUninitializedArray<byte>(length);
+        await ReadAsync(payload).ConfigureAwait(false);
+        return payload;
+    }
+
+    private void WriteHeader(int length, int step, int first)
+    {
+        BinaryPrimitives.WriteInt32LittleEndian(_header, length);
+        BinaryPrimitives.WriteInt32LittleEndian(_header.AsSpan(sizeof(int)), step);
+        BinaryPrimitives.WriteInt32LittleEndian(_header.AsSpan(2 * sizeof(int)), first);
+    }
+
+    private async ValueTask ReadAsync(Memory<byte> bytes)
+    {
+        try
+        {
+            await stream.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
+        }
+        catch (EndOfStreamException e)
+        {
+            throw new TransferException("the other party left in the middle of a protocol", e);
+        }
+    }
+}

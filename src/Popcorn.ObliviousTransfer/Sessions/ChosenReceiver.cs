@@ -1,0 +1,70 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Popcorn.ObliviousTransfer.Bits;
+using Popcorn.ObliviousTransfer.Flows;
+
+namespace Popcorn.ObliviousTransfer.Sessions;
+
+/// <summary>Receives one message of each pair; the sender does not learn which.</summary>
+public sealed class ChosenReceiver : Protocol
+{
+    private readonly SecretArray<byte> _choices;
+    private readonly SecretArray<byte> _random;
+    private readonly SecretArray<Block> _messages;
+
+    internal ChosenReceiver(Transfers transfers, ReadOnlySpan<byte> choices)
+        : base(transfers.Self, ChosenSender.FlowsFor(transfers.Self.Other(), choices.Length))
+    {
+        if (choices.ContainsAnyExceptInRange((byte)0, (byte)1))
+        {
+            throw new ArgumentException("a choice is 0 or 1", nameof(choices));
+        }
+
+        _choices = new SecretArray<byte>(choices.Length);
+        choices.CopyTo(_choices.Span);
+        _random = new SecretArray<byte>(choices.Length);
+        _messages = new SecretArray<Block>(choices.Length);
+        transfers.TakeRandomChoices(_random.Span, _messages.Span);
+    }
+
+    /// <summary>The chosen messages.</summary>
+    /// <exception cref="InvalidOperationException">They are not here yet.</exception>
+    public ReadOnlySpan<Block> Messages
+    {
+        get
+        {
+            AssertDone();
+            return _messages.Span;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void OnWrite(int flow, Span<byte> message)
+    {
+        message.Clear();
+        for (int i = 0; i < _choices.Length; i++)
+        {
+            message[i / 8] |= (byte)((_choices[i] ^ _random[i]) << (i % 8));
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void OnRead(int flow, ReadOnlySpan<byte> message)
+    {
+        ReadOnlySpan<Block> masked = MemoryMarshal.Cast<byte, Block>(message);
+        int count = _messages.Length;
+        for (int i = 0; i < count; i++)
+        {
+            Block isSecond = Vector128.Create(0ul - _choices[i]);
+            _messages[i] ^= Vector128.ConditionalSelect(isSecond, masked[count + i], masked[i]);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _choices.Dispose();
+        _random.Dispose();
+        _messages.Dispose();
+    }
+}

@@ -1,0 +1,86 @@
+using Popcorn.ObliviousTransfer.Correlations;
+using Popcorn.ObliviousTransfer.Extension;
+using Popcorn.ObliviousTransfer.Flows;
+
+namespace Popcorn.ObliviousTransfer.Sessions;
+
+/// <summary>
+/// One party's end of a connection: COTs in both directions, as many as are wanted. Not thread-safe: its parts are used
+/// in the same order by both parties.
+/// </summary>
+public sealed class Transfers : IDisposable
+{
+    private readonly CotPads _pads;
+
+    internal Transfers(Party self, ReadOnlySpan<byte> session, CotSender sending, CotReceiver receiving)
+    {
+        Self = self;
+        Sending = sending;
+        Receiving = receiving;
+        _pads = new CotPads(self, session, sending, receiving);
+        Session = session.ToArray();
+    }
+
+    /// <summary>Which party this is.</summary>
+    public Party Self { get; }
+
+    /// <summary>The COTs in which this party holds Δ.</summary>
+    public CotSender Sending { get; }
+
+    /// <summary>The COTs in which this party chooses.</summary>
+    public CotReceiver Receiving { get; }
+
+    /// <summary>The session's identifier, which is part of every key.</summary>
+    internal byte[] Session { get; }
+
+    /// <summary>Pads made of the COTs that are there.</summary>
+    internal IPadSource Pads => _pads;
+
+    /// <summary>Makes COTs until there are as many as wanted in each direction.</summary>
+    /// <param name="sending">How many shall be there in which this party holds Δ.</param>
+    /// <param name="receiving">And in which it chooses. The other party says the same numbers the other way
+    /// round.</param>
+    /// <returns>This party's side of it; to be run before anything else of this object is used.</returns>
+    public Protocol Extend(long sending, long receiving) => new ExtensionProtocol(this, sending, receiving);
+
+    /// <summary>Takes random transfers, of which this party is the sender. Nothing is sent.</summary>
+    /// <param name="first">Filled: the pads of choice 0.</param>
+    /// <param name="second">Filled, as many: the pads of choice 1.</param>
+    /// <exception cref="InvalidOperationException">There are fewer COTs; extend first.</exception>
+    public void TakeRandom(Span<Block> first, Span<Block> second)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(second.Length, first.Length);
+        _pads.SendBlocks(first, second);
+    }
+
+    /// <summary>Takes random transfers, of which this party is the receiver. Nothing is sent.</summary>
+    /// <param name="choices">Filled: random choices, 0 or 1.</param>
+    /// <param name="pads">Filled, as many: the pads of those choices.</param>
+    /// <exception cref="InvalidOperationException">There are fewer COTs; extend first.</exception>
+    public void TakeRandomChoices(Span<byte> choices, Span<Block> pads)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(choices.Length, pads.Length);
+        _pads.ReceiveBlocks(choices, pads);
+    }
+
+    /// <summary>Transfers messages, of each pair the one that the other party chooses.</summary>
+    /// <param name="first">The messages of choice 0.</param>
+    /// <param name="second">As many: the messages of choice 1.</param>
+    public Protocol Send(ReadOnlySpan<Block> first, ReadOnlySpan<Block> second)
+    {
+        ArgumentOutOfRangeException.ThrowIfNotEqual(second.Length, first.Length);
+        return new ChosenSender(this, first, second);
+    }
+
+    /// <summary>Receives messages, of each pair the one that is chosen.</summary>
+    /// <param name="choices">0 or 1 each.</param>
+    public ChosenReceiver Receive(ReadOnlySpan<byte> choices) => new(this, choices);
+
+    /// <summary>Wipes everything.</summary>
+    public void Dispose()
+    {
+        _pads.Dispose();
+        Sending.Dispose();
+        Receiving.Dispose();
+    }
+}
