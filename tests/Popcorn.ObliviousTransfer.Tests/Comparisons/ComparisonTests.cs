@@ -190,11 +190,14 @@ public sealed class ComparisonTests
         server.AsSpan().Fill(unchecked((value * 7) + 3) & BothParties.Mask(operation.Bits));
         ulong[]? caps = operation is Clip ? [.. Enumerable.Repeat(value & 0xFF, Items)] : null;
         ulong[] results = new SplitMix(value + 3).Numbers(Items, operation.ResultBits);
-        (Tickets ofServer, Tickets ofClient) = BothParties.Prepare(plan, client, results, pads);
+        using var serverPreparation = Preparation.OfServer(plan, Items, pads.Server);
+        using var clientPreparation = Preparation.OfClient(plan, client, results, pads.Client);
+        List<(Flow Flow, byte[] Bytes)> messages = BothParties.Exchange(serverPreparation, clientPreparation);
+        Tickets ofServer = serverPreparation.TakeTickets(), ofClient = clientPreparation.TakeTickets();
         BitPlanes serverTickets = Copy(ofServer.Correlations), clientTickets = Copy(ofClient.Correlations);
         using Comparison forServer = Comparison.OfServer(ofServer, server, caps);
         using Comparison forClient = Comparison.OfClient(ofClient);
-        var messages = BothParties.Exchange(forServer, forClient);
+        messages.AddRange(BothParties.Exchange(forServer, forClient));
 
         // Without corrected choices: they are bits of the client's shares. With one triple only, its own are the same.
         bool hasOneTriple = pads.RepeatsTriples;
