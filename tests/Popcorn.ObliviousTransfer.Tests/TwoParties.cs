@@ -17,6 +17,7 @@ internal static class TwoParties
         while (server.Due is { } due)
         {
             var message = new byte[due.Bytes];
+            message.AsSpan().Fill(0xA5); // all of it is to be written
             (due.From == Party.Server ? server : client).Write(message);
             (due.From == Party.Server ? client : server).Read(message);
             messages.Add(message);

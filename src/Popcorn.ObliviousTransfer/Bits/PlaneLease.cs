@@ -39,6 +39,12 @@ internal sealed class PlaneLease : IDisposable
     {
         if (Interlocked.Exchange(ref _memory, null) is { } memory)
         {
+            if (memory.Length > MostKeptWords)
+            {
+                memory.Dispose();
+                return;
+            }
+
             memory.Wipe();
             if (Interlocked.Add(ref _keptWords, memory.Length) > MostKeptWords)
             {

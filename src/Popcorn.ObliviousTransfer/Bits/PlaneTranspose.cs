@@ -140,6 +140,11 @@ internal static class PlaneTranspose
             return Vector512.Create(from);
         }
 
+        if (!Vector512.IsHardwareAccelerated)
+        {
+            return Vector512.Create(from[0], from[2], from[4], from[6], from[8], from[10], from[12], from[14]);
+        }
+
         // A shuffle's index beyond the end stands for zero.
         return Vector512.Shuffle(Vector512.Create(from), Vector512.Create(0ul, 2, 4, 6, 8, 8, 8, 8))
             | Vector512.Shuffle(Vector512.Create(from[8..]), Vector512.Create(8ul, 8, 8, 8, 0, 2, 4, 6));

@@ -18,6 +18,7 @@ public sealed class Comparison : Protocol
     private readonly PlaneLease _lease;
     private readonly BitPlanes _message;
     private readonly GateMemory _memory;
+    private bool _isDisposed;
 
     private Comparison(Tickets tickets, ReadOnlySpan<ulong> shares, ReadOnlySpan<ulong> caps)
         : base(tickets.Self, tickets.Plan.OnlineFlows(tickets.Items))
@@ -98,6 +99,7 @@ public sealed class Comparison : Protocol
     /// <exception cref="InvalidOperationException">It has not come to its end.</exception>
     public void CopyResults(Span<ulong> results)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         AssertDone();
         Wire result = Self == Party.Server
             ? _circuit.Result
@@ -109,6 +111,7 @@ public sealed class Comparison : Protocol
     /// <inheritdoc/>
     protected override void OnWrite(int flow, Span<byte> message)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         int number = _circuit.Flows[flow], first = 0;
         BitPlanes planes = _message.Slice(0, _circuit.PlanesOf(number));
         foreach (Gate gate in _circuit.SendersOf(number))
@@ -131,6 +134,7 @@ public sealed class Comparison : Protocol
     /// <inheritdoc/>
     protected override void OnRead(int flow, ReadOnlySpan<byte> message)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         int number = _circuit.Flows[flow], plane = PlaneBytes.BytesOfPlane(_tickets.Items), first = 0;
         foreach (Gate gate in _circuit.SendersOf(number))
         {
@@ -150,6 +154,7 @@ public sealed class Comparison : Protocol
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        _isDisposed = true; // the memory may be somebody else's from now on
         _lease.Dispose();
         _tickets.Dispose();
     }

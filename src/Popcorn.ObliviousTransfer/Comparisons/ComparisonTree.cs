@@ -13,16 +13,6 @@ internal enum TreeResult
     LessAndEqualAndBefore = 3,
 }
 
-/// <summary>What a tree should be best at.</summary>
-public enum TreeGoal
-{
-    /// <summary>Fewest bits in the query.</summary>
-    FewestBits,
-
-    /// <summary>Fewest oblivious transfers, and of those fewest bits in the query.</summary>
-    FewestTransfers,
-}
-
 /// <summary>
 /// How a comparison is put together: a table for a chunk of 1 to 4 bits, or two parts joined by ANDs (Garay,
 /// Schoenmakers and Villegas 2007; Rathee et al., CrypTFlow2, 2020).

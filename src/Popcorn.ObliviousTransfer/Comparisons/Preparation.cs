@@ -15,6 +15,7 @@ public sealed class Preparation : Protocol
     private readonly BitPlanes _message;
     private readonly GateMemory _memory;
     private Tickets? _tickets;
+    private bool _isDisposed;
 
     private Preparation(ComparisonPlan plan, Party self, int items, Tickets tickets, IPadSource pads)
         : base(self, plan.PrepareFlows(items))
@@ -90,6 +91,7 @@ public sealed class Preparation : Protocol
     /// <inheritdoc/>
     protected override void OnWrite(int flow, Span<byte> message)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         BitPlanes planes = _message.Slice(0, PlanesOf(Self));
         int first = 0;
         foreach (Gate gate in _plan.Circuit.PreparedBy(Self))
@@ -112,6 +114,7 @@ public sealed class Preparation : Protocol
     /// <inheritdoc/>
     protected override void OnRead(int flow, ReadOnlySpan<byte> message)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         Party from = Self.Other();
         BitPlanes planes = _message.Slice(0, PlanesOf(from));
         PlaneBytes.Read(message, planes);
@@ -134,6 +137,7 @@ public sealed class Preparation : Protocol
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
+        _isDisposed = true; // the memory may be somebody else's from now on
         _lease.Dispose();
         _tickets?.Dispose();
         _tickets = null;

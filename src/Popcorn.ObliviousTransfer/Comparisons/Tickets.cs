@@ -28,13 +28,13 @@ public sealed class Tickets : IDisposable
         _lease = new PlaneLease(plan.TicketBits(self) + _shares, items);
     }
 
-    private Tickets(Tickets from)
+    private Tickets(Tickets from, PlaneLease lease)
     {
         Plan = from.Plan;
         Self = from.Self;
         Items = from.Items;
         _shares = from._shares;
-        _lease = from._lease ?? throw new InvalidOperationException(Used);
+        _lease = lease;
     }
 
     /// <summary>What they are for.</summary>
@@ -55,18 +55,10 @@ public sealed class Tickets : IDisposable
     private BitPlanes Planes => _lease?.Planes ?? throw new InvalidOperationException(Used);
 
     /// <summary>Wipes them, if they have not been used.</summary>
-    public void Dispose()
-    {
-        _lease?.Dispose();
-        _lease = null;
-    }
+    public void Dispose() => Interlocked.Exchange(ref _lease, null)?.Dispose();
 
     /// <summary>Moves them out.</summary>
     /// <exception cref="InvalidOperationException">They have been moved already.</exception>
-    internal Tickets Take()
-    {
-        var taken = new Tickets(this);
-        _lease = null;
-        return taken;
-    }
+    internal Tickets Take() => new(
+        this, Interlocked.Exchange(ref _lease, null) ?? throw new InvalidOperationException(Used));
 }

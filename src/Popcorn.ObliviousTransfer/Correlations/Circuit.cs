@@ -15,6 +15,7 @@ internal sealed class Circuit
     private readonly Gate[] _prepared;
     private readonly Gate[][] _finishedByServer;
     private readonly Gate[][] _finishedByClient;
+    private readonly int[] _planes;
     private GatePlaces _end;
 
     /// <summary>Gates over inputs.</summary>
@@ -34,6 +35,10 @@ internal sealed class Circuit
         _prepared = [.. _gates.Where(gate => gate.PreparedPlanes > 0)];
         _finishedByServer = [.. flows.Select(flow => Where(times => times.ReadyForServer == flow))];
         _finishedByClient = [.. flows.Select(flow => Where(times => times.ReadyForClient == flow))];
+        _planes = [.. flows.Select(flow => _senders[flow].Sum(gate =>
+            flow == 0 ? gate.CorrectionPlanes : gate.MessagePlanes(SenderOf(flow))))];
+        PreparedPlanes = _prepared.Sum(gate => gate.PreparedPlanes);
+        ScratchPlanes = _gates.Max(gate => gate.ScratchPlanes);
         Flows = [.. flows.Where(flow => (flow > 0 || !IsKnown) && PlanesOf(flow) > 0)];
     }
 
@@ -56,13 +61,13 @@ internal sealed class Circuit
     public int ResultPlanes => _end.Result;
 
     /// <summary>Planes of the client's corrections.</summary>
-    public int CorrectionPlanes => _gates.Sum(gate => gate.CorrectionPlanes);
+    public int CorrectionPlanes => _planes[0];
 
     /// <summary>Planes of the server's message in prepare.</summary>
-    public int PreparedPlanes => _gates.Sum(gate => gate.PreparedPlanes);
+    public int PreparedPlanes { get; }
 
     /// <summary>Planes that the greediest gate wants for a moment.</summary>
-    public int ScratchPlanes => _gates.Max(gate => gate.ScratchPlanes);
+    public int ScratchPlanes { get; }
 
     /// <summary>Who sends in a flow.</summary>
     public static Party SenderOf(int flow) => (Party)(1 - (flow & 1));
@@ -100,8 +105,7 @@ internal sealed class Circuit
     public int HashCalls(Party party) => Draws.Sum(draw => draw.Sender == party ? 1 << draw.ChoiceBits : 1);
 
     /// <summary>Planes of a flow.</summary>
-    public int PlanesOf(int flow) =>
-        flow == 0 ? CorrectionPlanes : _senders[flow].Sum(gate => gate.MessagePlanes(SenderOf(flow)));
+    public int PlanesOf(int flow) => _planes[flow];
 
     /// <summary>Gates for which a party sends something in prepare, in order; the client corrections.</summary>
     public ReadOnlySpan<Gate> PreparedBy(Party party) => party == Party.Client ? _senders[0] : _prepared;

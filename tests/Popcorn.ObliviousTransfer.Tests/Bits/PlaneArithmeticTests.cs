@@ -16,7 +16,7 @@ public sealed class PlaneArithmeticTests
 
     [Theory]
     [MemberData(nameof(Widths))]
-    public void SumsAndDifferences(int width)
+    public void Sums_and_differences_are_those_of_numbers(int width)
     {
         AssertEach(width, (x, y, _, to) => PlaneArithmetic.Add(x, y, to), (x, y, _) => x + y);
         AssertEach(width, (x, y, _, to) => PlaneArithmetic.Subtract(x, y, to), (x, y, _) => x - y);
@@ -33,7 +33,7 @@ public sealed class PlaneArithmeticTests
 
     [Theory]
     [MemberData(nameof(Widths))]
-    public void WhatDependsOnABit(int width)
+    public void What_depends_on_a_bit_is_that_of_numbers(int width)
     {
         AssertEach(width, (x, y, bit, to) => PlaneArithmetic.AddIf(x, bit, y, to), (x, y, bit) => x + (bit * y));
         AssertEach(
@@ -48,7 +48,7 @@ public sealed class PlaneArithmeticTests
 
     [Theory]
     [MemberData(nameof(Widths))]
-    public void ProductsAndBits(int width)
+    public void Products_and_bits_are_those_of_numbers(int width)
     {
         AssertEach(width, (x, y, _, to) => PlaneArithmetic.Multiply(x, y, to), (x, y, _) => x * y, Places.Apart);
         AssertEach(width, (x, y, _, to) => PlaneArithmetic.Xor(x, y, to), (x, y, _) => x ^ y);
@@ -57,7 +57,7 @@ public sealed class PlaneArithmeticTests
     }
 
     [Fact]
-    public void ANarrowOperandIsContinuedWithZeros()
+    public void A_narrow_operand_is_continued_with_zeros()
     {
         BitPlanes narrow = Planes(_x, 5), wide = Planes(_y, 12), to = new(12, Items);
         PlaneArithmetic.Add(wide, narrow, to);
@@ -67,7 +67,7 @@ public sealed class PlaneArithmeticTests
     }
 
     [Fact]
-    public void BytesOfMessages()
+    public void Messages_hold_planes_padded_to_bytes()
     {
         for (int items = 1; items <= 70; items++)
         {

@@ -8,7 +8,7 @@ public sealed class PlaneTransposeTests
     public static IEnumerable<int> Lengths => [.. Enumerable.Range(1, 130), 191, 192, 193, 300, 511, 512, 513, 1100];
 
     [Fact]
-    public void BitsStandWhereTheyShould()
+    public void Bits_stand_where_they_should()
     {
         foreach (int items in Lengths)
         {
@@ -28,7 +28,7 @@ public sealed class PlaneTransposeTests
     }
 
     [Fact]
-    public void OfEveryWidthThereAndBack()
+    public void Every_width_goes_there_and_back()
     {
         for (int width = 1; width <= 64; width++)
         {
@@ -47,7 +47,7 @@ public sealed class PlaneTransposeTests
     }
 
     [Fact]
-    public void EveryOtherNumberIsRead()
+    public void Every_other_number_is_read()
     {
         foreach (int items in Lengths)
         {
@@ -66,7 +66,7 @@ public sealed class PlaneTransposeTests
     }
 
     [Fact]
-    public void OtherLengthsAreRefused()
+    public void Other_lengths_are_refused()
     {
         var planes = new BitPlanes(3, 100);
         Assert.Throws<ArgumentOutOfRangeException>(() => PlaneTranspose.ToPlanes(new ulong[99], planes));

@@ -1,4 +1,5 @@
 using Popcorn.ObliviousTransfer.Comparisons;
+using Popcorn.ObliviousTransfer.Correlations;
 using Popcorn.ObliviousTransfer.Flows;
 using Popcorn.ObliviousTransfer.Tests.Correlations;
 
@@ -23,9 +24,25 @@ internal static class BothParties
     public static Outcome Run(
         ComparisonPlan plan, ulong[] client, ulong[] server, ulong seed = 1, ulong[]? caps = null)
     {
+        IdealPads pads = new(seed);
+        Outcome outcome = Run(plan, client, server, pads.Server, pads.Client, caps, seed);
+        Assert.Equal(pads.Server.Calls, pads.Client.Calls);
+        return outcome;
+    }
+
+    /// <summary>Prepares and computes, with pads from elsewhere.</summary>
+    public static Outcome Run(
+        ComparisonPlan plan,
+        ulong[] client,
+        ulong[] server,
+        IPadSource serverPads,
+        IPadSource clientPads,
+        ulong[]? caps = null,
+        ulong seed = 1)
+    {
         int items = client.Length / plan.Operation.Operands;
         ulong[] results = new SplitMix(~seed).Numbers(items, plan.Operation.ResultBits);
-        (Tickets ofServer, Tickets ofClient) = Prepare(plan, client, results, new IdealPads(seed));
+        (Tickets ofServer, Tickets ofClient) = Prepare(plan, client, results, serverPads, clientPads);
         using Comparison forServer = Comparison.OfServer(ofServer, server, caps);
         using Comparison forClient = plan.Operation.ShareKnown
             ? Comparison.OfClient(ofClient)
@@ -38,34 +55,23 @@ internal static class BothParties
         return new Outcome(clientShares, serverShares, messages);
     }
 
+    /// <summary>Makes the tickets of both parties, with a dealer's pads.</summary>
+    public static (Tickets Server, Tickets Client) Prepare(
+        ComparisonPlan plan, ulong[] client, ulong[] results, IdealPads pads) =>
+        Prepare(plan, client, results, pads.Server, pads.Client);
+
     /// <summary>Makes the tickets of both parties.</summary>
     public static (Tickets Server, Tickets Client) Prepare(
-        ComparisonPlan plan, ulong[] client, ulong[] results, IdealPads pads)
+        ComparisonPlan plan, ulong[] client, ulong[] results, IPadSource serverPads, IPadSource clientPads)
     {
-        using var server = Preparation.OfServer(plan, results.Length, pads.Server);
+        using var server = Preparation.OfServer(plan, results.Length, serverPads);
         using var ofClient = Preparation.OfClient(
-            plan, plan.Operation.ShareKnown ? client : [], results, pads.Client);
+            plan, plan.Operation.ShareKnown ? client : [], results, clientPads);
         Exchange(server, ofClient);
-        Assert.Equal(pads.Server.Calls, pads.Client.Calls);
         return (server.TakeTickets(), ofClient.TakeTickets());
     }
 
     /// <summary>Carries the messages.</summary>
-    public static List<(Flow Flow, byte[] Bytes)> Exchange(Protocol server, Protocol client)
-    {
-        Assert.Equal(server.Flows, client.Flows);
-        List<(Flow, byte[])> messages = [];
-        while (server.Due is { } due)
-        {
-            var message = new byte[due.Bytes];
-            message.AsSpan().Fill(0xA5);
-            (Protocol from, Protocol to) = due.From == Party.Server ? (server, client) : (client, server);
-            from.Write(message);
-            to.Read(message);
-            messages.Add((due, message));
-        }
-
-        Assert.Null(client.Due);
-        return messages;
-    }
+    public static List<(Flow Flow, byte[] Bytes)> Exchange(Protocol server, Protocol client) =>
+        [.. server.Flows.Zip(TwoParties.Run(server, client))];
 }

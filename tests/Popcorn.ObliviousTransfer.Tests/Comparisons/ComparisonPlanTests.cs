@@ -62,7 +62,7 @@ public sealed class ComparisonPlanTests
 
     [Theory]
     [MemberData(nameof(Rows))]
-    public void CostsWhatWasCounted(Operation operation, PlanRow row)
+    public void A_plan_costs_what_was_counted(Operation operation, PlanRow row)
     {
         ComparisonPlan plan = ComparisonPlan.Of(operation);
         Assert.Equal(row.Depth, plan.Depth);

@@ -3,6 +3,7 @@ using Popcorn.ObliviousTransfer.Bits;
 using Popcorn.ObliviousTransfer.Comparisons;
 using Popcorn.ObliviousTransfer.Correlations;
 using Popcorn.ObliviousTransfer.Flows;
+using Popcorn.ObliviousTransfer.Sessions;
 using Popcorn.ObliviousTransfer.Tests.Correlations;
 
 namespace Popcorn.ObliviousTransfer.Tests.Comparisons;
@@ -34,7 +35,7 @@ public sealed class ComparisonTests
 
     [Theory]
     [MemberData(nameof(WideRings))]
-    public void RandomAndBoundaryValues(int bits)
+    public void Wide_rings_are_exact_at_random_and_boundary_values(int bits)
     {
         var random = new Random(bits);
         for (int round = 0; round < 6; round++)
@@ -56,7 +57,7 @@ public sealed class ComparisonTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void BatchesOfEveryLength(Operation operation)
+    public void Batches_of_any_length_are_exact(Operation operation)
     {
         ComparisonPlan plan = ComparisonPlan.Of(operation);
         foreach (int items in new[] { 1, 2, 7, 8, 9, 63, 64, 65, 100, 127, 129, 300, 511, 512, 513, 1000 })
@@ -66,7 +67,7 @@ public sealed class ComparisonTests
     }
 
     [Fact]
-    public void BatchesOfAllLengthsTo300()
+    public void Batches_of_1_to_300_items_are_exact()
     {
         ComparisonPlan plan = ComparisonPlan.Of(new Relu(12, 4, 8, 5));
         for (int items = 1; items <= 300; items++)
@@ -77,7 +78,7 @@ public sealed class ComparisonTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void MessagesAreAsLongAsPlanned(Operation operation)
+    public void Messages_are_as_long_as_planned(Operation operation)
     {
         ComparisonPlan plan = ComparisonPlan.Of(operation);
         foreach (int items in new[] { 1, 8, 13, 4096 })
@@ -96,7 +97,7 @@ public sealed class ComparisonTests
 
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void BothPartiesPlanTheSame(Operation operation)
+    public void Both_parties_plan_the_same(Operation operation)
     {
         ComparisonPlan one = ComparisonPlan.Of(operation), other = ComparisonPlan.Of(operation with { });
         Assert.Equal(one.OnlineBits, other.OnlineBits);
@@ -106,9 +107,33 @@ public sealed class ComparisonTests
             one.Circuit.Gates.SelectMany(gate => gate.Draws), other.Circuit.Gates.SelectMany(gate => gate.Draws));
     }
 
+    /// <summary>With pads made of COTs, of which as many are used up as planned.</summary>
+    [Theory]
+    [MemberData(nameof(Kinds))]
+    public void As_many_COTs_are_used_up_as_planned(Operation operation)
+    {
+        const int Items = 130;
+        ComparisonPlan plan = ComparisonPlan.Of(operation);
+        (Transfers ofServer, Transfers ofClient) = TwoParties.Connect(TransferOptions.Short);
+        using (ofServer)
+        using (ofClient)
+        {
+            TwoParties.Extend(
+                ofServer, ofClient, Items * plan.Transfers(Party.Server), Items * plan.Transfers(Party.Client));
+            (ulong[] client, ulong[] server, ulong[]? caps) = Inputs(operation, Items, [operation.Bits - 1]);
+            Outcome outcome = BothParties.Run(plan, client, server, ofServer.Pads, ofClient.Pads, caps);
+            AssertRight(plan, outcome, client, server, caps);
+            foreach (Transfers transfers in new[] { ofServer, ofClient })
+            {
+                Assert.Equal((ulong)(Items * plan.Transfers(transfers.Self)), transfers.Sending.Taken);
+                Assert.Equal((ulong)(Items * plan.Transfers(transfers.Self.Other())), transfers.Receiving.Taken);
+            }
+        }
+    }
+
     /// <summary>x = 8, cap 5, shift 1: the cap is rounded down to 4 before x is compared with it.</summary>
     [Fact]
-    public void ACapIsRoundedToTheShift()
+    public void A_cap_is_rounded_to_the_shift()
     {
         ulong[] client = [.. Enumerable.Range(0, 32).Select(a => (ulong)a)];
         ulong[] server = [.. client.Select(a => (8 - a) & 31)];
@@ -119,7 +144,7 @@ public sealed class ComparisonTests
 
     /// <summary>Of 7 and −7 the difference does not fit into 4 bits, but into 5.</summary>
     [Fact]
-    public void ADifferenceNeedsABitMore()
+    public void A_difference_needs_a_bit_more()
     {
         foreach ((int bits, ulong expected) in new[] { (4, 9ul), (5, 7ul) })
         {
@@ -133,7 +158,7 @@ public sealed class ComparisonTests
     [Theory]
     [InlineData(12, 8, null, "1e03c9bf20ed5b0ddc64cf5a7872195e")]
     [InlineData(20, 8, 8, "42f54e3010e5deecf6735093554e0cd3")]
-    public void FrozenTranscripts(int ring, int shift, int? saturation, string expected)
+    public void Transcripts_under_fixed_randomness_stay_the_same(int ring, int shift, int? saturation, string expected)
     {
         Outcome outcome = Run(ComparisonPlan.Of(new Relu(20, shift, ring, saturation)), 100, 9);
         byte[] all = [.. outcome.Messages.SelectMany(message => message.Bytes)];
@@ -143,7 +168,7 @@ public sealed class ComparisonTests
     /// <summary>For fixed shares, over many items: no bit of a view, nor the XOR of any two, is biased.</summary>
     [Theory]
     [MemberData(nameof(Kinds))]
-    public void ViewsAreUniform(Operation operation)
+    public void Views_are_uniform(Operation operation)
     {
         foreach (ulong value in new ulong[] { 0, 1, 0x5A5A5A5A, ulong.MaxValue })
         {
@@ -153,7 +178,7 @@ public sealed class ComparisonTests
 
     /// <summary>With the same triple for all ANDs both parties see XORs of the other's bits.</summary>
     [Fact]
-    public void ATripleUsedTwiceIsFound() => Assert.Equal(
+    public void A_triple_used_twice_is_found() => Assert.Equal(
         (false, false), AreViewsUniform(new Relu(20, 8, 12), 5, new IdealPads(1, repeatsTriples: true)));
 
     private static (bool Server, bool Client) AreViewsUniform(Operation operation, ulong value, IdealPads pads)
@@ -165,11 +190,14 @@ public sealed class ComparisonTests
         server.AsSpan().Fill(unchecked((value * 7) + 3) & BothParties.Mask(operation.Bits));
         ulong[]? caps = operation is Clip ? [.. Enumerable.Repeat(value & 0xFF, Items)] : null;
         ulong[] results = new SplitMix(value + 3).Numbers(Items, operation.ResultBits);
-        (Tickets ofServer, Tickets ofClient) = BothParties.Prepare(plan, client, results, pads);
+        using var serverPreparation = Preparation.OfServer(plan, Items, pads.Server);
+        using var clientPreparation = Preparation.OfClient(plan, client, results, pads.Client);
+        List<(Flow Flow, byte[] Bytes)> messages = BothParties.Exchange(serverPreparation, clientPreparation);
+        Tickets ofServer = serverPreparation.TakeTickets(), ofClient = clientPreparation.TakeTickets();
         BitPlanes serverTickets = Copy(ofServer.Correlations), clientTickets = Copy(ofClient.Correlations);
         using Comparison forServer = Comparison.OfServer(ofServer, server, caps);
         using Comparison forClient = Comparison.OfClient(ofClient);
-        var messages = BothParties.Exchange(forServer, forClient);
+        messages.AddRange(BothParties.Exchange(forServer, forClient));
 
         // Without corrected choices: they are bits of the client's shares. With one triple only, its own are the same.
         bool hasOneTriple = pads.RepeatsTriples;
@@ -199,7 +227,7 @@ public sealed class ComparisonTests
     }
 
     [Fact]
-    public void TicketsAreForOneUse()
+    public void Tickets_are_for_one_use()
     {
         ComparisonPlan plan = ComparisonPlan.Of(new Relu(8, 2, 6));
         (Tickets server, Tickets client) = BothParties.Prepare(plan, [5], [9], new IdealPads(1));
@@ -215,7 +243,7 @@ public sealed class ComparisonTests
 
     /// <summary>Even a use that fails is one.</summary>
     [Fact]
-    public void TicketsThatWereTriedAreGone()
+    public void A_use_that_fails_is_a_use()
     {
         ComparisonPlan plan = ComparisonPlan.Of(new Clip(8, 2, 6, 5));
         (Tickets server, Tickets client) = BothParties.Prepare(plan, [5], [9], new IdealPads(1));
@@ -226,7 +254,7 @@ public sealed class ComparisonTests
     }
 
     [Fact]
-    public void ArgumentsAreChecked()
+    public void Arguments_are_checked()
     {
         ComparisonPlan plan = ComparisonPlan.Of(new Maximum(8, 6));
         IdealPads pads = new(1);
@@ -251,11 +279,11 @@ public sealed class ComparisonTests
 
     [Theory]
     [MemberData(nameof(Impossible))]
-    public void ImpossibleOperationsAreRefused(Operation operation) =>
+    public void Impossible_operations_are_refused(Operation operation) =>
         Assert.ThrowsAny<ArgumentException>(() => ComparisonPlan.Of(operation));
 
     [Fact]
-    public void OtherMessagesEndIt()
+    public void A_message_that_is_not_due_ends_it()
     {
         ComparisonPlan plan = ComparisonPlan.Of(new Relu(8, 2, 6));
         AssertRefused((server, client) =>
@@ -290,7 +318,7 @@ public sealed class ComparisonTests
     }
 
     [Fact]
-    public void MemoryIsWiped()
+    public void Memory_is_wiped()
     {
         // So many items as no other test has: the memory goes to nobody else.
         const int Items = 12_345;
@@ -312,14 +340,35 @@ public sealed class ComparisonTests
         static bool IsZero(BitPlanes planes) => !planes.Span.ContainsAnyExcept(0ul);
     }
 
+    /// <summary>Its memory may be another's by then.</summary>
+    [Fact]
+    public void Nothing_is_read_after_disposal()
+    {
+        (Tickets server, Tickets client) =
+            BothParties.Prepare(ComparisonPlan.Of(new Sign(3, 3)), [5], [1], new IdealPads(1));
+        Comparison forServer = Comparison.OfServer(server, [1]), forClient = Comparison.OfClient(client);
+        forServer.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => forServer.Write(new byte[forServer.Due!.Value.Bytes]));
+        Assert.Throws<ObjectDisposedException>(() => forServer.CopyResults(new ulong[1]));
+        forClient.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => forClient.Read(new byte[forClient.Due!.Value.Bytes]));
+    }
+
     private static void AssertRight(Operation operation, int[] points) =>
         AssertRight(ComparisonPlan.Of(operation), 500, points);
 
     private static void AssertRight(ComparisonPlan plan, int items, int[] points)
     {
+        (ulong[] client, ulong[] server, ulong[]? caps) = Inputs(plan.Operation, items, points);
+        AssertRight(plan, BothParties.Run(plan, client, server, (ulong)items, caps), client, server, caps);
+    }
+
+    private static void AssertRight(
+        ComparisonPlan plan, Outcome outcome, ulong[] client, ulong[] server, ulong[]? caps)
+    {
         Operation operation = plan.Operation;
-        (ulong[] client, ulong[] server, ulong[]? caps) = Inputs(operation, items, points);
-        ulong[] sums = BothParties.Run(plan, client, server, (ulong)items, caps).Sums(operation.ResultBits);
+        int items = outcome.Client.Length;
+        ulong[] sums = outcome.Sums(operation.ResultBits);
         var operands = new ulong[operation.Operands];
         for (int i = 0; i < items; i++)
         {

@@ -14,7 +14,7 @@ public sealed class ExhaustiveTests
 
     [Theory]
     [MemberData(nameof(Bits))]
-    public void Sign(int bits)
+    public void Signs_are_exact(int bits)
     {
         foreach (int ring in new[] { 1, 2, bits })
         {
@@ -24,7 +24,7 @@ public sealed class ExhaustiveTests
 
     [Theory]
     [MemberData(nameof(Bits))]
-    public void Relu(int bits)
+    public void Relus_are_exact(int bits)
     {
         for (int shift = 0; shift <= bits + 1; shift++)
         {
@@ -38,7 +38,7 @@ public sealed class ExhaustiveTests
 
     [Theory]
     [MemberData(nameof(Bits))]
-    public void SaturatingRelu(int bits)
+    public void Saturating_relus_are_exact(int bits)
     {
         for (int shift = 0; shift <= bits; shift++)
         {
@@ -53,7 +53,7 @@ public sealed class ExhaustiveTests
 
     [Theory]
     [MemberData(nameof(Bits))]
-    public void SignedShift(int bits)
+    public void Signed_shifts_are_exact(int bits)
     {
         for (int shift = 0; shift <= bits - 2; shift++)
         {
@@ -66,7 +66,7 @@ public sealed class ExhaustiveTests
 
     [Theory]
     [MemberData(nameof(Bits))]
-    public void Square(int bits)
+    public void Squares_are_exact(int bits)
     {
         AssertAllPairs(new Square(bits));
         AssertAllPairs(new Square(bits) { ShareKnown = false });
@@ -75,7 +75,7 @@ public sealed class ExhaustiveTests
     /// <summary>All shares of the difference, with the second number's at random.</summary>
     [Theory]
     [MemberData(nameof(Bits))]
-    public void Maximum(int bits)
+    public void Maxima_are_exact(int bits)
     {
         (ulong[] client, ulong[] server) = AllPairs(bits);
         var random = new SplitMixShares(bits, client.Length);
@@ -96,7 +96,7 @@ public sealed class ExhaustiveTests
 
     [Theory]
     [MemberData(nameof(Bits))]
-    public void Clip(int bits)
+    public void Clips_are_exact(int bits)
     {
         (ulong[] client, ulong[] server) = AllPairs(bits);
         for (int shift = 0; shift <= bits; shift++)
@@ -126,7 +126,7 @@ public sealed class ExhaustiveTests
     [InlineData(3)]
     [InlineData(5)]
     [InlineData(8)]
-    public void AnyOf(int count)
+    public void Ors_are_exact(int count)
     {
         int items = 1 << (2 * count);
         ulong[] client = new ulong[items * count], server = new ulong[items * count];
@@ -150,7 +150,7 @@ public sealed class ExhaustiveTests
 
     /// <summary>The same for every ring, every saturation, and trees of every depth.</summary>
     [SlowFact]
-    public void Everything()
+    public void Every_ring_and_every_tree_is_exact()
     {
         for (int bits = 1; bits <= 8; bits++)
         {

@@ -16,7 +16,7 @@ public sealed class GateViewTests
     [InlineData(2, 2)]
     [InlineData(3, 1)]
     [InlineData(1, 2)]
-    public void Tables(int choiceBits, int width)
+    public void Tables_tell_nothing_else(int choiceBits, int width)
     {
         foreach (bool known in new[] { true, false })
         {
@@ -41,7 +41,7 @@ public sealed class GateViewTests
     /// its share is 1, and it sends 1, 1, 2.
     /// </summary>
     [Fact]
-    public void ATableByHand()
+    public void A_table_is_as_by_hand()
     {
         for (int client = 0; client < 4; client++)
         {
@@ -60,7 +60,7 @@ public sealed class GateViewTests
 
     /// <summary>With the server's share always 0, and so entry 0 to be sent, the client reads the answer.</summary>
     [Fact]
-    public void ATableWithAConstantShareIsFound()
+    public void A_table_with_a_constant_share_is_found()
     {
         Circuit circuit = Table(2, 1, known: true);
         List<bool> uniform = [];
@@ -78,7 +78,7 @@ public sealed class GateViewTests
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
-    public void Ands(int width)
+    public void Ands_tell_nothing_else(int width)
     {
         var circuit = new Circuit(1 + width, true, c => c.Add(new AndGate(
             Input(0), [.. Enumerable.Range(1, width).Select(i => (Input(i), (Wire?)null))])));
@@ -95,7 +95,7 @@ public sealed class GateViewTests
     }
 
     [Fact]
-    public void ATripleUsedTwiceIsFound()
+    public void A_triple_used_twice_is_found()
     {
         var circuit = new Circuit(4, true, c =>
         {
@@ -119,7 +119,7 @@ public sealed class GateViewTests
     }
 
     [Fact]
-    public void Products()
+    public void Products_tell_nothing_else()
     {
         foreach (ProductBit kind in Enum.GetValues<ProductBit>())
         {
@@ -144,7 +144,7 @@ public sealed class GateViewTests
 
     /// <summary>As many views as there are random choices, each of them once, whatever the inputs are.</summary>
     [Fact]
-    public void Multiplexers()
+    public void Multiplexers_tell_nothing_else()
     {
         // The share that the client wants, the number, what is added, the bit.
         foreach (bool hasAddend in new[] { false, true })
@@ -185,7 +185,7 @@ public sealed class GateViewTests
     }
 
     [Fact]
-    public void RefreshedBits()
+    public void Refreshed_bits_tell_nothing_else()
     {
         var circuit = new Circuit(3, true, c => c.Add(new BitRefreshGate(Input(2), Input(0, 2))));
         for (int inputs = 0; inputs < 4; inputs++)
@@ -210,7 +210,7 @@ public sealed class GateViewTests
 
     /// <summary>A share from a smaller ring tells 0 from 20: the server sees 20 less something below 8.</summary>
     [Fact]
-    public void AShareOfTooFewBitsIsFound()
+    public void A_share_of_too_few_bits_is_found()
     {
         var circuit = new Circuit(10, true, c => c.Add(new NumberRefreshGate(Input(5, 5), Input(0, 5))));
         foreach ((int bits, bool expected) in new[] { (5, true), (3, false) })
@@ -236,7 +236,7 @@ public sealed class GateViewTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void Squares(bool known)
+    public void Squares_tell_nothing_else(bool known)
     {
         var circuit = new Circuit(3, known, c => c.Add(new SquareGate(Input(0, 3), known)));
         for (int inputs = 0; inputs < 64; inputs += 9)
