@@ -161,7 +161,7 @@ public sealed class TwoProcessTests : IDisposable
         string sample = TestFiles.Sample("mnist-small.popcorn");
         await using RunningServer server = await RunningServer.StartAsync(sample);
         using Process client = StartLongInference(server);
-        await ConnectedAsync(server, sessions: 1);
+        await AnsweredAsync(server);
         server.Kill();
         (await CommandRun.ToEnd(client)).AssertFailure(1, "the server");
     }
@@ -173,10 +173,10 @@ public sealed class TwoProcessTests : IDisposable
         string images = TestFiles.Sample("mnist-100-images.idx3-ubyte");
         await using RunningServer server = await RunningServer.StartAsync(sample);
         using Process victim = StartLongInference(server);
-        await ConnectedAsync(server, sessions: 1);
+        await AnsweredAsync(server);
         Task<JsonElement> other = CommandRun.Json(
             "infer", "--server", server.Url, "--model", "mnist-small", "--image", images, "--index", "5");
-        await ConnectedAsync(server, sessions: 2);
+        await server.LogsAsync("session 2: connected");
         victim.Kill();
 
         string[][] expected = await EvalAsync(sample, images);
@@ -184,7 +184,7 @@ public sealed class TwoProcessTests : IDisposable
         JsonElement next = await CommandRun.Json(
             "infer", "--server", server.Url, "--model", "mnist-small", "--image", images, "--index", "6");
         Assert.Equal(expected[6], Logits(next.GetProperty("results")[0]));
-        Assert.Contains("session 1: failed: The client went away", server.Log, StringComparison.Ordinal);
+        await server.LogsAsync("session 1: failed: The client went away");
         Assert.DoesNotContain("   at ", server.Log, StringComparison.Ordinal);
     }
 
@@ -198,11 +198,9 @@ public sealed class TwoProcessTests : IDisposable
 
         await using RunningServer server = await RunningServer.StartAsync(TestFiles.Sample("mnist-small.popcorn"));
         using Process client = StartLongInference(server);
-        await ConnectedAsync(server, sessions: 1);
-        var clock = Stopwatch.StartNew();
+        await AnsweredAsync(server);
         using Process kill = Process.Start("kill", ["-INT", client.Id.ToString()]);
-        CommandRun run = await CommandRun.ToEnd(client);
-        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
+        CommandRun run = await CommandRun.ToEnd(client).WaitAsync(Eventually.Patience);
         run.AssertFailure(130, "interrupted");
     }
 
@@ -248,18 +246,13 @@ public sealed class TwoProcessTests : IDisposable
     public async Task The_demo_takes_its_server_along_even_when_it_is_killed()
     {
         using Process demo = CommandRun.Start("demo", "--count", "100");
-        string? first = await demo.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        string? first = await demo.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
         string url = Assert.Single(first!.Split(' '), word => word.StartsWith("http://", StringComparison.Ordinal));
         using var http = new HttpClient();
         Assert.NotEmpty(await http.GetStringAsync(new Uri(url + "/health")));
         demo.Kill();
 
-        var clock = Stopwatch.StartNew();
-        while (await AnswersAsync())
-        {
-            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), "The demo's server lives on.");
-            await Task.Delay(100);
-        }
+        await Eventually.IsTrueAsync(async () => !await AnswersAsync(), "The demo's server lives on.");
 
         async Task<bool> AnswersAsync()
         {
@@ -281,22 +274,14 @@ public sealed class TwoProcessTests : IDisposable
         return [.. report.GetProperty("logits").EnumerateArray().Select(Strings)];
     }
 
-    private static Process StartLongInference(RunningServer server) => CommandRun.Start(
+    /// <summary>A minute and more of queries, one after the other.</summary>
+    private static Process StartLongInference(RunningServer server) => CommandRun.StartInterruptible([
         "infer", "--server", server.Url, "--model", "mnist-small",
-        "--image", TestFiles.Sample("mnist-100-images.idx3-ubyte"), "--index", "0-99");
+        "--image", TestFiles.Sample("mnist-100-images.idx3-ubyte"), "--index", .. Enumerable.Repeat("0-99", 20),
+    ]);
 
-    /// <summary>Waits until the server has logged a session, and then for its query to be under way.</summary>
-    private static async Task ConnectedAsync(RunningServer server, int sessions)
-    {
-        var clock = Stopwatch.StartNew();
-        while (!server.Log.Contains($"session {sessions}: connected", StringComparison.Ordinal))
-        {
-            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), "The client did not connect.");
-            await Task.Delay(50);
-        }
-
-        await Task.Delay(1000);
-    }
+    /// <summary>Waits until the first session is in the middle of its queries.</summary>
+    private static Task AnsweredAsync(RunningServer server) => server.LogsAsync("session 1: mnist-small");
 
     private static string[] Logits(JsonElement result) => Strings(result.GetProperty("logits"));
 
