@@ -42,7 +42,8 @@ public class ProgramTests
         service.BeginErrorReadLine();
         try
         {
-            await ProgramOf("PopcornClient.ConnectAsync(").RunsAsPromisedAsync(await url.Task.WaitAsync(TimeSpan.FromMinutes(1)));
+            await ProgramOf("PopcornClient.ConnectAsync(")
+                .RunsAsPromisedAsync(await url.Task.WaitAsync(TimeSpan.FromMinutes(1)));
         }
         finally
         {

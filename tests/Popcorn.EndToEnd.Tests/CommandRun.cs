@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
@@ -112,6 +113,8 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
 /// <summary>The command as a running server.</summary>
 internal sealed class RunningServer : IAsyncDisposable
 {
+    private static readonly ConcurrentDictionary<string, Lazy<Task<CommandRun>>> Measured = new();
+
     private readonly Process _process;
     private readonly StringBuilder _log = new();
 
@@ -169,6 +172,13 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <summary>Serves these models, with these options among them, on a free port.</summary>
     public static async Task<RunningServer> StartAsync(params string[] models)
     {
+        // Each server would measure the machine for its forecast, and be killed before it could keep what it found.
+        foreach (string model in models.Where(model => model.StartsWith(Path.GetTempPath(), StringComparison.Ordinal)))
+        {
+            await Measured.GetOrAdd(
+                Path.GetFileName(model), _ => new(() => CommandRun.Of("inspect", model))).Value;
+        }
+
         var server = new RunningServer(
             CommandRun.Start(["serve", .. models, "--listen", "http://127.0.0.1:0"]));
         string? ready = await server._process.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);

@@ -23,18 +23,24 @@ namespace Popcorn.EndToEnd.Tests;
 public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutputHelper output)
     : IClassFixture<HostileClientsTests.Keys>
 {
-    private const string Model = "mnist-small";
+    private const string Model = "digits";
     private const int MemoryMebibytes = 512;
 
     // Other systems have one loopback address, whose clients are then not limited.
     private static readonly bool ManyAddresses = OperatingSystem.IsLinux();
     private static readonly int ClientsPerAddress = ManyAddresses ? 16 : 128;
 
-    private static readonly string Sample = TestFiles.Sample(Model + ".popcorn");
+    private static readonly IntegerNetwork Network = TestFiles.DigitsNetwork();
 
-    /// <summary>Keys of many clients; they take a while to make.</summary>
+    /// <summary>Keys of many clients, which take a while to make, and the model.</summary>
     public sealed class Keys : IDisposable
     {
+        private readonly TestFiles _files = new();
+
+        public Keys() => ModelPath = _files.Model(Model + ".popcorn", Network);
+
+        public string ModelPath { get; }
+
         public IReadOnlyList<PaillierPrivateKey> All { get; } =
             [.. Enumerable.Range(0, 16).Select(_ => PaillierPrivateKey.Generate())];
 
@@ -44,6 +50,8 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
             {
                 key.Dispose();
             }
+
+            _files.Dispose();
         }
     }
 
@@ -80,6 +88,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
     [Fact]
     public async Task Floods_of_keys_stay_within_the_budget()
     {
+        const int Rounds = 2;
         await using RunningServer server = await StartAsync();
         await AssertHonestAsync(server);
         long before = server.Memory;
@@ -90,7 +99,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
 
         // Each builds tables of a key that nobody else has, then leaves or stays; all of them together want more memory
         // than there is.
-        for (int round = 0; round < 3; round++)
+        for (int round = 0; round < Rounds; round++)
         {
             foreach (PaillierPrivateKey key in keys.All)
             {
@@ -107,7 +116,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         }
 
         output.WriteLine(
-            $"{3 * keys.All.Count} keys in {clock.Elapsed.TotalSeconds:0.0} s: {server.CpuSeconds - cpu:0.0} CPU "
+            $"{Rounds * keys.All.Count} keys in {clock.Elapsed.TotalSeconds:0.0} s: {server.CpuSeconds - cpu:0.0} CPU "
             + $"seconds; memory {before >> 20} to {peak >> 20} MiB, reserved {reserved >> 20} of {MemoryMebibytes}");
         Assert.InRange(reserved, 1, MemoryMebibytes << 20);
         Assert.InRange(peak - before, 0, (MemoryMebibytes + 128L) << 20);
@@ -305,8 +314,11 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         }
     }
 
-    private static Task<RunningServer> StartAsync(params string[] options) => RunningServer.StartAsync(
-        [Sample, "--memory", $"{MemoryMebibytes}", "--connections-per-address", $"{ClientsPerAddress}", .. options]);
+    private Task<RunningServer> StartAsync(params string[] options) => RunningServer.StartAsync(
+    [
+        keys.ModelPath, "--memory", $"{MemoryMebibytes}", "--connections-per-address", $"{ClientsPerAddress}",
+        .. options,
+    ]);
 
     private static ClientParty PartyOf(PaillierPrivateKey key) =>
         new BlindedFamily().CreateClient(key, new PartyOptions(1));
@@ -330,8 +342,6 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
     /// <returns>Seconds that it took.</returns>
     private async Task<double> AssertHonestAsync(RunningServer server)
     {
-        using FileStream file = File.OpenRead(Sample);
-        IntegerNetwork network = ModelFile.Load(file);
         byte[] pixels = await File.ReadAllBytesAsync(TestFiles.Sample("mnist-100-images.idx3-ubyte"));
         var clock = Stopwatch.StartNew();
         WebSocketMessageChannel channel = await PopcornClient.ConnectAsync(new Uri(server.Url));
@@ -345,7 +355,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         }
 
         double seconds = clock.Elapsed.TotalSeconds;
-        var plain = new PlainEvaluator(network);
+        var plain = new PlainEvaluator(Network);
         Assert.All(results, result => Assert.Equal(plain.Run(result.Input), result.Logits));
         return seconds;
     }
