@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Popcorn.Interop;
 
 namespace Popcorn.KernelTiming;
@@ -11,11 +10,15 @@ namespace Popcorn.KernelTiming;
 /// </summary>
 /// <param name="slice">Least length of a slice; every operation runs at least twice in it.</param>
 /// <param name="cancellationToken">Looked at between runs.</param>
-internal sealed class InterleavedTimer(TimeSpan slice, CancellationToken cancellationToken = default)
+/// <param name="clock">Tells the time of operations; the system's if null.</param>
+internal sealed class InterleavedTimer(
+    TimeSpan slice, CancellationToken cancellationToken = default, TimeProvider? clock = null)
 {
     private const int LeastRuns = 2;
     private const int ReferenceRuns = 2;
     private const int SearchesPerSlice = 2;
+
+    private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
     /// <summary>Measures operations.</summary>
     /// <param name="operations">What to measure.</param>
@@ -80,8 +83,8 @@ internal sealed class InterleavedTimer(TimeSpan slice, CancellationToken cancell
     private TimeSpan BestRun(KernelOperation operation)
     {
         TimeSpan best = TimeSpan.MaxValue;
-        long start = Stopwatch.GetTimestamp();
-        for (int run = 0; run < LeastRuns || Stopwatch.GetElapsedTime(start) < slice; run++)
+        long start = _clock.GetTimestamp();
+        for (int run = 0; run < LeastRuns || _clock.GetElapsedTime(start) < slice; run++)
         {
             best = Least(best, Time(operation));
         }
@@ -92,8 +95,8 @@ internal sealed class InterleavedTimer(TimeSpan slice, CancellationToken cancell
     private TimeSpan Time(KernelOperation operation)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        long began = Stopwatch.GetTimestamp();
+        long began = _clock.GetTimestamp();
         operation.Run();
-        return Stopwatch.GetElapsedTime(began);
+        return _clock.GetElapsedTime(began);
     }
 }

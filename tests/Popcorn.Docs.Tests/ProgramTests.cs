@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net;
-using System.Net.Sockets;
 
 namespace Popcorn.Docs.Tests;
 
@@ -24,16 +22,28 @@ public class ProgramTests
     [Fact]
     public async Task The_client_gets_its_answer_from_the_service()
     {
-        string url = $"http://127.0.0.1:{FreePort()}";
-        using Process service = ProgramOf("app.MapPopcorn(").Start("--urls", url);
-        service.OutputDataReceived += (_, _) => { };
+        const string Listening = "Now listening on: ";
+        using Process service = ProgramOf("app.MapPopcorn(").Start("--urls", "http://127.0.0.1:0");
+        var url = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
+        service.OutputDataReceived += (_, line) =>
+        {
+            int at = line.Data?.IndexOf(Listening, StringComparison.Ordinal) ?? 0;
+            if (line.Data is null)
+            {
+                url.TrySetException(new InvalidOperationException("The service has ended."));
+            }
+            else if (at >= 0)
+            {
+                url.TrySetResult(line.Data[(at + Listening.Length)..].Trim());
+            }
+        };
         service.ErrorDataReceived += (_, _) => { };
         service.BeginOutputReadLine();
         service.BeginErrorReadLine();
         try
         {
-            await HealthyAsync(service, url);
-            await ProgramOf("PopcornClient.ConnectAsync(").RunsAsPromisedAsync(url);
+            await ProgramOf("PopcornClient.ConnectAsync(")
+                .RunsAsPromisedAsync(await url.Task.WaitAsync(TimeSpan.FromMinutes(1)));
         }
         finally
         {
@@ -44,31 +54,4 @@ public class ProgramTests
     /// <summary>README's one program with these words.</summary>
     private static DocumentedProgram ProgramOf(string words) => new(Assert.Single(
         Programs, block => block.Path == "README.md" && block.Text.Contains(words, StringComparison.Ordinal)));
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
-    }
-
-    private static async Task HealthyAsync(Process service, string url)
-    {
-        using var http = new HttpClient();
-        for (var clock = Stopwatch.StartNew(); clock.Elapsed < TimeSpan.FromMinutes(1); await Task.Delay(100))
-        {
-            Assert.False(service.HasExited, "The service has ended.");
-            try
-            {
-                await http.GetStringAsync($"{url}/health");
-                return;
-            }
-            catch (HttpRequestException)
-            {
-                // Not yet.
-            }
-        }
-
-        Assert.Fail("The service has not answered.");
-    }
 }

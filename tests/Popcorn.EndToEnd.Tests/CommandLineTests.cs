@@ -338,8 +338,11 @@ public sealed class CommandLineTests : IDisposable
         }
 
         (await run).AssertFailure(1, "not a Popcorn service");
-        listener.Stop();
-        await CommandRun.Fails(1, "refused", [.. infer, url]);
+
+        // A port that nobody listens on and nobody else can get meanwhile.
+        using var closed = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        closed.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        await CommandRun.Fails(1, "refused", [.. infer, $"http://{closed.LocalEndPoint}"]);
         await CommandRun.Fails(1, "no-such-host.invalid", [.. infer, "http://no-such-host.invalid:1"]);
         await CommandRun.Fails(1, "http://host:port", [.. infer, "ftp://127.0.0.1"]);
         await CommandRun.Fails(1, "http://host:port", [.. infer, "127.0.0.1:80"]);
@@ -373,9 +376,10 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task Kernel_times_are_measured_once_and_a_damaged_record_of_them_harms_nothing()
     {
-        string model = _files.Model("tiny.popcorn");
+        // A record of its own: commands of other tests read and write theirs meanwhile.
+        string model = _files.Model("tiny.popcorn"), home = _files["data-home"];
         async Task<double> Predicted(params string[] options) =>
-            (await CommandRun.Json(["inspect", model, "--bits", "3072", .. options]))
+            (await CommandRun.JsonWith(home, ["inspect", model, .. options]))
                 .GetProperty("predicted").GetProperty("seconds").GetDouble();
         double first = await Predicted();
         if (OperatingSystem.IsWindows())
@@ -387,7 +391,7 @@ public sealed class CommandLineTests : IDisposable
         double anew = await Predicted("--measure");
         Assert.NotEqual(first, anew);
         Assert.Equal(anew, await Predicted());
-        string record = Directory.GetFiles(Path.Combine(CommandRun.DataHome, "popcorn"), "kernel-times.json").Single();
+        string record = Directory.GetFiles(Path.Combine(home, "popcorn"), "kernel-times.json").Single();
         await File.WriteAllTextAsync(record, "{ damaged");
         Assert.True(await Predicted() > 0);
     }

@@ -1,13 +1,16 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using Popcorn.Tests;
 
 namespace Popcorn.EndToEnd.Tests;
 
 /// <summary>One finished run of the command.</summary>
 internal sealed record CommandRun(int ExitCode, string Out, string Error)
 {
-    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
+    /// <summary>Longer than any command takes here, on a busy machine too.</summary>
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
 
     /// <summary>The command, as built for these tests.</summary>
     public static string Executable { get; } = Path.Combine(
@@ -17,14 +20,38 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     public static string DataHome { get; } = Path.Combine(AppContext.BaseDirectory, "data-home");
 
     /// <summary>Starts the command with its three streams redirected.</summary>
-    public static Process Start(params string[] arguments)
+    public static Process Start(params string[] arguments) => StartWith(DataHome, arguments);
+
+    /// <summary>The same where the tests ignore interrupts, as in a shell's background, and their processes with them.
+    /// </summary>
+    public static Process StartInterruptible(params string[] arguments) => InterruptsAreIgnored
+        ? Start(DataHome, "env", ["--default-signal=INT", Executable, .. arguments])
+        : Start(arguments);
+
+    /// <summary>Starts the command with another place for what it has measured.</summary>
+    public static Process StartWith(string dataHome, params string[] arguments) =>
+        Start(dataHome, Executable, arguments);
+
+    private static bool InterruptsAreIgnored
     {
-        var start = new ProcessStartInfo(Executable, arguments)
+        get
+        {
+            const string Ignored = "SigIgn:";
+            const ulong Interrupt = 1 << 1;
+            return OperatingSystem.IsLinux() && (Convert.ToUInt64(
+                File.ReadLines("/proc/self/status").Single(line => line.StartsWith(Ignored, StringComparison.Ordinal))
+                    [Ignored.Length..].Trim(), 16) & Interrupt) != 0;
+        }
+    }
+
+    private static Process Start(string dataHome, string program, string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            Environment = { ["XDG_DATA_HOME"] = DataHome },
+            Environment = { ["XDG_DATA_HOME"] = dataHome },
         };
         return Process.Start(start)!;
     }
@@ -56,9 +83,13 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     }
 
     /// <summary>Runs the command with <c>--json</c>; it must succeed and print exactly one JSON object.</summary>
-    public static async Task<JsonElement> Json(params string[] arguments)
+    public static Task<JsonElement> Json(params string[] arguments) => JsonWith(DataHome, arguments);
+
+    /// <summary>The same with another place for what it has measured.</summary>
+    public static async Task<JsonElement> JsonWith(string dataHome, params string[] arguments)
     {
-        CommandRun run = await Of([.. arguments, "--json"]);
+        using Process process = StartWith(dataHome, [.. arguments, "--json"]);
+        CommandRun run = await ToEnd(process);
         Assert.True(run.ExitCode == 0, $"popcorn {string.Join(' ', arguments)}: {run.Error}");
         return JsonDocument.Parse(run.Out).RootElement;
     }
@@ -82,6 +113,8 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
 /// <summary>The command as a running server.</summary>
 internal sealed class RunningServer : IAsyncDisposable
 {
+    private static readonly ConcurrentDictionary<string, Lazy<Task<CommandRun>>> Measured = new();
+
     private readonly Process _process;
     private readonly StringBuilder _log = new();
 
@@ -139,13 +172,26 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <summary>Serves these models, with these options among them, on a free port.</summary>
     public static async Task<RunningServer> StartAsync(params string[] models)
     {
+        // Each server would measure the machine for its forecast, and be killed before it could keep what it found.
+        foreach (string model in models.Where(model => model.StartsWith(Path.GetTempPath(), StringComparison.Ordinal)))
+        {
+            await Measured.GetOrAdd(
+                Path.GetFileName(model), _ => new(() => CommandRun.Of("inspect", model))).Value;
+        }
+
         var server = new RunningServer(
             CommandRun.Start(["serve", .. models, "--listen", "http://127.0.0.1:0"]));
-        string? ready = await server._process.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
+        string? ready = await server._process.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
         Assert.True(ready?.StartsWith("listening on http://127.0.0.1:", StringComparison.Ordinal), server.Log);
         server.Url = ready!["listening on ".Length..];
         return server;
     }
+
+    /// <summary>Waits until it has logged something: what it writes arrives when it may.</summary>
+    /// <param name="words">What the log must hold.</param>
+    /// <param name="times">How often.</param>
+    public Task LogsAsync(string words, int times = 1) => Eventually.IsTrueAsync(
+        () => Log.Split(words).Length > times, $"The server has not logged '{words}'.");
 
     /// <summary>Kills it, as a crash would.</summary>
     public void Kill() => _process.Kill();

@@ -67,7 +67,7 @@ public sealed class HostileClientTests(ITestOutputHelper output, HostileClientTe
                         // The server has left already.
                     }
 
-                    await socket.ReadToEndAsync(TimeSpan.FromSeconds(20));
+                    await socket.ReadToEndAsync(Eventually.Patience);
                     if (Interlocked.Increment(ref sessions) % 200 == 0)
                     {
                         await service.AssertServesAsync(party.Key);
@@ -132,7 +132,7 @@ public sealed class HostileClientTests(ITestOutputHelper output, HostileClientTe
                     // The server has left already.
                 }
 
-                if (!await socket.ReadToEndAsync(TimeSpan.FromSeconds(30)))
+                if (!await socket.ReadToEndAsync(Eventually.Patience))
                 {
                     problems.Enqueue($"After {breach.Key} the server keeps the connection.");
                 }
@@ -183,7 +183,7 @@ public sealed class HostileClientTests(ITestOutputHelper output, HostileClientTe
             builder.Services.AddPopcorn(options =>
             {
                 options.Models.Add(model);
-                options.IdleTimeout = TimeSpan.FromSeconds(5);
+                options.IdleTimeout = TimeSpan.FromSeconds(15);
             });
             WebApplication host = builder.Build();
             host.MapPopcorn();
@@ -225,18 +225,10 @@ public sealed class HostileClientTests(ITestOutputHelper output, HostileClientTe
         {
             await AssertServesAsync(key);
             using var http = new HttpClient();
-            for (int attempt = 0; attempt < 300; attempt++)
-            {
-                string health = await http.GetStringAsync(new Uri(Url, "/health"));
-                if (health.Contains("\"connections\":0,", StringComparison.Ordinal))
-                {
-                    return;
-                }
-
-                await Task.Delay(100);
-            }
-
-            Assert.Fail("A session has not ended.");
+            await Eventually.IsTrueAsync(
+                async () => (await http.GetStringAsync(new Uri(Url, "/health")))
+                    .Contains("\"connections\":0,", StringComparison.Ordinal),
+                "A session has not ended.");
         }
 
         public async ValueTask DisposeAsync()

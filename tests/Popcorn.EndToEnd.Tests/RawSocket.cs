@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Net.Sockets;
 using System.Text;
 using Popcorn.Engine.Wire;
+using Popcorn.Tests;
 
 namespace Popcorn.EndToEnd.Tests;
 
@@ -135,7 +136,7 @@ internal sealed class RawSocket : IDisposable
 
     private async Task<byte[]> ReadAsync(int count)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var patience = new CancellationTokenSource(Eventually.Patience);
         var bytes = new byte[count];
         await _stream.ReadExactlyAsync(bytes, patience.Token);
         return bytes;
@@ -203,7 +204,7 @@ internal static class RawBreaches
         using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(10));
         for (int i = 0; i < times && !patience.IsCancellationRequested; i++)
         {
-            await socket.SendBytesAsync(frame).WaitAsync(TimeSpan.FromSeconds(10));
+            await socket.SendBytesAsync(frame).WaitAsync(Eventually.Patience);
         }
     }
 }

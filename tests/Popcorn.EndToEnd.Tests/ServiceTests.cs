@@ -19,6 +19,7 @@ using Popcorn.Engine.Tests.Protocols;
 using Popcorn.Engine.Wire;
 using Popcorn.Hosting;
 using Popcorn.Interop;
+using Popcorn.Tests;
 
 namespace Popcorn.EndToEnd.Tests;
 
@@ -437,7 +438,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     /// <summary>Reads to the end; the server must end it.</summary>
     private static async Task DrainAsync(WebSocketMessageChannel channel)
     {
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var patience = new CancellationTokenSource(Eventually.Patience);
         while (await channel.ReceiveAsync(patience.Token) is not null)
         {
         }
@@ -446,7 +447,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     private static async Task<string> FailureAsync(WebSocket socket)
     {
         var buffer = new byte[1 << 16];
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var patience = new CancellationTokenSource(Eventually.Patience);
         WebSocketReceiveResult frame = await socket.ReceiveAsync(buffer, patience.Token);
         return Messages.Failure(buffer[..frame.Count]);
     }
@@ -502,18 +503,10 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         public async Task SessionsEndedAsync()
         {
             using HttpClient http = Host.GetTestClient();
-            for (int attempt = 0; attempt < 200; attempt++)
-            {
-                JsonElement health = JsonDocument.Parse(await http.GetStringAsync("/health")).RootElement;
-                if (health.GetProperty("connections").GetInt32() == 0)
-                {
-                    return;
-                }
-
-                await Task.Delay(50);
-            }
-
-            Assert.Fail("A session has not ended.");
+            await Eventually.IsTrueAsync(
+                async () => JsonDocument.Parse(await http.GetStringAsync("/health")).RootElement
+                    .GetProperty("connections").GetInt32() == 0,
+                "A session has not ended.");
         }
 
         public async ValueTask DisposeAsync()

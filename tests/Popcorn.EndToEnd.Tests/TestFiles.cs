@@ -37,6 +37,26 @@ public sealed class TestFiles : IDisposable
             1e-4);
     }
 
+    /// <summary>A network that reads digits as the samples do, with so few weights that a server is ready at once.
+    /// </summary>
+    public static IntegerNetwork DigitsNetwork()
+    {
+        var random = new Random(1);
+        int[] Weights(int count) => [.. Enumerable.Range(0, count).Select(_ => random.Next(-7, 8))];
+        Shape features = new(4, 6, 6);
+        return new IntegerNetwork(
+            new InputDescription(new Shape(1, 28, 28), 0, 255, 1 / 255.0),
+            [
+                new LinearLayer(
+                    "conv", 0, features, new Window(5, 5, 4, 4, 1, 1, 0, 0, 6, 6), 1, Weights(4 * 25),
+                    new BigInteger[4]),
+                new ReluLayer("relu", 1, features),
+                new LinearLayer(
+                    "dense", 2, new Shape(10, 1, 1), Window.Whole(6, 6), 1, Weights(10 * 144), new BigInteger[10]),
+            ],
+            1e-4);
+    }
+
     /// <summary>Writes a model file.</summary>
     public string Model(string name, IntegerNetwork? network = null)
     {

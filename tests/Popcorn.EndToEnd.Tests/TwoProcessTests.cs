@@ -63,7 +63,7 @@ public sealed class TwoProcessTests : IDisposable
             Logits(other.GetProperty("results")[0]));
     }
 
-    [SharedFact]
+    [SharedFact(slow: true)]
     public async Task A_network_that_others_trained_gives_the_logits_of_eval()
     {
         string images = SharedData.PathOf("data/mnist/t10k-images-idx3-ubyte.gz");
@@ -158,10 +158,9 @@ public sealed class TwoProcessTests : IDisposable
     [Fact]
     public async Task A_server_that_dies_ends_the_client_with_one_line()
     {
-        string sample = TestFiles.Sample("mnist-small.popcorn");
-        await using RunningServer server = await RunningServer.StartAsync(sample);
+        await using RunningServer server = await RunningServer.StartAsync(Digits());
         using Process client = StartLongInference(server);
-        await ConnectedAsync(server, sessions: 1);
+        await AnsweredAsync(server);
         server.Kill();
         (await CommandRun.ToEnd(client)).AssertFailure(1, "the server");
     }
@@ -169,22 +168,22 @@ public sealed class TwoProcessTests : IDisposable
     [Fact]
     public async Task A_client_killed_in_the_middle_harms_nobody_else()
     {
-        string sample = TestFiles.Sample("mnist-small.popcorn");
+        string model = Digits();
         string images = TestFiles.Sample("mnist-100-images.idx3-ubyte");
-        await using RunningServer server = await RunningServer.StartAsync(sample);
+        await using RunningServer server = await RunningServer.StartAsync(model);
         using Process victim = StartLongInference(server);
-        await ConnectedAsync(server, sessions: 1);
+        await AnsweredAsync(server);
         Task<JsonElement> other = CommandRun.Json(
-            "infer", "--server", server.Url, "--model", "mnist-small", "--image", images, "--index", "5");
-        await ConnectedAsync(server, sessions: 2);
+            "infer", "--server", server.Url, "--model", "digits", "--image", images, "--index", "5");
+        await server.LogsAsync("session 2: connected");
         victim.Kill();
 
-        string[][] expected = await EvalAsync(sample, images);
+        string[][] expected = await EvalAsync(model, images);
         Assert.Equal(expected[5], Logits((await other).GetProperty("results")[0]));
         JsonElement next = await CommandRun.Json(
-            "infer", "--server", server.Url, "--model", "mnist-small", "--image", images, "--index", "6");
+            "infer", "--server", server.Url, "--model", "digits", "--image", images, "--index", "6");
         Assert.Equal(expected[6], Logits(next.GetProperty("results")[0]));
-        Assert.Contains("session 1: failed: The client went away", server.Log, StringComparison.Ordinal);
+        await server.LogsAsync("session 1: failed: The client went away");
         Assert.DoesNotContain("   at ", server.Log, StringComparison.Ordinal);
     }
 
@@ -196,109 +195,34 @@ public sealed class TwoProcessTests : IDisposable
             return; // No signal to send there.
         }
 
-        await using RunningServer server = await RunningServer.StartAsync(TestFiles.Sample("mnist-small.popcorn"));
+        await using RunningServer server = await RunningServer.StartAsync(Digits());
         using Process client = StartLongInference(server);
-        await ConnectedAsync(server, sessions: 1);
-        var clock = Stopwatch.StartNew();
+        await AnsweredAsync(server);
         using Process kill = Process.Start("kill", ["-INT", client.Id.ToString()]);
-        CommandRun run = await CommandRun.ToEnd(client);
-        Assert.InRange(clock.Elapsed.TotalSeconds, 0, 10);
+        CommandRun run = await CommandRun.ToEnd(client).WaitAsync(Eventually.Patience);
         run.AssertFailure(130, "interrupted");
     }
 
-    [Fact]
-    public async Task Demo_shows_both_parties_at_work()
-    {
-        JsonElement report = await CommandRun.Json("demo", "--count", "2");
-        JsonElement[] results = [.. report.GetProperty("results").EnumerateArray()];
-        string[][] expected = await EvalAsync(
-            TestFiles.Sample("mnist-small.popcorn"), TestFiles.Sample("mnist-100-images.idx3-ubyte"));
-        Assert.Equal(2, results.Length);
-        Assert.Equal(expected[..2], results.Select(Logits));
-        Assert.All(results, result => Assert.InRange(result.GetProperty("expected").GetInt32(), 0, 9));
-        Assert.True(report.GetProperty("keySeconds").GetDouble() > 0);
-    }
-
-    [Theory]
-    [InlineData("mnist-small", "onnx", "8")]
-    [InlineData("mnist-bm1", "onnx.gz", "8")]
-    [InlineData("mnist-bm2", "onnx.gz", "8")]
-    [InlineData("mnist-bm3", "onnx.gz", "8")]
-    [InlineData("cifar10-4bit", "onnx.gz", "4")]
-    [InlineData("cifar10-binary", "onnx.gz", "8")]
-    public async Task Samples_are_what_import_makes_and_infer_as_they_evaluate(string name, string kind, string bits)
-    {
-        string sample = TestFiles.Sample(name + ".popcorn");
-        string made = _files[name + ".popcorn"];
-        await CommandRun.Json("import", TestFiles.Sample($"{name}.{kind}"), "--out", made, "--weight-bits", bits);
-        Assert.Equal(await File.ReadAllBytesAsync(sample), await File.ReadAllBytesAsync(made));
-        if (name.StartsWith("cifar10", StringComparison.Ordinal))
-        {
-            return; // Minutes on the portable kernel.
-        }
-
-        string images = TestFiles.Sample("mnist-100-images.idx3-ubyte");
-        await using RunningServer server = await RunningServer.StartAsync(sample);
-        JsonElement report = await CommandRun.Json(
-            "infer", "--server", server.Url, "--model", name, "--image", images, "--index", "3");
-        Assert.Equal((await EvalAsync(sample, images))[3], Logits(report.GetProperty("results")[0]));
-    }
-
-    [Fact]
-    public async Task The_demo_takes_its_server_along_even_when_it_is_killed()
-    {
-        using Process demo = CommandRun.Start("demo", "--count", "100");
-        string? first = await demo.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromSeconds(60));
-        string url = Assert.Single(first!.Split(' '), word => word.StartsWith("http://", StringComparison.Ordinal));
-        using var http = new HttpClient();
-        Assert.NotEmpty(await http.GetStringAsync(new Uri(url + "/health")));
-        demo.Kill();
-
-        var clock = Stopwatch.StartNew();
-        while (await AnswersAsync())
-        {
-            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(30), "The demo's server lives on.");
-            await Task.Delay(100);
-        }
-
-        async Task<bool> AnswersAsync()
-        {
-            try
-            {
-                using HttpResponseMessage answer = await http.GetAsync(new Uri(url + "/health"));
-                return answer.IsSuccessStatusCode;
-            }
-            catch (HttpRequestException)
-            {
-                return false;
-            }
-        }
-    }
-
-    private static async Task<string[][]> EvalAsync(string model, string images)
+    /// <summary>The logits of all images by <c>popcorn eval</c>.</summary>
+    internal static async Task<string[][]> EvalAsync(string model, string images)
     {
         JsonElement report = await CommandRun.Json("eval", model, "--data", images, "--logits");
         return [.. report.GetProperty("logits").EnumerateArray().Select(Strings)];
     }
 
-    private static Process StartLongInference(RunningServer server) => CommandRun.Start(
-        "infer", "--server", server.Url, "--model", "mnist-small",
-        "--image", TestFiles.Sample("mnist-100-images.idx3-ubyte"), "--index", "0-99");
+    private string Digits() => _files.Model("digits.popcorn", TestFiles.DigitsNetwork());
 
-    /// <summary>Waits until the server has logged a session, and then for its query to be under way.</summary>
-    private static async Task ConnectedAsync(RunningServer server, int sessions)
-    {
-        var clock = Stopwatch.StartNew();
-        while (!server.Log.Contains($"session {sessions}: connected", StringComparison.Ordinal))
-        {
-            Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), "The client did not connect.");
-            await Task.Delay(50);
-        }
+    /// <summary>A minute and more of queries, one after the other.</summary>
+    private static Process StartLongInference(RunningServer server) => CommandRun.StartInterruptible([
+        "infer", "--server", server.Url, "--model", "digits",
+        "--image", TestFiles.Sample("mnist-100-images.idx3-ubyte"), "--index", .. Enumerable.Repeat("0-99", 20),
+    ]);
 
-        await Task.Delay(1000);
-    }
+    /// <summary>Waits until the first session is in the middle of its queries.</summary>
+    private static Task AnsweredAsync(RunningServer server) => server.LogsAsync("session 1: digits");
 
-    private static string[] Logits(JsonElement result) => Strings(result.GetProperty("logits"));
+    /// <summary>The logits of one image as a report has them.</summary>
+    internal static string[] Logits(JsonElement result) => Strings(result.GetProperty("logits"));
 
     private static string[] Strings(JsonElement array) => [.. array.EnumerateArray().Select(x => x.GetString()!)];
 

@@ -30,7 +30,7 @@ public sealed class WipingTests : IDisposable
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(2048);
         using var transcript = new Transcript();
         using MemoryImage open = await QueryAsync(server, key, transcript);
-        await Task.Delay(TimeSpan.FromSeconds(0.5));
+        await server.LogsAsync("the client left"); // the session has ended
         using var serverMemory = new MemoryImage($"{server.Id}");
         using var clientMemory = new MemoryImage("self");
 
@@ -61,6 +61,8 @@ public sealed class WipingTests : IDisposable
             Assert.All(result.Logits, logit => Assert.InRange(logit, -7 * 8, 7 * 8));
         }
 
+        // The client has its logits before the server has put everything away.
+        await server.LogsAsync("query done", times: 2);
         return new MemoryImage($"{server.Id}");
     }
 

@@ -122,8 +122,8 @@ public sealed class RerandomizerTests
     /// <summary>
     /// The owner of a key with 3, 5 and 7 in both p − 1 and q − 1, and a long common factor beside them, sees for each
     /// ℓ of these to which of ℓ² classes a ciphertext belongs. They come up equally often, whatever was re-randomised:
-    /// a χ² test with a chance of 10⁻⁹ to fail though all is right, six times for each kernel. Powers of one base would
-    /// come up in ℓ classes.
+    /// a χ² test with a chance of 10⁻¹¹ to fail though all is right, six times for each kernel. Powers of one base
+    /// would come up in ℓ classes.
     /// </summary>
     [Theory, ClassData(typeof(KernelData))]
     public void Characters_of_small_order_see_nothing(string kernel)
@@ -169,10 +169,10 @@ public sealed class RerandomizerTests
         return ((digits * digits) + (rest * (m - rest))) / (m * digits * digits);
     }
 
-    /// <summary>What χ² exceeds with a chance of 10⁻⁹, as Wilson and Hilferty approximate it.</summary>
+    /// <summary>What χ² exceeds with a chance of 10⁻¹¹, as Wilson and Hilferty approximate it.</summary>
     private static double ChiSquareQuantile(double degrees)
     {
-        const double Normal = 5.998; // the quantile of the normal distribution
+        const double Normal = 6.706; // the quantile of the normal distribution
         double part = 2 / (9 * degrees);
         return degrees * Math.Pow(1 - part + (Normal * Math.Sqrt(part)), 3);
     }

@@ -22,7 +22,15 @@ internal sealed class StepExchange(
     {
         pace?.Rest();
         await connection.SendChunkAsync(step, first, payload, cancellationToken).ConfigureAwait(false);
-        await ResumeAsync().ConfigureAwait(false);
+        try
+        {
+            await ResumeAsync().ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (step == steps - 1)
+        {
+            // A client may leave as soon as it has all logits: the query is done all the same. If more are due, the
+            // next of them ends it.
+        }
     }
 
     /// <inheritdoc/>

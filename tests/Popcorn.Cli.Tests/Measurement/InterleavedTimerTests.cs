@@ -7,14 +7,16 @@ public sealed class InterleavedTimerTests
     private const int Rounds = 3;
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(1);
 
+    private readonly Clock _clock = new();
+
     [Fact]
     public void The_best_run_counts()
     {
         int runs = 0;
-        var operation = new KernelOperation("naps", 10, () => Thread.Sleep(++runs == 4 ? 20 : 100));
-        Timings timings = new InterleavedTimer(Slice).Measure([operation], Rounds);
+        var operation = new KernelOperation("naps", 10, () => _clock.Pass(++runs == 4 ? 20 : 100));
+        Timings timings = new InterleavedTimer(Slice, clock: _clock).Measure([operation], Rounds);
         Timing timing = Assert.Single(timings.Operations);
-        Assert.InRange(timing.Microseconds, 2_000, 9_000);
+        Assert.Equal(2_000, timing.Microseconds);
         Assert.Equal(timing.Microseconds / timings.ReferenceMicroseconds, timing.RatioToReference, precision: 12);
         Assert.Equal(0, timing.RelativeError);
         Assert.Equal(1 + (2 * Rounds), runs);
@@ -24,10 +26,11 @@ public sealed class InterleavedTimerTests
     public void Of_a_search_the_mean_counts()
     {
         int runs = 0;
-        var operation = new KernelOperation("naps", 1, () => Thread.Sleep(++runs % 2 == 0 ? 20 : 100), IsSearch: true);
-        Timing timing = Assert.Single(new InterleavedTimer(Slice).Measure([operation], Rounds).Operations);
-        Assert.InRange(timing.Microseconds, 60_000, 100_000);
-        Assert.InRange(timing.RelativeError, 0.1, 1);
+        var operation = new KernelOperation("naps", 1, () => _clock.Pass(++runs % 2 == 0 ? 20 : 100), IsSearch: true);
+        Timing timing = Assert.Single(
+            new InterleavedTimer(Slice, clock: _clock).Measure([operation], Rounds).Operations);
+        Assert.Equal(60_000, timing.Microseconds);
+        Assert.Equal(Math.Sqrt(1600.0 / (2 * Rounds - 1)) / 60, timing.RelativeError, precision: 12);
     }
 
     [Fact]
@@ -50,5 +53,17 @@ public sealed class InterleavedTimerTests
         var operation = new KernelOperation("once", 1, source.Cancel);
         Assert.Throws<OperationCanceledException>(
             () => new InterleavedTimer(Slice, source.Token).Measure([operation], Rounds));
+    }
+
+    /// <summary>Time passes here only when something takes it.</summary>
+    private sealed class Clock : TimeProvider
+    {
+        private TimeSpan _now;
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => _now.Ticks;
+
+        public void Pass(int milliseconds) => _now += TimeSpan.FromMilliseconds(milliseconds);
     }
 }

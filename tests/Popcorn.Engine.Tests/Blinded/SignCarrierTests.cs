@@ -5,11 +5,12 @@ namespace Popcorn.Engine.Tests.Blinded;
 
 /// <summary>
 /// What the client can tell from sign carriers, as docs/THREAT_MODEL.md states it. A sound generator fails about once
-/// in 10^9 runs.
+/// in 10^9 runs of all of them.
 /// </summary>
 public class SignCarrierTests
 {
-    private const int SixDeviations = 6;
+    /// <summary>Standard deviations of all that is tested together.</summary>
+    private const double Deviations = 6.6;
 
     /// <summary>ln of the density of log₂ τ, at steps of 1/64 bit; nothing outside.</summary>
     private static readonly double[] LogDensity =
@@ -139,7 +140,7 @@ public class SignCarrierTests
         }
 
         double advantage = 2.0 * right / trials - 1;
-        double noise = SixDeviations / Math.Sqrt(trials);
+        double noise = Deviations / Math.Sqrt(trials);
         double bound = Math.Abs(away - centre) / 2 * Math.Sqrt(observations * SignCarrier.Information);
         Assert.InRange(advantage, Math.Min(0.35 * bound, 0.6) - noise, bound + noise);
     }
@@ -215,15 +216,15 @@ public class SignCarrierTests
             freedom++;
         }
 
-        Assert.InRange(seenFew, few - SixDeviations * Math.Sqrt(few) - 6, few + SixDeviations * Math.Sqrt(few) + 6);
+        Assert.InRange(seenFew, few - Deviations * Math.Sqrt(few) - 6, few + Deviations * Math.Sqrt(few) + 6);
         Assert.InRange(sum, 0, ChiSquareLimit(freedom));
     }
 
-    /// <summary>Exceeded about once in 10^9 (Wilson and Hilferty's approximation).</summary>
+    /// <summary>Exceeded less than once in 10^9 (Wilson and Hilferty's approximation).</summary>
     private static double ChiSquareLimit(int freedom)
     {
         double part = 2.0 / (9 * freedom);
-        return freedom * Math.Pow(1 - part + SixDeviations * Math.Sqrt(part), 3);
+        return freedom * Math.Pow(1 - part + Deviations * Math.Sqrt(part), 3);
     }
 
     private static void NearHalf(int part, int whole) =>

@@ -42,6 +42,8 @@ internal sealed class NodeCase
 
     public string Name { get; }
 
+    public int InputSize => _input.Values.Length;
+
     private string InputName { get; }
 
     /// <summary>Whether the import drops the last node, which <see cref="Ended"/> makes good.</summary>

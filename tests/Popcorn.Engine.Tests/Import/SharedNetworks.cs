@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Popcorn.Cli.Data;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Model;
@@ -8,6 +9,8 @@ namespace Popcorn.Engine.Tests.Import;
 /// <summary>The networks of <c>../shared</c> and the images that they were trained for.</summary>
 internal static class SharedNetworks
 {
+    private static readonly ConcurrentDictionary<string, Lazy<IntegerNetwork>> Imported = new();
+
     private static ImportOptions Raw { get; } = new() { InputScale = 1 };
 
     public static string PathOf(string name)
@@ -16,8 +19,11 @@ internal static class SharedNetworks
         return File.Exists(path) ? path : path + ".gz";
     }
 
-    /// <summary>Imported with 8-bit weights and the input that it takes.</summary>
-    public static IntegerNetwork Import(string name)
+    /// <summary>Imported with 8-bit weights and the input that it takes; once for all tests.</summary>
+    public static IntegerNetwork Import(string name) =>
+        Imported.GetOrAdd(name, static name => new(() => ImportAnew(name))).Value;
+
+    private static IntegerNetwork ImportAnew(string name)
     {
         using FileStream file = File.OpenRead(PathOf(name));
         return OnnxImporter.Import(file, name switch

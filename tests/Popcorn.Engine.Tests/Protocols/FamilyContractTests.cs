@@ -11,6 +11,7 @@ using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Model;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
+using Popcorn.Tests;
 using Phase = Popcorn.Engine.Planning.Phase;
 
 namespace Popcorn.Engine.Tests.Protocols;
@@ -190,8 +191,7 @@ public class FamilyContractTests
                 var ended = Task.WhenAll(
                     Assert.ThrowsAnyAsync<Exception>(() => asking),
                     Assert.ThrowsAsync<PopcornException>(() => serving));
-                Assert.Same(ended, await Task.WhenAny(ended, Task.Delay(TimeSpan.FromSeconds(30))));
-                await ended;
+                await ended.WaitAsync(2 * Eventually.Patience);
                 Assert.True(asking.Exception?.InnerException is PopcornException, $"{asking.Exception}");
             }
         }
@@ -279,7 +279,7 @@ public class FamilyContractTests
             KeyOptions = TestKeys.Options,
             MinimumKeyBits = 512,
             MaxPreparedQueries = maxPrepared,
-            IdleTimeout = TimeSpan.FromSeconds(20),
+            IdleTimeout = Eventually.Patience,
         };
         await using (channel)
         {
@@ -291,7 +291,7 @@ public class FamilyContractTests
     private static Task<ClientSession> Open(IMessageChannel channel, params string[] families) =>
         ClientSession.OpenAsync(
             channel, TestKeys.Key, "net",
-            new ClientOptions { Families = [.. families.Select(Named)], IdleTimeout = TimeSpan.FromSeconds(20) },
+            new ClientOptions { Families = [.. families.Select(Named)], IdleTimeout = Eventually.Patience },
             default);
 
     private sealed class Recorder : IProgress<SessionProgress>

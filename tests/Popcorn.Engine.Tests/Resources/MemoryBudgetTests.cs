@@ -1,11 +1,12 @@
 using Popcorn.Engine.Resources;
+using Popcorn.Tests;
 
 namespace Popcorn.Engine.Tests.Resources;
 
 public class MemoryBudgetTests
 {
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan Later = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan Later = Eventually.Patience;
 
     private readonly ServerResources _accounts = new();
 

@@ -1,15 +1,24 @@
 using Popcorn.Engine.Resources;
 using Popcorn.Interop;
+using Popcorn.Tests;
 
 namespace Popcorn.Engine.Tests.Resources;
 
 public sealed class TableCacheTests : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+    private const long Memory = 200;
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(50);
 
-    private readonly ServerResources _server = new(memoryBytes: 200, queueTimeout: TimeSpan.FromMilliseconds(50));
+    private readonly ServerResources _server = new(Memory, queueTimeout: Eventually.Patience);
 
-    public void Dispose() => _server.Dispose();
+    /// <summary>Where whoever gets no memory is to be told so.</summary>
+    private readonly ServerResources _hasty = new(Memory, queueTimeout: Soon);
+
+    public void Dispose()
+    {
+        _server.Dispose();
+        _hasty.Dispose();
+    }
 
     [Fact]
     public async Task Sessions_of_one_key_wait_for_one_build()
@@ -19,14 +28,14 @@ public sealed class TableCacheTests : IDisposable
         Tables Build(Execution execution)
         {
             Interlocked.Increment(ref builds);
-            Assert.True(built.Wait(Patience));
+            Assert.True(built.Wait(Eventually.Patience));
             return new Tables();
         }
 
         Task<TableLease<Tables>>[] rents =
             [.. Enumerable.Range(0, 3).Select(_ => Session().RentTablesAsync("key", 10, Build, default))];
         built.Set();
-        TableLease<Tables>[] leases = await Task.WhenAll(rents).WaitAsync(Patience);
+        TableLease<Tables>[] leases = await Task.WhenAll(rents).WaitAsync(Eventually.Patience);
         Assert.Equal(1, builds);
         Assert.Single(leases.Select(lease => lease.Tables).Distinct());
         Assert.Equal((10, 1, 10), UseOf());
@@ -67,18 +76,18 @@ public sealed class TableCacheTests : IDisposable
     [Fact]
     public async Task Nobody_makes_room_at_the_cost_of_those_who_are_there_and_have_less()
     {
-        ClientAccount present = _server.TryEnter("192.0.2.1", 1)!;
-        var modest = new SessionResources(_server, present, threads: 0);
+        ClientAccount present = _hasty.TryEnter("192.0.2.1", 1)!;
+        var modest = new SessionResources(_hasty, present, threads: 0);
         TableLease<Tables> tables = await modest.RentTablesAsync("key", 20, New, default);
         tables.Dispose();
-        SessionResources greedy = Session();
+        SessionResources greedy = Session(_hasty);
         using MemoryReservation first = await greedy.ReserveAsync(85, "a query", default);
         await Assert.ThrowsAsync<PopcornException>(
             async () => await greedy.ReserveAsync(10, "another", default));
         Assert.False(tables.Tables.Disposed);
 
         // Who has left needs them no more.
-        _server.Leave(present);
+        _hasty.Leave(present);
         using MemoryReservation second = await greedy.ReserveAsync(10, "another", default);
         Assert.True(tables.Tables.Disposed);
     }
@@ -86,17 +95,17 @@ public sealed class TableCacheTests : IDisposable
     [Fact]
     public async Task Tables_without_room_are_refused_and_tried_again_next_time()
     {
-        using MemoryReservation half = await Session().ReserveAsync(100, "a query", default);
-        using (await Session().ReserveAsync(50, "a query", default))
-        using (await Session().ReserveAsync(25, "a query", default))
+        using MemoryReservation half = await Session(_hasty).ReserveAsync(100, "a query", default);
+        using (await Session(_hasty).ReserveAsync(50, "a query", default))
+        using (await Session(_hasty).ReserveAsync(25, "a query", default))
         {
             PopcornException e = await Assert.ThrowsAsync<PopcornException>(
-                () => Session().RentTablesAsync("key", 13, New, default));
+                () => Session(_hasty).RentTablesAsync("key", 13, New, default));
             Assert.Equal(Refusal.Memory, e.Refusal);
         }
 
-        using TableLease<Tables> tables = await Session().RentTablesAsync("key", 13, New, default);
-        Assert.Equal(113, _server.Memory.Reserved);
+        using TableLease<Tables> tables = await Session(_hasty).RentTablesAsync("key", 13, New, default);
+        Assert.Equal(113, _hasty.Memory.Reserved);
     }
 
     [Fact]
@@ -116,37 +125,32 @@ public sealed class TableCacheTests : IDisposable
         Tables Build(Execution execution)
         {
             begun.SetResult();
-            execution.CancellationToken.WaitHandle.WaitOne(Patience);
+            execution.CancellationToken.WaitHandle.WaitOne(Eventually.Patience);
             stopped.SetResult();
             execution.CancellationToken.ThrowIfCancellationRequested();
             return new Tables();
         }
 
         Task<TableLease<Tables>> rent = Session().RentTablesAsync("key", 10, Build, stop.Token);
-        await begun.Task.WaitAsync(Patience);
+        await begun.Task.WaitAsync(Eventually.Patience);
         Assert.Equal(10, _server.Memory.Reserved);
         await stop.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => rent);
-        await stopped.Task.WaitAsync(Patience);
+        await stopped.Task.WaitAsync(Eventually.Patience);
 
-        // Whoever comes now builds anew.
+        // Whoever comes now builds anew, and what the other build had reserved comes back when it has ended.
         using TableLease<Tables> next = await Session().RentTablesAsync("key", 10, New, default);
-        Assert.Equal((10, 1, 10), UseOf());
+        await Eventually.EqualAsync((10, 1, 10), UseOf);
     }
 
     [Fact]
     public async Task Tables_are_dropped_when_nobody_comes_for_them()
     {
-        using var server = new ServerResources(100, keepTables: TimeSpan.FromMilliseconds(50));
+        using var server = new ServerResources(100, keepTables: Soon);
         var session = new SessionResources(server, server.NewAccount(), threads: 0);
         TableLease<Tables> lease = await session.RentTablesAsync("key", 10, New, default);
         lease.Dispose();
-        for (int attempt = 0; attempt < 300 && !lease.Tables.Disposed; attempt++)
-        {
-            await Task.Delay(20);
-        }
-
-        Assert.True(lease.Tables.Disposed);
+        await Eventually.IsTrueAsync(() => lease.Tables.Disposed, "The tables are kept.");
         Assert.Equal(0, server.Use.Tables);
     }
 
@@ -166,7 +170,9 @@ public sealed class TableCacheTests : IDisposable
 
     private static Tables New(Execution execution) => new();
 
-    private SessionResources Session() => new(_server, _server.NewAccount(), threads: 0);
+    private SessionResources Session() => Session(_server);
+
+    private static SessionResources Session(ServerResources server) => new(server, server.NewAccount(), threads: 0);
 
     private (long Reserved, int Tables, long TableBytes) UseOf()
     {
@@ -176,8 +182,10 @@ public sealed class TableCacheTests : IDisposable
 
     private sealed class Tables : IDisposable
     {
-        public bool Disposed { get; private set; }
+        private volatile bool _disposed;
 
-        public void Dispose() => Disposed = true;
+        public bool Disposed => _disposed;
+
+        public void Dispose() => _disposed = true;
     }
 }

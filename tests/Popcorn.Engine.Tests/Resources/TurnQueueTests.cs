@@ -1,11 +1,10 @@
 using Popcorn.Engine.Resources;
+using Popcorn.Tests;
 
 namespace Popcorn.Engine.Tests.Resources;
 
 public class TurnQueueTests
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
-
     [Fact]
     public async Task A_session_alone_never_waits()
     {
@@ -31,17 +30,17 @@ public class TurnQueueTests
         Task<Turn> second = queue.TakeAsync(SessionOf(heavy), default).AsTask();
         Task<Turn> other = queue.TakeAsync(SessionOf(AddressOf(queue)), default).AsTask();
         Task<Turn> third = queue.TakeAsync(SessionOf(AddressOf(queue)), default).AsTask();
-        Turn beside = await other.WaitAsync(Patience);
+        Turn beside = await other.WaitAsync(Eventually.Patience);
 
         // But the number is bounded, and an address with a turn waits for it to end.
         await Task.Delay(100);
         Assert.Equal((2, 2), (queue.Running, queue.Waiting));
         beside.Dispose();
-        (await third.WaitAsync(Patience)).Dispose();
+        (await third.WaitAsync(Eventually.Patience)).Dispose();
         await Task.Delay(100);
         Assert.Equal((1, 1), (queue.Running, queue.Waiting));
         first.Dispose();
-        (await second.WaitAsync(Patience)).Dispose();
+        (await second.WaitAsync(Eventually.Patience)).Dispose();
     }
 
     [Fact]
@@ -60,7 +59,7 @@ public class TurnQueueTests
         List<Task<Turn>> left = [.. waiting];
         foreach (int next in (int[])[2, 1, 0])
         {
-            using Turn turn = await waiting[next].WaitAsync(Patience);
+            using Turn turn = await waiting[next].WaitAsync(Eventually.Patience);
             left.Remove(waiting[next]);
             Assert.DoesNotContain(left, task => task.IsCompleted);
         }
@@ -79,7 +78,7 @@ public class TurnQueueTests
         Task<Turn> newcomer = queue.TakeAsync(SessionOf(fresh), default).AsTask();
         Assert.Equal(old.Used, fresh.Used);
         running.Dispose();
-        (await newcomer.WaitAsync(Patience)).Dispose();
+        (await newcomer.WaitAsync(Eventually.Patience)).Dispose();
     }
 
     [Fact]
@@ -130,7 +129,7 @@ public class TurnQueueTests
                     // It gave up.
                 }
             }
-        }))).WaitAsync(Patience);
+        }))).WaitAsync(Eventually.Patience);
         Assert.Equal((0, 0), (queue.Running, queue.Waiting));
         Assert.All(addresses, address => Assert.Equal(0, address.Running));
     }

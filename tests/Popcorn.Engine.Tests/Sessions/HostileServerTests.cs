@@ -8,6 +8,7 @@ using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 using Popcorn.Interop;
+using Popcorn.Tests;
 using PublicNetwork = Popcorn.Engine.Model.PublicNetwork;
 using Shape = Popcorn.Engine.Model.Shape;
 
@@ -189,7 +190,7 @@ public class HostileServerTests
         });
         var options = new ClientOptions
         {
-            IdleTimeout = TimeSpan.FromSeconds(20),
+            IdleTimeout = Eventually.Patience,
             QueryTimeout = TimeSpan.FromMilliseconds(300),
         };
         await using ClientSession session =

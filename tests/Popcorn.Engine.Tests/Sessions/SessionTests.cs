@@ -35,7 +35,7 @@ public class SessionTests
         { "shifted", SampleNetworks.Shifted },
         { "a pool that compares nothing", r => new SampleNetworks.Builder(r, new Shape(2, 3, 3))
             .MaxPool(1, 2, 0, false, false).Dense(2).Build() },
-        { "more chunks than may be in flight", r => new SampleNetworks.Builder(r, new Shape(600, 1, 1))
+        { "more chunks than may be in flight", r => new SampleNetworks.Builder(r, new Shape(60, 1, 1))
             .Dense(700, limit: 1).Relu().Dense(2, limit: 1).Build() },
         { "a network that ends in relu", r => new SampleNetworks.Builder(r, new Shape(3, 1, 1))
             .Dense(4).Relu().Build() },
@@ -516,6 +516,23 @@ public class SessionTests
     }
 
     [Fact]
+    public async Task A_query_is_done_when_its_last_message_is_out_even_if_the_client_leaves_at_once()
+    {
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network);
+        using var left = new CancellationTokenSource();
+        var reports = new ConcurrentQueue<QueryReport>();
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        var channel = new Leaving(server, model.PlanFor(TestKeys.Bits).Steps.Count - 1, left);
+        Task serving = Task.Run(() => new ServerSession(Models(model), Options with { QueryDone = reports.Enqueue })
+            .RunAsync(channel, left.Token));
+        await using ClientSession session = await Open(client);
+        await session.InferAsync(new int[network.Input.Shape.Size], null, default);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => serving);
+        Assert.Single(reports);
+    }
+
+    [Fact]
     public async Task Sessions_of_one_key_share_its_tables()
     {
         IntegerNetwork network = SampleNetworks.Squares(new Random(3));
@@ -643,6 +660,24 @@ public class SessionTests
         public List<SessionProgress> Seen { get; } = [];
 
         public void Report(SessionProgress value) => Seen.Add(value);
+    }
+
+    /// <summary>A server's channel; the client is gone as soon as it has the message of a step.</summary>
+    private sealed class Leaving(IMessageChannel inner, int step, CancellationTokenSource left) : IMessageChannel
+    {
+        public async ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken)
+        {
+            await inner.SendAsync(message, cancellationToken);
+            if (Frame.Parser.ParseFrom(message.Span).Chunk?.Step == step)
+            {
+                await left.CancelAsync();
+            }
+        }
+
+        public ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken) =>
+            inner.ReceiveAsync(cancellationToken);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 
     /// <summary>A channel whose failure comes to light on the second look.</summary>

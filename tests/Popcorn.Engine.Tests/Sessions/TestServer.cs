@@ -1,5 +1,6 @@
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
+using Popcorn.Tests;
 
 namespace Popcorn.Engine.Tests.Sessions;
 
@@ -11,7 +12,7 @@ internal static class TestServer
     {
         KeyOptions = TestKeys.Options,
         MinimumKeyBits = 512,
-        IdleTimeout = TimeSpan.FromSeconds(20),
+        IdleTimeout = Eventually.Patience,
     };
 
     /// <summary>Serves one connection to its end.</summary>
