@@ -4,7 +4,7 @@ namespace Popcorn.ObliviousTransfer.Bits;
 
 /// <summary>
 /// Planes of zeros in memory that goes from one to the next, wiped in between: pinned memory is dear to make and to
-/// collect. It has one owner at a time, who gives it back once; what nobody gives back the collector wipes.
+/// collect. It has one owner at a time, who gives it back once.
 /// </summary>
 internal sealed class PlaneLease : IDisposable
 {

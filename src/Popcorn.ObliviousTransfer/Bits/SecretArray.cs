@@ -6,7 +6,8 @@ namespace Popcorn.ObliviousTransfer.Bits;
 
 /// <summary>
 /// Numbers that must not outlive their use: where the collector does not move them (which would leave copies), and
-/// wiped when disposed or finalized. They begin at a multiple of 64 bytes.
+/// wiped when disposed. They begin at a multiple of 64 bytes. Nothing wipes what nobody disposes: a finalizer might run
+/// while the last reader of a span is at work, who would read zeros and not notice.
 /// </summary>
 /// <typeparam name="T">Numbers, or structures of numbers.</typeparam>
 internal sealed class SecretArray<T> : IDisposable
@@ -27,9 +28,6 @@ internal sealed class SecretArray<T> : IDisposable
         _start = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0) & (Alignment - 1));
     }
 
-    /// <summary>Wipes what nobody disposed.</summary>
-    ~SecretArray() => Wipe();
-
     /// <summary>How many.</summary>
     public int Length { get; }
 
@@ -44,9 +42,5 @@ internal sealed class SecretArray<T> : IDisposable
     public void Wipe() => CryptographicOperations.ZeroMemory(_bytes);
 
     /// <summary>Wipes.</summary>
-    public void Dispose()
-    {
-        Wipe();
-        GC.SuppressFinalize(this);
-    }
+    public void Dispose() => Wipe();
 }

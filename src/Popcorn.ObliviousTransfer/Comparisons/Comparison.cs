@@ -105,7 +105,6 @@ public sealed class Comparison : Protocol
             ? _circuit.Result
             : new OperationInputs(_tickets.Plan.Operation).Share;
         PlaneTranspose.FromPlanes(_memory[result], results);
-        GC.KeepAlive(this); // the collector would wipe what is being read
     }
 
     /// <inheritdoc/>

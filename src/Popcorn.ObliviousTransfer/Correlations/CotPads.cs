@@ -219,11 +219,7 @@ internal sealed class CotPads : IPadSource, IDisposable
         {
             Span<ulong> square = _words.Span.Slice(plane / perWord * Batch, Batch);
             BitTransposition.Transpose64(ref square[0], 1, square);
-            Span<ulong> all = planes.Span;
-            for (int bit = 0; bit < Math.Min(perWord, planes.Count - plane); bit++)
-            {
-                all[((plane + bit) * planes.Words) + word] = square[bit];
-            }
+            PlaneTranspose.CopyTo(square, planes.Slice(plane, Math.Min(perWord, planes.Count - plane)), word);
         }
     }
 }

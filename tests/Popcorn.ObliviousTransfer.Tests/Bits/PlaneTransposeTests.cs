@@ -47,31 +47,10 @@ public sealed class PlaneTransposeTests
     }
 
     [Fact]
-    public void Every_other_number_is_read()
-    {
-        foreach (int items in Lengths)
-        {
-            foreach (int width in new[] { 1, 13, 64 })
-            {
-                ulong[] values = new SplitMix((ulong)items).Numbers(2 * items, 64);
-                var planes = new BitPlanes(width, items);
-                PlaneTranspose.ToPlanes(values, 2, planes);
-                var back = new ulong[items];
-                PlaneTranspose.FromPlanes(planes, back);
-                Assert.Equal(
-                    values.Where((_, i) => i % 2 == 0).Select(value => value & (ulong.MaxValue >> (64 - width))), back);
-                planes.Free();
-            }
-        }
-    }
-
-    [Fact]
     public void Other_lengths_are_refused()
     {
         var planes = new BitPlanes(3, 100);
         Assert.Throws<ArgumentOutOfRangeException>(() => PlaneTranspose.ToPlanes(new ulong[99], planes));
-        Assert.Throws<ArgumentOutOfRangeException>(() => PlaneTranspose.ToPlanes(new ulong[100], 2, planes));
-        Assert.Throws<ArgumentOutOfRangeException>(() => PlaneTranspose.ToPlanes(new ulong[300], 3, planes));
         Assert.Throws<ArgumentOutOfRangeException>(() => PlaneTranspose.FromPlanes(planes, new ulong[101]));
         Assert.Throws<ArgumentOutOfRangeException>(
             () => PlaneTranspose.ToPlanes(new ulong[100], new BitPlanes(65, 100)));
