@@ -20,6 +20,10 @@ public class ProgramTests
     public async Task The_arithmetic_is_right() => await ProgramOf("new Encryptor(").RunsAsPromisedAsync();
 
     [Fact]
+    public async Task Shared_numbers_are_compared() =>
+        await ProgramOf("ComparisonPlan.Of(", "docs/TRANSFERS.md").RunsAsPromisedAsync();
+
+    [Fact]
     public async Task The_client_gets_its_answer_from_the_service()
     {
         const string Listening = "Now listening on: ";
@@ -51,7 +55,7 @@ public class ProgramTests
         }
     }
 
-    /// <summary>README's one program with these words.</summary>
-    private static DocumentedProgram ProgramOf(string words) => new(Assert.Single(
-        Programs, block => block.Path == "README.md" && block.Text.Contains(words, StringComparison.Ordinal)));
+    /// <summary>A document's one program with these words.</summary>
+    private static DocumentedProgram ProgramOf(string words, string path = "README.md") => new(Assert.Single(
+        Programs, block => block.Path == path && block.Text.Contains(words, StringComparison.Ordinal)));
 }

@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.Intrinsics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Popcorn.ObliviousTransfer.Flows;
 using Popcorn.ObliviousTransfer.Sessions;
 

@@ -8,8 +8,9 @@ namespace Popcorn.Engine.Protocols;
 /// parties know from the plan whose turn it is; a message that is not the one that is due ends the session.
 /// </summary>
 /// <remarks>
-/// A message belongs to a step, or to <see cref="SetUp"/>, and to the first of the step's items that it is about; it has
-/// <see cref="Plan.MaxPayloadBytes"/> at most. One that does not come as it should is a <see cref="PopcornException"/>.
+/// A message belongs to a step, or to <see cref="SetUp"/>, and to the first of the step's items that it is about; it
+/// has <see cref="Plan.MaxPayloadBytes"/> at most. One that does not come as it should is a
+/// <see cref="PopcornException"/>.
 /// </remarks>
 internal interface IExchange : IMessageExchange
 {

@@ -36,7 +36,7 @@ public sealed class Comparison : Protocol
         {
             Self = Self,
             Inputs = hasInputs ? tickets.Shares : workspace.Slice(0, inputs),
-            Tickets = tickets.Correlations,
+            TicketPlanes = tickets.Correlations,
             Results = workspace.Slice(inputs, results),
             Messages = workspace.Slice(inputs + results, messages),
             Scratch = workspace.Slice(inputs + results + messages + message, scratch),

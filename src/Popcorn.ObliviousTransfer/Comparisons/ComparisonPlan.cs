@@ -63,7 +63,7 @@ public sealed class ComparisonPlan
     }
 
     /// <summary>COTs that an item takes in the direction in which a party sends.</summary>
-    public int Transfers(Party sender) => Circuit.Transfers(sender);
+    public int Cots(Party sender) => Circuit.Cots(sender);
 
     /// <summary>Blocks that a party hashes in prepare for an item.</summary>
     public int HashCalls(Party party) => Circuit.HashCalls(party);

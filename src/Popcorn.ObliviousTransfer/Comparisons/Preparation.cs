@@ -32,7 +32,7 @@ public sealed class Preparation : Protocol
         {
             Self = self,
             Inputs = tickets.Shares,
-            Tickets = tickets.Correlations,
+            TicketPlanes = tickets.Correlations,
             Drafts = workspace.Slice(0, drafts),
             Scratch = workspace.Slice(drafts + message, circuit.ScratchPlanes),
         };

@@ -99,7 +99,7 @@ internal sealed class Circuit
     public int MessagePlanes(Party from) => from == Party.Server ? _end.FromServer : _end.FromClient;
 
     /// <summary>COTs that one party sends, for an item.</summary>
-    public int Transfers(Party sender) => Draws.Where(draw => draw.Sender == sender).Sum(draw => draw.ChoiceBits);
+    public int Cots(Party sender) => Draws.Where(draw => draw.Sender == sender).Sum(draw => draw.ChoiceBits);
 
     /// <summary>Hashes of blocks that a party computes for an item: all pads as sender, one as receiver.</summary>
     public int HashCalls(Party party) => Draws.Sum(draw => draw.Sender == party ? 1 << draw.ChoiceBits : 1);

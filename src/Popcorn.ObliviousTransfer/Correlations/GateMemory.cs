@@ -13,7 +13,7 @@ internal sealed class GateMemory
     public BitPlanes Inputs { get; init; }
 
     /// <summary>Tickets of all gates.</summary>
-    public required BitPlanes Tickets { get; init; }
+    public required BitPlanes TicketPlanes { get; init; }
 
     /// <summary>Drafts of all gates, in prepare.</summary>
     public BitPlanes Drafts { get; init; }
@@ -35,7 +35,7 @@ internal sealed class GateMemory
     public BitPlanes ResultOf(Gate gate) => Results.Slice(gate.Places.Result, gate.ResultPlanes);
 
     /// <summary>A gate's ticket.</summary>
-    public BitPlanes TicketOf(Gate gate) => Tickets.Slice(
+    public BitPlanes TicketOf(Gate gate) => TicketPlanes.Slice(
         Self == Party.Server ? gate.Places.ServerTicket : gate.Places.ClientTicket, gate.TicketPlanes(Self));
 
     /// <summary>A gate's draft.</summary>

@@ -8,9 +8,9 @@ using Popcorn.ObliviousTransfer.Flows;
 namespace Popcorn.ObliviousTransfer.Correlations;
 
 /// <summary>A bit that a table gives for every possible number of the client's.</summary>
-/// <param name="Compared">The server's number, of as many planes as the client's.</param>
+/// <param name="Number">The server's number, of as many planes as the client's.</param>
 /// <param name="Equal">[client's = server's]; otherwise [client's &lt; server's].</param>
-internal readonly record struct TableBit(Wire Compared, bool Equal);
+internal readonly record struct TableBit(Wire Number, bool Equal);
 
 /// <summary>
 /// Compares a few bits: the server writes down the answers for all numbers that the client may hold, and the client
@@ -47,7 +47,7 @@ internal sealed class TableGate(Wire choice, IReadOnlyList<TableBit> bits, bool 
     public override int MessagePlanes(Party from) => from == Party.Server ? _width * (Entries - 1) : 0;
 
     public override IEnumerable<Wire> MessageInputs(Party party) =>
-        party == Party.Server ? bits.Select(bit => bit.Compared) : [choice];
+        party == Party.Server ? bits.Select(bit => bit.Number) : [choice];
 
     public override void Draw(GateMemory memory, IPadSource pads)
     {
@@ -93,7 +93,7 @@ internal sealed class TableGate(Wire choice, IReadOnlyList<TableBit> bits, bool 
         for (int bit = 0; bit < _width; bit++)
         {
             TableBit kind = bits[bit];
-            PlaneVectors number = new(memory[kind.Compared]);
+            PlaneVectors number = new(memory[kind.Number]);
             for (int c = 0; c < table.Columns; c++)
             {
                 Expand(number, c, default, isEqual);
@@ -129,7 +129,7 @@ internal sealed class TableGate(Wire choice, IReadOnlyList<TableBit> bits, bool 
         PlaneVectors pads = new(memory.TicketOf(this)), result = new(memory.ResultOf(this));
         for (int bit = 0; bit < _width; bit++)
         {
-            PlaneVectors number = new(memory[bits[bit].Compared]);
+            PlaneVectors number = new(memory[bits[bit].Number]);
             for (int c = 0; c < result.Columns; c++)
             {
                 result[bit, c] = pads[bit, c] ^ FirstEntry(number, c, bits[bit].Equal);

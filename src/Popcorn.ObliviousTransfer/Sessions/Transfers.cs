@@ -81,7 +81,7 @@ public sealed class Transfers : IDisposable
     /// <param name="plan">Of the operation.</param>
     /// <param name="items">How many items.</param>
     public Protocol ExtendFor(ComparisonPlan plan, int items) =>
-        Extend((long)plan.Transfers(Self) * items, (long)plan.Transfers(Self.Other()) * items);
+        Extend((long)plan.Cots(Self) * items, (long)plan.Cots(Self.Other()) * items);
 
     /// <summary>Prepares an operation, as the server, which needs none of its inputs for that.</summary>
     /// <param name="plan">Of the operation.</param>

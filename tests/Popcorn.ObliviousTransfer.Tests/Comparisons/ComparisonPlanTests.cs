@@ -70,7 +70,7 @@ public sealed class ComparisonPlanTests
         Assert.Equal((row.FromServer, row.FromClient), (Online(plan, Party.Server), Online(plan, Party.Client)));
         Assert.Equal(row.Prepare, plan.PrepareBits.Sum(flow => flow.Bits));
         Assert.All(plan.PrepareBits, flow => Assert.Equal(Party.Client, flow.From));
-        Assert.Equal(row.Transfers, (plan.Transfers(Party.Server), plan.Transfers(Party.Client)));
+        Assert.Equal(row.Transfers, (plan.Cots(Party.Server), plan.Cots(Party.Client)));
         Assert.Equal(row.Stored, (plan.TicketBits(Party.Server), plan.TicketBits(Party.Client)));
         Assert.Equal(row.Hashes, (plan.HashCalls(Party.Server), plan.HashCalls(Party.Client)));
         if (row.Flows is { } flows)

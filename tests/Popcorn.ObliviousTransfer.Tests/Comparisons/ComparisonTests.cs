@@ -119,14 +119,14 @@ public sealed class ComparisonTests
         using (ofClient)
         {
             TwoParties.Extend(
-                ofServer, ofClient, Items * plan.Transfers(Party.Server), Items * plan.Transfers(Party.Client));
+                ofServer, ofClient, Items * plan.Cots(Party.Server), Items * plan.Cots(Party.Client));
             (ulong[] client, ulong[] server, ulong[]? caps) = Inputs(operation, Items, [operation.Bits - 1]);
             Outcome outcome = BothParties.Run(plan, client, server, ofServer.Pads, ofClient.Pads, caps);
             AssertRight(plan, outcome, client, server, caps);
             foreach (Transfers transfers in new[] { ofServer, ofClient })
             {
-                Assert.Equal((ulong)(Items * plan.Transfers(transfers.Self)), transfers.Sending.Taken);
-                Assert.Equal((ulong)(Items * plan.Transfers(transfers.Self.Other())), transfers.Receiving.Taken);
+                Assert.Equal((ulong)(Items * plan.Cots(transfers.Self)), transfers.Sending.Taken);
+                Assert.Equal((ulong)(Items * plan.Cots(transfers.Self.Other())), transfers.Receiving.Taken);
             }
         }
     }

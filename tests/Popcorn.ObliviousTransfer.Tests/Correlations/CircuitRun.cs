@@ -73,8 +73,8 @@ internal sealed class CircuitRun : IDisposable
 
     /// <summary>A party's tickets, and all that the other sent it.</summary>
     public IEnumerable<BitPlanes> View(Party party) => party == Party.Server
-        ? _seenByServer.Prepend(_server.Tickets)
-        : _seenByClient.Prepend(_client.Tickets);
+        ? _seenByServer.Prepend(_server.TicketPlanes)
+        : _seenByClient.Prepend(_client.TicketPlanes);
 
     /// <summary>What a party got from the other.</summary>
     public IEnumerable<BitPlanes> Messages(Party to) => to == Party.Server ? _seenByServer : _seenByClient;
@@ -113,7 +113,7 @@ internal sealed class CircuitRun : IDisposable
     {
         Self = party,
         Inputs = New(_circuit.InputPlanes),
-        Tickets = New(_circuit.TicketPlanes(party)),
+        TicketPlanes = New(_circuit.TicketPlanes(party)),
         Drafts = New(_circuit.DraftPlanes(party)),
         Results = New(_circuit.ResultPlanes),
         Messages = New(_circuit.MessagePlanes(party.Other())),

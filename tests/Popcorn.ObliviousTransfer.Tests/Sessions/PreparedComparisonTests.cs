@@ -4,7 +4,7 @@ using Popcorn.ObliviousTransfer.Sessions;
 
 namespace Popcorn.ObliviousTransfer.Tests.Sessions;
 
-/// <summary>Comparisons on real transfers, from the first message of a connection to the shares of the results.</summary>
+/// <summary>Comparisons on real transfers, from a connection's first message to the shares of the results.</summary>
 public class PreparedComparisonTests
 {
     [Theory]
