@@ -52,6 +52,8 @@ internal sealed class ComparisonCircuit
         Clip clip => AddClip(clip),
         SignedShift shift => AddSignedShift(shift),
         AnyOf any => Add(new BitRefreshGate(AddOr([.. Enumerable.Range(0, any.Count).Select(_inputs.Operand)]), Share)),
+        Choose => Add(new MultiplexerGate(
+            _inputs.Operand(0)[0], _inputs.Operand(1).Slice(0, Share.Count), null, Share)),
         Square => AddSquare(),
         _ => throw new ArgumentException($"no such operation: {operation.GetType().Name}", nameof(operation)),
     };

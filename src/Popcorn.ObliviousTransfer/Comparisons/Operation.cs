@@ -76,6 +76,18 @@ public sealed record AnyOf(int Count, int ResultBits) : Operation(1, ResultBits)
     public override int Operands => Count;
 }
 
+/// <summary>
+/// A number where a bit is 1, else 0: the first operand is the bit, shared as for <see cref="AnyOf"/>, the second the
+/// number.
+/// </summary>
+/// <param name="Bits">k.</param>
+/// <param name="ResultBits">K, at most k.</param>
+public sealed record Choose(int Bits, int ResultBits) : Operation(Bits, ResultBits)
+{
+    /// <inheritdoc/>
+    public override int Operands => 2;
+}
+
 /// <summary>x² modulo 2^k.</summary>
 /// <param name="Bits">k, which is K too.</param>
 public sealed record Square(int Bits) : Operation(Bits, Bits);

@@ -24,6 +24,9 @@ internal static class OperationRanges
             case Maximum maximum:
                 Check(maximum.ResultBits, 1, maximum.Bits, nameof(maximum.ResultBits));
                 break;
+            case Choose choose:
+                Check(choose.ResultBits, 1, choose.Bits, nameof(choose.ResultBits));
+                break;
             case Clip clip:
                 Check(clip.Shift, 0, int.MaxValue, nameof(clip.Shift));
                 Check(clip.CapBits, 1, clip.Bits - 1, nameof(clip.CapBits));

@@ -28,6 +28,7 @@ public sealed class ComparisonTests
         new SignedShift(15, 0, 15),
         new AnyOf(1, 6),
         new AnyOf(5, 6),
+        new Choose(12, 9),
         new Square(11),
     ];
 
@@ -48,6 +49,7 @@ public sealed class ComparisonTests
             AssertRight(new Sign(bits, ring) { ShareKnown = known }, points);
             AssertRight(new SignedShift(bits, Math.Min(shift, bits - 2), ring) { ShareKnown = known }, points);
             AssertRight(new Maximum(bits, 1 + random.Next(bits)) { ShareKnown = known }, points);
+            AssertRight(new Choose(bits, 1 + random.Next(bits)) { ShareKnown = known }, points);
             AssertRight(new Clip(bits, shift, ring, 1 + random.Next(bits - 1)) { ShareKnown = known }, points);
         }
 
@@ -274,7 +276,7 @@ public sealed class ComparisonTests
         new Relu(0, 0, 1), new Relu(65, 0, 1), new Relu(8, -1, 1), new Relu(8, 0, 0), new Relu(8, 0, 65),
         new Relu(8, 0, 8, 0), new Relu(20, 0, 8) { Depth = 1 }, new Relu(20, 0, 8) { Depth = -1 },
         new Maximum(8, 9), new Clip(8, 0, 8, 8), new Clip(8, 0, 8, 0), new SignedShift(8, 7, 8),
-        new SignedShift(1, 0, 1), new AnyOf(0, 1), new Square(0), new Sign(70, 1),
+        new SignedShift(1, 0, 1), new AnyOf(0, 1), new Choose(4, 5), new Square(0), new Sign(70, 1),
     ];
 
     [Theory]

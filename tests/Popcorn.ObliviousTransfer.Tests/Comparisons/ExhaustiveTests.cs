@@ -94,6 +94,23 @@ public sealed class ExhaustiveTests
         }
     }
 
+    /// <summary>All shares of the number, under a bit shared in every way.</summary>
+    [Theory]
+    [MemberData(nameof(Bits))]
+    public void Choices_are_exact(int bits)
+    {
+        (ulong[] client, ulong[] server) = AllPairs(bits);
+        for (int bit = 0; bit < 4; bit++)
+        {
+            AssertRun(
+                new Choose(bits, bits),
+                [.. client.Select(_ => (ulong)bit & 1), .. client],
+                [.. server.Select(_ => (ulong)bit >> 1), .. server],
+                items: client.Length,
+                isAllowed: (_, _) => true);
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Bits))]
     public void Clips_are_exact(int bits)

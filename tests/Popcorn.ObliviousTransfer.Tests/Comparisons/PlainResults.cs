@@ -26,6 +26,7 @@ internal static class PlainResults
             Clip clip => Shifted(Int128.Min(positive, Shifted(cap, clip.Shift) << clip.Shift), clip.Shift),
             SignedShift shift => x >> shift.Shift,
             AnyOf => Any(operands),
+            Choose => (ulong)x % 2 == 0 ? 0 : (Int128)operands[1],
             Square => (ulong)x * (ulong)x,
             _ => throw new ArgumentException("no such operation", nameof(operation)),
         };
