@@ -8,20 +8,22 @@ namespace Popcorn.ObliviousTransfer.Bits;
 internal static class BitTransposition
 {
     /// <summary>Transposes 128 rows of bits: block j gets bit j of every row, that of row i as its bit i.</summary>
-    /// <param name="rows">128 rows, one after the other, each of as many words as a row has.</param>
-    /// <param name="columns">Filled: 64 blocks for each word of a row.</param>
+    /// <param name="rows">128 rows, one after the other.</param>
+    /// <param name="wordsOfRow">Words from one row to the next.</param>
+    /// <param name="columns">Filled: 64 blocks for each word of a row that is wanted.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Transpose128(ReadOnlySpan<ulong> rows, Span<Block> columns)
+    public static void Transpose128(ReadOnlySpan<ulong> rows, int wordsOfRow, Span<Block> columns)
     {
         int words = columns.Length / 64;
-        ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, 128 * words);
+        ArgumentOutOfRangeException.ThrowIfLessThan(rows.Length, 128 * wordsOfRow);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(words, wordsOfRow);
         Span<ulong> low = stackalloc ulong[64];
         Span<ulong> high = stackalloc ulong[64];
         for (int word = 0; word < words; word++)
         {
             ref ulong row = ref Unsafe.Add(ref MemoryMarshal.GetReference(rows), word);
-            Transpose64(ref row, words, low);
-            Transpose64(ref Unsafe.Add(ref row, 64 * words), words, high);
+            Transpose64(ref row, wordsOfRow, low);
+            Transpose64(ref Unsafe.Add(ref row, 64 * wordsOfRow), wordsOfRow, high);
             ref Block column = ref Unsafe.Add(ref MemoryMarshal.GetReference(columns), 64 * word);
             for (int i = 0; i < 64; i++)
             {

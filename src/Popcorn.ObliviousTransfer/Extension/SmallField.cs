@@ -48,14 +48,16 @@ internal static class SmallField
 
     /// <summary>Sums of streams: u over all of them, v_b over those whose number has bit b set.</summary>
     /// <param name="streams">16 streams of 8 blocks each.</param>
-    /// <param name="sums">Filled: v_0 to v_3, then u, 8 blocks each.</param>
+    /// <param name="rows">Filled: v_0 to v_3, 8 blocks each.</param>
+    /// <param name="whole">Filled: u, 8 blocks.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Sum(ReadOnlySpan<Block> streams, Span<Block> sums)
+    public static void Sum(ReadOnlySpan<Block> streams, Span<Block> rows, Span<Block> whole)
     {
-        ref Vector512<ulong> s = ref Unsafe.As<Block, Vector512<ulong>>(ref MemoryMarshal.GetReference(streams));
-        ref Vector512<ulong> v = ref Unsafe.As<Block, Vector512<ulong>>(ref MemoryMarshal.GetReference(sums));
-        SumHalf(ref s, ref v);
-        SumHalf(ref Unsafe.Add(ref s, 1), ref Unsafe.Add(ref v, 1));
+        ref Vector512<ulong> s = ref Unsafe.As<Block, Vector512<ulong>>(ref MemoryMarshal.GetReference(streams[..(Leaves * BatchBlocks)]));
+        ref Vector512<ulong> v = ref Unsafe.As<Block, Vector512<ulong>>(ref rows[..(Bits * BatchBlocks)][0]);
+        ref Vector512<ulong> u = ref Unsafe.As<Block, Vector512<ulong>>(ref whole[..BatchBlocks][0]);
+        u = SumHalf(ref s, ref v);
+        Unsafe.Add(ref u, 1) = SumHalf(ref Unsafe.Add(ref s, 1), ref Unsafe.Add(ref v, 1));
     }
 
     /// <summary>
@@ -63,7 +65,7 @@ internal static class SmallField
     /// A stream is two vectors, of which this takes one.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void SumHalf(ref Vector512<ulong> s, ref Vector512<ulong> v)
+    private static Vector512<ulong> SumHalf(ref Vector512<ulong> s, ref Vector512<ulong> v)
     {
         Vector512<ulong> s1 = Unsafe.Add(ref s, 2), s3 = Unsafe.Add(ref s, 6);
         Vector512<ulong> s5 = Unsafe.Add(ref s, 10), s7 = Unsafe.Add(ref s, 14);
@@ -78,6 +80,6 @@ internal static class SmallField
         Vector512<ulong> q0 = p0 ^ p1, q1 = p2 ^ p3, q2 = p4 ^ p5, q3 = p6 ^ p7;
         Unsafe.Add(ref v, 4) = q1 ^ q3;
         Unsafe.Add(ref v, 6) = q2 ^ q3;
-        Unsafe.Add(ref v, 8) = q0 ^ q1 ^ q2 ^ q3;
+        return q0 ^ q1 ^ q2 ^ q3;
     }
 }

@@ -9,7 +9,8 @@ internal sealed class SoftSpokenReceiver : IDisposable
 {
     private readonly Aes128 _seeds = new(SmallField.Digits * SmallField.Leaves);
     private readonly SecretArray<Block> _rows = new(128 * SmallField.BatchBlocks);
-    private readonly SecretArray<Block> _work = new((SmallField.Leaves + SmallField.Bits + 1) * SmallField.BatchBlocks);
+    private readonly SecretArray<Block> _streams = new(SmallField.Leaves * SmallField.BatchBlocks);
+    private readonly SecretArray<Block> _own = new(SmallField.BatchBlocks);
     private readonly SecretArray<Block> _choices = new(SmallField.BatchBlocks);
     private ulong _block; // of the streams, which run on over all batches
 
@@ -58,13 +59,10 @@ internal sealed class SoftSpokenReceiver : IDisposable
     public void Extend(Span<byte> message, Span<Block> cots)
     {
         int bytesOfRow = cots.Length / 8;
-        Span<Block> streams = _work.Span[..(SmallField.Leaves * SmallField.BatchBlocks)];
-        Span<Block> sums = _work.Span[streams.Length..];
-        Span<Block> common = _choices.Span;
+        Span<Block> rows = _rows.Span, streams = _streams.Span, own = _own.Span, common = _choices.Span;
         for (int begin = 0; begin < cots.Length; begin += 128 * SmallField.BatchBlocks)
         {
             int blocks = Math.Min(SmallField.BatchBlocks, (cots.Length - begin) / 128);
-            Span<Block> rows = _rows.Span[..(128 * blocks)];
             for (int digit = 0; digit < SmallField.Digits; digit++)
             {
                 for (int leaf = 0; leaf < SmallField.Leaves; leaf++)
@@ -75,35 +73,26 @@ internal sealed class SoftSpokenReceiver : IDisposable
                         (digit * SmallField.Leaves) + leaf);
                 }
 
-                SmallField.Sum(streams, sums);
-                Span<Block> own = sums.Slice(SmallField.Bits * SmallField.BatchBlocks, blocks);
+                SmallField.Sum(streams, rows[(SmallField.Bits * SmallField.BatchBlocks * digit)..], own);
                 if (digit == 0)
                 {
                     // All digits shall have the choices of this one. Its row 0 carries them, as bit 0 of t, since bit 0
                     // of Δ is 1 and that of q shall be 0.
                     own.CopyTo(common);
-                    own.CopyTo(sums);
-                }
-                else
-                {
-                    Span<byte> row = message.Slice(((digit - 1) * bytesOfRow) + (begin / 8), 16 * blocks);
-                    for (int i = 0; i < blocks; i++)
-                    {
-                        own[i] ^= common[i];
-                    }
-
-                    MemoryMarshal.AsBytes(own).CopyTo(row);
+                    own.CopyTo(rows);
+                    continue;
                 }
 
-                for (int bit = 0; bit < SmallField.Bits; bit++)
+                for (int i = 0; i < own.Length; i++)
                 {
-                    sums.Slice(bit * SmallField.BatchBlocks, blocks)
-                        .CopyTo(rows[(((SmallField.Bits * digit) + bit) * blocks)..]);
+                    own[i] ^= common[i];
                 }
+
+                MemoryMarshal.AsBytes(own[..blocks]).CopyTo(message[(((digit - 1) * bytesOfRow) + (begin / 8))..]);
             }
 
             BitTransposition.Transpose128(
-                MemoryMarshal.Cast<Block, ulong>(rows), cots.Slice(begin, 128 * blocks));
+                MemoryMarshal.Cast<Block, ulong>(rows), 2 * SmallField.BatchBlocks, cots.Slice(begin, 128 * blocks));
             _block += (ulong)blocks;
         }
     }
@@ -113,7 +102,8 @@ internal sealed class SoftSpokenReceiver : IDisposable
     {
         _seeds.Dispose();
         _rows.Dispose();
-        _work.Dispose();
+        _streams.Dispose();
+        _own.Dispose();
         _choices.Dispose();
     }
 }

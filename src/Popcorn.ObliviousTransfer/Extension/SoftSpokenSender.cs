@@ -13,7 +13,8 @@ internal sealed class SoftSpokenSender : IDisposable
 {
     private readonly Aes128 _seeds = new(SmallField.Digits * SmallField.Leaves);
     private readonly SecretArray<Block> _rows = new(128 * SmallField.BatchBlocks);
-    private readonly SecretArray<Block> _work = new((SmallField.Leaves + SmallField.Bits + 1) * SmallField.BatchBlocks);
+    private readonly SecretArray<Block> _streams = new(SmallField.Leaves * SmallField.BatchBlocks);
+    private readonly SecretArray<Block> _own = new(SmallField.BatchBlocks);
     private readonly SecretArray<Block> _known = new(SmallField.Digits * SmallField.Leaves); // masks: all ones, or zero
     private readonly SecretArray<Block> _digits = new(128); // Δ, a mask for each bit
     private ulong _block; // of the streams, which run on over all batches
@@ -97,12 +98,10 @@ internal sealed class SoftSpokenSender : IDisposable
     public void Extend(ReadOnlySpan<byte> message, Span<Block> cots)
     {
         int bytesOfRow = cots.Length / 8;
-        Span<Block> streams = _work.Span[..(SmallField.Leaves * SmallField.BatchBlocks)];
-        Span<Block> sums = _work.Span[streams.Length..];
+        Span<Block> rows = _rows.Span, streams = _streams.Span, own = _own.Span;
         for (int begin = 0; begin < cots.Length; begin += 128 * SmallField.BatchBlocks)
         {
             int blocks = Math.Min(SmallField.BatchBlocks, (cots.Length - begin) / 128);
-            Span<Block> rows = _rows.Span[..(128 * blocks)];
             for (int digit = 0; digit < SmallField.Digits; digit++)
             {
                 for (int leaf = 0; leaf < SmallField.Leaves; leaf++)
@@ -114,8 +113,9 @@ internal sealed class SoftSpokenSender : IDisposable
 
                 // The sums over x; what is wanted are those over x ⊕ a, which differ by u where a has the bit, and by
                 // what the receiver says that its choices of this digit differ from those of the first.
-                SmallField.Sum(streams, sums);
-                Span<Block> own = sums.Slice(SmallField.Bits * SmallField.BatchBlocks, blocks);
+                int row = SmallField.Bits * digit;
+                Span<Block> sums = rows.Slice(row * SmallField.BatchBlocks, SmallField.Bits * SmallField.BatchBlocks);
+                SmallField.Sum(streams, sums, own);
                 if (digit > 0)
                 {
                     ReadOnlySpan<Block> difference = MemoryMarshal.Cast<byte, Block>(
@@ -128,19 +128,13 @@ internal sealed class SoftSpokenSender : IDisposable
 
                 for (int bit = 0; bit < SmallField.Bits; bit++)
                 {
-                    int number = (SmallField.Bits * digit) + bit;
-                    Span<Block> row = rows.Slice(number * blocks, blocks);
-                    Block isSet = _digits[number];
-                    for (int i = 0; i < blocks; i++)
-                    {
-                        row[i] = sums[(bit * SmallField.BatchBlocks) + i] ^ (isSet & own[i]);
-                    }
+                    AddWhere(_digits[row + bit], own, sums.Slice(bit * SmallField.BatchBlocks, own.Length));
                 }
             }
 
-            rows[..blocks].Clear(); // bit 0 of q
+            rows[..SmallField.BatchBlocks].Clear(); // bit 0 of q
             BitTransposition.Transpose128(
-                MemoryMarshal.Cast<Block, ulong>(rows), cots.Slice(begin, 128 * blocks));
+                MemoryMarshal.Cast<Block, ulong>(rows), 2 * SmallField.BatchBlocks, cots.Slice(begin, 128 * blocks));
             _block += (ulong)blocks;
         }
     }
@@ -150,9 +144,21 @@ internal sealed class SoftSpokenSender : IDisposable
     {
         _seeds.Dispose();
         _rows.Dispose();
-        _work.Dispose();
+        _streams.Dispose();
+        _own.Dispose();
         _known.Dispose();
         _digits.Dispose();
+    }
+
+    private static void AddWhere(Block mask, ReadOnlySpan<Block> from, Span<Block> to)
+    {
+        ReadOnlySpan<Vector512<ulong>> wideFrom = MemoryMarshal.Cast<Block, Vector512<ulong>>(from);
+        Span<Vector512<ulong>> wideTo = MemoryMarshal.Cast<Block, Vector512<ulong>>(to);
+        Vector512<ulong> wideMask = Vector512.Create(mask[0]); // all ones, or zero
+        for (int i = 0; i < wideTo.Length; i++)
+        {
+            wideTo[i] ^= wideMask & wideFrom[i];
+        }
     }
 
     private static ulong BitOf(Block block, int bit) => (block[bit / 64] >> (bit % 64)) & 1;

@@ -42,9 +42,10 @@ public sealed class ChosenReceiver : Protocol
     protected override void OnWrite(int flow, Span<byte> message)
     {
         message.Clear();
-        for (int i = 0; i < _choices.Length; i++)
+        ReadOnlySpan<byte> choices = _choices.Span, random = _random.Span;
+        for (int i = 0; i < choices.Length; i++)
         {
-            message[i / 8] |= (byte)((_choices[i] ^ _random[i]) << (i % 8));
+            message[i / 8] |= (byte)((choices[i] ^ random[i]) << (i % 8));
         }
     }
 
@@ -52,11 +53,12 @@ public sealed class ChosenReceiver : Protocol
     protected override void OnRead(int flow, ReadOnlySpan<byte> message)
     {
         ReadOnlySpan<Block> masked = MemoryMarshal.Cast<byte, Block>(message);
-        int count = _messages.Length;
-        for (int i = 0; i < count; i++)
+        ReadOnlySpan<byte> choices = _choices.Span;
+        Span<Block> messages = _messages.Span;
+        for (int i = 0; i < messages.Length; i++)
         {
-            Block isSecond = Vector128.Create(0ul - _choices[i]);
-            _messages[i] ^= Vector128.ConditionalSelect(isSecond, masked[count + i], masked[i]);
+            Block isSecond = Vector128.Create(0ul - choices[i]);
+            messages[i] ^= Vector128.ConditionalSelect(isSecond, masked[messages.Length + i], masked[i]);
         }
     }
 

@@ -31,11 +31,12 @@ internal sealed class ChosenSender : Protocol
 
     protected override void OnRead(int flow, ReadOnlySpan<byte> message)
     {
+        Span<Block> messages = _messages.Span, pads = _pads.Span;
         for (int i = 0; i < _count; i++)
         {
             int swapped = (message[i / 8] >> (i % 8)) & 1;
-            _messages[i] ^= _pads[(swapped * _count) + i];
-            _messages[_count + i] ^= _pads[((1 ^ swapped) * _count) + i];
+            messages[i] ^= pads[(swapped * _count) + i];
+            messages[_count + i] ^= pads[((1 ^ swapped) * _count) + i];
         }
     }
 

@@ -15,7 +15,7 @@ public class BitTranspositionTests
         Block[] rows = Blocks.Random(blocksOfRow, 128 * blocksOfRow);
         var columns = new Block[128 * blocksOfRow];
         ReadOnlySpan<ulong> words = MemoryMarshal.Cast<Block, ulong>(rows);
-        BitTransposition.Transpose128(words, columns);
+        BitTransposition.Transpose128(words, 2 * blocksOfRow, columns);
         for (int column = 0; column < columns.Length; column++)
         {
             for (int row = 0; row < 128; row++)
