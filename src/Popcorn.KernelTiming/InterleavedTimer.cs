@@ -1,14 +1,14 @@
-using Popcorn.Interop;
-
 namespace Popcorn.KernelTiming;
 
 /// <summary>
-/// Times operations beside GMP's modular power, the reference. In every round each operation gets a slice of some
-/// milliseconds, in which it runs again and again, and before each slice the reference is timed; of each, the best run
-/// of all counts (of a search the mean). Whatever else a machine does only ever adds time, and over many short runs,
-/// spread over the same stretch of time, all of them meet quiet moments and the same clock.
+/// Times operations beside a yardstick, the reference. In every round each operation gets a slice of some milliseconds,
+/// in which it runs again and again, and before each slice the reference is timed; of each, the best run of all counts
+/// (of a search the mean). Whatever else a machine does only ever adds time, and over many short runs, spread over the
+/// same stretch of time, all of them meet quiet moments and the same clock.
 /// </summary>
-/// <param name="slice">Least length of a slice; every operation runs at least twice in it.</param>
+/// <param name="slice">
+/// Least length of a slice; every operation runs at least twice in it. One with a supply runs as often as that allows.
+/// </param>
 /// <param name="cancellationToken">Looked at between runs.</param>
 /// <param name="clock">Tells the time of operations; the system's if null.</param>
 internal sealed class InterleavedTimer(
@@ -20,6 +20,9 @@ internal sealed class InterleavedTimer(
 
     private readonly TimeProvider _clock = clock ?? TimeProvider.System;
 
+    /// <summary>The reference.</summary>
+    public Yardstick Yardstick { get; init; } = Yardstick.Powm;
+
     /// <summary>Measures operations.</summary>
     /// <param name="operations">What to measure.</param>
     /// <param name="rounds">How many slices each gets.</param>
@@ -29,6 +32,7 @@ internal sealed class InterleavedTimer(
     {
         foreach (KernelOperation operation in operations.Where(operation => !operation.IsSearch))
         {
+            operation.Supply?.Renew();
             operation.Run();
         }
 
@@ -39,8 +43,8 @@ internal sealed class InterleavedTimer(
             for (int i = 0; i < operations.Count; i++)
             {
                 started?.Invoke((round * operations.Count) + i, operations[i].Name);
-                references[i].AddRange(
-                    Enumerable.Range(0, ReferenceRuns).Select(_ => PaillierLibrary.MeasureReferencePowm(1)));
+                operations[i].Supply?.Renew();
+                references[i].AddRange(Enumerable.Range(0, ReferenceRuns).Select(_ => Yardstick.Measure()));
                 if (operations[i].IsSearch)
                 {
                     times[i].AddRange(Enumerable.Range(0, SearchesPerSlice).Select(_ => Time(operations[i])));
@@ -52,11 +56,11 @@ internal sealed class InterleavedTimer(
             }
         }
 
-        double best = references.SelectMany(reference => reference).Min().TotalMicroseconds;
+        double best = references.SelectMany(reference => reference).Min(TimeOfUnit);
         return new Timings(
             best,
             [.. operations.Select((operation, i) => operation.IsSearch
-                ? SummarizeSearch(operation, times[i], references[i].Average(time => time.TotalMicroseconds))
+                ? SummarizeSearch(operation, times[i], references[i].Average(TimeOfUnit))
                 : Summarize(operation, times[i], best))]);
     }
 
@@ -80,11 +84,17 @@ internal sealed class InterleavedTimer(
 
     private static TimeSpan Least(TimeSpan a, TimeSpan b) => a < b ? a : b;
 
+    private double TimeOfUnit(TimeSpan reference) => reference.TotalMicroseconds / Yardstick.Units;
+
+    private bool HasTurn(KernelOperation operation, int run, long start) => operation.Supply is { } supply
+        ? run < supply.Runs
+        : run < LeastRuns || _clock.GetElapsedTime(start) < slice;
+
     private TimeSpan BestRun(KernelOperation operation)
     {
         TimeSpan best = TimeSpan.MaxValue;
         long start = _clock.GetTimestamp();
-        for (int run = 0; run < LeastRuns || _clock.GetElapsedTime(start) < slice; run++)
+        for (int run = 0; HasTurn(operation, run, start); run++)
         {
             best = Least(best, Time(operation));
         }

@@ -7,4 +7,13 @@ namespace Popcorn.KernelTiming;
 /// <param name="IsSearch">
 /// Whether a run's length is a matter of luck: the mean of many runs counts, not the best, and no run is like another.
 /// </param>
-internal sealed record KernelOperation(string Name, int Units, Action Run, bool IsSearch = false);
+internal sealed record KernelOperation(string Name, int Units, Action Run, bool IsSearch = false)
+{
+    /// <summary>What some runs need to be there, and use up; not timed. Null: they need nothing.</summary>
+    public Supply? Supply { get; init; }
+}
+
+/// <summary>What runs of an operation use up.</summary>
+/// <param name="Runs">For how many runs it is.</param>
+/// <param name="Renew">Makes as much as is missing.</param>
+internal sealed record Supply(int Runs, Action Renew);

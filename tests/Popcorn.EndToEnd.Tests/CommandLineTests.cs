@@ -374,6 +374,49 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
+    public async Task Bench_transfers_times_both_parties_and_counts_bits()
+    {
+        JsonElement report = await CommandRun.Json("bench", "transfers");
+        AssertKeys(
+            report, "instructions", "aesBlockNanoseconds", "operations", "softSpoken", "setUp", "ticketBytes");
+        AssertKeys(report.GetProperty("softSpoken"), "nanoseconds", "serverNanoseconds", "clientNanoseconds", "bits");
+        Assert.Equal(31, report.GetProperty("softSpoken").GetProperty("bits").GetDouble());
+        JsonElement setUp = report.GetProperty("setUp");
+        AssertKeys(setUp, "seconds", "serverSeconds", "clientSeconds", "bytes");
+        Assert.Equal(
+            setUp.GetProperty("serverSeconds").GetDouble() + setUp.GetProperty("clientSeconds").GetDouble(),
+            setUp.GetProperty("seconds").GetDouble(),
+            precision: 6);
+        JsonElement tickets = report.GetProperty("ticketBytes");
+        AssertKeys(tickets, "server", "client");
+        Assert.InRange(tickets.GetProperty("server").GetInt64(), 1_000_000, 60_000_000);
+
+        JsonElement[] operations = [.. report.GetProperty("operations").EnumerateArray()];
+        Assert.Equal(
+            ["cot", "rot", "rot8", "triple", "reluTicket20", "relu20", "sign13"],
+            operations.Select(operation => operation.GetProperty("name").GetString()));
+        Assert.Equal(
+            [0.2106, 0, 3, 0, 19, 154, 90],
+            operations.Select(operation => Math.Round(operation.GetProperty("bits").GetDouble(), 4)));
+        Assert.All(operations, operation =>
+        {
+            AssertKeys(operation, "name", "nanoseconds", "serverNanoseconds", "clientNanoseconds", "bits");
+            Assert.Equal(
+                Math.Max(
+                    operation.GetProperty("serverNanoseconds").GetDouble(),
+                    operation.GetProperty("clientNanoseconds").GetDouble()),
+                operation.GetProperty("nanoseconds").GetDouble());
+            Assert.True(operation.GetProperty("clientNanoseconds").GetDouble() > 0);
+        });
+
+        CommandRun text = await CommandRun.Of("bench", "transfers");
+        Assert.Equal(0, text.ExitCode);
+        Assert.All(
+            ["reluTicket20", "softSpoken", "AES block", "a million ReLU tickets", "ns", "bits", "MB"],
+            word => Assert.Contains(word, text.Out, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task Kernel_times_are_measured_once_and_a_damaged_record_of_them_harms_nothing()
     {
         // A record of its own: commands of other tests read and write theirs meanwhile.

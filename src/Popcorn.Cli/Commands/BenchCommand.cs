@@ -10,7 +10,10 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn bench</c>: figures of this machine.</summary>
 internal static class BenchCommand
 {
-    public static Command Create() => new("bench", "Measure this machine.") { CreateKernels(), CreateNetwork() };
+    public static Command Create() => new("bench", "Measure this machine.")
+    {
+        CreateKernels(), CreateTransfers(), CreateNetwork(),
+    };
 
     private static Command CreateKernels()
     {
@@ -36,6 +39,26 @@ internal static class BenchCommand
                     parsed.GetValue(kernel),
                     new Execution(parsed.GetValue(threads), cancellationToken),
                     (done, operation) => progress.Report(done, KernelBenchmark.Slices, operation));
+            }
+
+            Show(report, output);
+            return Task.CompletedTask;
+        });
+        return command;
+    }
+
+    private static Command CreateTransfers()
+    {
+        var command = new Command(
+            "transfers", "Time oblivious transfers and comparisons of shares, each party on one core.");
+        command.SetWork((_, output, cancellationToken) =>
+        {
+            TransfersReport report;
+            using (var progress = new ProgressLine("bench"))
+            {
+                report = TransfersBenchmark.Run(
+                    (done, operation) => progress.Report(done, TransfersBenchmark.Slices, operation),
+                    cancellationToken);
             }
 
             Show(report, output);
@@ -148,5 +171,38 @@ internal static class BenchCommand
         output.Line(
             $"kernel {report.Isa}, key of {report.KeyBits} bits, threads: {report.Threads}; "
             + $"GMP's mpz_powm (2048-bit exponent, 4096-bit modulus): {report.ReferencePowmMicroseconds:N0} µs");
+    }
+
+    private static void Show(TransfersReport report, Output output)
+    {
+        if (output.IsJson)
+        {
+            Output.WriteJson(report, ReportJson.Default.TransfersReport);
+            return;
+        }
+
+        TransferFigures soft = report.SoftSpoken;
+        Table table = Tables.Create("operation", ">server, ns", ">client, ns", ">AES blocks", ">bits");
+        foreach (MeasuredTransfer operation in report.Operations.Append(new MeasuredTransfer(
+            TransfersBenchmark.SoftSpoken, soft.Nanoseconds, soft.ServerNanoseconds, soft.ClientNanoseconds,
+            soft.Bits)))
+        {
+            table.AddCells(
+                operation.Name,
+                operation.ServerNanoseconds.ToString("N1"),
+                operation.ClientNanoseconds.ToString("N1"),
+                (operation.Nanoseconds / report.AesBlockNanoseconds).ToString("N1"),
+                operation.Bits.ToString("0.###"));
+        }
+
+        output.Screen.Write(table);
+        output.Line(
+            $"AES block {report.AesBlockNanoseconds:0.00} ns, "
+            + (report.Instructions ? "with" : "without") + " the processor's instructions; AES blocks: of the slower "
+            + "party; set-up "
+            + $"{Units.Seconds(report.SetUp.Seconds)} (server {Units.Seconds(report.SetUp.ServerSeconds)}, client "
+            + $"{Units.Seconds(report.SetUp.ClientSeconds)}), {Units.Bytes(report.SetUp.Bytes)}; a million ReLU "
+            + $"tickets: server {Units.Bytes(report.TicketBytes.Server)}, client "
+            + $"{Units.Bytes(report.TicketBytes.Client)}");
     }
 }

@@ -58,4 +58,5 @@ internal sealed record ServeReport(string Url, IReadOnlyList<string> Models);
 [JsonSerializable(typeof(InferReport))]
 [JsonSerializable(typeof(KernelsReport))]
 [JsonSerializable(typeof(NetworkReport))]
+[JsonSerializable(typeof(TransfersReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

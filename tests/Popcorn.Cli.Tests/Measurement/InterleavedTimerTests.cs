@@ -47,6 +47,41 @@ public sealed class InterleavedTimerTests
     }
 
     [Fact]
+    public void What_runs_use_up_is_renewed_before_each_slice()
+    {
+        const int Runs = 4;
+        int left = 0, most = 0, runs = 0;
+        var operation = new KernelOperation("eats", 1, () =>
+        {
+            Assert.True(left-- > 0);
+            runs++;
+        })
+        {
+            Supply = new Supply(Runs, () =>
+            {
+                most = Math.Max(most, left);
+                left = Runs;
+            }),
+        };
+        new InterleavedTimer(TimeSpan.FromSeconds(1)).Measure([operation], Rounds);
+        Assert.Equal(1 + (Rounds * Runs), runs);
+        Assert.Equal(Runs - 1, most); // after the first run of all, a warm-up
+    }
+
+    [Fact]
+    public void Ratios_are_those_to_a_unit_of_the_yardstick()
+    {
+        var operation = new KernelOperation("nap", 2, () => Thread.Sleep(20));
+        var timer = new InterleavedTimer(TimeSpan.Zero)
+        {
+            Yardstick = new Yardstick(5, () => TimeSpan.FromMilliseconds(10)),
+        };
+        Timings timings = timer.Measure([operation], Rounds);
+        Assert.Equal(2000, timings.ReferenceMicroseconds, precision: 9);
+        Assert.InRange(timings.Operations[0].RatioToReference, 4.9, 50);
+    }
+
+    [Fact]
     public void It_can_be_stopped()
     {
         using var source = new CancellationTokenSource();
