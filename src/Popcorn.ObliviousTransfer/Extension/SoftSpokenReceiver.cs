@@ -106,6 +106,10 @@ internal sealed class SoftSpokenReceiver : IDisposable
                 MemoryMarshal.Cast<Block, ulong>(rows), cots.Slice(begin, 128 * blocks));
             _block += (ulong)blocks;
         }
+
+        _rows.Wipe();
+        _work.Wipe();
+        _choices.Wipe();
     }
 
     /// <summary>Wipes the seeds.</summary>

@@ -143,6 +143,9 @@ internal sealed class SoftSpokenSender : IDisposable
                 MemoryMarshal.Cast<Block, ulong>(rows), cots.Slice(begin, 128 * blocks));
             _block += (ulong)blocks;
         }
+
+        _rows.Wipe();
+        _work.Wipe();
     }
 
     /// <summary>Wipes the seeds and Δ.</summary>
