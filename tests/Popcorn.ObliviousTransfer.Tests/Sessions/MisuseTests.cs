@@ -26,7 +26,8 @@ public sealed class MisuseTests
         Assert.Throws<ObjectDisposedException>(() => server.Sending.Delta);
     }
 
-    /// <summary>From the seeds of a set-up that was wiped nothing is sent: it would be under keys that are zero.</summary>
+    /// <summary>Of the seeds of a set-up that was wiped nothing is sent: it would be under keys that are zero.
+    /// </summary>
     [Fact]
     public void What_is_disposed_says_nothing_any_more()
     {
