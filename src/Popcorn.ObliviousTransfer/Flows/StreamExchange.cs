@@ -15,16 +15,32 @@ public sealed class StreamExchange(
 {
     private const int HeaderBytes = 3 * sizeof(int);
 
-    private readonly byte[] _sentHeader = new byte[HeaderBytes];
+    /// <summary>Of a message that leaves in one piece with what stands before it: else a socket may hold the second
+    /// piece back until the other side has acknowledged the first, which takes it some 40 ms.</summary>
+    private const int MostCopied = 1 << 16;
+
+    private readonly int _maxMessageBytes = maxMessageBytes >= 0
+        ? maxMessageBytes
+        : throw new ArgumentOutOfRangeException(nameof(maxMessageBytes));
+
     private readonly byte[] _header = new byte[HeaderBytes];
     private bool _isOutOfStep; // while a message is read, and for ever where that failed
 
     /// <inheritdoc/>
     public async ValueTask SendAsync(int step, int first, ReadOnlyMemory<byte> payload)
     {
-        WriteHeader(payload.Length, step, first);
-        await stream.WriteAsync(_sentHeader, cancellationToken).ConfigureAwait(false);
-        await stream.WriteAsync(payload, cancellationToken).ConfigureAwait(false);
+        int copied = payload.Length <= MostCopied ? payload.Length : 0;
+        byte[] begin = GC.AllocateUninitializedArray<byte>(HeaderBytes + copied);
+        BinaryPrimitives.WriteInt32LittleEndian(begin, payload.Length);
+        BinaryPrimitives.WriteInt32LittleEndian(begin.AsSpan(sizeof(int)), step);
+        BinaryPrimitives.WriteInt32LittleEndian(begin.AsSpan(2 * sizeof(int)), first);
+        payload.Span[..copied].CopyTo(begin.AsSpan(HeaderBytes));
+        await stream.WriteAsync(begin, cancellationToken).ConfigureAwait(false);
+        if (copied < payload.Length)
+        {
+            await stream.WriteAsync(payload, cancellationToken).ConfigureAwait(false);
+        }
+
         await stream.FlushAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -47,22 +63,15 @@ public sealed class StreamExchange(
             throw new TransferException("another message came than the one that is due");
         }
 
-        if ((uint)length > (uint)maxMessageBytes)
+        if ((uint)length > (uint)_maxMessageBytes)
         {
-            throw new TransferException($"a message of {length} bytes is longer than {maxMessageBytes}");
+            throw new TransferException($"a message of {length} bytes is longer than {_maxMessageBytes}");
         }
 
         byte[] payload = GC.AllocateUninitializedArray<byte>(length);
         await ReadAsync(payload).ConfigureAwait(false);
         _isOutOfStep = false;
         return payload;
-    }
-
-    private void WriteHeader(int length, int step, int first)
-    {
-        BinaryPrimitives.WriteInt32LittleEndian(_sentHeader, length);
-        BinaryPrimitives.WriteInt32LittleEndian(_sentHeader.AsSpan(sizeof(int)), step);
-        BinaryPrimitives.WriteInt32LittleEndian(_sentHeader.AsSpan(2 * sizeof(int)), first);
     }
 
     private async ValueTask ReadAsync(Memory<byte> bytes)

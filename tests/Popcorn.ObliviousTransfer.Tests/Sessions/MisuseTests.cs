@@ -165,6 +165,16 @@ public sealed class MisuseTests
         }
     }
 
+    [Fact]
+    public void Numbers_of_items_that_no_message_can_hold_are_refused()
+    {
+        Assert.Throws<ArgumentOutOfRangeException>(() => Plan.PrepareFlows(-1));
+        Assert.Throws<ArgumentOutOfRangeException>(() => Plan.OnlineFlows(int.MinValue));
+        Assert.Throws<OverflowException>(() => Plan.OnlineFlows(int.MaxValue));
+        Assert.Throws<OverflowException>(() => Plan.OnlineFlows(int.MaxValue - 8));
+        Assert.All(Plan.OnlineFlows(1_000_001), flow => Assert.Equal(0, flow.Bytes % 125_001));
+    }
+
     private static Preparation Prepare(Transfers party, int items) => party.Self == Party.Server
         ? party.Prepare(Plan, items)
         : party.Prepare(Plan, new ulong[items], new ulong[items]);
