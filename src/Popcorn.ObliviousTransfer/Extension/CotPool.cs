@@ -111,7 +111,7 @@ public abstract class CotPool : IDisposable
         switch (stage.Kind)
         {
             case StageKind.Direct:
-                Extend(received, sent, Grow(stage.Count));
+                Extend(received, sent, RoomFor(stage.Count));
                 break;
 
             case StageKind.Bootstrap:
@@ -126,6 +126,8 @@ public abstract class CotPool : IDisposable
             default:
                 throw new InvalidOperationException($"unknown stage {stage.Kind}");
         }
+
+        _end += stage.Usable; // not before: where something is thrown, nothing that is not there is handed out
     }
 
     /// <summary>Throws where everything is wiped.</summary>
@@ -160,7 +162,7 @@ public abstract class CotPool : IDisposable
         }
 
         Span<Block> state = _state!.Span, next = _nextState!.Span;
-        Span<Block> usable = Grow(stage.Usable);
+        Span<Block> usable = RoomFor(stage.Usable);
         for (int i = 0; i < stage.Count; i++)
         {
             int tree = stage.First + i;
@@ -208,7 +210,7 @@ public abstract class CotPool : IDisposable
     }
 
     /// <summary>Room for more COTs behind those that are there.</summary>
-    private Span<Block> Grow(int count)
+    private Span<Block> RoomFor(int count)
     {
         if (_end + count > _blocks.Length)
         {
@@ -230,9 +232,7 @@ public abstract class CotPool : IDisposable
             _begin = 0;
         }
 
-        Span<Block> room = _blocks.Span.Slice(_end, count);
-        _end += count;
-        return room;
+        return _blocks.Span.Slice(_end, count);
     }
 
     private void Advance(Stage stage)

@@ -80,7 +80,7 @@ public sealed class StreamExchange(
         {
             await stream.ReadExactlyAsync(bytes, cancellationToken).ConfigureAwait(false);
         }
-        catch (EndOfStreamException e)
+        catch (IOException e) // the end of the stream, or a connection that was reset
         {
             throw new TransferException("the other party left in the middle of a protocol", e);
         }

@@ -15,8 +15,8 @@ public sealed class LargeMessageTests
     private const int Megabytes64 = 1 << 26;
 
     /// <summary>
-    /// An exchange sends while it receives, so both may speak at once if they listen too; of 64 megabytes among the slow
-    /// tests.
+    /// An exchange sends while it receives, so both may speak at once if they listen too; of 64 megabytes among the
+    /// slow tests.
     /// </summary>
     [Fact]
     public async Task Both_may_send_a_large_message_at_once_and_receive_the_others()
@@ -49,6 +49,17 @@ public sealed class LargeMessageTests
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await sockets.Client.ReceiveAsync(1, 2));
         sockets.Dispose();
         await Assert.ThrowsAnyAsync<Exception>(() => sending.WaitAsync(Eventually.Patience));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_party_that_leaves_is_noticed_however_it_leaves(bool resets)
+    {
+        using Sockets sockets = await Sockets.ConnectAsync();
+        Task receiving = sockets.Client.ReceiveAsync(0, 0).AsTask();
+        sockets.LeaveServer(resets);
+        await Assert.ThrowsAsync<TransferException>(() => receiving.WaitAsync(Eventually.Patience));
     }
 
     /// <summary>Of 64 megabytes among the slow tests.</summary>
@@ -171,6 +182,16 @@ public sealed class LargeMessageTests
             (server.SendBufferSize, server.ReceiveBufferSize) = (4096, 4096);
             sockets._clients.AddRange([server, client]);
             return sockets;
+        }
+
+        public void LeaveServer(bool resets)
+        {
+            if (resets)
+            {
+                _clients[0].LingerState = new LingerOption(enable: true, seconds: 0);
+            }
+
+            _clients[0].Dispose();
         }
 
         public void Dispose() => _clients.ForEach(client => client.Dispose());

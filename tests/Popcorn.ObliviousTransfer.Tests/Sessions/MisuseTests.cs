@@ -1,7 +1,11 @@
+using System.Reflection;
+using System.Security.Cryptography;
 using Popcorn.ObliviousTransfer.Comparisons;
 using Popcorn.ObliviousTransfer.Extension;
 using Popcorn.ObliviousTransfer.Flows;
 using Popcorn.ObliviousTransfer.Sessions;
+using Popcorn.ObliviousTransfer.Symmetric;
+using Popcorn.ObliviousTransfer.Tests.Correlations;
 using Popcorn.ObliviousTransfer.Tests.Mutations;
 
 namespace Popcorn.ObliviousTransfer.Tests.Sessions;
@@ -165,6 +169,148 @@ public sealed class MisuseTests
         }
     }
 
+    /// <summary>Else it would hand out zeros, of which everybody knows the pads.</summary>
+    [Fact]
+    public void Transfers_that_could_not_be_made_are_not_there()
+    {
+        (Transfers server, Transfers client) = Transcript.Connect(4, FerretParameters.Depth10);
+        using (server)
+        using (client)
+        {
+            TwoParties.Extend(server, client, 100, 0);
+            int available = server.Sending.Available;
+            typeof(CotSender).GetField("_randomness", BindingFlags.NonPublic | BindingFlags.Instance)!
+                .SetValue(server.Sending, new Failing(5));
+            using Protocol extension = server.Extend(available + 10_000, 0);
+            byte[] message = new byte[extension.Due!.Value.Bytes];
+            Assert.Throws<CryptographicException>(() => extension.Write(message));
+            Assert.Throws<InvalidOperationException>(() => extension.Write(message));
+            Assert.Equal(available, server.Sending.Available);
+            Assert.Throws<InvalidOperationException>(() => server.Sending.Take(new Block[available + 1]));
+        }
+    }
+
+    /// <summary>Both have taken the same, also where nothing came of it, and in whatever order messages go.</summary>
+    [Fact]
+    public void Preparations_that_are_abandoned_or_run_in_another_order_spoil_no_others()
+    {
+        (Transfers server, Transfers client) = Transcript.Connect(4, null);
+        using (server)
+        using (client)
+        {
+            const int Items = 10;
+            TwoParties.Extend(
+                server, client, 4 * Items * Plan.Transfers(Party.Server), 4 * Items * Plan.Transfers(Party.Client));
+            List<Preparation> ofServer = [], ofClient = [];
+            for (int i = 0; i < 4; i++)
+            {
+                ofServer.Add(server.Prepare(Plan, Items));
+                ofClient.Add(client.Prepare(Plan, Shares(i), Shares(i + 10)));
+            }
+
+            ofServer[1].Dispose();
+            ofClient[1].Dispose();
+            Assert.Equal(server.Sending.Taken, client.Receiving.Taken);
+            foreach (int i in new[] { 3, 0, 2 })
+            {
+                TwoParties.Run(ofServer[i], ofClient[i]);
+            }
+
+            foreach (int i in new[] { 2, 3, 0 })
+            {
+                Assert.Equal(Expected(i), Query(ofServer[i], ofClient[i], i));
+            }
+
+            // Where the parties prepare in different orders all that comes is wrong, and nobody can tell.
+            TwoParties.Extend(
+                server, client, 2 * Items * Plan.Transfers(Party.Server), 2 * Items * Plan.Transfers(Party.Client));
+            Preparation first = server.Prepare(Plan, Items), second = server.Prepare(Plan, Items);
+            Preparation other = client.Prepare(Plan, Shares(0), Shares(10));
+            Preparation same = client.Prepare(Plan, Shares(0), Shares(10));
+            TwoParties.Run(first, same);
+            TwoParties.Run(second, other);
+            Assert.NotEqual(Expected(0), Query(first, same, 0));
+            Assert.NotEqual(Expected(0), Query(second, other, 0));
+
+            static ulong[] Shares(int seed) => new SplitMix((ulong)seed + 1).Numbers(Items, 6);
+
+            static ulong[] Query(Preparation forServer, Preparation forClient, int i)
+            {
+                ulong[] shares = new ulong[Items];
+                using Comparison atServer = Comparison.OfServer(forServer.TakeTickets(), Shares(i + 20));
+                using Comparison atClient = Comparison.OfClient(forClient.TakeTickets());
+                TwoParties.Run(atServer, atClient);
+                atServer.CopyResults(shares);
+                return [.. shares.Zip(Shares(i + 10), (x, y) => (x + y) & 63)];
+            }
+
+            static ulong[] Expected(int i) =>
+                [.. Shares(i).Zip(Shares(i + 20), (x, y) => Math.Min((x + y) >> 2, 7))];
+        }
+    }
+
+    /// <summary>Messages are written to memory that is not cleared; what stood there must not leave.</summary>
+    [Fact]
+    public void Whatever_stood_where_a_message_goes_is_overwritten()
+    {
+        foreach (Func<ProtocolPair> begin in Repeatable())
+        {
+            Assert.Equal(Messages(begin(), 0), Messages(begin(), 0xFF));
+        }
+
+        // These are random, so that eight bytes of one kind in a row come from what stood there.
+        foreach (byte stood in new byte[] { 0, 0xFF })
+        {
+            foreach (byte[] message in Messages(ProtocolPair.OfSetUp(), stood))
+            {
+                Assert.Equal(-1, message.AsSpan().IndexOf(Enumerable.Repeat(stood, 8).ToArray()));
+            }
+        }
+
+        static IEnumerable<Func<ProtocolPair>> Repeatable()
+        {
+            yield return () => ProtocolPair.OfExtension(1, null, 700);
+            yield return () => ProtocolPair.OfExtension(1, FerretParameters.Depth10, 700);
+            yield return () =>
+            {
+                (Transfers server, Transfers client) = Transcript.Connect(1, null);
+                TwoParties.Extend(server, client, 20, 20);
+                return ProtocolPair.OfChoices(server, client, 11, new Random(1));
+            };
+            foreach (Operation operation in new Operation[]
+            {
+                new Relu(20, 8, 12), new Relu(20, 8, 12, 8), new Relu(5, 5, 3), new Sign(13, 13), new Maximum(13, 13),
+                new AnyOf(5, 3), new Clip(14, 3, 11, 12), new SignedShift(15, 6, 17), new Square(1),
+            })
+            {
+                foreach (bool isKnown in new[] { true, false })
+                {
+                    ComparisonPlan plan = ComparisonPlan.Of(operation with { ShareKnown = isKnown });
+                    yield return () => ProtocolPair.OfPreparation(plan, 9, new Random(3));
+                    yield return () => ProtocolPair.OfComparison(plan, 9, new Random(4));
+                }
+            }
+        }
+
+        static List<byte[]> Messages(ProtocolPair pair, byte stood)
+        {
+            using (pair)
+            {
+                List<byte[]> messages = [];
+                while (pair.Server.Due is { } due)
+                {
+                    byte[] message = new byte[due.Bytes];
+                    message.AsSpan().Fill(stood);
+                    (due.From == Party.Server ? pair.Server : pair.Client).Write(message);
+                    (due.From == Party.Server ? pair.Client : pair.Server).Read(message);
+                    messages.Add(message);
+                }
+
+                return messages;
+            }
+        }
+    }
+
     [Fact]
     public void Numbers_of_items_that_no_message_can_hold_are_refused()
     {
@@ -178,4 +324,19 @@ public sealed class MisuseTests
     private static Preparation Prepare(Transfers party, int items) => party.Self == Party.Server
         ? party.Prepare(Plan, items)
         : party.Prepare(Plan, new ulong[items], new ulong[items]);
+
+    private sealed class Failing(int calls) : Randomness
+    {
+        private int _left = calls;
+
+        public override void Fill(Span<byte> bytes)
+        {
+            if (_left-- == 0)
+            {
+                throw new CryptographicException("no randomness");
+            }
+
+            base.Fill(bytes);
+        }
+    }
 }
