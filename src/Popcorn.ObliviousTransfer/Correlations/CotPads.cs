@@ -79,7 +79,7 @@ internal sealed class CotPads : IPadSource, IDisposable
             Unpack(begin / Batch, width, pads);
         }
 
-        Forget();
+        Forget(_sending);
     }
 
     /// <inheritdoc/>
@@ -117,7 +117,7 @@ internal sealed class CotPads : IPadSource, IDisposable
             Unpack(begin / Batch, width, pad);
         }
 
-        Forget();
+        Forget(_receiving);
     }
 
     /// <summary>Random transfers of whole blocks, this party sending.</summary>
@@ -145,7 +145,7 @@ internal sealed class CotPads : IPadSource, IDisposable
             }
         }
 
-        Forget();
+        Forget(_sending);
     }
 
     /// <summary>Random transfers of whole blocks, this party choosing at random.</summary>
@@ -172,7 +172,7 @@ internal sealed class CotPads : IPadSource, IDisposable
             }
         }
 
-        Forget();
+        Forget(_receiving);
     }
 
     /// <summary>Wipes keys and what was left of blocks.</summary>
@@ -187,13 +187,12 @@ internal sealed class CotPads : IPadSource, IDisposable
     }
 
     /// <summary>Wipes what is left of blocks.</summary>
-    private void Forget()
+    private void Forget(PadHash used)
     {
         _cots.Wipe();
         _blocks.Wipe();
         _words.Wipe();
-        _sending.Forget();
-        _receiving.Forget();
+        used.Forget();
     }
 
     /// <summary>Σ X^i·cot_i of each item, by Horner's rule.</summary>
