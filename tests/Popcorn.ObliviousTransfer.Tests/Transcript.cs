@@ -16,10 +16,15 @@ namespace Popcorn.ObliviousTransfer.Tests;
 internal static class Transcript
 {
     /// <summary>Both ends.</summary>
-    public static (Transfers Server, Transfers Client) Connect(int seed, FerretParameters? steady)
+    /// <param name="seed">Of all randomness.</param>
+    /// <param name="steady">The silent set, if any.</param>
+    /// <param name="identifier">The session's; null: that of the seed.</param>
+    public static (Transfers Server, Transfers Client) Connect(
+        int seed, FerretParameters? steady, byte[]? identifier = null)
     {
         byte[] session = new byte[32];
         new Random(seed).NextBytes(session);
+        session = identifier ?? session;
         (CotSender server, CotReceiver client) = Direction(seed, 0, session, steady);
         (CotSender clientSending, CotReceiver serverReceiving) = Direction(seed, 1, session, steady);
         return (

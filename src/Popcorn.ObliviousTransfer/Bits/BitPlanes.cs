@@ -61,7 +61,7 @@ internal readonly struct BitPlanes
     /// <summary>Words of a plane of so many items.</summary>
     /// <param name="items">How many.</param>
     public static int WordsFor(int items) =>
-        (items + (64 * WordsOfVector) - 1) / (64 * WordsOfVector) * WordsOfVector;
+        (int)(((long)items + (64 * WordsOfVector) - 1) / (64 * WordsOfVector)) * WordsOfVector;
 
     /// <summary>Some of the planes, in the same memory.</summary>
     /// <param name="first">The first of them.</param>

@@ -11,7 +11,7 @@ internal static class PlaneBytes
 {
     /// <summary>Bytes of a plane.</summary>
     /// <param name="items">Its items.</param>
-    public static int BytesOfPlane(int items) => (items + 7) / 8;
+    public static int BytesOfPlane(int items) => (int)(((long)items + 7) / 8);
 
     /// <summary>Writes planes.</summary>
     /// <param name="planes">What to write.</param>

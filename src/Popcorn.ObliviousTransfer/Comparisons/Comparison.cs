@@ -18,7 +18,6 @@ public sealed class Comparison : Protocol
     private readonly PlaneLease _lease;
     private readonly BitPlanes _message;
     private readonly GateMemory _memory;
-    private bool _isDisposed;
 
     private Comparison(Tickets tickets, ReadOnlySpan<ulong> shares, ReadOnlySpan<ulong> caps)
         : base(tickets.Self, tickets.Plan.OnlineFlows(tickets.Items))
@@ -41,14 +40,22 @@ public sealed class Comparison : Protocol
             Messages = workspace.Slice(inputs + results, messages),
             Scratch = workspace.Slice(inputs + results + messages + message, scratch),
         };
-        if (!hasInputs)
+        try
         {
-            Load(shares, caps);
-        }
+            if (!hasInputs)
+            {
+                Load(shares, caps);
+            }
 
-        if (Self == Party.Client || _circuit.Flows[0] != 0)
+            if (Self == Party.Client || _circuit.Flows[0] != 0)
+            {
+                FinishAfter(0);
+            }
+        }
+        catch
         {
-            FinishAfter(0);
+            _lease.Dispose(); // some shares may be there
+            throw;
         }
     }
 
@@ -99,7 +106,6 @@ public sealed class Comparison : Protocol
     /// <exception cref="InvalidOperationException">It has not come to its end.</exception>
     public void CopyResults(Span<ulong> results)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
         AssertDone();
         Wire result = Self == Party.Server
             ? _circuit.Result
@@ -110,7 +116,6 @@ public sealed class Comparison : Protocol
     /// <inheritdoc/>
     protected override void OnWrite(int flow, Span<byte> message)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
         int number = _circuit.Flows[flow], first = 0;
         BitPlanes planes = _message.Slice(0, _circuit.PlanesOf(number));
         foreach (Gate gate in _circuit.SendersOf(number))
@@ -133,7 +138,6 @@ public sealed class Comparison : Protocol
     /// <inheritdoc/>
     protected override void OnRead(int flow, ReadOnlySpan<byte> message)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
         int number = _circuit.Flows[flow], plane = PlaneBytes.BytesOfPlane(_tickets.Items), first = 0;
         foreach (Gate gate in _circuit.SendersOf(number))
         {
@@ -153,7 +157,6 @@ public sealed class Comparison : Protocol
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        _isDisposed = true; // the memory may be somebody else's from now on
         _lease.Dispose();
         _tickets.Dispose();
     }

@@ -85,8 +85,11 @@ public sealed class ComparisonPlan
     /// <summary>Whether a clip does, or has only caps that do.</summary>
     internal static bool IsAlwaysZero(Clip clip) => clip.Shift >= Math.Min(clip.Bits - 1, clip.CapBits);
 
-    private static Flow[] FlowsOf(IReadOnlyList<FlowBits> flows, int items) =>
-        [.. flows.Select(flow => new Flow(flow.From, checked(flow.Bits * PlaneBytes.BytesOfPlane(items))))];
+    private static Flow[] FlowsOf(IReadOnlyList<FlowBits> flows, int items)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(items);
+        return [.. flows.Select(flow => new Flow(flow.From, checked(flow.Bits * PlaneBytes.BytesOfPlane(items))))];
+    }
 
     private static ComparisonTrees TreesOf(Operation operation)
     {

@@ -15,7 +15,6 @@ public sealed class Preparation : Protocol
     private readonly BitPlanes _message;
     private readonly GateMemory _memory;
     private Tickets? _tickets;
-    private bool _isDisposed;
 
     private Preparation(ComparisonPlan plan, Party self, int items, Tickets tickets, IPadSource pads)
         : base(self, plan.PrepareFlows(items))
@@ -36,9 +35,17 @@ public sealed class Preparation : Protocol
             Drafts = workspace.Slice(0, drafts),
             Scratch = workspace.Slice(drafts + message, circuit.ScratchPlanes),
         };
-        foreach (Gate gate in circuit.Gates)
+        try
         {
-            gate.Draw(_memory, pads);
+            foreach (Gate gate in circuit.Gates)
+            {
+                gate.Draw(_memory, pads);
+            }
+        }
+        catch
+        {
+            _lease.Dispose();
+            throw;
         }
     }
 
@@ -49,7 +56,16 @@ public sealed class Preparation : Protocol
     internal static Preparation OfServer(ComparisonPlan plan, int items, IPadSource pads)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(items);
-        return new Preparation(plan, Party.Server, items, new Tickets(plan, Party.Server, items), pads);
+        var tickets = new Tickets(plan, Party.Server, items);
+        try
+        {
+            return new Preparation(plan, Party.Server, items, tickets, pads);
+        }
+        catch
+        {
+            tickets.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The client's side.</summary>
@@ -64,18 +80,26 @@ public sealed class Preparation : Protocol
     {
         ArgumentOutOfRangeException.ThrowIfZero(results.Length, nameof(results));
         var tickets = new Tickets(plan, Party.Client, results.Length);
-        OperationInputs inputs = new(plan.Operation);
-        PlaneTranspose.ToPlanes(results, tickets.Shares.Slice(inputs.Share.First, inputs.Share.Count));
-        if (plan.Operation.ShareKnown)
+        try
         {
-            inputs.Load(shares, tickets.Shares);
-        }
-        else
-        {
-            ArgumentOutOfRangeException.ThrowIfNotEqual(shares.Length, 0, nameof(shares));
-        }
+            OperationInputs inputs = new(plan.Operation);
+            PlaneTranspose.ToPlanes(results, tickets.Shares.Slice(inputs.Share.First, inputs.Share.Count));
+            if (plan.Operation.ShareKnown)
+            {
+                inputs.Load(shares, tickets.Shares);
+            }
+            else
+            {
+                ArgumentOutOfRangeException.ThrowIfNotEqual(shares.Length, 0, nameof(shares));
+            }
 
-        return new Preparation(plan, Party.Client, results.Length, tickets, pads);
+            return new Preparation(plan, Party.Client, results.Length, tickets, pads);
+        }
+        catch
+        {
+            tickets.Dispose(); // the shares are there
+            throw;
+        }
     }
 
     /// <summary>The tickets, which belong to the caller from now on.</summary>
@@ -91,7 +115,6 @@ public sealed class Preparation : Protocol
     /// <inheritdoc/>
     protected override void OnWrite(int flow, Span<byte> message)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
         BitPlanes planes = _message.Slice(0, PlanesOf(Self));
         int first = 0;
         foreach (Gate gate in _plan.Circuit.PreparedBy(Self))
@@ -114,7 +137,6 @@ public sealed class Preparation : Protocol
     /// <inheritdoc/>
     protected override void OnRead(int flow, ReadOnlySpan<byte> message)
     {
-        ObjectDisposedException.ThrowIf(_isDisposed, this);
         Party from = Self.Other();
         BitPlanes planes = _message.Slice(0, PlanesOf(from));
         PlaneBytes.Read(message, planes);
@@ -137,7 +159,6 @@ public sealed class Preparation : Protocol
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        _isDisposed = true; // the memory may be somebody else's from now on
         _lease.Dispose();
         _tickets?.Dispose();
         _tickets = null;

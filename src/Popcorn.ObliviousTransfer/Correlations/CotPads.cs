@@ -51,6 +51,7 @@ internal sealed class CotPads : IPadSource, IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)choiceBits, (uint)MostChoiceBits);
         int padsPerItem = 1 << choiceBits;
         ArgumentOutOfRangeException.ThrowIfNotEqual(pads.Count, padsPerItem * width);
+        _sender.Demand((long)pads.Items * choiceBits);
         for (int begin = 0; begin < pads.Items; begin += Batch)
         {
             int items = Math.Min(Batch, pads.Items - begin);
@@ -77,6 +78,8 @@ internal sealed class CotPads : IPadSource, IDisposable
 
             Unpack(begin / Batch, width, pads);
         }
+
+        Forget(_sending);
     }
 
     /// <inheritdoc/>
@@ -85,6 +88,7 @@ internal sealed class CotPads : IPadSource, IDisposable
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)choiceBits, (uint)MostChoiceBits);
         ArgumentOutOfRangeException.ThrowIfNotEqual(choices.Count, choiceBits);
         ArgumentOutOfRangeException.ThrowIfNotEqual(pad.Count, width);
+        _receiver.Demand((long)pad.Items * choiceBits);
         for (int begin = 0; begin < pad.Items; begin += Batch)
         {
             int items = Math.Min(Batch, pad.Items - begin);
@@ -112,6 +116,8 @@ internal sealed class CotPads : IPadSource, IDisposable
 
             Unpack(begin / Batch, width, pad);
         }
+
+        Forget(_receiving);
     }
 
     /// <summary>Random transfers of whole blocks, this party sending.</summary>
@@ -119,6 +125,7 @@ internal sealed class CotPads : IPadSource, IDisposable
     /// <param name="second">Filled, as many: the pads of choice 1.</param>
     public void SendBlocks(Span<Block> first, Span<Block> second)
     {
+        _sender.Demand(first.Length);
         for (int begin = 0; begin < first.Length; begin += Batch)
         {
             int items = Math.Min(Batch, first.Length - begin);
@@ -137,6 +144,8 @@ internal sealed class CotPads : IPadSource, IDisposable
                 _sending.Hash(PadUse.Rot, cots, 1, item, some, ones);
             }
         }
+
+        Forget(_sending);
     }
 
     /// <summary>Random transfers of whole blocks, this party choosing at random.</summary>
@@ -144,6 +153,7 @@ internal sealed class CotPads : IPadSource, IDisposable
     /// <param name="pads">Filled, as many: the pads of those choices.</param>
     public void ReceiveBlocks(Span<byte> choices, Span<Block> pads)
     {
+        _receiver.Demand(pads.Length);
         for (int begin = 0; begin < pads.Length; begin += Batch)
         {
             int items = Math.Min(Batch, pads.Length - begin);
@@ -161,6 +171,8 @@ internal sealed class CotPads : IPadSource, IDisposable
                 _receiving.Hash(PadUse.Rot, cots, 1, item, some, batch);
             }
         }
+
+        Forget(_receiving);
     }
 
     /// <summary>Wipes keys and what was left of blocks.</summary>
@@ -172,6 +184,15 @@ internal sealed class CotPads : IPadSource, IDisposable
         _cots.Dispose();
         _blocks.Dispose();
         _words.Dispose();
+    }
+
+    /// <summary>Wipes what is left of blocks.</summary>
+    private void Forget(PadHash used)
+    {
+        _cots.Wipe();
+        _blocks.Wipe();
+        _words.Wipe();
+        used.Forget();
     }
 
     /// <summary>Σ X^i·cot_i of each item, by Horner's rule.</summary>

@@ -70,6 +70,9 @@ internal sealed class PadHash : IDisposable
         }
     }
 
+    /// <summary>Wipes what is left of blocks.</summary>
+    public void Forget() => _once.Wipe();
+
     /// <summary>Wipes the keys.</summary>
     public void Dispose()
     {

@@ -20,6 +20,10 @@ public abstract class CotPool : IDisposable
     private SecretArray<Block>? _nextState;
     private TreeHash? _hash;
     private LinearCode? _code;
+    private bool _isDisposed;
+
+    /// <summary>COTs that can be there at once, at most: 2 GB, less a tree.</summary>
+    private const long MostAvailable = (1L << 27) - (1 << 14);
 
     private protected CotPool(ReadOnlySpan<byte> session, int direction, FerretParameters? steady)
     {
@@ -47,6 +51,7 @@ public abstract class CotPool : IDisposable
     /// <summary>Wipes everything.</summary>
     public void Dispose()
     {
+        _isDisposed = true; // what came out now would be made of zeros
         Dispose(true);
         GC.SuppressFinalize(this);
     }
@@ -54,11 +59,7 @@ public abstract class CotPool : IDisposable
     /// <summary>Takes COTs out, with their numbers.</summary>
     internal CotRange TakeRange(Span<Block> blocks)
     {
-        if (blocks.Length > Available)
-        {
-            throw new InvalidOperationException($"there are {Available} COTs, not {blocks.Length}; extend first");
-        }
-
+        Demand(blocks.Length);
         Span<Block> taken = _blocks.Span.Slice(_begin, blocks.Length);
         taken.CopyTo(blocks);
         taken.Clear();
@@ -68,9 +69,25 @@ public abstract class CotPool : IDisposable
         return range;
     }
 
+    /// <summary>
+    /// Throws where there are fewer than wanted. Whoever takes them in parts asks for all first: what one party takes
+    /// and the other does not makes all that follows wrong.
+    /// </summary>
+    internal void Demand(long count)
+    {
+        AssertIsThere();
+        if (count > Available)
+        {
+            throw new InvalidOperationException($"there are {Available} COTs, not {count}; extend first");
+        }
+    }
+
     /// <summary>The stages after which there are so many; nothing is done yet.</summary>
     internal List<Stage> StagesFor(long wanted)
     {
+        AssertIsThere();
+        ArgumentOutOfRangeException.ThrowIfNegative(wanted);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(wanted, MostAvailable);
         List<Stage> stages = [];
         CotChain chain = _chain;
         for (long available = Available; available < wanted;)
@@ -89,11 +106,12 @@ public abstract class CotPool : IDisposable
     /// <param name="sent">Its message, filled, where this one does.</param>
     internal void Run(Stage stage, ReadOnlySpan<byte> received, Span<byte> sent)
     {
+        AssertIsThere();
         Advance(stage);
         switch (stage.Kind)
         {
             case StageKind.Direct:
-                Extend(received, sent, Grow(stage.Count));
+                Extend(received, sent, RoomFor(stage.Count));
                 break;
 
             case StageKind.Bootstrap:
@@ -108,7 +126,12 @@ public abstract class CotPool : IDisposable
             default:
                 throw new InvalidOperationException($"unknown stage {stage.Kind}");
         }
+
+        _end += stage.Usable; // not before: where something is thrown, nothing that is not there is handed out
     }
+
+    /// <summary>Throws where everything is wiped.</summary>
+    private protected void AssertIsThere() => ObjectDisposedException.ThrowIf(_isDisposed, this);
 
     /// <summary>SoftSpoken.</summary>
     private protected abstract void Extend(ReadOnlySpan<byte> received, Span<byte> sent, Span<Block> cots);
@@ -139,7 +162,7 @@ public abstract class CotPool : IDisposable
         }
 
         Span<Block> state = _state!.Span, next = _nextState!.Span;
-        Span<Block> usable = Grow(stage.Usable);
+        Span<Block> usable = RoomFor(stage.Usable);
         for (int i = 0; i < stage.Count; i++)
         {
             int tree = stage.First + i;
@@ -159,6 +182,8 @@ public abstract class CotPool : IDisposable
             leaves[forNext..].CopyTo(usable);
             usable = usable[(leaves.Length - forNext)..];
         }
+
+        _leaves.Wipe();
     }
 
     private void BeginIteration(Stage stage)
@@ -185,7 +210,7 @@ public abstract class CotPool : IDisposable
     }
 
     /// <summary>Room for more COTs behind those that are there.</summary>
-    private Span<Block> Grow(int count)
+    private Span<Block> RoomFor(int count)
     {
         if (_end + count > _blocks.Length)
         {
@@ -200,15 +225,14 @@ public abstract class CotPool : IDisposable
             else
             {
                 left.CopyTo(_blocks.Span);
+                _blocks.Span[left.Length.._end].Clear();
             }
 
             _end -= _begin;
             _begin = 0;
         }
 
-        Span<Block> room = _blocks.Span.Slice(_end, count);
-        _end += count;
-        return room;
+        return _blocks.Span.Slice(_end, count);
     }
 
     private void Advance(Stage stage)

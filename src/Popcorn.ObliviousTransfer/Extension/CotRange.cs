@@ -1,8 +1,9 @@
 namespace Popcorn.ObliviousTransfer.Extension;
 
 /// <summary>
-/// COTs that were taken, with the number of the first. Only a pool makes one, each number once, and a hash takes
-/// nothing else: so no number is ever hashed for two blocks, nor a block under two numbers.
+/// COTs that were taken, with the number of the first. Only a pool makes one, each number once (and the set-up one, of
+/// the COTs before all pools, for a use of their own), and a hash takes nothing else: so no number is ever hashed for
+/// two blocks, nor a block under two numbers.
 /// </summary>
 internal readonly ref struct CotRange
 {

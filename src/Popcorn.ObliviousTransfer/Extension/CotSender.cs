@@ -23,7 +23,14 @@ public sealed class CotSender : CotPool
     }
 
     /// <summary>Δ, the same for all COTs of the direction; its bit 0 is 1. Secret.</summary>
-    public Block Delta => _delta[0];
+    public Block Delta
+    {
+        get
+        {
+            AssertIsThere();
+            return _delta[0];
+        }
+    }
 
     /// <summary>A random Δ.</summary>
     internal static Block NewDelta(Randomness randomness) => randomness.NextBlock() | Vector128.CreateScalar(1ul);

@@ -95,6 +95,10 @@ internal sealed class SoftSpokenReceiver : IDisposable
                 MemoryMarshal.Cast<Block, ulong>(rows), 2 * SmallField.BatchBlocks, cots.Slice(begin, 128 * blocks));
             _block += (ulong)blocks;
         }
+
+        _rows.Wipe();
+        _work.Wipe();
+        _choices.Wipe();
     }
 
     /// <summary>Wipes the seeds.</summary>

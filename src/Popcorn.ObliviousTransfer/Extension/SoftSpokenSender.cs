@@ -137,6 +137,9 @@ internal sealed class SoftSpokenSender : IDisposable
                 MemoryMarshal.Cast<Block, ulong>(rows), 2 * SmallField.BatchBlocks, cots.Slice(begin, 128 * blocks));
             _block += (ulong)blocks;
         }
+
+        _rows.Wipe();
+        _work.Wipe();
     }
 
     /// <summary>Wipes the seeds and Δ.</summary>

@@ -7,13 +7,15 @@ public readonly record struct Flow(Party From, int Bytes);
 
 /// <summary>
 /// One party's side of a protocol: a state machine that knows nothing of transports. Its messages are written and read
-/// one after the other, as <see cref="Flows"/> says; anything else throws, and after an exception it cannot go on.
+/// one after the other, as <see cref="Flows"/> says; anything else throws, and after an exception, or when it is
+/// disposed, it cannot go on.
 /// </summary>
 public abstract class Protocol : IDisposable
 {
     private readonly Flow[] _flows;
     private int _next;
     private bool _failed;
+    private bool _isDisposed;
 
     /// <summary>A protocol at its beginning.</summary>
     /// <param name="self">Which party this is.</param>
@@ -71,6 +73,7 @@ public abstract class Protocol : IDisposable
     /// <summary>Wipes what is secret.</summary>
     public void Dispose()
     {
+        _isDisposed = true; // what it would say now is made of zeros, and its memory may be somebody else's
         Dispose(true);
         GC.SuppressFinalize(this);
     }
@@ -88,6 +91,7 @@ public abstract class Protocol : IDisposable
     /// <summary>Throws where results are asked for before the last message.</summary>
     protected void AssertDone()
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         if (_failed || _next < _flows.Length)
         {
             throw new InvalidOperationException("the protocol has not come to its end");
@@ -102,6 +106,7 @@ public abstract class Protocol : IDisposable
 
     private Flow Begin(Party from)
     {
+        ObjectDisposedException.ThrowIf(_isDisposed, this);
         if (_failed)
         {
             throw new InvalidOperationException("the protocol has failed");

@@ -20,6 +20,7 @@ public sealed class ChosenReceiver : Protocol
             throw new ArgumentException("a choice is 0 or 1", nameof(choices));
         }
 
+        transfers.Receiving.Demand(choices.Length); // before anything secret is there
         _choices = new SecretArray<byte>(choices.Length);
         choices.CopyTo(_choices.Span);
         _random = new SecretArray<byte>(choices.Length);

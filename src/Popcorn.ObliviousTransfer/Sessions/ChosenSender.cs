@@ -17,6 +17,7 @@ internal sealed class ChosenSender : Protocol
     public ChosenSender(Transfers transfers, ReadOnlySpan<Block> first, ReadOnlySpan<Block> second)
         : base(transfers.Self, FlowsFor(transfers.Self, first.Length))
     {
+        transfers.Sending.Demand(first.Length); // before anything secret is there
         _count = first.Length;
         _messages = new SecretArray<Block>(2 * _count);
         first.CopyTo(_messages.Span);
@@ -31,6 +32,11 @@ internal sealed class ChosenSender : Protocol
 
     protected override void OnRead(int flow, ReadOnlySpan<byte> message)
     {
+        if (_count % 8 != 0 && message[^1] >> (_count % 8) != 0)
+        {
+            throw new TransferException("the padding of a message's bits is not zero");
+        }
+
         Span<Block> messages = _messages.Span, pads = _pads.Span;
         for (int i = 0; i < _count; i++)
         {

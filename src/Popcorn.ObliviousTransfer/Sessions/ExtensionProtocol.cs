@@ -5,10 +5,13 @@ namespace Popcorn.ObliviousTransfer.Sessions;
 
 /// <summary>
 /// Makes COTs in both directions. What must be sent follows from what both parties know; stages of the same sender that
-/// follow each other share a message.
+/// follow each other share a message, as long as it does not become too long for an exchange.
 /// </summary>
 internal sealed class ExtensionProtocol : Protocol
 {
+    /// <summary>Of a message of several stages.</summary>
+    private const int MostBytes = 1 << 23;
+
     private readonly List<(CotPool Pool, Stage Stage)[]> _messages;
 
     public ExtensionProtocol(Transfers transfers, long sending, long receiving)
@@ -58,7 +61,8 @@ internal sealed class ExtensionProtocol : Protocol
             transfers.Self == Party.Server ? own.Concat(other) : other.Concat(own))
         {
             if (messages.Count > 0 && SenderOf(messages[^1][0].Pool, messages[^1][0].Stage)
-                == SenderOf(part.Pool, part.Stage))
+                == SenderOf(part.Pool, part.Stage)
+                && messages[^1].Sum(earlier => (long)earlier.Stage.Bytes) + part.Stage.Bytes <= MostBytes)
             {
                 messages[^1] = [.. messages[^1], part];
             }

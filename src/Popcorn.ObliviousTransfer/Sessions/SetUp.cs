@@ -55,8 +55,17 @@ public abstract class SetUp : Protocol
     /// <summary>One party's side of it.</summary>
     /// <param name="self">Which party.</param>
     /// <param name="options">The same for both; the default ones if null.</param>
-    public static SetUp For(Party self, TransferOptions? options = null) =>
-        For(self, options ?? TransferOptions.Default, Randomness.System);
+    /// <exception cref="ArgumentException">The silent set is not one of those that there are.</exception>
+    public static SetUp For(Party self, TransferOptions? options = null)
+    {
+        options ??= TransferOptions.Default;
+        if (options.Silent is { } set && !FerretParameters.All.Contains(set))
+        {
+            throw new ArgumentException($"nobody has examined {set}", nameof(options));
+        }
+
+        return For(self, options, Randomness.System);
+    }
 
     /// <summary>The party's end of the connection; once, when all messages are through.</summary>
     public abstract Transfers Finish();
@@ -101,7 +110,7 @@ public abstract class SetUp : Protocol
         private readonly SecretArray<byte> _choices = new(BaseTransfers.Count);
         private readonly SecretArray<Block> _keys = new(BaseTransfers.Count);
         private readonly SecretArray<Block> _pairs = new(2 * BaseTransfers.Count);
-        private readonly Block _delta;
+        private readonly SecretArray<Block> _delta = new(1);
         private readonly BaseReceiver _base;
         private SoftSpokenSender? _sending;
         private SoftSpokenReceiver? _receiving;
@@ -109,15 +118,15 @@ public abstract class SetUp : Protocol
         public ServerSetUp(TransferOptions options, Randomness randomness)
             : base(Party.Server, options, randomness)
         {
-            _delta = CotSender.NewDelta(randomness);
-            SoftSpokenSender.ChoicesFor(_delta, _choices.Span);
+            _delta[0] = CotSender.NewDelta(randomness);
+            SoftSpokenSender.ChoicesFor(_delta[0], _choices.Span);
             _base = new BaseReceiver(_choices.Span);
         }
 
         public override Transfers Finish()
         {
             AssertDone();
-            var sender = new CotSender(Session, 0, Options.Silent, _delta, Take(ref _sending), Randomness);
+            var sender = new CotSender(Session, 0, Options.Silent, _delta[0], Take(ref _sending), Randomness);
             return new Transfers(
                 Self, Session, sender, new CotReceiver(Session, 1, Options.Silent, Take(ref _receiving)));
         }
@@ -131,9 +140,10 @@ public abstract class SetUp : Protocol
                 return;
             }
 
-            _sending = new SoftSpokenSender(Session, 0, _delta, _keys, message[..SmallField.TreeBytes]);
+            _sending = new SoftSpokenSender(Session, 0, _delta[0], _keys, message[..SmallField.TreeBytes]);
             message = message[SmallField.TreeBytes..];
             using var cots = new SecretArray<Block>(2 * DerivedCount);
+            Block delta = _delta[0];
             Span<Block> first = cots.Span[..DerivedCount], both = _pairs.Span;
             _sending.Extend(message[..SmallField.BytesFor(DerivedCount)], first);
             ReadOnlySpan<byte> corrections = message[SmallField.BytesFor(DerivedCount)..];
@@ -146,7 +156,7 @@ public abstract class SetUp : Protocol
                 for (int i = 0; i < DerivedCount; i++)
                 {
                     int swapped = choice ^ ((corrections[i / 8] >> (i % 8)) & 1);
-                    pads[i] = swapped == 0 ? first[i] : first[i] ^ _delta;
+                    pads[i] = swapped == 0 ? first[i] : first[i] ^ delta;
                 }
 
                 Hash(hash, first, pads);
@@ -173,6 +183,7 @@ public abstract class SetUp : Protocol
 
         protected override void Dispose(bool disposing)
         {
+            _delta.Dispose();
             _choices.Dispose();
             _keys.Dispose();
             _pairs.Dispose();
@@ -187,18 +198,18 @@ public abstract class SetUp : Protocol
     {
         private readonly SecretArray<Block> _pairs = new(2 * BaseTransfers.Count);
         private readonly SecretArray<Block> _keys = new(BaseTransfers.Count);
-        private readonly Block _delta;
+        private readonly SecretArray<Block> _delta = new(1);
         private readonly BaseSender _base = new();
         private SoftSpokenSender? _sending;
         private SoftSpokenReceiver? _receiving;
 
         public ClientSetUp(TransferOptions options, Randomness randomness)
-            : base(Party.Client, options, randomness) => _delta = CotSender.NewDelta(randomness);
+            : base(Party.Client, options, randomness) => _delta[0] = CotSender.NewDelta(randomness);
 
         public override Transfers Finish()
         {
             AssertDone();
-            var sender = new CotSender(Session, 1, Options.Silent, _delta, Take(ref _sending), Randomness);
+            var sender = new CotSender(Session, 1, Options.Silent, _delta[0], Take(ref _sending), Randomness);
             return new Transfers(
                 Self, Session, sender, new CotReceiver(Session, 0, Options.Silent, Take(ref _receiving)));
         }
@@ -220,7 +231,7 @@ public abstract class SetUp : Protocol
             _receiving.Extend(message[..SmallField.BytesFor(DerivedCount)], cots);
             Span<byte> corrections = message[SmallField.BytesFor(DerivedCount)..];
             using var choices = new SecretArray<byte>(DerivedCount);
-            SoftSpokenSender.ChoicesFor(_delta, choices.Span);
+            SoftSpokenSender.ChoicesFor(_delta[0], choices.Span);
             corrections.Clear();
             for (int i = 0; i < DerivedCount; i++)
             {
@@ -240,11 +251,12 @@ public abstract class SetUp : Protocol
                 return;
             }
 
-            _sending = new SoftSpokenSender(Session, 1, _delta, _keys, message);
+            _sending = new SoftSpokenSender(Session, 1, _delta[0], _keys, message);
         }
 
         protected override void Dispose(bool disposing)
         {
+            _delta.Dispose();
             _pairs.Dispose();
             _keys.Dispose();
             _base.Dispose();

@@ -42,6 +42,7 @@ public sealed class Transfers : IDisposable
     /// <param name="receiving">And in which it chooses. The other party says the same numbers the other way
     /// round.</param>
     /// <returns>This party's side of it; to be run before anything else of this object is used.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">That is more than some 134 million.</exception>
     public Protocol Extend(long sending, long receiving) => new ExtensionProtocol(this, sending, receiving);
 
     /// <summary>Takes random transfers, of which this party is the sender. Nothing is sent.</summary>
@@ -87,7 +88,11 @@ public sealed class Transfers : IDisposable
     /// <param name="plan">Of the operation.</param>
     /// <param name="items">How many items, 1 or more.</param>
     /// <exception cref="InvalidOperationException">There are too few COTs; extend first.</exception>
-    public Preparation Prepare(ComparisonPlan plan, int items) => Preparation.OfServer(plan, items, _pads);
+    public Preparation Prepare(ComparisonPlan plan, int items)
+    {
+        Demand(plan, items);
+        return Preparation.OfServer(plan, items, _pads);
+    }
 
     /// <summary>Prepares an operation, as the client.</summary>
     /// <param name="plan">Of the operation.</param>
@@ -99,8 +104,11 @@ public sealed class Transfers : IDisposable
     /// The shares of the results that it wants: uniform modulo 2^K, one an item, none used before.
     /// </param>
     /// <exception cref="InvalidOperationException">There are too few COTs; extend first.</exception>
-    public Preparation Prepare(ComparisonPlan plan, ReadOnlySpan<ulong> shares, ReadOnlySpan<ulong> results) =>
-        Preparation.OfClient(plan, shares, results, _pads);
+    public Preparation Prepare(ComparisonPlan plan, ReadOnlySpan<ulong> shares, ReadOnlySpan<ulong> results)
+    {
+        Demand(plan, results.Length);
+        return Preparation.OfClient(plan, shares, results, _pads);
+    }
 
     /// <summary>Wipes everything.</summary>
     public void Dispose()
@@ -108,5 +116,11 @@ public sealed class Transfers : IDisposable
         _pads.Dispose();
         Sending.Dispose();
         Receiving.Dispose();
+    }
+
+    private void Demand(ComparisonPlan plan, int items)
+    {
+        Sending.Demand((long)plan.Transfers(Self) * items);
+        Receiving.Demand((long)plan.Transfers(Self.Other()) * items);
     }
 }

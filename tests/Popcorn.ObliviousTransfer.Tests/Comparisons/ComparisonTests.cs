@@ -175,6 +175,9 @@ public sealed class ComparisonTests
         foreach (ulong value in new ulong[] { 0, 1, 0x5A5A5A5A, ulong.MaxValue })
         {
             Assert.Equal((true, true), AreViewsUniform(operation, value, new IdealPads(value + 77)));
+            Assert.Equal(
+                (true, true),
+                AreViewsUniform(operation with { ShareKnown = false }, value, new IdealPads(value + 78)));
         }
     }
 
@@ -193,12 +196,15 @@ public sealed class ComparisonTests
         ulong[]? caps = operation is Clip ? [.. Enumerable.Repeat(value & 0xFF, Items)] : null;
         ulong[] results = new SplitMix(value + 3).Numbers(Items, operation.ResultBits);
         using var serverPreparation = Preparation.OfServer(plan, Items, pads.Server);
-        using var clientPreparation = Preparation.OfClient(plan, client, results, pads.Client);
+        using var clientPreparation = Preparation.OfClient(
+            plan, operation.ShareKnown ? client : [], results, pads.Client);
         List<(Flow Flow, byte[] Bytes)> messages = BothParties.Exchange(serverPreparation, clientPreparation);
         Tickets ofServer = serverPreparation.TakeTickets(), ofClient = clientPreparation.TakeTickets();
         BitPlanes serverTickets = Copy(ofServer.Correlations), clientTickets = Copy(ofClient.Correlations);
         using Comparison forServer = Comparison.OfServer(ofServer, server, caps);
-        using Comparison forClient = Comparison.OfClient(ofClient);
+        using Comparison forClient = operation.ShareKnown
+            ? Comparison.OfClient(ofClient)
+            : Comparison.OfClient(ofClient, client);
         messages.AddRange(BothParties.Exchange(forServer, forClient));
 
         // Without corrected choices: they are bits of the client's shares. With one triple only, its own are the same.
