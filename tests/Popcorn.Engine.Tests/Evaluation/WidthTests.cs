@@ -2,6 +2,7 @@ using System.Numerics;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Tests.Model;
+using Popcorn.Tests;
 
 namespace Popcorn.Engine.Tests.Evaluation;
 
@@ -52,12 +53,15 @@ public class WidthTests
     [InlineData((1 << 15) + 2, int.MaxValue)]
     public void Sums_of_the_largest_digits_are_exact(int count, int weight)
     {
+        // Of long sums, which take seconds, only the largest digits of either sign.
+        bool isLong = count >= 1 << 15 && !SharedData.SlowTests;
         foreach (int bits in new[] { 64, 95 })
         {
             BigInteger power = BigInteger.One << bits;
-            foreach (BigInteger value in new[] { power - 1, -power, 1 - power })
+            foreach (BigInteger value in isLong ? [power - 1, -power] : new[] { power - 1, -power, 1 - power })
             {
-                foreach (int last in new[] { weight - 1, weight, Math.Min(weight, int.MaxValue - 1) + 1 })
+                int more = Math.Min(weight, int.MaxValue - 1) + 1;
+                foreach (int last in isLong ? [weight] : new[] { weight - 1, weight, more })
                 {
                     int[,] weights = new int[3, count];
                     for (int i = 0; i < count; i++)
