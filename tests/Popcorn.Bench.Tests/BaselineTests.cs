@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Popcorn.Bench.Gate;
 using Popcorn.KernelTiming;
+using Popcorn.KernelTiming.TwoParty;
 
 namespace Popcorn.Bench.Tests;
 
@@ -19,6 +20,7 @@ public sealed class BaselineTests : IDisposable
             VerdictTests.Measured("add", 0.000_064_219_87),
             VerdictTests.Measured("keygen", 9.5, null),
             VerdictTests.Measured("inference", 70, null) with { Work = new InferenceWork(1000, 200, 100, 3, 9999) },
+            VerdictTests.Measured("transfer", 7) with { Sizes = new TransferSizes(395_200 / 15_015_812.0, 5) },
         ];
         Baseline baseline = Baseline.Empty;
         baseline.Update("a machine", measured);
@@ -53,7 +55,8 @@ public sealed class BaselineTests : IDisposable
     [InlineData("null")]
     [InlineData("{}")]
     [InlineData("{\"allocations\":{},\"ratios\":{}}")]
-    [InlineData("{\"allocations\":{\"add\":\"much\"},\"inferences\":{},\"ratios\":{}}")]
+    [InlineData("{\"allocations\":{},\"inferences\":{},\"ratios\":{}}")]
+    [InlineData("{\"allocations\":{\"add\":\"much\"},\"inferences\":{},\"transfers\":{},\"ratios\":{}}")]
     public void Anything_else_is_refused(string text)
     {
         File.WriteAllText(_path, text);
@@ -65,16 +68,21 @@ public sealed class BaselineTests : IDisposable
     {
         string path = Path.Combine(RepositoryRoot(), "bench", "baseline.json");
         Baseline baseline = Baseline.Load(path);
-        Assert.Equal(KernelWorkload.Names.Where(name => name != "keygen").Order(), baseline.Allocations.Keys.Order());
+        string[] transfers = [.. TransferWorkload.AllNames.SelectMany(TransferMeasurement.SidesOf)];
+        Assert.Equal(
+            KernelWorkload.Names.Where(name => name != "keygen").Concat(transfers).Order(),
+            baseline.Allocations.Keys.Order());
+        transfers = [.. transfers, .. TransferMeasurement.SetUpSides];
+        Assert.Equal(transfers.Order(), baseline.Transfers.Keys.Order());
         Assert.Equal(
             Directory.GetFiles(Path.Combine(RepositoryRoot(), "samples"), "mnist-*.popcorn")
                 .Select(InferenceMeasurement.OperationOf).Order(),
             baseline.Inferences.Keys.Order());
         Assert.All(
-            baseline.Ratios.Values.SelectMany(kernels => kernels.Values),
-            operations => Assert.Equal(
-                KernelWorkload.Names.Order(),
-                operations.Keys.Where(name => !baseline.Inferences.ContainsKey(name)).Order()));
+            baseline.Ratios.Values.SelectMany(kernels => kernels),
+            kernel => Assert.Equal(
+                (kernel.Key == "aes" ? transfers : KernelWorkload.Names).Order(),
+                kernel.Value.Keys.Where(name => !baseline.Inferences.ContainsKey(name)).Order()));
     }
 
     private static string RepositoryRoot()

@@ -8,10 +8,19 @@ public sealed class VerdictTests
 
     private static readonly InferenceWork Work = new(1000, 200, 100, 3, AllocatedBytes: 10_000);
 
+    private static readonly TransferSizes Sizes = new(SentBits: 19, KeptBytes: 100);
+
     private static Baseline Known { get; } = new(
         new() { ["add"] = 8 },
         new() { ["inference"] = Work },
-        new() { [Machine] = new() { ["gmp"] = new() { ["add"] = 2, ["keygen"] = 2, ["inference"] = 2 } } });
+        new() { ["transfer"] = Sizes },
+        new()
+        {
+            [Machine] = new()
+            {
+                ["gmp"] = new() { ["add"] = 2, ["keygen"] = 2, ["inference"] = 2, ["transfer"] = 2 },
+            },
+        });
 
     [Theory]
     [InlineData(2, nameof(Outcome.Ok))]
@@ -86,6 +95,21 @@ public sealed class VerdictTests
             other => Assert.Equal(Outcome.Work, Of(other)));
         Measurement unknown = Measured("another", 2, null) with { Work = Work };
         Assert.False(Verdict.Of(unknown, Known, Machine).Passed);
+    }
+
+    [Fact]
+    public void Transfers_must_have_the_same_sizes_to_the_bit_and_large_ones_may_take_longer()
+    {
+        Outcome Of(TransferSizes sizes, double ratio = 2, bool large = false) => Verdict.Of(
+            Measured("transfer", ratio, null) with { Sizes = sizes, IsLarge = large }, Known, Machine).Outcome;
+        Assert.Equal(Outcome.Ok, Of(Sizes));
+        Assert.Equal(Outcome.Slower, Of(Sizes, 2.3));
+        Assert.Equal(Outcome.Ok, Of(Sizes, 2.3, large: true));
+        Assert.Equal(Outcome.Slower, Of(Sizes, 2.5, large: true));
+        Assert.Equal(Outcome.Work, Of(Sizes with { SentBits = 19.001 }));
+        Assert.Equal(Outcome.Work, Of(Sizes with { KeptBytes = 99 }));
+        Assert.Equal(Outcome.Work, Verdict.Of(
+            Measured("another", 2, null) with { Sizes = Sizes }, Known, Machine).Outcome);
     }
 
     internal static Measurement Measured(string operation, double ratio, long? bytes = 8) =>

@@ -7,14 +7,16 @@ namespace Popcorn.Bench.Gate;
 /// <summary>What the gate compares with: bench/baseline.json.</summary>
 /// <param name="Allocations">Managed bytes that one run of an operation allocates, whatever kernel and machine.</param>
 /// <param name="Inferences">What whole inferences do, whatever machine.</param>
+/// <param name="Transfers">What either party's side of transfers sends and keeps, whatever machine.</param>
 /// <param name="Ratios">Times by the reference's: machine → kernel → operation.</param>
 internal sealed record Baseline(
     SortedDictionary<string, long> Allocations,
     SortedDictionary<string, InferenceWork> Inferences,
+    SortedDictionary<string, TransferSizes> Transfers,
     SortedDictionary<string, SortedDictionary<string, SortedDictionary<string, double>>> Ratios)
 {
     /// <summary>A baseline that knows nothing.</summary>
-    public static Baseline Empty => new([], [], []);
+    public static Baseline Empty => new([], [], [], []);
 
     /// <summary>Reads a baseline; a file that is absent knows nothing.</summary>
     /// <exception cref="JsonException">It is not a baseline.</exception>
@@ -40,6 +42,10 @@ internal sealed record Baseline(
     public bool Knows(string inference, InferenceWork work) =>
         Inferences.TryGetValue(inference, out InferenceWork? known) && work.Matches(known);
 
+    /// <summary>Whether one party's side of transfers has the sizes that are expected.</summary>
+    public bool Knows(string operation, TransferSizes sizes) =>
+        Transfers.TryGetValue(operation, out TransferSizes? known) && known == sizes;
+
     /// <summary>Takes over what was measured.</summary>
     /// <param name="machine">Null leaves ratios as they are.</param>
     /// <param name="measurements">All of them.</param>
@@ -55,6 +61,11 @@ internal sealed record Baseline(
             if (measured.Work is { } work)
             {
                 Inferences[measured.Operation] = work;
+            }
+
+            if (measured.Sizes is { } sizes)
+            {
+                Transfers[measured.Operation] = sizes;
             }
 
             if (machine is not null)

@@ -11,6 +11,10 @@ internal static class GateCommand
     /// <summary>The word that chooses this command.</summary>
     public const string Name = "--check";
 
+    private const string Kernels = "kernels";
+    private const string Transfers = "transfers";
+    private const string Inferences = "inferences";
+
     public static Command Create()
     {
         var path = new Option<string>("--baseline")
@@ -27,6 +31,8 @@ internal static class GateCommand
             HelpName = "M.popcorn",
         };
         Option<string> popcorn = PopcornCommand.PathOption();
+        var only = new Option<string?>("--only") { Description = "Leave out the rest.", HelpName = "PART" };
+        only.AcceptOnlyFromAmong(Kernels, Transfers, Inferences);
         var update = new Option<bool>("--update") { Description = "Take this machine's figures as its baseline." };
         var json = new Option<bool>("--json")
         {
@@ -38,9 +44,9 @@ internal static class GateCommand
             HelpName = "PERCENT",
         };
         var command = new Command(
-            Name, "Compare times, allocations and work of operations and inferences with the baseline.")
+            Name, "Compare times, allocations and work of operations, transfers and inferences with the baseline.")
         {
-            path, models, popcorn, update, slowDown, json,
+            path, models, popcorn, only, update, slowDown, json,
         };
         command.Validators.Add(result =>
         {
@@ -51,21 +57,23 @@ internal static class GateCommand
         });
         command.SetAction(parsed => Run(
             parsed.GetRequiredValue(path), parsed.GetRequiredValue(models),
-            new PopcornCommand(parsed.GetRequiredValue(popcorn)), parsed.GetValue(update), parsed.GetValue(slowDown),
-            parsed.GetValue(json)));
+            new PopcornCommand(parsed.GetRequiredValue(popcorn)), parsed.GetValue(only), parsed.GetValue(update),
+            parsed.GetValue(slowDown), parsed.GetValue(json)));
         return command;
     }
 
     private static int Run(
-        string path, string[] models, PopcornCommand popcorn, bool update, double slowDownPercent, bool json)
+        string path, string[] models, PopcornCommand popcorn, string? only, bool update, double slowDownPercent,
+        bool json)
     {
         Baseline baseline = Baseline.Load(path);
         string? machine = Machine.Key;
         var gate = new RegressionGate(baseline, machine, slowDownPercent);
         IReadOnlyList<Verdict> verdicts =
         [
-            .. gate.Run(update, Console.Error.WriteLine),
-            .. gate.RunInferences(popcorn, models, update, Console.Error.WriteLine),
+            .. Has(Kernels) ? gate.Run(update, Console.Error.WriteLine) : [],
+            .. Has(Transfers) ? gate.RunTransfers(update, Console.Error.WriteLine) : [],
+            .. Has(Inferences) ? gate.RunInferences(popcorn, models, update, Console.Error.WriteLine) : [],
         ];
         if (update)
         {
@@ -90,15 +98,24 @@ internal static class GateCommand
         }
 
         return report.Passed ? 0 : 1;
+
+        bool Has(string part) => only is null || only == part;
     }
+
+    /// <summary>Transfers take nanoseconds.</summary>
+    private static string Short(double microseconds) =>
+        microseconds.ToString(microseconds < 0.1 ? "N5" : "N2", CultureInfo.InvariantCulture);
+
+    private static string? Ratio(double? ratio) =>
+        ratio?.ToString(ratio < 100_000 ? "0.000000" : "0", CultureInfo.InvariantCulture);
 
     private static void Print(GateReport report)
     {
         Console.WriteLine(
             $"{Machine.Name} ({report.Machine ?? "model unknown"}), 2048-bit key; operations on one thread, "
-            + "inferences on all");
+            + "inferences on all; transfers beside AES, the rest beside GMP");
         Console.WriteLine(
-            $"{"kernel",-7}{"operation",-24}{"µs",12}{"ratio",12}{"baseline",12}{"change",9}{"bytes",8}{"was",8}"
+            $"{"kernel",-7}{"operation",-24}{"µs",12}{"ratio",13}{"baseline",13}{"change",9}{"bytes",8}{"was",8}"
             + "  verdict");
         foreach (Verdict verdict in report.Operations)
         {
@@ -106,8 +123,8 @@ internal static class GateCommand
             string attempts = verdict.Attempts > 1 ? $" ({verdict.Attempts} attempts)" : "";
             Console.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{measured.Kernel,-7}{measured.Operation,-24}{measured.Microseconds,12:N2}{measured.Ratio,12:0.000000}"
-                + $"{verdict.BaselineRatio,12:0.000000}{100 * verdict.Change,7:+0.0;-0.0;0.0} %"
+                $"{measured.Kernel,-7}{measured.Operation,-24}{Short(measured.Microseconds),12}"
+                + $"{Ratio(measured.Ratio),13}{Ratio(verdict.BaselineRatio),13}{100 * verdict.Change,7:+0.0;-0.0;0.0} %"
                 + $"{measured.AllocatedBytes,8}{verdict.BaselineBytes,8}  {verdict.Outcome}{attempts}"));
         }
 
@@ -121,6 +138,6 @@ internal static class GateCommand
         Console.WriteLine(failed == 0
             ? "passed"
             : $"FAILED: {failed} of {report.Operations.Count}; slower means by more than "
-                + $"{Verdict.Tolerance:P0}, for inferences {Verdict.InferenceTolerance:P0}");
+                + $"{Verdict.Tolerance:P0}, for inferences, tickets and the like {Verdict.InferenceTolerance:P0}");
     }
 }

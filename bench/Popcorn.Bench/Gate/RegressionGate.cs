@@ -1,13 +1,14 @@
 using System.Diagnostics;
 using Popcorn.Interop;
 using Popcorn.KernelTiming;
+using Popcorn.KernelTiming.TwoParty;
 
 namespace Popcorn.Bench.Gate;
 
 /// <summary>
-/// Measures every operation of every kernel that this machine has, on one thread, and whole inferences: allocations,
-/// and times as ratios to the reference. What seems slower than the baseline is measured again, and its best attempt
-/// counts.
+/// Measures every operation of every kernel that this machine has, on one thread, both sides of transfers, and whole
+/// inferences: allocations, and times as ratios to the reference. What seems slower than the baseline is measured
+/// again, and its best attempt counts.
 /// </summary>
 /// <param name="baseline">What to compare with.</param>
 /// <param name="machine">Key of this machine in the baseline.</param>
@@ -16,6 +17,7 @@ internal sealed class RegressionGate(Baseline baseline, string? machine, double 
 {
     private const int KeyBits = 2048;
     private const int Rounds = 15;
+    private const int TransferRounds = 24;
     private const int Attempts = 3;
     private const int AllocationRuns = 5;
     private static readonly TimeSpan Slice = TimeSpan.FromSeconds(0.02);
@@ -34,11 +36,19 @@ internal sealed class RegressionGate(Baseline baseline, string? machine, double 
             verdicts.AddRange(BestOf(operations, each => each.Name, always, (due, attempt) =>
             {
                 progress($"kernel {kernel}, attempt {attempt}: {string.Join(", ", due.Select(each => each.Name))}");
-                return Measure(kernel, due);
+                return Measure(kernel, due, Yardstick.Powm, Rounds);
             }));
         }
 
         return verdicts;
+    }
+
+    /// <summary>The same for either party's side of transfers.</summary>
+    public IReadOnlyList<Verdict> RunTransfers(bool always, Action<string> progress)
+    {
+        using var aes = new AesYardstick();
+        Yardstick yardstick = aes.Create();
+        return [.. RunSides(yardstick, always, progress), .. RunSetUp(yardstick, always, progress)];
     }
 
     /// <summary>The same for inferences with integer networks, named by their files, on the machine's kernel.</summary>
@@ -49,6 +59,33 @@ internal sealed class RegressionGate(Baseline baseline, string? machine, double 
             progress($"{InferenceMeasurement.OperationOf(model)}, attempt {attempt}");
             return InferenceMeasurement.Of(popcorn, model, slowDownPercent);
         }))];
+
+    private Verdict[] RunSides(Yardstick yardstick, bool always, Action<string> progress)
+    {
+        using var workload = new TransferWorkload();
+        (KernelOperation Operation, TransferSizes Sizes, bool IsLarge)[] sides =
+        [
+            .. TransferWorkload.AllNames.Select(workload.Create).SelectMany(operation =>
+                operation.Sides.Select(side => (
+                    SlowedDown(side.Side),
+                    TransferMeasurement.SizesOf(side.Side.Name, side.SentBits),
+                    operation.IsLarge))),
+        ];
+        return [.. BestOf(sides, side => side.Operation.Name, always, (due, attempt) =>
+        {
+            progress($"transfers, attempt {attempt}: {string.Join(", ", due.Select(side => side.Operation.Name))}");
+            KernelOperation[] operations = [.. due.Select(side => side.Operation)];
+            return Measure(TransferMeasurement.Kernel, operations, yardstick, TransferRounds)
+                .Zip(due, (measured, side) => measured with { Sizes = side.Sizes, IsLarge = side.IsLarge });
+        })];
+    }
+
+    private IEnumerable<Verdict> RunSetUp(Yardstick yardstick, bool always, Action<string> progress) =>
+        BestOf([.. TransferMeasurement.SetUpSides], side => side, always, (_, attempt) =>
+        {
+            progress($"set-up of transfers, attempt {attempt}");
+            return TransferMeasurement.OfSetUp(yardstick, slowDownPercent);
+        });
 
     private IEnumerable<Verdict> BestOf<T>(
         T[] all, Func<T, string> nameOf, bool always, Func<T[], int, IEnumerable<Measurement>> measure)
@@ -70,14 +107,16 @@ internal sealed class RegressionGate(Baseline baseline, string? machine, double 
         return all.Select(each => found[nameOf(each)]);
     }
 
-    private static IEnumerable<Measurement> Measure(string kernel, KernelOperation[] operations) =>
-        new InterleavedTimer(Slice).Measure(operations, Rounds).Operations.Select(timing => new Measurement(
-            kernel,
-            timing.Operation.Name,
-            timing.Microseconds,
-            timing.RatioToReference,
-            timing.RelativeError,
-            timing.Operation.IsSearch ? null : AllocatedBytes(timing.Operation)));
+    private static IEnumerable<Measurement> Measure(
+        string kernel, KernelOperation[] operations, Yardstick yardstick, int rounds) =>
+        new InterleavedTimer(Slice) { Yardstick = yardstick }.Measure(operations, rounds).Operations
+            .Select(timing => new Measurement(
+                kernel,
+                timing.Operation.Name,
+                timing.Microseconds,
+                timing.RatioToReference,
+                timing.RelativeError,
+                timing.Operation.IsSearch ? null : AllocatedBytes(timing.Operation)));
 
     /// <summary>The least of some runs: the runtime's own business may fall into one of them.</summary>
     private static long AllocatedBytes(KernelOperation operation)
@@ -85,6 +124,7 @@ internal sealed class RegressionGate(Baseline baseline, string? machine, double 
         long least = long.MaxValue;
         for (int run = 0; run < AllocationRuns; run++)
         {
+            operation.Supply?.Renew();
             long before = GC.GetAllocatedBytesForCurrentThread();
             operation.Run();
             least = Math.Min(least, GC.GetAllocatedBytesForCurrentThread() - before);

@@ -12,7 +12,18 @@ internal sealed record Measurement(
 {
     /// <summary>What a whole inference does, where it is one.</summary>
     public InferenceWork? Work { get; init; }
+
+    /// <summary>What a party sends and keeps, where it is one's side of transfers.</summary>
+    public TransferSizes? Sizes { get; init; }
+
+    /// <summary>Whether its data are more than the near caches hold.</summary>
+    public bool IsLarge { get; init; }
 }
+
+/// <summary>What a party's side of transfers does, whatever machine it runs on.</summary>
+/// <param name="SentBits">Bits that it sends for an item.</param>
+/// <param name="KeptBytes">Bytes that it keeps of a million items, where it is tickets that it makes.</param>
+internal sealed record TransferSizes(double SentBits, long KeptBytes);
 
 /// <summary>What an inference does, whatever machine it runs on.</summary>
 /// <param name="Products">
@@ -52,7 +63,10 @@ internal enum Outcome
     /// <summary>Other allocations, or ones that no baseline knows.</summary>
     Allocations,
 
-    /// <summary>An inference of other products, bytes, rounds or allocations, or one that no baseline knows.</summary>
+    /// <summary>
+    /// An inference of other products, bytes, rounds or allocations, transfers of other sizes, or some that no baseline
+    /// knows.
+    /// </summary>
     Work,
 }
 
@@ -63,7 +77,9 @@ internal sealed record Verdict(
     /// <summary>Regressions begin here: above what a busy machine does to best times (8 %), below 20 %.</summary>
     public const double Tolerance = 0.12;
 
-    /// <summary>The same for whole inferences, in which threads wait for each other.</summary>
+    /// <summary>
+    /// The same for whole inferences, in which threads wait for each other, and for data that come from afar.
+    /// </summary>
     public const double InferenceTolerance = 0.2;
 
     // A search that is no slower exceeds its baseline by so many standard errors once in hundreds of attempts.
@@ -81,10 +97,11 @@ internal sealed record Verdict(
         double? ratio = baseline.RatioOf(machine, measured.Kernel, measured.Operation);
         long? bytes = baseline.Allocations.TryGetValue(measured.Operation, out long known) ? known : null;
         double margin = Errors * measured.RelativeError;
-        double tolerance = measured.Work is null ? Tolerance : InferenceTolerance;
+        double tolerance = measured is { Work: null, IsLarge: false } ? Tolerance : InferenceTolerance;
         Outcome outcome =
             measured.AllocatedBytes != bytes ? Outcome.Allocations
             : measured.Work is { } work && !baseline.Knows(measured.Operation, work) ? Outcome.Work
+            : measured.Sizes is { } sizes && !baseline.Knows(measured.Operation, sizes) ? Outcome.Work
             : ratio is null ? Outcome.Unknown
             : measured.Ratio * (1 - margin) > ratio * (1 + tolerance) ? Outcome.Slower
             : measured.Ratio * (1 + margin) < ratio * (1 - tolerance) ? Outcome.Faster

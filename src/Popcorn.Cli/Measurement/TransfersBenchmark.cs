@@ -52,14 +52,12 @@ internal static class TransfersBenchmark
     /// <summary>The extension that is not silent, for people.</summary>
     public const string SoftSpoken = TransferWorkload.SoftSpoken;
 
-    private const int Rounds = 40;
+    private const int Rounds = 24;
     private const int SetUps = 5;
     private const int Tickets = 1_000_000;
 
-    private static readonly string[] Names = [.. TransferWorkload.Names, TransferWorkload.SoftSpoken];
-
     /// <summary>Slices in all, for a progress bar.</summary>
-    public static int Slices => Rounds * 2 * Names.Length;
+    public static int Slices => Rounds * 2 * TransferWorkload.AllNames.Count;
 
     /// <summary>Measures everything.</summary>
     /// <param name="started">Told of each slice before it begins, with the number of those done.</param>
@@ -91,9 +89,9 @@ internal static class TransfersBenchmark
     {
         using var workload = new TransferWorkload();
         using var aes = new AesYardstick();
-        TransferOperation[] operations = [.. Names.Select(workload.Create)];
+        TransferOperation[] operations = [.. TransferWorkload.AllNames.Select(workload.Create)];
         Timings timings = new InterleavedTimer(TimeSpan.Zero, cancellationToken) { Yardstick = aes.Create() }
-            .Measure([.. operations.SelectMany(each => new[] { each.Server, each.Client })], Rounds, started);
+            .Measure([.. operations.SelectMany(each => each.Sides).Select(each => each.Side)], Rounds, started);
         return (1000 * timings.ReferenceMicroseconds, [.. operations.Select((operation, i) =>
         {
             double server = 1000 * timings.Operations[2 * i].Microseconds;

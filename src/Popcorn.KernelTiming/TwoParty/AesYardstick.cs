@@ -7,6 +7,9 @@ namespace Popcorn.KernelTiming.TwoParty;
 /// <summary>The yardstick of transfers: AES-128 of a block, one of many under one key.</summary>
 internal sealed class AesYardstick : IDisposable
 {
+    /// <summary>Blocks that are timed at once.</summary>
+    public const int Units = Times * Blocks;
+
     private const int Blocks = 1024; // the nearest cache holds them
     private const int Times = 16;
 
@@ -17,7 +20,7 @@ internal sealed class AesYardstick : IDisposable
     public static bool HasInstructions => Aes128.HasInstructions;
 
     /// <summary>For the timer.</summary>
-    public Yardstick Create() => new(Times * Blocks, Measure);
+    public Yardstick Create() => new(Units, Measure);
 
     /// <inheritdoc/>
     public void Dispose() => _aes.Dispose();

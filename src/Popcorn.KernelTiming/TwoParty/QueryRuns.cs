@@ -9,7 +9,7 @@ namespace Popcorn.KernelTiming.TwoParty;
 /// </summary>
 internal sealed class QueryRuns
 {
-    private const int Runs = 8;
+    private const int Runs = RunAhead.Runs;
 
     private readonly ComparisonPlan _plan;
     private readonly int _items;
@@ -57,6 +57,12 @@ internal sealed class QueryRuns
 
     /// <summary>What came out.</summary>
     public IReadOnlyList<ulong> Results { get; }
+
+    /// <summary>A party's shares of it.</summary>
+    public IReadOnlyList<ulong> SharesOf(Party party) => _results[(int)party];
+
+    /// <summary>A party's shares of the results, as the last run computed them again.</summary>
+    public IReadOnlyList<ulong> Computed => _computed;
 
     /// <summary>One party's side, for the timer.</summary>
     public KernelOperation Create(string name, Party party) => new(name, _items, () => Run(party))

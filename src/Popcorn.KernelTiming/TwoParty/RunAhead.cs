@@ -6,8 +6,9 @@ namespace Popcorn.KernelTiming.TwoParty;
 /// </summary>
 internal abstract class RunAhead
 {
-    /// <summary>Runs of a slice.</summary>
-    public const int Runs = 8;
+    /// <summary>Runs of a slice: enough to bring back what others drove out of the caches, and go on from there.
+    /// </summary>
+    public const int Runs = 16;
 
     private readonly Dictionary<(int Kind, int Run), byte[]> _messages = [];
     private int _nextFirst;

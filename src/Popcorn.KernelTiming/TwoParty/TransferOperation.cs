@@ -11,6 +11,13 @@ namespace Popcorn.KernelTiming.TwoParty;
 internal sealed record TransferOperation(
     string Name, KernelOperation Server, KernelOperation Client, double ServerBits, double ClientBits)
 {
+    /// <summary>Both sides, each with the bits that it sends.</summary>
+    public IEnumerable<(KernelOperation Side, double SentBits)> Sides => [(Server, ServerBits), (Client, ClientBits)];
+
+    /// <summary>Whether its data are more than the near caches hold: other programs then take more of its time.
+    /// </summary>
+    public bool IsLarge { get; init; }
+
     /// <summary>What a party's side is called.</summary>
     public static string SideOf(string name, Party party) => $"{name} {(party == Party.Server ? "server" : "client")}";
 }

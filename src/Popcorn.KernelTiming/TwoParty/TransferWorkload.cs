@@ -12,8 +12,10 @@ namespace Popcorn.KernelTiming.TwoParty;
 /// </summary>
 internal sealed class TransferWorkload : IDisposable
 {
-    /// <summary>The extension that is not silent: one of <see cref="Names"/> to nobody, but measured beside them.
-    /// </summary>
+    /// <summary>Preparation of a ReLU.</summary>
+    public const string Ticket = "reluTicket20";
+
+    /// <summary>A COT of the extension that is not silent.</summary>
     public const string SoftSpoken = "softSpoken";
 
     /// <summary>Units of a run of <c>cot</c>: two trees, less what an iteration starts from.</summary>
@@ -34,7 +36,10 @@ internal sealed class TransferWorkload : IDisposable
 
     /// <summary>Names of the operations, in the order in which they are reported.</summary>
     public static IReadOnlyList<string> Names { get; } =
-        ["cot", "rot", "rot8", "triple", "reluTicket20", "relu20", "sign13"];
+        ["cot", "rot", "rot8", "triple", Ticket, "relu20", "sign13"];
+
+    /// <summary>The same, and <see cref="SoftSpoken"/>, which is reported apart.</summary>
+    public static IReadOnlyList<string> AllNames { get; } = [.. Names, SoftSpoken];
 
     /// <summary>The ReLU that is measured.</summary>
     public static ComparisonPlan Relu { get; } = ComparisonPlan.Of(new Relu(20, 8, 12));
@@ -57,8 +62,7 @@ internal sealed class TransferWorkload : IDisposable
     }
 
     /// <summary>
-    /// Prepares an operation, one of <see cref="Names"/> or <see cref="SoftSpoken"/>; what it needs lives as long as
-    /// this object.
+    /// Prepares an operation, one of <see cref="AllNames"/>; what it needs lives as long as this object.
     /// </summary>
     public TransferOperation Create(string name) => name switch
     {
@@ -66,14 +70,17 @@ internal sealed class TransferWorkload : IDisposable
             name,
             Cots,
             new CotRuns(Own(Connection.Settled(Set, bothDirections: false)), TreesOfCots * Set.Leaves, Party.Server),
-            serverBits: 8.0 * Set.Trees * Set.TreeBytes / Usable),
+            serverBits: 8.0 * Set.Trees * Set.TreeBytes / Usable) with
+        {
+            IsLarge = true,
+        },
         SoftSpoken => ClientFirst(
             name, SoftSpokenCots, new CotRuns(Short(), SoftSpokenCots, Party.Client),
             8.0 * SmallField.BytesFor(SoftSpokenCots) / SoftSpokenCots),
         "rot" => ServerFirst(name, Batch, new RotRuns(Short(), Batch)),
         "rot8" => ClientFirst(name, Batch, new TableRuns(Short(), Batch), TableRuns.ChoiceBits),
         "triple" => ServerFirst(name, Batch, new TripleRuns(Short(), Batch)),
-        "reluTicket20" => Ticket(name),
+        Ticket => Tickets(name),
         "relu20" => Query(name, Relu),
         "sign13" => Query(name, Sign),
         _ => throw new ArgumentOutOfRangeException(nameof(name), name, "No such operation."),
@@ -105,7 +112,7 @@ internal sealed class TransferWorkload : IDisposable
     private static double BitsOf(IEnumerable<FlowBits> flows, Party from) =>
         flows.Where(flow => flow.From == from).Sum(flow => flow.Bits);
 
-    private TransferOperation Ticket(string name)
+    private TransferOperation Tickets(string name)
     {
         int[] made =
         [
@@ -118,6 +125,7 @@ internal sealed class TransferWorkload : IDisposable
             ServerFirst(name, TicketBatch, new TicketRuns(connection, Relu, TicketBatch, made));
         return operation with
         {
+            IsLarge = true,
             ServerBits = BitsOf(Relu.PrepareBits, Party.Server),
             ClientBits = BitsOf(Relu.PrepareBits, Party.Client),
         };
