@@ -58,8 +58,8 @@ public sealed class TransferWorkloadTests
         double usable = 1 - ((double)set.Consumed / set.Outputs);
         int CotsOf(int trees) => (int)(trees * set.Leaves * usable);
         Assert.Equal(TransferWorkload.Cots, CotsOf(2));
-        Assert.Equal(TransferWorkload.TicketBatch, CotsOf(7) / TransferWorkload.Relu.Transfers(Party.Server));
-        Assert.Equal(TransferWorkload.TicketBatch, CotsOf(2) / TransferWorkload.Relu.Transfers(Party.Client));
+        Assert.Equal(TransferWorkload.TicketBatch, CotsOf(7) / TransferWorkload.Relu.Cots(Party.Server));
+        Assert.Equal(TransferWorkload.TicketBatch, CotsOf(2) / TransferWorkload.Relu.Cots(Party.Client));
     }
 
     [Fact]

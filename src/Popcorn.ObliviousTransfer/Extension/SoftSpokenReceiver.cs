@@ -97,7 +97,8 @@ internal sealed class SoftSpokenReceiver : IDisposable
         }
 
         _rows.Wipe();
-        _work.Wipe();
+        _streams.Wipe();
+        _own.Wipe();
         _choices.Wipe();
     }
 

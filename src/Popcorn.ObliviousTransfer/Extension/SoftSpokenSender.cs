@@ -139,7 +139,8 @@ internal sealed class SoftSpokenSender : IDisposable
         }
 
         _rows.Wipe();
-        _work.Wipe();
+        _streams.Wipe();
+        _own.Wipe();
     }
 
     /// <summary>Wipes the seeds and Δ.</summary>

@@ -120,7 +120,7 @@ public sealed class Transfers : IDisposable
 
     private void Demand(ComparisonPlan plan, int items)
     {
-        Sending.Demand((long)plan.Transfers(Self) * items);
-        Receiving.Demand((long)plan.Transfers(Self.Other()) * items);
+        Sending.Demand((long)plan.Cots(Self) * items);
+        Receiving.Demand((long)plan.Cots(Self.Other()) * items);
     }
 }

@@ -85,8 +85,8 @@ public sealed class MisuseTests
         {
             // Many in direction 0, few in direction 1.
             TwoParties.Extend(server, client, 2560, 128);
-            int items = 1 + (128 / Plan.Transfers(Party.Client));
-            Assert.InRange(items * Plan.Transfers(Party.Server), 1, 2560);
+            int items = 1 + (128 / Plan.Cots(Party.Client));
+            Assert.InRange(items * Plan.Cots(Party.Server), 1, 2560);
             foreach (Transfers party in new[] { server, client })
             {
                 int sending = party.Sending.Available, receiving = party.Receiving.Available;
@@ -200,7 +200,7 @@ public sealed class MisuseTests
         {
             const int Items = 10;
             TwoParties.Extend(
-                server, client, 4 * Items * Plan.Transfers(Party.Server), 4 * Items * Plan.Transfers(Party.Client));
+                server, client, 4 * Items * Plan.Cots(Party.Server), 4 * Items * Plan.Cots(Party.Client));
             List<Preparation> ofServer = [], ofClient = [];
             for (int i = 0; i < 4; i++)
             {
@@ -223,7 +223,7 @@ public sealed class MisuseTests
 
             // Where the parties prepare in different orders all that comes is wrong, and nobody can tell.
             TwoParties.Extend(
-                server, client, 2 * Items * Plan.Transfers(Party.Server), 2 * Items * Plan.Transfers(Party.Client));
+                server, client, 2 * Items * Plan.Cots(Party.Server), 2 * Items * Plan.Cots(Party.Client));
             Preparation first = server.Prepare(Plan, Items), second = server.Prepare(Plan, Items);
             Preparation other = client.Prepare(Plan, Shares(0), Shares(10));
             Preparation same = client.Prepare(Plan, Shares(0), Shares(10));
