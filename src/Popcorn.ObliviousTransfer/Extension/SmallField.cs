@@ -53,7 +53,8 @@ internal static class SmallField
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Sum(ReadOnlySpan<Block> streams, Span<Block> rows, Span<Block> whole)
     {
-        ref Vector512<ulong> s = ref Unsafe.As<Block, Vector512<ulong>>(ref MemoryMarshal.GetReference(streams[..(Leaves * BatchBlocks)]));
+        ref Vector512<ulong> s =
+            ref Unsafe.As<Block, Vector512<ulong>>(ref MemoryMarshal.GetReference(streams[..(Leaves * BatchBlocks)]));
         ref Vector512<ulong> v = ref Unsafe.As<Block, Vector512<ulong>>(ref rows[..(Bits * BatchBlocks)][0]);
         ref Vector512<ulong> u = ref Unsafe.As<Block, Vector512<ulong>>(ref whole[..BatchBlocks][0]);
         u = SumHalf(ref s, ref v);

@@ -24,8 +24,8 @@ public sealed class ViewTests
         + BigInteger.Pow(2, 96) - 1;
 
     /// <summary>
-    /// Of a random point the y-coordinate is a square modulo p as often as not, as of one with a known logarithm; a root
-    /// of which the sign is not drawn is always the same of the two, here the one that is a square.
+    /// Of a random point the y-coordinate is a square modulo p as often as not, as of one with a known logarithm; a
+    /// root of which the sign is not drawn is always the same of the two, here the one that is a square.
     /// </summary>
     [Fact]
     public void Points_of_the_base_transfers_do_not_tell_which_was_chosen()
