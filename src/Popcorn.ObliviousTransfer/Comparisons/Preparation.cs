@@ -115,12 +115,8 @@ public sealed class Preparation : Protocol
     /// <inheritdoc/>
     protected override void OnWrite(int flow, Span<byte> message)
     {
-        BitPlanes planes = _message.Slice(0, PlanesOf(Self));
-        int first = 0;
-        foreach (Gate gate in _plan.Circuit.PreparedBy(Self))
+        foreach ((Gate gate, BitPlanes part) in PartsOf(Self))
         {
-            BitPlanes part = planes.Slice(first, PlanesOf(gate, Self));
-            first += part.Count;
             if (Self == Party.Client)
             {
                 gate.WriteCorrections(_memory, part);
@@ -131,20 +127,16 @@ public sealed class Preparation : Protocol
             }
         }
 
-        PlaneBytes.Write(planes, message);
+        PlaneBytes.Write(_message.Slice(0, PlanesOf(Self)), message);
     }
 
     /// <inheritdoc/>
     protected override void OnRead(int flow, ReadOnlySpan<byte> message)
     {
         Party from = Self.Other();
-        BitPlanes planes = _message.Slice(0, PlanesOf(from));
-        PlaneBytes.Read(message, planes);
-        int first = 0;
-        foreach (Gate gate in _plan.Circuit.PreparedBy(from))
+        PlaneBytes.Read(message, _message.Slice(0, PlanesOf(from)));
+        foreach ((Gate gate, BitPlanes part) in PartsOf(from))
         {
-            BitPlanes part = planes.Slice(first, PlanesOf(gate, from));
-            first += part.Count;
             if (from == Party.Client)
             {
                 gate.ReadCorrections(_memory, part);
@@ -164,8 +156,17 @@ public sealed class Preparation : Protocol
         _tickets = null;
     }
 
-    private static int PlanesOf(Gate gate, Party from) =>
-        from == Party.Client ? gate.CorrectionPlanes : gate.PreparedPlanes;
+    /// <summary>What each gate has in a party's message.</summary>
+    private IEnumerable<(Gate Gate, BitPlanes Part)> PartsOf(Party from)
+    {
+        int first = 0;
+        foreach (Gate gate in _plan.Circuit.PreparedBy(from))
+        {
+            int planes = from == Party.Client ? gate.CorrectionPlanes : gate.PreparedPlanes;
+            yield return (gate, _message.Slice(first, planes));
+            first += planes;
+        }
+    }
 
     private int PlanesOf(Party from) =>
         from == Party.Client ? _plan.Circuit.CorrectionPlanes : _plan.Circuit.PreparedPlanes;

@@ -108,7 +108,7 @@ internal sealed class Circuit
     public int PlanesOf(int flow) => _planes[flow];
 
     /// <summary>Gates for which a party sends something in prepare, in order; the client corrections.</summary>
-    public ReadOnlySpan<Gate> PreparedBy(Party party) => party == Party.Client ? _senders[0] : _prepared;
+    public IReadOnlyList<Gate> PreparedBy(Party party) => party == Party.Client ? _senders[0] : _prepared;
 
     /// <summary>Gates whose message (in flow 0: corrections) a flow carries, in order.</summary>
     public ReadOnlySpan<Gate> SendersOf(int flow) => _senders[flow];

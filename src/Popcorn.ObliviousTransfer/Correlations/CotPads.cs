@@ -56,26 +56,20 @@ internal sealed class CotPads : IPadSource, IDisposable
         {
             int items = Math.Min(Batch, pads.Items - begin);
             CotRange cots = _sender.TakeRange(_cots.Span[..(items * choiceBits)]);
-            _words.Wipe();
-            for (int item = 0, some; item < items; item += some)
+            Span<Block> blocks = _blocks.Span[..(items * padsPerItem)];
+            Combine(cots.Blocks, choiceBits, blocks);
+            for (int j = padsPerItem - 1; j >= 0; j--)
             {
-                some = PadHash.ItemsOfEpoch(cots, choiceBits, item);
-                Span<Block> blocks = _blocks.Span[..(some * padsPerItem)];
-                Combine(cots.Blocks.Slice(item * choiceBits, some * choiceBits), choiceBits, blocks);
-                for (int j = padsPerItem - 1; j >= 0; j--)
+                Block multiple = _multiples[j];
+                Span<Block> padJ = blocks.Slice(j * items, items);
+                for (int i = 0; i < padJ.Length; i++)
                 {
-                    Block multiple = _multiples[j];
-                    Span<Block> padJ = blocks.Slice(j * some, some);
-                    for (int i = 0; i < padJ.Length; i++)
-                    {
-                        padJ[i] = blocks[i] ^ multiple;
-                    }
+                    padJ[i] = blocks[i] ^ multiple;
                 }
-
-                _sending.Hash(use, cots, choiceBits, item, some, blocks);
-                Pack(blocks, item, some, width);
             }
 
+            _sending.Hash(use, cots, choiceBits, blocks);
+            Pack(blocks, items, width);
             Unpack(begin / Batch, width, pads);
         }
 
@@ -104,16 +98,10 @@ internal sealed class CotPads : IPadSource, IDisposable
                 choices[bit][begin / Batch] = word;
             }
 
-            _words.Wipe();
-            for (int item = 0, some; item < items; item += some)
-            {
-                some = PadHash.ItemsOfEpoch(cots, choiceBits, item);
-                Span<Block> blocks = _blocks.Span[..some];
-                Combine(cots.Blocks.Slice(item * choiceBits, some * choiceBits), choiceBits, blocks);
-                _receiving.Hash(use, cots, choiceBits, item, some, blocks);
-                Pack(blocks, item, some, width);
-            }
-
+            Span<Block> blocks = _blocks.Span[..items];
+            Combine(cots.Blocks, choiceBits, blocks);
+            _receiving.Hash(use, cots, choiceBits, blocks);
+            Pack(blocks, items, width);
             Unpack(begin / Batch, width, pad);
         }
 
@@ -125,26 +113,15 @@ internal sealed class CotPads : IPadSource, IDisposable
     /// <param name="second">Filled, as many: the pads of choice 1.</param>
     public void SendBlocks(Span<Block> first, Span<Block> second)
     {
-        _sender.Demand(first.Length);
-        for (int begin = 0; begin < first.Length; begin += Batch)
+        CotRange cots = _sender.TakeRange(first);
+        Block delta = _sender.Delta;
+        for (int i = 0; i < first.Length; i++)
         {
-            int items = Math.Min(Batch, first.Length - begin);
-            CotRange cots = _sender.TakeRange(_cots.Span[..items]);
-            for (int item = 0, some; item < items; item += some)
-            {
-                some = PadHash.ItemsOfEpoch(cots, 1, item);
-                Span<Block> zeros = first.Slice(begin + item, some), ones = second.Slice(begin + item, some);
-                for (int i = 0; i < some; i++)
-                {
-                    zeros[i] = cots.Blocks[item + i];
-                    ones[i] = zeros[i] ^ _sender.Delta;
-                }
-
-                _sending.Hash(PadUse.Rot, cots, 1, item, some, zeros);
-                _sending.Hash(PadUse.Rot, cots, 1, item, some, ones);
-            }
+            second[i] = first[i] ^ delta;
         }
 
+        _sending.Hash(PadUse.Rot, cots, 1, first);
+        _sending.Hash(PadUse.Rot, cots, 1, second);
         Forget(_sending);
     }
 
@@ -153,25 +130,13 @@ internal sealed class CotPads : IPadSource, IDisposable
     /// <param name="pads">Filled, as many: the pads of those choices.</param>
     public void ReceiveBlocks(Span<byte> choices, Span<Block> pads)
     {
-        _receiver.Demand(pads.Length);
-        for (int begin = 0; begin < pads.Length; begin += Batch)
+        CotRange cots = _receiver.TakeRange(pads);
+        for (int i = 0; i < pads.Length; i++)
         {
-            int items = Math.Min(Batch, pads.Length - begin);
-            CotRange cots = _receiver.TakeRange(_cots.Span[..items]);
-            for (int item = 0, some; item < items; item += some)
-            {
-                some = PadHash.ItemsOfEpoch(cots, 1, item);
-                Span<Block> batch = pads.Slice(begin + item, some);
-                cots.Blocks.Slice(item, some).CopyTo(batch);
-                for (int i = 0; i < some; i++)
-                {
-                    choices[begin + item + i] = (byte)(batch[i][0] & 1);
-                }
-
-                _receiving.Hash(PadUse.Rot, cots, 1, item, some, batch);
-            }
+            choices[i] = (byte)(pads[i][0] & 1);
         }
 
+        _receiving.Hash(PadUse.Rot, cots, 1, pads);
         Forget(_receiving);
     }
 
@@ -213,16 +178,17 @@ internal sealed class CotPads : IPadSource, IDisposable
 
     /// <summary>
     /// Puts the lowest bits of blocks into words, one after the other as far as they fit: of pad j and item i into word
-    /// (j / n)·64 + i, where n pads fit.
+    /// (j / n)·64 + i, where n pads fit. What stands behind the last item is zero.
     /// </summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Pack(ReadOnlySpan<Block> blocks, int item, int items, int width)
+    private void Pack(ReadOnlySpan<Block> blocks, int items, int width)
     {
         ulong mask = ulong.MaxValue >> (64 - width);
-        int fit = 64 / width;
-        for (int j = 0; j < blocks.Length / items; j++)
+        int fit = 64 / width, pads = blocks.Length / items;
+        _words.Span[..((pads + fit - 1) / fit * Batch)].Clear();
+        for (int j = 0; j < pads; j++)
         {
-            Span<ulong> words = _words.Span.Slice((j / fit * Batch) + item, items);
+            Span<ulong> words = _words.Span.Slice(j / fit * Batch, items);
             ReadOnlySpan<Block> pad = blocks.Slice(j * items, items);
             int shift = j % fit * width;
             for (int i = 0; i < words.Length; i++)

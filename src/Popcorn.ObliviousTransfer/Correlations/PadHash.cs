@@ -18,10 +18,12 @@ internal sealed class PadHash : IDisposable
     /// <summary>log₂ of the numbers that share a key.</summary>
     private const int EpochBits = 10;
 
+    private const int Batch = 128;
+
     private readonly byte[] _session;
     private readonly int _direction;
     private readonly Dictionary<PadUse, UseKeys> _uses = [];
-    private readonly SecretArray<Block> _once = new(MostBlocks);
+    private readonly SecretArray<Block> _once = new(Batch); // encrypted once
 
     /// <summary>Of a direction of a session.</summary>
     /// <param name="session">The session's identifier.</param>
@@ -32,41 +34,29 @@ internal sealed class PadHash : IDisposable
         _direction = direction;
     }
 
-    /// <summary>Blocks in a call, at most.</summary>
-    public const int MostBlocks = 1024;
-
-    /// <summary>
-    /// How many of a range's items, from one on, have their keys in common: those are hashed in one call.
-    /// </summary>
-    /// <param name="range">The COTs.</param>
-    /// <param name="cotsPerItem">How many make an item.</param>
-    /// <param name="item">The first item.</param>
-    public static int ItemsOfEpoch(CotRange range, int cotsPerItem, int item)
-    {
-        ulong first = range.First + (ulong)(item * cotsPerItem);
-        ulong left = (1ul << EpochBits) - (first & ((1ul << EpochBits) - 1));
-        int items = (int)((left + (ulong)cotsPerItem - 1) / (ulong)cotsPerItem);
-        return Math.Min(items, (range.Blocks.Length / cotsPerItem) - item);
-    }
-
-    /// <summary>Hashes in place the blocks of some items, several blocks for each.</summary>
+    /// <summary>Hashes in place the blocks of all items of a range, one or several for each.</summary>
     /// <param name="use">What the pads are for.</param>
     /// <param name="range">The COTs that the blocks were made from.</param>
     /// <param name="cotsPerItem">How many make an item.</param>
-    /// <param name="item">The first item.</param>
-    /// <param name="items">How many, of one epoch.</param>
-    /// <param name="blocks">A multiple of that many: the first block of every item, the second of every item, …</param>
-    public void Hash(PadUse use, CotRange range, int cotsPerItem, int item, int items, Span<Block> blocks)
+    /// <param name="blocks">The first block of every item, the second of every item, …</param>
+    public void Hash(PadUse use, CotRange range, int cotsPerItem, Span<Block> blocks)
     {
-        ulong first = range.First + (ulong)(item * cotsPerItem);
-        Aes128 permutation = KeysOf(use).ForEpoch(first >> EpochBits);
-        Span<Block> once = _once.Span[..blocks.Length];
-        blocks.CopyTo(once);
-        permutation.Encrypt(once);
-        for (int begin = 0; begin < blocks.Length; begin += items)
+        UseKeys keys = KeysOf(use);
+        int items = range.Blocks.Length / cotsPerItem;
+        for (int item = 0, some; item < items; item += some)
         {
-            var tweaked = new Tweaked(ref blocks[begin], ref once[begin], first, (ulong)cotsPerItem);
-            permutation.Encrypt(items, ref tweaked);
+            ulong number = range.First + (ulong)(item * cotsPerItem);
+            some = Math.Min(ItemsOfEpoch(number, cotsPerItem), Math.Min(items - item, _once.Length));
+            Aes128 permutation = keys.ForEpoch(number >> EpochBits);
+            Span<Block> once = _once.Span[..some];
+            for (int begin = item; begin < blocks.Length; begin += items)
+            {
+                Span<Block> part = blocks.Slice(begin, some);
+                part.CopyTo(once);
+                permutation.Encrypt(once);
+                var tweaked = new Tweaked(ref part[0], ref once[0], number, (ulong)cotsPerItem);
+                permutation.Encrypt(some, ref tweaked);
+            }
         }
     }
 
@@ -82,6 +72,13 @@ internal sealed class PadHash : IDisposable
         }
 
         _once.Dispose();
+    }
+
+    /// <summary>Items, from one on, whose numbers share a key.</summary>
+    private static int ItemsOfEpoch(ulong number, int cotsPerItem)
+    {
+        int left = (1 << EpochBits) - (int)(number & ((1ul << EpochBits) - 1));
+        return (left + cotsPerItem - 1) / cotsPerItem;
     }
 
     private UseKeys KeysOf(PadUse use)

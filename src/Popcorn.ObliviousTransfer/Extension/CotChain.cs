@@ -35,6 +35,9 @@ internal readonly record struct Stage(
 /// <param name="steady">The set that it settles on; null: SoftSpoken alone.</param>
 internal struct CotChain(FerretParameters? steady)
 {
+    /// <summary>In a message of SoftSpoken at most: 8 MB.</summary>
+    private const long MostDirect = 1 << 21;
+
     private FerretParameters? _set; // of the iteration that runs
     private ulong _iteration;
     private int _tree;
@@ -75,9 +78,6 @@ internal struct CotChain(FerretParameters? steady)
         _tree = last;
         return stage;
     }
-
-    /// <summary>In a message of SoftSpoken at most: 8 MB.</summary>
-    private const long MostDirect = 1 << 21;
 
     private static long RoundUp(long count) =>
         (count + SmallField.Granularity - 1) / SmallField.Granularity * SmallField.Granularity;

@@ -24,6 +24,11 @@ public abstract class SetUp : Protocol
 
     private readonly byte[] _session = new byte[Kdf.Bytes];
     private readonly byte[] _parameters = new byte[Kdf.Bytes];
+    private readonly SecretArray<Block> _delta = new(1);
+    private readonly SecretArray<Block> _keys = new(BaseTransfers.Count); // of the direction that this party sends in
+    private readonly SecretArray<Block> _pairs = new(2 * BaseTransfers.Count); // of the other one
+    private SoftSpokenSender? _sending;
+    private SoftSpokenReceiver? _receiving;
 
     private protected SetUp(Party self, TransferOptions options, Randomness randomness)
         : base(
@@ -36,6 +41,7 @@ public abstract class SetUp : Protocol
         Options = options;
         Randomness = randomness;
         randomness.Fill(Nonce);
+        _delta[0] = CotSender.NewDelta(randomness);
         using var kdf = new Kdf([], "parameters");
         kdf.Add(options.Silent?.Trees ?? 0);
         kdf.Add(options.Silent?.LogSecret ?? 0);
@@ -68,7 +74,14 @@ public abstract class SetUp : Protocol
     }
 
     /// <summary>The party's end of the connection; once, when all messages are through.</summary>
-    public abstract Transfers Finish();
+    public Transfers Finish()
+    {
+        AssertDone();
+        int sends = (int)Self; // the server in direction 0
+        var sender = new CotSender(Session, sends, Options.Silent, _delta[0], Take(ref _sending), Randomness);
+        return new Transfers(
+            Self, Session, sender, new CotReceiver(Session, 1 - sends, Options.Silent, Take(ref _receiving)));
+    }
 
     internal static SetUp For(Party self, TransferOptions options, Randomness randomness) => self switch
     {
@@ -98,37 +111,35 @@ public abstract class SetUp : Protocol
         kdf.Derive(_session);
     }
 
-    private protected static void Hash(PadHash hash, ReadOnlySpan<Block> cots, Span<Block> blocks)
+    /// <summary>Draws the seeds of the direction that this party receives in.</summary>
+    private protected SoftSpokenReceiver WriteSeeds(Span<byte> message)
     {
-        var range = new CotRange(0, cots);
-        hash.Hash(PadUse.Derive, range, 1, 0, cots.Length, blocks);
+        using var roots = new SecretArray<Block>(SmallField.Digits);
+        Randomness.Fill(roots.Span);
+        return _receiving = new SoftSpokenReceiver(Session, 1 - (int)Self, roots.Span, _pairs, message);
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        _delta.Dispose();
+        _keys.Dispose();
+        _pairs.Dispose();
+        _sending?.Dispose();
+        _receiving?.Dispose();
     }
 
     /// <summary>The server's side: base receiver in direction 0, COT receiver in direction 1.</summary>
     private sealed class ServerSetUp : SetUp
     {
         private readonly SecretArray<byte> _choices = new(BaseTransfers.Count);
-        private readonly SecretArray<Block> _keys = new(BaseTransfers.Count);
-        private readonly SecretArray<Block> _pairs = new(2 * BaseTransfers.Count);
-        private readonly SecretArray<Block> _delta = new(1);
         private readonly BaseReceiver _base;
-        private SoftSpokenSender? _sending;
-        private SoftSpokenReceiver? _receiving;
 
         public ServerSetUp(TransferOptions options, Randomness randomness)
             : base(Party.Server, options, randomness)
         {
-            _delta[0] = CotSender.NewDelta(randomness);
             SoftSpokenSender.ChoicesFor(_delta[0], _choices.Span);
             _base = new BaseReceiver(_choices.Span);
-        }
-
-        public override Transfers Finish()
-        {
-            AssertDone();
-            var sender = new CotSender(Session, 0, Options.Silent, _delta[0], Take(ref _sending), Randomness);
-            return new Transfers(
-                Self, Session, sender, new CotReceiver(Session, 1, Options.Silent, Take(ref _receiving)));
         }
 
         protected override void OnRead(int flow, ReadOnlySpan<byte> message)
@@ -159,7 +170,7 @@ public abstract class SetUp : Protocol
                     pads[i] = swapped == 0 ? first[i] : first[i] ^ delta;
                 }
 
-                Hash(hash, first, pads);
+                hash.Hash(PadUse.Derive, new CotRange(0, first), 1, pads);
                 for (int i = 0; i < DerivedCount; i++)
                 {
                     both[(2 * i) + choice] = pads[i];
@@ -176,42 +187,25 @@ public abstract class SetUp : Protocol
                 return;
             }
 
-            using var roots = new SecretArray<Block>(SmallField.Digits);
-            Randomness.Fill(roots.Span);
-            _receiving = new SoftSpokenReceiver(Session, 1, roots.Span, _pairs, message);
+            WriteSeeds(message);
         }
 
         protected override void Dispose(bool disposing)
         {
-            _delta.Dispose();
+            base.Dispose(disposing);
             _choices.Dispose();
-            _keys.Dispose();
-            _pairs.Dispose();
             _base.Dispose();
-            _sending?.Dispose();
-            _receiving?.Dispose();
         }
     }
 
     /// <summary>The client's side: base sender in direction 0, COT sender in direction 1.</summary>
     private sealed class ClientSetUp : SetUp
     {
-        private readonly SecretArray<Block> _pairs = new(2 * BaseTransfers.Count);
-        private readonly SecretArray<Block> _keys = new(BaseTransfers.Count);
-        private readonly SecretArray<Block> _delta = new(1);
         private readonly BaseSender _base = new();
-        private SoftSpokenSender? _sending;
-        private SoftSpokenReceiver? _receiving;
 
         public ClientSetUp(TransferOptions options, Randomness randomness)
-            : base(Party.Client, options, randomness) => _delta[0] = CotSender.NewDelta(randomness);
-
-        public override Transfers Finish()
+            : base(Party.Client, options, randomness)
         {
-            AssertDone();
-            var sender = new CotSender(Session, 1, Options.Silent, _delta[0], Take(ref _sending), Randomness);
-            return new Transfers(
-                Self, Session, sender, new CotReceiver(Session, 0, Options.Silent, Take(ref _receiving)));
         }
 
         protected override void OnWrite(int flow, Span<byte> message)
@@ -223,12 +217,10 @@ public abstract class SetUp : Protocol
                 return;
             }
 
-            using var roots = new SecretArray<Block>(SmallField.Digits);
-            Randomness.Fill(roots.Span);
-            _receiving = new SoftSpokenReceiver(Session, 0, roots.Span, _pairs, message[..SmallField.TreeBytes]);
+            SoftSpokenReceiver receiving = WriteSeeds(message[..SmallField.TreeBytes]);
             message = message[SmallField.TreeBytes..];
             Span<Block> cots = _keys.Span;
-            _receiving.Extend(message[..SmallField.BytesFor(DerivedCount)], cots);
+            receiving.Extend(message[..SmallField.BytesFor(DerivedCount)], cots);
             Span<byte> corrections = message[SmallField.BytesFor(DerivedCount)..];
             using var choices = new SecretArray<byte>(DerivedCount);
             SoftSpokenSender.ChoicesFor(_delta[0], choices.Span);
@@ -239,7 +231,7 @@ public abstract class SetUp : Protocol
             }
 
             using var hash = new PadHash(Session, 0);
-            Hash(hash, cots, cots);
+            hash.Hash(PadUse.Derive, new CotRange(0, cots), 1, cots);
         }
 
         protected override void OnRead(int flow, ReadOnlySpan<byte> message)
@@ -256,12 +248,8 @@ public abstract class SetUp : Protocol
 
         protected override void Dispose(bool disposing)
         {
-            _delta.Dispose();
-            _pairs.Dispose();
-            _keys.Dispose();
+            base.Dispose(disposing);
             _base.Dispose();
-            _sending?.Dispose();
-            _receiving?.Dispose();
         }
     }
 

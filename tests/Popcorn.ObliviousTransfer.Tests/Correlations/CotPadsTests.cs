@@ -104,7 +104,7 @@ public sealed class CotPadsTests : IDisposable
         for (int j = 0; j < pads.Length; j++)
         {
             Block[] block = [q ^ GaloisField.Multiply(j, delta)];
-            hash.Hash(PadUse.OneOfMany, new CotRange(7, new Block[1]), 1, 0, 1, block);
+            hash.Hash(PadUse.OneOfMany, new CotRange(7, new Block[1]), 1, block);
             pads[j] = block[0][0] & 3;
         }
 

@@ -117,17 +117,11 @@ public class HashTests
         {
             expected[i] = blocks[i];
             var single = new CotRange(range.First + (ulong)(i % Items * CotsPerItem), cots.AsSpan(0, 1));
-            hash.Hash(PadUse.OneOfMany, single, 1, 0, 1, expected.AsSpan(i, 1));
+            hash.Hash(PadUse.OneOfMany, single, 1, expected.AsSpan(i, 1));
         }
 
-        for (int item = 0, some; item < Items; item += some)
-        {
-            some = PadHash.ItemsOfEpoch(range, CotsPerItem, item);
-            Block[] part = [.. blocks[item..(item + some)], .. blocks[(Items + item)..(Items + item + some)]];
-            hash.Hash(PadUse.OneOfMany, range, CotsPerItem, item, some, part);
-            Assert.Equal(expected[item..(item + some)], part[..some]);
-            Assert.Equal(expected[(Items + item)..(Items + item + some)], part[some..]);
-        }
+        hash.Hash(PadUse.OneOfMany, range, CotsPerItem, blocks);
+        Assert.Equal(expected, blocks);
     }
 
     internal static byte[] SessionOf(byte client, byte server, byte parameters)
@@ -154,7 +148,7 @@ public class HashTests
     {
         using var hash = new PadHash(session, direction);
         Block[] block = [Blocks.Counting(0)];
-        hash.Hash(use, new CotRange(number, new Block[1]), 1, 0, 1, block);
+        hash.Hash(use, new CotRange(number, new Block[1]), 1, block);
         return block[0];
     }
 
