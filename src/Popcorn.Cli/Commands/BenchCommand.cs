@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Terminal;
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
 using Popcorn.Interop;
 using Spectre.Console;
@@ -141,6 +142,18 @@ internal static class BenchCommand
         table.AddCells("up", Units.Bytes(report.BytesUp), "");
         table.AddCells("down", Units.Bytes(report.BytesDown), "");
         table.AddCells("rounds", report.Rounds.ToString(), "");
+        foreach ((string name, PhaseUse? phase) in (ReadOnlySpan<(string, PhaseUse?)>)
+            [("prepared", report.Use.Prepare), ("online", report.Use.Prepare is null ? null : report.Use.Online)])
+        {
+            if (phase is not null)
+            {
+                table.AddCells($"seconds {name}", phase.Seconds.ToString("0.00"), "");
+                table.AddCells($"up {name}", Units.Bytes(phase.BytesUp), "");
+                table.AddCells($"down {name}", Units.Bytes(phase.BytesDown), "");
+                table.AddCells($"rounds {name}", phase.Rounds.ToString(), "");
+            }
+        }
+
         table.AddCells("peak memory", Units.Bytes(report.PeakMemoryBytes), "");
         table.AddCells("managed memory taken", Units.Bytes(report.AllocatedBytes), "");
         output.Screen.Write(table);
@@ -149,7 +162,8 @@ internal static class BenchCommand
             + $"images: {report.Images}, inferences: {report.Inferences}; logits "
             + (report.Exact ? "equal the plaintext network's" : "DIFFER from the plaintext network's")
             + $"; before: compiled in {Units.Seconds(report.CompileSeconds)}, "
-            + $"key in {Units.Seconds(report.KeySeconds)}, tables in {Units.Seconds(report.TableSeconds)}");
+            + $"key in {Units.Seconds(report.KeySeconds)}, tables in {Units.Seconds(report.TableSeconds)}"
+            + (report.SetupBytes is long bytes ? $", {Units.Bytes(bytes)} to set up" : ""));
     }
 
     private static void Show(KernelsReport report, Output output)

@@ -83,13 +83,19 @@ internal static class DemoCommand
         string verdict = result.Label == result.Expected ? "as expected" : $"expected {result.Expected}";
         string cost =
             $"{Units.Seconds(result.Seconds)}, {Units.Bytes(result.BytesUp)} up, {Units.Bytes(result.BytesDown)} down";
+        string phases = result.PhasesInWords();
         if (output.IsJson || Console.IsOutputRedirected)
         {
-            output.Line($"{result.Image}: predicted {result.Label}, {verdict}; {cost}");
+            string apart = phases.Length > 0 ? $" ({phases})" : "";
+            output.Line($"{result.Image}: predicted {result.Label}, {verdict}; {cost}{apart}");
             return;
         }
 
-        string[] beside = [$"predicted {result.Label}, {verdict}", cost, $"{result.Rounds} rounds"];
+        string[] beside =
+        [
+            $"predicted {result.Label}, {verdict}", cost, .. phases.Split("; ", StringSplitOptions.RemoveEmptyEntries),
+            $"{result.Rounds} rounds",
+        ];
         string[] picture = Picture.Draw(
             image.Values, ImageSide, ImageSide, output.Screen.Profile.Capabilities.Unicode);
         for (int i = 0; i < picture.Length; i++)

@@ -154,6 +154,11 @@ internal static class InferCommand
                 + "nearest end of it");
         }
 
+        foreach (ImagePrediction result in report.Results.Where(result => result.Use.Prepare is not null))
+        {
+            output.Line($"{result.Image}: {result.PhasesInWords()}");
+        }
+
         output.Line(report.Summary());
     }
 

@@ -5,6 +5,7 @@ using Popcorn.Engine.Costs;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
@@ -95,8 +96,8 @@ internal sealed class NetworkBenchmark
         var evaluator = new PlainEvaluator(network);
         int fastest = Enumerable.Range(0, results.Count).MinBy(i => results[i][0].Seconds);
         InferenceResult result = results[fastest][0];
-        long up = Images * result.BytesUp;
-        long down = Images * result.BytesDown;
+        PhaseUse use = result.Use.Total;
+        bool phased = session.Plan.HasOfflineSteps;
         return new NetworkReport
         {
             Model = name,
@@ -107,20 +108,23 @@ internal sealed class NetworkBenchmark
             Inferences = results.Count,
             Exact = inputs.Zip(results[fastest]).All(pair =>
                 pair.Second.Logits.SequenceEqual(evaluator.Run(pair.First.Span))),
-            Seconds = result.Seconds,
+            Seconds = use.Seconds,
             ServerSeconds = queries[fastest].WorkSeconds,
             ClientSeconds = result.WorkSeconds,
-            PredictedSeconds = Link.SecondsWith(predicted.Seconds, up, down, result.Rounds),
+            PredictedSeconds = Link.SecondsWith(predicted.Seconds, use.BytesUp, use.BytesDown, use.Rounds),
             Products = queries[fastest].Products,
             PredictedProducts = predicted.Products,
-            BytesUp = up,
-            BytesDown = down,
-            Rounds = result.Rounds,
+            BytesUp = use.BytesUp,
+            BytesDown = use.BytesDown,
+            Rounds = use.Rounds,
             PeakMemoryBytes = Process.GetCurrentProcess().PeakWorkingSet64,
             KeySeconds = keySeconds,
             CompileSeconds = compileSeconds,
             TableSeconds = tableSeconds,
             AllocatedBytes = allocated,
+            Use = result.Use,
+            SetupSeconds = phased ? session.SetUpSeconds : null,
+            SetupBytes = phased ? session.SetUpBytes : null,
         };
     }
 

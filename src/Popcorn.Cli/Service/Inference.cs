@@ -1,4 +1,5 @@
 using Popcorn.Cli.Data;
+using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Sessions;
@@ -10,6 +11,12 @@ namespace Popcorn.Cli.Service;
 internal sealed record InferReport(
     IReadOnlyList<ImagePrediction> Results, string Model, int KeyBits, double? KeySeconds, double TableSeconds)
 {
+    /// <summary>From the first message until the server was ready; absent where queries work online only.</summary>
+    public double? SetupSeconds { get; init; }
+
+    /// <summary>Bytes of messages in both directions until then.</summary>
+    public long? SetupBytes { get; init; }
+
     /// <summary>Hits, and what was paid once for all images.</summary>
     public string Summary()
     {
@@ -17,12 +24,15 @@ internal sealed record InferReport(
         int right = Results.Count(result => result.Label == result.Expected);
         string hits = labelled == 0 ? "" : $"{right} of {labelled} as expected; ";
         string key = KeySeconds is double seconds ? $"key made in {Units.Seconds(seconds)}, " : "";
-        return $"{hits}{KeyBits}-bit key; {key}encryption tables in {Units.Seconds(TableSeconds)}";
+        string setUp = SetupSeconds is double took
+            ? $"connection set up in {Units.Seconds(took)} with {Units.Bytes(SetupBytes ?? 0)}"
+            : $"encryption tables in {Units.Seconds(TableSeconds)}";
+        return $"{hits}{KeyBits}-bit key; {key}{setUp}";
     }
 }
 
 /// <summary>One image's result. Keys of JSON: add, never rename.</summary>
-internal sealed record ImagePrediction
+internal sealed record ImagePrediction : PhaseFigures
 {
     public required string Image { get; init; }
 
@@ -114,7 +124,12 @@ internal sealed class Inference(Uri server, string model)
             }
 
             ImagePrediction[] predictions = [.. results.Select(r => PredictionOf(r.Image, r.Result))];
-            return new InferReport(predictions, model, key.Key.PublicKey.Bits, key.Seconds, session.TableSeconds);
+            bool phased = session.Plan.HasOfflineSteps;
+            return new InferReport(predictions, model, key.Key.PublicKey.Bits, key.Seconds, session.TableSeconds)
+            {
+                SetupSeconds = phased ? session.SetUpSeconds : null,
+                SetupBytes = phased ? session.SetUpBytes : null,
+            };
         }
     }
 
@@ -130,5 +145,6 @@ internal sealed class Inference(Uri server, string model)
         Rounds = result.Rounds,
         Images = result.Images,
         Clamped = result.Clamped,
+        Use = result.Use.ShareOf(result.Images),
     };
 }

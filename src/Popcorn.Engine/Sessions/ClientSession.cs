@@ -43,6 +43,12 @@ public sealed class ClientSession : IAsyncDisposable
     /// <summary>Seconds spent on what all queries need: the encryption tables.</summary>
     public double TableSeconds { get; private init; }
 
+    /// <summary>Seconds from the first message until the server was ready.</summary>
+    public double SetUpSeconds { get; private init; }
+
+    /// <summary>Bytes of messages in both directions until then.</summary>
+    public long SetUpBytes { get; private init; }
+
     /// <summary>Opens a session over a connection, which the session owns from now on.</summary>
     /// <param name="channel">The connection.</param>
     /// <param name="key">The client's key; must outlive the session.</param>
@@ -168,6 +174,7 @@ public sealed class ClientSession : IAsyncDisposable
         IMessageChannel channel, Connection connection, Dictionary<string, ClientParty> parties, string model,
         ClientOptions options, CancellationToken cancellationToken)
     {
+        var opening = Stopwatch.StartNew();
         var hello = new Hello { Version = WireLimits.Version, Model = model };
         hello.Offers.AddRange(parties.Select(party => new Offer
         {
@@ -195,7 +202,12 @@ public sealed class ClientSession : IAsyncDisposable
         double seconds = clock.Elapsed.TotalSeconds;
         await receiver.ReceiveAsync(Frame.BodyOneofCase.Ready).ConfigureAwait(false);
         parties.Remove(welcome.Family);
-        return new ClientSession(channel, connection, options, party, plan) { TableSeconds = seconds };
+        return new ClientSession(channel, connection, options, party, plan)
+        {
+            TableSeconds = seconds,
+            SetUpSeconds = opening.Elapsed.TotalSeconds,
+            SetUpBytes = connection.Use.BytesSent + connection.Use.BytesReceived,
+        };
     }
 
     private Plan PlanFor(int images) => images == 1 ? Plan : _party.PlanFor(images);
@@ -237,31 +249,31 @@ public sealed class ClientSession : IAsyncDisposable
     private async Task PrepareAsync(
         Plan plan, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
+        var clock = new PhaseClock(_connection);
         var message = new Prepare { Number = _prepared.Next, Images = (uint)plan.Images };
         await _connection.SendAsync(new Frame { Prepare = message }, cancellationToken).ConfigureAwait(false);
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
         ClientQuery query = _party.NewQuery(plan);
         await query.PrepareAsync(ExchangeFor(plan, receiver, progress, cancellationToken)).ConfigureAwait(false);
-        _prepared.Add(query);
+        _prepared.Add(new PreparedQuery<ClientQuery>(query, clock.ForClient(plan.RoundsOf(Phase.Offline))));
     }
 
     private async Task<IReadOnlyList<InferenceResult>> RunAsync(
         Plan plan, SecretArray<int> values, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
-        var clock = Stopwatch.StartNew();
-        ConnectionUse before = _connection.Use;
         ulong number = _prepared.NumberFor(plan.Images);
         if (number == _prepared.Next && plan.HasOfflineSteps)
         {
             await PrepareAsync(plan, progress, cancellationToken).ConfigureAwait(false);
         }
 
+        var clock = new PhaseClock(_connection);
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
         StepExchange exchange = ExchangeFor(plan, receiver, progress, cancellationToken);
-        ClientQuery? query = _prepared.Take(number);
-        if (query is null)
+        PreparedQuery<ClientQuery>? ready = _prepared.Take(number);
+        ClientQuery query = ready?.Query ?? _party.NewQuery(plan);
+        if (ready is null)
         {
-            query = _party.NewQuery(plan);
             await query.PrepareAsync(exchange).ConfigureAwait(false);
         }
 
@@ -269,13 +281,13 @@ public sealed class ClientSession : IAsyncDisposable
         await _connection.SendAsync(new Frame { Query = message }, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<BigInteger> logits = await query.RunAsync(values, exchange).ConfigureAwait(false);
 
-        double seconds = clock.Elapsed.TotalSeconds;
-        ConnectionUse used = _connection.Use - before;
+        PhaseMeasure took = clock.ForClient(plan.RoundsOf(Phase.Online));
+        var use = new QueryUse(ready?.Took.Use, took.Use);
+        double work = took.WorkSeconds + (ready?.Took.WorkSeconds ?? 0);
         return
         [
             .. logits.Chunk(logits.Count / plan.Images).Select(own => new InferenceResult(
-                own, PlainEvaluator.Label(own), seconds, seconds - used.Waited.TotalSeconds,
-                used.BytesSent / plan.Images, used.BytesReceived / plan.Images, plan.Rounds, plan.Images)),
+                own, PlainEvaluator.Label(own), use, work, plan.Images)),
         ];
     }
 

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Google.Protobuf;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Model;
@@ -178,27 +177,28 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                     $"This server keeps {options.MaxPreparedQueries} prepared queries for a client; run one first.");
             }
 
-            prepared.Add(await PreparedAsync(PlanFor(party, message.Images)).ConfigureAwait(false));
+            var clock = new PhaseClock(connection);
+            Plan of = PlanFor(party, message.Images);
+            ServerQuery query = await PreparedAsync(of).ConfigureAwait(false);
+            prepared.Add(new PreparedQuery<ServerQuery>(query, clock.ForServer(of.RoundsOf(Phase.Offline))));
         }
 
         async Task AnswerAsync(Query message)
         {
-            var clock = Stopwatch.StartNew();
-            ConnectionUse before = connection.Use;
-            ServerQuery? query = prepared.Take(message.Number);
-            if (query is null)
+            var clock = new PhaseClock(connection);
+            PreparedQuery<ServerQuery>? ready = prepared.Take(message.Number);
+            Plan of = ready?.Query.Plan ?? PlanFor(party, message.Images);
+            if (ready is null && of.HasOfflineSteps)
             {
-                Plan of = PlanFor(party, message.Images);
-                query = of.HasOfflineSteps
-                    ? throw new PopcornException($"Query {message.Number} was not prepared; prepare it first.")
-                    : await PreparedAsync(of).ConfigureAwait(false);
+                throw new PopcornException($"Query {message.Number} was not prepared; prepare it first.");
             }
 
+            ServerQuery query = ready?.Query ?? await PreparedAsync(of).ConfigureAwait(false);
             await PlayAsync(query, query.RunAsync).ConfigureAwait(false);
-            ConnectionUse used = connection.Use - before;
+            PhaseMeasure took = clock.ForServer(of.RoundsOf(Phase.Online));
             options.QueryDone?.Invoke(new QueryReport(
-                model.Name, party.KeyBits, query.Plan.Images, clock.Elapsed.TotalSeconds,
-                (clock.Elapsed - used.Waited).TotalSeconds, used.BytesReceived, used.BytesSent, query.Products));
+                model.Name, party.KeyBits, of.Images, new QueryUse(ready?.Took.Use, took.Use),
+                took.WorkSeconds + (ready?.Took.WorkSeconds ?? 0), query.Products));
         }
     }
 

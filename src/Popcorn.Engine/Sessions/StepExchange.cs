@@ -44,7 +44,7 @@ internal sealed class StepExchange(
 
     /// <inheritdoc/>
     public void Report(PlanStep step, int done, int total) =>
-        progress?.Report(new SessionProgress(step.Name, step.Index, steps, done, total));
+        progress?.Report(new SessionProgress(step.Name, step.Phase, step.Index, steps, done, total));
 
     private ValueTask ResumeAsync() => pace is null ? ValueTask.CompletedTask : pace.ResumeAsync();
 }

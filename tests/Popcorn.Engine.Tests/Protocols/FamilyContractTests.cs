@@ -70,6 +70,39 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public async Task Phases_are_measured_apart_and_a_preparation_counts_for_its_query(string name)
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        var reports = new ConcurrentQueue<QueryReport>();
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, server, done: reports.Enqueue);
+        var uses = new List<QueryUse>();
+        Plan plan;
+        await using (ClientSession session = await Open(client, name))
+        {
+            plan = session.Plan;
+            Assert.True(session.SetUpSeconds >= session.TableSeconds);
+            Assert.True(session.SetUpBytes > 0);
+            await session.PrepareAsync();
+            await session.PrepareAsync();
+            for (int run = 0; run < 3; run++)
+            {
+                // The third is prepared as it is asked.
+                InferenceResult result = await session.InferAsync(new int[network.Input.Shape.Size], null, default);
+                Assert.Equal(result.Use.Total.Seconds, result.Seconds);
+                Assert.InRange(result.WorkSeconds, 0, result.Seconds);
+                uses.Add(result.Use);
+            }
+        }
+
+        await serving;
+        Assert.Equal(3, reports.Count);
+        Assert.All(uses.Zip(reports), pair => AssertPhases(plan, pair.First, pair.Second));
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void A_plan_says_of_itself_what_matters(string name)
     {
         IntegerNetwork network = SampleNetworks.Residual(new Random(3));
@@ -243,6 +276,35 @@ public class FamilyContractTests
         await Assert.ThrowsAsync<PopcornException>(() => serving);
     }
 
+    private static void AssertPhases(Plan plan, QueryUse use, QueryReport report)
+    {
+        Assert.Equal(plan.HasOfflineSteps, use.Prepare is not null);
+        Assert.Equal(plan.HasOfflineSteps, report.Use.Prepare is not null);
+        Assert.Equal(plan.Rounds, use.Total.Rounds);
+        Assert.InRange(report.WorkSeconds, 0, report.Seconds);
+        AssertPhase(Phase.Online, use.Online, report.Use.Online);
+        if (use.Prepare is not null)
+        {
+            AssertPhase(Phase.Offline, use.Prepare, report.Use.Prepare!);
+            Assert.Equal(use.Prepare.BytesUp + use.Online.BytesUp, use.Total.BytesUp);
+            Assert.Equal(report.Use.Prepare!.Seconds + report.Use.Online.Seconds, report.Seconds);
+        }
+
+        void AssertPhase(Phase phase, PhaseUse client, PhaseUse server)
+        {
+            StepCost planned = plan.CostOf(phase);
+            int frames = 16 * (4 + plan.Steps.Count);
+            Assert.Equal(plan.RoundsOf(phase), client.Rounds);
+            Assert.Equal(plan.RoundsOf(phase), server.Rounds);
+            Assert.InRange(client.BytesUp, planned.BytesUp - frames, planned.BytesUp + frames);
+            Assert.InRange(client.BytesDown, planned.BytesDown - frames, planned.BytesDown + frames);
+
+            // The message that begins the phase has come before the server measures.
+            Assert.InRange(client.BytesUp - server.BytesUp, 0, 16);
+            Assert.Equal(client.BytesDown, server.BytesDown);
+        }
+    }
+
     private static Family Named(string name) => Families.Single(family => family.Name == name);
 
     private static bool Fits(ServedModel model)
@@ -272,7 +334,8 @@ public class FamilyContractTests
         }
     }
 
-    private static async Task Serve(ServedModel model, IMessageChannel channel, int maxPrepared = 3)
+    private static async Task Serve(
+        ServedModel model, IMessageChannel channel, int maxPrepared = 3, Action<QueryReport>? done = null)
     {
         var options = new ServerOptions
         {
@@ -280,6 +343,7 @@ public class FamilyContractTests
             MinimumKeyBits = 512,
             MaxPreparedQueries = maxPrepared,
             IdleTimeout = Eventually.Patience,
+            QueryDone = done,
         };
         await using (channel)
         {
