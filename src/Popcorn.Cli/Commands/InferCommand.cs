@@ -53,6 +53,8 @@ internal static class InferCommand
         bits.Description = $"Size of a fresh key. {bits.Description}";
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
         Option<int> imagesPerQuery = ImagesPerQueryOption();
+        var families = new FamilyOptions(
+            "The only family of protocols to offer to the server; by default the server chooses.");
         var defaults = new ClientLimits();
         Option<double> traffic = new Option<double>("--max-traffic")
         {
@@ -77,6 +79,7 @@ internal static class InferCommand
             server, model, images, indices, labels, keys, bits, shortExponent, imagesPerQuery, traffic,
             rounds, memory,
         };
+        families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             if (!Uri.TryCreate(parsed.GetRequiredValue(server), UriKind.Absolute, out Uri? url))
@@ -100,6 +103,7 @@ internal static class InferCommand
             var options = new ClientOptions
             {
                 Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),
+                Families = families.OfferIn(parsed).Families,
                 Limits = new ClientLimits
                 {
                     MaxTraffic = (long)(parsed.GetValue(traffic) * (1L << 30)),

@@ -5,6 +5,8 @@ internal sealed record NetworkReport : PhaseFigures
 {
     public required string Model { get; init; }
 
+    public required string Family { get; init; }
+
     public required string Isa { get; init; }
 
     public required int KeyBits { get; init; }

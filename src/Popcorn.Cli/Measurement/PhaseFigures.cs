@@ -11,7 +11,7 @@ internal abstract record PhaseFigures
 {
     /// <summary>Where the figures come from.</summary>
     [JsonIgnore]
-    public required QueryUse Use { get; init; }
+    public QueryUse Use { get; init; } = new(null, PhaseUse.None);
 
     public double? PrepareSeconds => Use.Prepare?.Seconds;
 

@@ -11,6 +11,9 @@ namespace Popcorn.Cli.Service;
 internal sealed record InferReport(
     IReadOnlyList<ImagePrediction> Results, string Model, int KeyBits, double? KeySeconds, double TableSeconds)
 {
+    /// <summary>The family of protocols.</summary>
+    public required string Family { get; init; }
+
     /// <summary>From the first message until the server was ready; absent where queries work online only.</summary>
     public double? SetupSeconds { get; init; }
 
@@ -127,6 +130,7 @@ internal sealed class Inference(Uri server, string model)
             bool phased = session.Plan.HasOfflineSteps;
             return new InferReport(predictions, model, key.Key.PublicKey.Bits, key.Seconds, session.TableSeconds)
             {
+                Family = session.Family,
                 SetupSeconds = phased ? session.SetUpSeconds : null,
                 SetupBytes = phased ? session.SetUpBytes : null,
             };

@@ -40,6 +40,9 @@ public sealed class ClientSession : IAsyncDisposable
     /// <summary>The plan of a single image that both parties agreed on.</summary>
     public Plan Plan { get; }
 
+    /// <summary>Name of the family of protocols that the server took of those offered.</summary>
+    public required string Family { get; init; }
+
     /// <summary>Seconds spent on what all queries need: the encryption tables.</summary>
     public double TableSeconds { get; private init; }
 
@@ -204,6 +207,7 @@ public sealed class ClientSession : IAsyncDisposable
         parties.Remove(welcome.Family);
         return new ClientSession(channel, connection, options, party, plan)
         {
+            Family = welcome.Family,
             TableSeconds = seconds,
             SetUpSeconds = opening.Elapsed.TotalSeconds,
             SetUpBytes = connection.Use.BytesSent + connection.Use.BytesReceived,

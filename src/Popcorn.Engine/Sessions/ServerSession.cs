@@ -68,20 +68,19 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
 
         Hello hello = first.Hello ?? throw new PopcornException($"The client sent {first.BodyCase} before Hello.");
         ServedModel model = FindModel(hello);
-        (Family family, ByteString opening) = ChooseFamily(model, hello);
+        List<(Family Family, ByteString Opening)> common = CommonFamilies(model, hello);
         var resources = new SessionResources(
             options.Resources, options.Client ?? options.Resources.NewAccount(), options.DegreeOfParallelism);
         using var pace = new SessionPace(resources, cancellationToken);
         await pace.ResumeAsync().ConfigureAwait(false);
-        using ServerParty party = model.In(family).Admit(
-            opening.Span,
-            new PartyOptions(options.DegreeOfParallelism)
-            {
-                MinimumKeyBits = options.MinimumKeyBits,
-                KeyOptions = options.KeyOptions,
-                Resources = resources,
-            });
-        Plan plan = party.PlanFor(1);
+        var partyOptions = new PartyOptions(options.DegreeOfParallelism)
+        {
+            MinimumKeyBits = options.MinimumKeyBits,
+            KeyOptions = options.KeyOptions,
+            Resources = resources,
+        };
+        (Family family, ServerParty admitted, Plan plan) = Admit(model, common, partyOptions);
+        using ServerParty party = admitted;
         pace.Rest();
         var welcome = new Welcome
         {
@@ -220,20 +219,54 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                 + $"this server has {string.Join(", ", models.Keys.Order())}.");
     }
 
-    /// <summary>The first of the server's families that the client speaks too.</summary>
-    private static (Family Family, ByteString Opening) ChooseFamily(ServedModel model, Hello hello)
+    /// <summary>The server's families that the client speaks too, in the server's order.</summary>
+    private static List<(Family Family, ByteString Opening)> CommonFamilies(ServedModel model, Hello hello)
     {
-        foreach (Family family in model.Families)
+        IReadOnlyList<Family> own = model.Families;
+        List<(Family, ByteString)> common =
+        [
+            .. from family in own
+               let offer = hello.Offers.FirstOrDefault(offer => offer.Family == family.Name)
+               where offer is not null
+               select (family, offer.Opening),
+        ];
+        if (common.Count == 0)
         {
-            if (hello.Offers.FirstOrDefault(offer => offer.Family == family.Name) is Offer offer)
+            string offered = OneLine.Of(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
+            throw new PopcornException(
+                $"The client speaks the protocols {(offered.Length > 0 ? offered : "of no family")} and this server "
+                + $"{string.Join(", ", own.Select(family => family.Name))}; update one.");
+        }
+
+        return common;
+    }
+
+    /// <summary>Lets the client in by the first family that takes its key and has a plan under it.</summary>
+    /// <exception cref="PopcornException">No family does; the first says why.</exception>
+    private static (Family Family, ServerParty Party, Plan Plan) Admit(
+        ServedModel model, List<(Family Family, ByteString Opening)> common, PartyOptions options)
+    {
+        PopcornException? why = null;
+        foreach ((Family family, ByteString opening) in common)
+        {
+            ServerParty? party = null;
+            try
             {
-                return (family, offer.Opening);
+                party = model.In(family).Admit(opening.Span, options);
+                return (family, party, party.PlanFor(1));
+            }
+            catch (PopcornException e)
+            {
+                party?.Dispose();
+                why ??= e;
+            }
+            catch
+            {
+                party?.Dispose();
+                throw;
             }
         }
 
-        string offered = OneLine.Of(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
-        throw new PopcornException(
-            $"The client speaks the protocols {(offered.Length > 0 ? offered : "of no family")} and this server "
-            + $"{string.Join(", ", model.Families.Select(family => family.Name))}; update one.");
+        throw why!;
     }
 }
