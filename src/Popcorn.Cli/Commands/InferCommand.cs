@@ -53,6 +53,13 @@ internal static class InferCommand
         bits.Description = $"Size of a fresh key. {bits.Description}";
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
         Option<int> imagesPerQuery = ImagesPerQueryOption();
+        Option<int> prepare = new Option<int>("--prepare")
+        {
+            Description = "Queries to prepare before the first image, as far as the server keeps them; the rest of "
+                + "them follow when these are used up.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 0,
+        }.InRange(0, 1 << 20);
         var families = new FamilyOptions(
             "The only family of protocols to offer to the server; by default the server chooses.");
         var defaults = new ClientLimits();
@@ -76,8 +83,8 @@ internal static class InferCommand
         }.InRange(0, int.MaxValue);
         var command = new Command("infer", "Classify images obliviously: only ciphertexts leave this machine.")
         {
-            server, model, images, indices, labels, keys, bits, shortExponent, imagesPerQuery, traffic,
-            rounds, memory,
+            server, model, images, indices, labels, keys, bits, shortExponent, imagesPerQuery, prepare,
+            traffic, rounds, memory,
         };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
@@ -91,6 +98,7 @@ internal static class InferCommand
             var client = new Inference(url, parsed.GetRequiredValue(model))
             {
                 ImagesPerQuery = parsed.GetValue(imagesPerQuery),
+                Prepare = parsed.GetValue(prepare),
             };
             // First what needs no server: it must not learn from what follows, or when, what the files hold.
             List<NamedImage> named = ImageInputs.Read(

@@ -65,6 +65,10 @@ internal sealed class Inference(Uri server, string model)
     /// <summary>Images of a query, at most.</summary>
     public int ImagesPerQuery { get; init; } = 1;
 
+    /// <summary>Queries to prepare before they are asked, in lots of what the server keeps; further ones are prepared
+    /// as they are asked.</summary>
+    public int Prepare { get; init; }
+
     /// <summary>The model as the service's public list has it; nothing secret is needed to ask.</summary>
     /// <exception cref="PopcornException">No service there, or it has no such model.</exception>
     public async Task<ModelDescription> DescribeAsync(CancellationToken cancellationToken)
@@ -108,8 +112,16 @@ internal sealed class Inference(Uri server, string model)
         await using (session.ConfigureAwait(false))
         {
             var results = new List<(ImageInput Image, InferenceResult Result)>(images.Count);
-            foreach (ImageInput[] query in images.Chunk(ImagesPerQuery))
+            ImageInput[][] queries = [.. images.Chunk(ImagesPerQuery)];
+            for (int i = 0; i < queries.Length; i++)
             {
+                ImageInput[] query = queries[i];
+                if (i < Prepare && session.PreparedCount == 0)
+                {
+                    int end = Math.Min(Prepare, queries.Length);
+                    await PrepareAsync(session, queries.AsMemory(i..end), cancellationToken).ConfigureAwait(false);
+                }
+
                 IReadOnlyList<InferenceResult> answers;
                 string first = $"{(query.Length == 1 ? "image" : "images from")} {results.Count + 1}";
                 using (var progress = new ProgressLine($"{first} of {images.Count}"))
@@ -134,6 +146,17 @@ internal sealed class Inference(Uri server, string model)
                 SetupSeconds = phased ? session.SetUpSeconds : null,
                 SetupBytes = phased ? session.SetUpBytes : null,
             };
+        }
+    }
+
+    /// <summary>Prepares the first of some queries, as many as the server keeps.</summary>
+    private static async Task PrepareAsync(
+        ClientSession session, ReadOnlyMemory<ImageInput[]> queries, CancellationToken cancellationToken)
+    {
+        for (int i = 0; i < Math.Min(queries.Length, session.MaxPrepared); i++)
+        {
+            using var progress = new ProgressLine($"preparing query {i + 1}");
+            await session.PrepareAsync(queries.Span[i].Length, progress, cancellationToken).ConfigureAwait(false);
         }
     }
 

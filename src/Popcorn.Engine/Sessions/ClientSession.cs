@@ -43,6 +43,12 @@ public sealed class ClientSession : IAsyncDisposable
     /// <summary>Name of the family of protocols that the server took of those offered.</summary>
     public required string Family { get; init; }
 
+    /// <summary>Queries that are prepared and wait for their input.</summary>
+    public int PreparedCount => _prepared.Count;
+
+    /// <summary>Prepared queries that the server keeps for this client, at most.</summary>
+    public int MaxPrepared { get; private init; }
+
     /// <summary>Seconds spent on what all queries need: the encryption tables.</summary>
     public double TableSeconds { get; private init; }
 
@@ -101,13 +107,16 @@ public sealed class ClientSession : IAsyncDisposable
     /// <param name="images">Images of the query.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
-    /// <exception cref="PopcornException">The server failed, or keeps no more prepared queries.</exception>
+    /// <exception cref="PopcornException">
+    /// The server keeps no more than are prepared (the session goes on), or it failed.
+    /// </exception>
     public async Task PrepareAsync(
         int images = 1, IProgress<SessionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         Plan plan = PlanFor(images);
         if (plan.HasOfflineSteps)
         {
+            RequireRoom();
             await UnlessBrokenAsync(
                 async token =>
                 {
@@ -135,8 +144,8 @@ public sealed class ClientSession : IAsyncDisposable
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
     /// <exception cref="PopcornException">
-    /// An input has another size, these are more images than one query can hold or the server allows, or the server
-    /// failed.
+    /// An input has another size, these are more images than one query can hold or the server allows, as many queries
+    /// of other numbers of images are prepared as the server keeps, or the server failed.
     /// </exception>
     public async Task<IReadOnlyList<InferenceResult>> InferAsync(
         IReadOnlyList<ReadOnlyMemory<int>> inputs, IProgress<SessionProgress>? progress,
@@ -148,6 +157,11 @@ public sealed class ClientSession : IAsyncDisposable
         }
 
         Plan plan = PlanFor(inputs.Count);
+        if (plan.HasOfflineSteps && _prepared.NumberFor(plan.Images) == _prepared.Next)
+        {
+            RequireRoom();
+        }
+
         int size = Input.Shape.Size;
         using var values = new SecretArray<int>(checked(inputs.Count * size));
 
@@ -208,10 +222,21 @@ public sealed class ClientSession : IAsyncDisposable
         return new ClientSession(channel, connection, options, party, plan)
         {
             Family = welcome.Family,
+            MaxPrepared = (int)Math.Min(welcome.MaxPrepared, int.MaxValue),
             TableSeconds = seconds,
             SetUpSeconds = opening.Elapsed.TotalSeconds,
             SetUpBytes = connection.Use.BytesSent + connection.Use.BytesReceived,
         };
+    }
+
+    /// <summary>Asks for no more than the server keeps: its refusal would end the session.</summary>
+    private void RequireRoom()
+    {
+        if (_prepared.Count >= MaxPrepared)
+        {
+            throw new PopcornException(
+                $"The server keeps {MaxPrepared} prepared queries for a client; run one first.");
+        }
     }
 
     private Plan PlanFor(int images) => images == 1 ? Plan : _party.PlanFor(images);

@@ -88,6 +88,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             PlanHash = ByteString.CopyFrom(plan.Hash.Span),
             Family = family.Name,
             Terms = ByteString.CopyFrom(party.Terms.Span),
+            MaxPrepared = (uint)options.MaxPreparedQueries,
         };
         await connection.SendAsync(new Frame { Welcome = welcome }, cancellationToken).ConfigureAwait(false);
         receiver.SetLimit(options.HandshakeTimeout - connection.Use.Waited, Refusal.Handshake);
@@ -124,12 +125,14 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         StepExchange ExchangeFor(Plan of) =>
             new(connection, receiver, options.Progress, of.Steps.Count, cancellationToken, pace);
 
+        ValueTask<MemoryReservation> ReserveAsync(Plan of, long bytes) => resources.ReserveAsync(
+            bytes, of.Images == 1 ? "an image" : $"{of.Images} images", cancellationToken);
+
         // Memory first, then tables, the turn last: nobody waits for memory while others wait for its turn to end.
         async Task<ServerQuery> PreparedAsync(Plan of)
         {
-            string what = of.Images == 1 ? "an image" : $"{of.Images} images";
-            MemoryReservation memory = await resources
-                .ReserveAsync(QueryMemory.Of(of, model.In(family)), what, cancellationToken).ConfigureAwait(false);
+            MemoryReservation memory =
+                await ReserveAsync(of, QueryMemory.Of(of, model.In(family))).ConfigureAwait(false);
             ServerQuery query;
             try
             {
@@ -144,6 +147,21 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             query.Memory = memory;
             await PlayAsync(query, query.PrepareAsync).ConfigureAwait(false);
             return query;
+        }
+
+        async Task<MemoryReservation> ReserveForWorkAsync(ServerQuery query)
+        {
+            try
+            {
+                long all = QueryMemory.Of(query.Plan, model.In(family));
+                return await ReserveAsync(query.Plan, all - model.In(family).BundleBytes(query.Plan))
+                    .ConfigureAwait(false);
+            }
+            catch
+            {
+                query.Dispose();
+                throw;
+            }
         }
 
         async Task PlayAsync(ServerQuery query, Func<IExchange, Task> part)
@@ -179,6 +197,9 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             var clock = new PhaseClock(connection);
             Plan of = PlanFor(party, message.Images);
             ServerQuery query = await PreparedAsync(of).ConfigureAwait(false);
+
+            // Others may work with the rest until the query is run, which asks for it again.
+            query.Memory?.ShrinkTo(model.In(family).BundleBytes(of));
             prepared.Add(new PreparedQuery<ServerQuery>(query, clock.ForServer(of.RoundsOf(Phase.Offline))));
         }
 
@@ -193,6 +214,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             }
 
             ServerQuery query = ready?.Query ?? await PreparedAsync(of).ConfigureAwait(false);
+            using MemoryReservation? work =
+                ready is null ? null : await ReserveForWorkAsync(query).ConfigureAwait(false);
             await PlayAsync(query, query.RunAsync).ConfigureAwait(false);
             PhaseMeasure took = clock.ForServer(of.RoundsOf(Phase.Online));
             options.QueryDone?.Invoke(new QueryReport(
