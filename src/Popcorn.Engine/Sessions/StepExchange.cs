@@ -3,7 +3,9 @@ using Popcorn.Engine.Protocols;
 
 namespace Popcorn.Engine.Sessions;
 
-/// <summary>The messages of a query's steps over a connection.</summary>
+/// <summary>
+/// The messages of a query's steps over a connection. One task may send while another receives.
+/// </summary>
 /// <param name="connection">Sends.</param>
 /// <param name="receiver">Receives, with its patience.</param>
 /// <param name="progress">Told how far each step is.</param>
