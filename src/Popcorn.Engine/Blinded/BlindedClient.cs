@@ -14,7 +14,7 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
     private BlindedPlan? _plan;
     private Encryptor? _encryptor;
 
-    public override ReadOnlyMemory<byte> Opening => (byte[])[.. key.PublicKey.Export(), .. key.ProveModulus()];
+    public override ReadOnlyMemory<byte> Opening => KeyOpening.Of(key);
 
     public override Plan Agree(PublicNetwork network, ReadOnlySpan<byte> terms)
     {

@@ -1,6 +1,5 @@
 using System.Buffers.Binary;
 using System.Numerics;
-using System.Security.Cryptography;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Products;
@@ -165,8 +164,6 @@ internal sealed class BlindedServer : ServerParty
     private readonly PartyOptions _options;
     private readonly PaillierPublicKey _key;
     private readonly BlindedPlan _plan;
-    private readonly int _window;
-    private readonly string _tablesName;
 
     /// <param name="model">The model.</param>
     /// <param name="opening">The client's public key, and the proof of its modulus.</param>
@@ -175,21 +172,7 @@ internal sealed class BlindedServer : ServerParty
     {
         _model = model;
         _options = options;
-        int length = Math.Min(PaillierPublicKey.LengthAtStart(opening), opening.Length);
-        _key = PaillierPublicKey.Import(opening[..length], options.KeyOptions);
-        try
-        {
-            _plan = PlanAndVerify(opening[length..]);
-        }
-        catch
-        {
-            _key.Dispose();
-            throw;
-        }
-
-        _window = TableSize.ForServer(_plan, _key.Bits);
-        byte[] modulus = SHA256.HashData(_key.Modulus.ToByteArray());
-        _tablesName = $"blinded {_window} {Convert.ToHexString(modulus)}";
+        (_key, _plan) = KeyOpening.Admit(opening, options, key => model.PlanFor(key.Bits));
         var terms = new byte[sizeof(int)];
         BinaryPrimitives.WriteInt32LittleEndian(terms, _plan.ChunkCiphertexts);
         Terms = terms;
@@ -206,7 +189,7 @@ internal sealed class BlindedServer : ServerParty
 
     public override async ValueTask<ServerQuery> NewQueryAsync(Plan plan, CancellationToken cancellationToken)
     {
-        TableLease<BlindedTables> lease = await RentTablesAsync(cancellationToken).ConfigureAwait(false);
+        TableLease<KeyTables> lease = await RentTablesAsync(cancellationToken).ConfigureAwait(false);
         Rerandomizer rerandomizer = lease.Tables.Rerandomizer;
         return new BlindedServerQuery(
             _model, (BlindedPlan)plan, rerandomizer, new CiphertextBatchPool(rerandomizer.Key),
@@ -216,31 +199,8 @@ internal sealed class BlindedServer : ServerParty
     public override void Dispose() => _key.Dispose();
 
     /// <summary>Tables that all sessions under this modulus share; none is held between queries.</summary>
-    private Task<TableLease<BlindedTables>> RentTablesAsync(CancellationToken cancellationToken) =>
-        _options.Resources!.RentTablesAsync(
-            _tablesName, TableSize.BytesOfServer(_window, _key.Bits),
-            execution => new BlindedTables(_key, _window, _options.KeyOptions, execution), cancellationToken);
-
-    /// <summary>The plan for a key that may be used; the proof is checked after all that is quicker.</summary>
-    private BlindedPlan PlanAndVerify(ReadOnlySpan<byte> proof)
-    {
-        if (_key.Bits < _options.MinimumKeyBits)
-        {
-            throw new PopcornException(
-                $"The key has {_key.Bits} bits and this server asks for {_options.MinimumKeyBits} at least; "
-                + "make a larger one.");
-        }
-
-        BlindedPlan plan = _model.PlanFor(_key.Bits);
-
-        // Masks cover the plaintexts modulo n, re-randomisation covers the n-th residues. With another n there would be
-        // something beside the two that nothing covers.
-        return _key.VerifyModulus(proof)
-            ? plan
-            : throw new PopcornException(
-                "The proof that comes with the key does not show that gcd(n, φ(n)) = 1; make another key, with this "
-                + "version of Popcorn.");
-    }
+    private Task<TableLease<KeyTables>> RentTablesAsync(CancellationToken cancellationToken) =>
+        KeyTables.RentAsync(_key, _plan, _options, cancellationToken);
 }
 
 /// <summary>The server's part in a query: the plan's steps over encrypted values.</summary>

@@ -103,6 +103,30 @@ internal static class VectorLanes
         }
     }
 
+    /// <summary>Numbers plus others modulo 2^64; what is narrower than that has arbitrary bits above.</summary>
+    /// <param name="numbers"><see cref="int"/> or <see cref="long"/>.</param>
+    /// <param name="others">As many, or one for all.</param>
+    /// <param name="result">The sums.</param>
+    public static void AddTo<T>(ReadOnlySpan<T> numbers, ReadOnlySpan<ulong> others, Span<ulong> result)
+        where T : unmanaged, INumber<T>
+    {
+        bool isOne = others.Length == 1;
+        int step = Vector512<ulong>.Count, i = 0;
+        Vector512<ulong> all = Vector512.Create(others[0]);
+        for (; i + step <= numbers.Length; i += step)
+        {
+            Vector512<ulong> next = typeof(T) == typeof(int)
+                ? Vector512.WidenLower(Vector256.Create(numbers[i..]).AsUInt32().ToVector512Unsafe())
+                : Vector512.Create(numbers[i..]).AsUInt64();
+            (next + (isOne ? all : Vector512.Create(others[i..]))).CopyTo(result[i..]);
+        }
+
+        for (; i < numbers.Length; i++)
+        {
+            result[i] = ulong.CreateTruncating(numbers[i]) + others[isOne ? 0 : i];
+        }
+    }
+
     private static void Widen(Vector512<int> numbers, Span<long> result)
     {
         (Vector512<long> lower, Vector512<long> upper) = Vector512.Widen(numbers);

@@ -1,5 +1,6 @@
 using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Protocols;
+using Popcorn.Engine.Shares;
 
 namespace Popcorn.Engine.Families;
 
@@ -13,5 +14,5 @@ public static class FamilyRegistry
     /// <param name="chunkCiphertexts">See <see cref="BlindedFamily.ChunkCiphertexts"/>.</param>
     /// <exception cref="PopcornException">A choice is out of range.</exception>
     public static IReadOnlyList<Family> Create(int chunkCiphertexts = BlindedFamily.DefaultChunkCiphertexts) =>
-        [new BlindedFamily(chunkCiphertexts)];
+        [new BlindedFamily(chunkCiphertexts), new SharesFamily()];
 }

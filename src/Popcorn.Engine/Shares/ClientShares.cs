@@ -1,0 +1,177 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using Popcorn.Engine.Model;
+using Popcorn.Interop;
+using Popcorn.ObliviousTransfer.Flows;
+
+namespace Popcorn.Engine.Shares;
+
+/// <summary>
+/// The client's shares of all values of a query, which are known before its input: of the input and of what is compared
+/// random numbers, of a linear layer what comes back from the server, of all else what follows from these. Whoever asks
+/// for one first has it made.
+/// </summary>
+/// <param name="plan">The plan.</param>
+internal sealed class ClientShares(SharesPlan plan) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly LocalSums _sums = new(plan.Layers, Party.Client);
+    private readonly Task<SecretArray<ulong>>?[] _shares =
+        new Task<SecretArray<ulong>>?[plan.Network.Layers.Count + 1];
+
+    private readonly Task<SecretArray<ulong>>?[] _boards = new Task<SecretArray<ulong>>?[plan.Network.Layers.Count];
+    private readonly Dictionary<int, TaskCompletionSource<SecretArray<ulong>>> _products = [];
+    private readonly List<SecretArray<ulong>> _all = [];
+
+    /// <summary>The shares of a value, of all images.</summary>
+    public Task<SecretArray<ulong>> Of(int value)
+    {
+        lock (_lock)
+        {
+            return _shares[value] ??= MakeAsync(value);
+        }
+    }
+
+    /// <summary>The board of a layer's comparisons: what it reads, and random results.</summary>
+    public Task<SecretArray<ulong>> BoardOf(int layer)
+    {
+        lock (_lock)
+        {
+            return _boards[layer] ??= MakeBoardAsync(layer);
+        }
+    }
+
+    /// <summary>Names where the shares of a linear layer's result will stand.</summary>
+    public void Set(int value, SecretArray<ulong> shares)
+    {
+        lock (_lock)
+        {
+            _all.Add(shares);
+            _ready[value] = shares;
+        }
+    }
+
+    /// <summary>All shares of a linear layer's result are there.</summary>
+    public void Complete(int value) => SourceOf(value).SetResult(_ready[value]);
+
+    /// <summary>Whoever waits for shares waits in vain.</summary>
+    public void Fail()
+    {
+        foreach (int value in Enumerable.Range(1, plan.Network.Layers.Count))
+        {
+            if (plan.Layers.Terms[value - 1] is PackedTerms)
+            {
+                SourceOf(value).TrySetCanceled();
+            }
+        }
+    }
+
+    /// <summary>A copy of the shares of a value, which is the caller's.</summary>
+    public async Task<SecretArray<ulong>> TakeAsync(int value)
+    {
+        SecretArray<ulong> shares = await Of(value).ConfigureAwait(false);
+        var copy = new SecretArray<ulong>(shares.Length);
+        shares.Span.CopyTo(copy.Span);
+        return copy;
+    }
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _all.ForEach(shares => shares.Dispose());
+            _all.Clear();
+        }
+    }
+
+    private readonly Dictionary<int, SecretArray<ulong>> _ready = [];
+
+    private TaskCompletionSource<SecretArray<ulong>> SourceOf(int value)
+    {
+        lock (_lock)
+        {
+            if (!_products.TryGetValue(value, out TaskCompletionSource<SecretArray<ulong>>? source))
+            {
+                source = new(TaskCreationOptions.RunContinuationsAsynchronously);
+                _products.Add(value, source);
+            }
+
+            return source;
+        }
+    }
+
+    private async Task<SecretArray<ulong>> MakeAsync(int value)
+    {
+        if (value == 0)
+        {
+            return Random(plan.Network.Input.Shape.Size, 0);
+        }
+
+        int layer = value - 1;
+        if (plan.Layers.Terms[layer] is PackedTerms)
+        {
+            return await SourceOf(value).Task.ConfigureAwait(false);
+        }
+
+        PublicLayer description = plan.Network.Layers[layer];
+        if (plan.Layers.RoundsOf(layer) is { } rounds)
+        {
+            SecretArray<ulong> board = await BoardOf(layer).ConfigureAwait(false);
+            SecretArray<ulong> result = New(description.Output.Size);
+            BoardNumbers.Select(board.Span, rounds, plan.Images, result.Span);
+            return result;
+        }
+
+        var sources = new Dictionary<int, SecretArray<ulong>>();
+        foreach (int input in description.Inputs)
+        {
+            sources[input] = await Of(input).ConfigureAwait(false);
+        }
+
+        SecretArray<ulong> sums = _sums.Run(layer, plan.Images, input => sources[input]);
+        Keep(sums);
+        return sums;
+    }
+
+    private async Task<SecretArray<ulong>> MakeBoardAsync(int layer)
+    {
+        LayerRounds rounds = plan.Layers.RoundsOf(layer)!;
+        SecretArray<ulong> source = await Of(plan.Network.Layers[layer].Input).ConfigureAwait(false);
+        int size = source.Length / plan.Images;
+        SecretArray<ulong> board = Random(rounds.Board, size);
+        for (int image = 0; image < plan.Images; image++)
+        {
+            source.Span.Slice(image * size, size).CopyTo(board.Span[(image * rounds.Board)..]);
+        }
+
+        return board;
+    }
+
+    /// <summary>Numbers of which, for each image, all but the first are random.</summary>
+    private SecretArray<ulong> Random(int sizeOfImage, int first)
+    {
+        SecretArray<ulong> numbers = New(sizeOfImage);
+        for (int image = 0; image < plan.Images; image++)
+        {
+            RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(
+                numbers.Span.Slice((image * sizeOfImage) + first, sizeOfImage - first)));
+        }
+
+        return numbers;
+    }
+
+    private SecretArray<ulong> New(int sizeOfImage)
+    {
+        var shares = new SecretArray<ulong>(checked(plan.Images * sizeOfImage));
+        Keep(shares);
+        return shares;
+    }
+
+    private void Keep(SecretArray<ulong> shares)
+    {
+        lock (_lock)
+        {
+            _all.Add(shares);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.ObliviousTransfer.Comparisons;
+using Compared = Popcorn.ObliviousTransfer.Comparisons.Operation;
+
+namespace Popcorn.Engine.Shares;
+
+/// <summary>
+/// One of the comparisons that make a layer. Its numbers stand on a board: for each image the elements of what the
+/// layer reads, and behind them the results of its rounds.
+/// </summary>
+/// <param name="Comparison">What is computed of each item.</param>
+/// <param name="Items">Items of an image.</param>
+/// <param name="FirstResult">Where on the board the result of item 0 stands; the others follow.</param>
+/// <param name="Player">The place of an operand of an item.</param>
+internal sealed record CompareRound(
+    ComparisonPlan Comparison, int Items, int FirstResult, Func<int, int, int> Player)
+{
+    /// <summary>Items that are compared by one message of each flow, at most.</summary>
+    private const int MostItems = 1 << 16;
+
+    /// <summary>How items of all images are spread: no message is longer than an exchange takes.</summary>
+    public Chunking Chunks(int images)
+    {
+        int bits = Comparison.OnlineBits.Concat(Comparison.PrepareBits).Max(flow => (int?)flow.Bits) ?? 1;
+        int most = Plan.MaxPayloadBytes / bits * 8 / 64 * 64;
+        return new Chunking(checked(images * Items), Math.Clamp(most, 64, MostItems));
+    }
+}
+
+/// <summary>All comparisons of a layer.</summary>
+/// <param name="Rounds">In order.</param>
+/// <param name="Board">Places of an image on the board.</param>
+/// <param name="Output">The place of each element of the layer's result.</param>
+internal sealed record LayerRounds(IReadOnlyList<CompareRound> Rounds, int Board, Func<int, int> Output)
+{
+    /// <summary>What a layer compares.</summary>
+    /// <param name="network">The network.</param>
+    /// <param name="rings">Its forms.</param>
+    /// <param name="layer">A layer that compares.</param>
+    public static LayerRounds Of(PublicNetwork network, Rings rings, int layer)
+    {
+        PublicLayer description = network.Layers[layer];
+        Shape input = network.ShapeOf(description.Input);
+        SharedForm read = rings.FormOf(description.Input), made = rings.FormOf(layer + 1);
+        int bits = rings.ComparedBits(layer) + read.Guard, guard = read.Guard;
+        return description.Kind switch
+        {
+            LayerKind.Relu => Each(new Relu(bits, guard, made.Ring)),
+            LayerKind.Sign => Each(new Sign(bits, made.Ring)),
+            LayerKind.Clip => Each(new Clip(bits, guard, made.Ring, description.BoundBits + guard)),
+            LayerKind.Square => Each(new Square(made.Ring)),
+            LayerKind.Rescale => Each(new SignedShift(bits, guard + description.Shift, made.Ring)),
+            LayerKind.Shift when rings.TakesOver(layer, LayerKind.Clip) => Each(new Clip(
+                bits, guard + description.Shift, made.Ring, network.BoundBitsOf(description.Input) + guard)),
+            LayerKind.Shift when rings.ShiftIsRelu(layer) => Each(new Relu(
+                bits, guard + description.Shift, made.Ring,
+                description.SaturationBits > 0 ? description.SaturationBits : null)),
+            LayerKind.Shift => Each(new SignedShift(bits, guard + description.Shift, made.Ring)),
+            LayerKind.MaxPool or LayerKind.MaxPoolRelu => rings.IsOr(layer)
+                ? Or(description, input, made.Ring)
+                : Tournament(description, input, bits, rings.EndsWithZero(layer) ? null : made.Bits, read, made.Ring),
+            LayerKind.Linear or LayerKind.Add or LayerKind.Concat =>
+                throw new InvalidOperationException($"A layer of kind {description.Kind} compares nothing."),
+        };
+
+        LayerRounds Each(Compared operation) => new(
+            [new CompareRound(ComparisonPlan.Of(operation), input.Size, input.Size, (_, item) => item)],
+            2 * input.Size, output => input.Size + output);
+    }
+
+    /// <summary>Bits: that one of a window is 1. A window at the border sees one of its elements again.</summary>
+    private static LayerRounds Or(PublicLayer layer, Shape input, int ring)
+    {
+        Window window = layer.Window!.Value;
+        var seen = new int[layer.Output.Area * window.Taps];
+        for (int output = 0; output < layer.Output.Area; output++)
+        {
+            int[] positions = [.. Enumerable.Range(0, window.Taps)
+                .Select(tap => window.Position(output, tap, input)).Where(position => position >= 0)];
+            for (int tap = 0; tap < window.Taps; tap++)
+            {
+                seen[(output * window.Taps) + tap] = positions[tap % positions.Length];
+            }
+        }
+
+        var round = new CompareRound(
+            ComparisonPlan.Of(new AnyOf(window.Taps, ring)), layer.Output.Size, input.Size, (tap, item) =>
+            {
+                (int channel, int output) = Math.DivRem(item, layer.Output.Area);
+                return (channel * input.Area) + seen[(output * window.Taps) + tap];
+            });
+        return new LayerRounds([round], input.Size + layer.Output.Size, output => input.Size + output);
+    }
+
+    /// <param name="layer">A max-pool.</param>
+    /// <param name="input">Shape of what it reads.</param>
+    /// <param name="bits">Bits that are compared.</param>
+    /// <param name="resultBits">Those of the maxima; null: zero plays last, against the winners.</param>
+    /// <param name="read">How the input is shared.</param>
+    /// <param name="ring">K of the result.</param>
+    private static LayerRounds Tournament(
+        PublicLayer layer, Shape input, int bits, int? resultBits, SharedForm read, int ring)
+    {
+        Tournament tournament = Planning.Tournament.OverWindows(layer.Window!.Value, input, withZero: false);
+        ComparisonPlan maximum = ComparisonPlan.Of(new Maximum(bits, resultBits ?? bits));
+        var rounds = new List<CompareRound>();
+        int board = input.Size;
+        foreach (IReadOnlyList<Match> matches in tournament.Rounds)
+        {
+            rounds.Add(new CompareRound(
+                maximum, matches.Count, board,
+                (operand, item) => operand == 0 ? matches[item].Left : matches[item].Right));
+            board += matches.Count;
+        }
+
+        if (resultBits is not null)
+        {
+            return new LayerRounds(rounds, board, output => tournament.Winners[output]);
+        }
+
+        int first = board;
+        rounds.Add(new CompareRound(
+            ComparisonPlan.Of(new Relu(bits, read.Guard, ring)), layer.Output.Size, first,
+            (_, item) => tournament.Winners[item]));
+        return new LayerRounds(rounds, first + layer.Output.Size, output => first + output);
+    }
+}

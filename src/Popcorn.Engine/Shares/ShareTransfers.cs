@@ -1,0 +1,81 @@
+using Popcorn.Engine.Protocols;
+using Popcorn.ObliviousTransfer.Flows;
+using Popcorn.ObliviousTransfer.Sessions;
+
+namespace Popcorn.Engine.Shares;
+
+/// <summary>A party's end of the transfers of a connection, from its beginning on.</summary>
+internal sealed class ShareTransfers : IDisposable
+{
+    private ShareTransfers(Transfers transfers) => Transfers = transfers;
+
+    /// <summary>The transfers.</summary>
+    public Transfers Transfers { get; }
+
+    /// <summary>Begins: base transfers, and what the first silent extension starts from.</summary>
+    /// <param name="self">Which party this is.</param>
+    /// <param name="options">The same for both.</param>
+    /// <param name="exchange">The way to the other party.</param>
+    public static async Task<ShareTransfers> SetUpAsync(Party self, TransferOptions options, IExchange exchange)
+    {
+        var messages = new StepMessages(exchange, IExchange.SetUp);
+        using SetUp setUp = SetUp.For(self, options);
+        await messages.RunAsync(setUp).ConfigureAwait(false);
+        var transfers = new ShareTransfers(setUp.Finish());
+        try
+        {
+            await transfers.ExtendAsync(messages, 1, 1).ConfigureAwait(false);
+            return transfers;
+        }
+        catch
+        {
+            transfers.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Makes COTs until there are some of each direction, both directions at a time.</summary>
+    /// <param name="messages">Of the step that wants them.</param>
+    /// <param name="ofServer">How many in which the server holds Δ.</param>
+    /// <param name="ofClient">How many in which the client does.</param>
+    public async Task ExtendAsync(StepMessages messages, long ofServer, long ofClient)
+    {
+        bool isServer = Transfers.Self == Party.Server;
+        using Protocol first = isServer ? Transfers.Extend(ofServer, 0) : Transfers.Extend(0, ofServer);
+        using Protocol second = isServer ? Transfers.Extend(0, ofClient) : Transfers.Extend(ofClient, 0);
+        await messages.RunAsync(first, second).ConfigureAwait(false);
+    }
+
+    /// <summary>Sees to it that there are COTs for a chunk of tickets; makes those of the next ones with them.</summary>
+    /// <param name="messages">Of the step that wants them.</param>
+    /// <param name="demands">What each chunk of the plan takes.</param>
+    /// <param name="chunk">The chunk.</param>
+    public async Task ExtendForAsync(
+        StepMessages messages, IReadOnlyList<(long OfServer, long OfClient)> demands, int chunk)
+    {
+        (long server, long client) = demands[chunk];
+        (int ofServer, int ofClient) = Transfers.Self == Party.Server
+            ? (Transfers.Sending.Available, Transfers.Receiving.Available)
+            : (Transfers.Receiving.Available, Transfers.Sending.Available);
+        if (ofServer >= server && ofClient >= client)
+        {
+            return;
+        }
+
+        for (int next = chunk + 1; next < demands.Count; next++)
+        {
+            if (server + demands[next].OfServer > SharesPlan.MostCots
+                || client + demands[next].OfClient > SharesPlan.MostCots)
+            {
+                break;
+            }
+
+            server += demands[next].OfServer;
+            client += demands[next].OfClient;
+        }
+
+        await ExtendAsync(messages, server, client).ConfigureAwait(false);
+    }
+
+    public void Dispose() => Transfers.Dispose();
+}

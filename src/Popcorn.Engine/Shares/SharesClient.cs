@@ -1,0 +1,300 @@
+using System.Numerics;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
+using Popcorn.Interop;
+using Popcorn.ObliviousTransfer.Comparisons;
+using Popcorn.ObliviousTransfer.Flows;
+
+namespace Popcorn.Engine.Shares;
+
+/// <summary>The client's side of a connection: the key owner's encryption and decryption, and transfers.</summary>
+internal sealed class SharesClient(PaillierPrivateKey key, PartyOptions options) : ClientParty
+{
+    private readonly CiphertextBatchPool _pool = new(key.PublicKey);
+    private SharesPlan? _plan;
+    private LayerTerms[]? _terms;
+    private Encryptor? _encryptor;
+    private ShareTransfers? _transfers;
+
+    public override ReadOnlyMemory<byte> Opening => KeyOpening.Of(key);
+
+    public override Plan Agree(PublicNetwork network, ReadOnlySpan<byte> terms)
+    {
+        network.Validate();
+        _terms = SharesTerms.Decode(network, terms);
+        return _plan = Create(network, 1);
+    }
+
+    public override Plan PlanFor(int images) => images == 1 ? _plan! : Create(_plan!.Network, images);
+
+    /// <remarks>The tables, transfers, shares of all values while a bundle is made, and its tickets.</remarks>
+    public override long MemoryOf(Plan plan) =>
+        TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits) + SharesMemory.OfClient((SharesPlan)plan);
+
+    public override async Task SetUpAsync(IExchange exchange)
+    {
+        _encryptor = new Encryptor(key, TablesFor(_plan!));
+        _transfers = await ShareTransfers.SetUpAsync(Party.Client, _plan!.Transfers, exchange).ConfigureAwait(false);
+    }
+
+    public override ClientQuery NewQuery(Plan plan) => new SharesClientQuery(
+        (SharesPlan)plan, _transfers!,
+        new ClientCiphertexts(_encryptor!, new Decryptor(key), _pool, options.DegreeOfParallelism));
+
+    public override void Dispose()
+    {
+        _transfers?.Dispose();
+        _encryptor?.Dispose();
+        _pool.Dispose();
+    }
+
+    private SharesPlan Create(PublicNetwork network, int images) =>
+        SharesPlan.Create(network, _terms!, key.PublicKey.Bits, PackingCosts.OrdinaryKeys, images);
+
+    private EncryptorOptions TablesFor(Plan plan) =>
+        TableSize.ForClient(plan, key.PublicKey.Bits, options.Profile);
+}
+
+/// <summary>The client's work on ciphertexts.</summary>
+/// <param name="Encryptor">The key owner's tables.</param>
+/// <param name="Decryptor">The key owner's decryption.</param>
+/// <param name="Pool">Recycles the batches that every message needs.</param>
+/// <param name="Threads">Threads at most; 0: one per core.</param>
+internal sealed record ClientCiphertexts(
+    Encryptor Encryptor, Decryptor Decryptor, CiphertextBatchPool Pool, int Threads)
+{
+    private PaillierPublicKey Key => Encryptor.Key;
+
+    /// <summary>A message of packed shares.</summary>
+    public byte[] Encrypt(
+        PackedLinear linear, int first, int count, ReadOnlySpan<ulong> shares, CancellationToken cancellationToken)
+    {
+        using var words = new SecretArray<ulong>(checked(count * Key.PlaintextWords));
+        var elements = new int[linear.Packing.Slots];
+        for (int i = 0; i < count; i++)
+        {
+            linear.InputsOf(first + i, elements);
+            SlotCoding.Write(
+                linear.Widths, linear.Guard, elements, shares,
+                words.Span.Slice(i * Key.PlaintextWords, Key.PlaintextWords));
+        }
+
+        var execution = new Execution(Threads, cancellationToken);
+        using CiphertextBatch batch = Pool.Rent(count);
+        Encryptor.Encrypt(words.Span, Key.PlaintextWords, batch, 0, count, execution);
+        var bytes = new byte[checked(count * Key.CiphertextBytes)];
+        batch.Export(0, count, bytes, execution);
+        return bytes;
+    }
+
+    /// <summary>Shares out of a message.</summary>
+    public void Decrypt(
+        PackStep step, int first, int count, ReadOnlySpan<byte> message, Span<ulong> shares,
+        CancellationToken cancellationToken)
+    {
+        if (message.Length != count * Key.CiphertextBytes)
+        {
+            throw new PopcornException(
+                $"The server sent {message.Length} bytes instead of {count} ciphertexts for '{step.Name}'; refused.");
+        }
+
+        var execution = new Execution(Threads, cancellationToken);
+        using CiphertextBatch batch = Pool.Rent(count);
+        batch.Import(message, 0, count, execution);
+        using var words = new SecretArray<ulong>(checked(count * Key.PlaintextWords));
+        Decryptor.Decrypt(batch, 0, count, words.Span, execution);
+        var elements = new int[step.Linear.Packing.Slots];
+        for (int i = 0; i < count; i++)
+        {
+            step.Linear.OutputsOf(first + i, elements);
+            SlotCoding.Read(
+                step.Linear.Widths, elements, words.Span.Slice(i * Key.PlaintextWords, Key.PlaintextWords), shares);
+        }
+    }
+}
+
+/// <summary>
+/// The client's part in a query. All its shares are known before the input is; from preparation to query it keeps those
+/// of the input and of the logits, and tickets.
+/// </summary>
+internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfers, ClientCiphertexts ciphertexts)
+    : ClientQuery(plan)
+{
+    private readonly ClientShares _shares = new(plan);
+    private readonly Queue<Tickets> _tickets = [];
+    private readonly List<BigInteger> _logits = [];
+    private SecretArray<int>? _input;
+    private SecretArray<ulong>? _ofInput;
+    private SecretArray<ulong>? _ofLogits;
+    private Task? _sending;
+    private IExchange? _exchange;
+    private int _chunk;
+
+    protected override IReadOnlyList<BigInteger> Logits => _logits;
+
+    private IExchange Exchange => _exchange!;
+
+    /// <summary>Before the input is known: takes a layer's products, while the shares of later ones are sent.</summary>
+    public async Task TakeProductsAsync(PackStep step)
+    {
+        _sending ??= Task.Run(SendSharesAsync);
+        try
+        {
+            var shares = new SecretArray<ulong>(checked(plan.Images * step.Linear.OutputSize));
+            _shares.Set(step.Layer + 1, shares);
+            for (int chunk = 0; chunk < step.Down.Count; chunk++)
+            {
+                int first = step.Down.FirstOf(chunk), count = step.Down.ItemsIn(chunk);
+                ReadOnlyMemory<byte> message =
+                    await Exchange.ReceiveAsync(step.Index, first).ConfigureAwait(false);
+                ciphertexts.Decrypt(step, first, count, message.Span, shares.Span, Exchange.Cancellation);
+                Exchange.Report(step, step.Down.EndOf(chunk), step.Down.Items);
+            }
+
+            _shares.Complete(step.Layer + 1);
+        }
+        catch
+        {
+            // What is being sent reads the shares: they are wiped only when it has ended, which it does as the
+            // connection fails.
+            _shares.Fail();
+            await _sending.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+    }
+
+    /// <summary>Before the input is known: what a comparison uses up.</summary>
+    public async Task MakeTicketsAsync(TicketStep step)
+    {
+        await FinishSendingAsync().ConfigureAwait(false);
+        SecretArray<ulong> board = await _shares.BoardOf(step.Layer).ConfigureAwait(false);
+        var numbers = new BoardNumbers(step.Round, plan.Layers.RoundsOf(step.Layer)!.Board);
+        var messages = new StepMessages(Exchange, step.Index);
+        for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
+        {
+            await transfers.ExtendForAsync(messages, plan.CotDemands, _chunk++).ConfigureAwait(false);
+            using Preparation preparation = Prepare(step, chunk, numbers, board);
+            await messages.RunAsync(preparation).ConfigureAwait(false);
+            _tickets.Enqueue(preparation.TakeTickets());
+            Exchange.Report(step, step.Chunks.EndOf(chunk), step.Chunks.Items);
+        }
+    }
+
+    /// <summary>Sends the input less its share.</summary>
+    public async Task SendInputAsync(InputSharesStep step)
+    {
+        await FinishPreparingAsync().ConfigureAwait(false);
+        using SecretArray<ulong> own = _ofInput!;
+        _ofInput = null;
+        Span<ulong> masked = own.Span;
+        for (int i = 0; i < masked.Length; i++)
+        {
+            masked[i] = (ulong)(long)_input!.Span[i] - masked[i];
+        }
+
+        byte[] message = BitFields.ToBytes(masked, step.Form.Ring);
+        await new StepMessages(Exchange, step.Index).SendAsync(message).ConfigureAwait(false);
+    }
+
+    /// <summary>Compares.</summary>
+    public async Task CompareAsync(CompareSharesStep step)
+    {
+        var comparisons = new List<Comparison>();
+        try
+        {
+            for (int chunk = 0; chunk < step.Tickets.Chunks.Count; chunk++)
+            {
+                comparisons.Add(Comparison.OfClient(_tickets.Dequeue()));
+            }
+
+            await new StepMessages(Exchange, step.Index).RunAsync(comparisons).ConfigureAwait(false);
+        }
+        finally
+        {
+            comparisons.ForEach(comparison => comparison.Dispose());
+        }
+
+        Exchange.Report(step, 1, 1);
+    }
+
+    /// <summary>Takes the server's shares of the logits.</summary>
+    public async Task TakeLogitsAsync(LogitSharesStep step)
+    {
+        ReadOnlyMemory<byte> message =
+            await new StepMessages(Exchange, step.Index).ReceiveAsync(step.Bytes).ConfigureAwait(false);
+        using var shares = new SecretArray<ulong>(_ofLogits!.Length);
+        BitFields.FromBytes(message.Span, step.Form.Ring, shares.Span);
+        int unused = 64 - step.Form.Ring;
+        for (int i = 0; i < shares.Length; i++)
+        {
+            _logits.Add((long)((shares[i] + _ofLogits[i]) << unused) >> unused);
+        }
+
+        Exchange.Report(step, 1, 1);
+    }
+
+    public override void Dispose()
+    {
+        _shares.Dispose();
+        _ofInput?.Dispose();
+        _ofLogits?.Dispose();
+        foreach (Tickets tickets in _tickets)
+        {
+            tickets.Dispose();
+        }
+
+        _tickets.Clear();
+    }
+
+    protected override void SetInput(SecretArray<int> input) => _input = input;
+
+    protected override Task RunAsync(PlanStep step, IExchange exchange)
+    {
+        _exchange = exchange;
+        return ((SharesStep)step).AskAsync(this);
+    }
+
+    private async Task SendSharesAsync()
+    {
+        foreach (PackStep step in plan.Steps.OfType<PackStep>())
+        {
+            int input = plan.Network.Layers[step.Layer].Input;
+            SecretArray<ulong> shares = await _shares.Of(input).ConfigureAwait(false);
+            for (int chunk = 0; chunk < step.Up.Count; chunk++)
+            {
+                int first = step.Up.FirstOf(chunk);
+                byte[] message = ciphertexts.Encrypt(
+                    step.Linear, first, step.Up.ItemsIn(chunk), shares.Span, Exchange.Cancellation);
+                await Exchange.SendAsync(step.Index, first, message).ConfigureAwait(false);
+            }
+        }
+    }
+
+    private async Task FinishSendingAsync()
+    {
+        if (_sending is not null)
+        {
+            await _sending.ConfigureAwait(false);
+        }
+    }
+
+    private Preparation Prepare(TicketStep step, int chunk, BoardNumbers numbers, SecretArray<ulong> board)
+    {
+        int first = step.Chunks.FirstOf(chunk), count = step.Chunks.ItemsIn(chunk);
+        using var operands = new SecretArray<ulong>(step.Round.Comparison.Operation.Operands * count);
+        using var results = new SecretArray<ulong>(count);
+        numbers.Gather(board.Span, first, count, operands.Span);
+        numbers.TakeResults(board.Span, first, results.Span);
+        return transfers.Transfers.Prepare(step.Round.Comparison, operands.Span, results.Span);
+    }
+
+    /// <summary>Keeps of all shares those of input and logits.</summary>
+    private async Task FinishPreparingAsync()
+    {
+        await FinishSendingAsync().ConfigureAwait(false);
+        _ofInput = await _shares.TakeAsync(0).ConfigureAwait(false);
+        _ofLogits = await _shares.TakeAsync(plan.Network.Layers.Count).ConfigureAwait(false);
+        _shares.Dispose();
+    }
+}

@@ -1,0 +1,317 @@
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Interop;
+using Popcorn.ObliviousTransfer.Extension;
+using Popcorn.ObliviousTransfer.Flows;
+using Popcorn.ObliviousTransfer.Sessions;
+
+namespace Popcorn.Engine.Shares;
+
+/// <summary>
+/// The plan of a query: how every value is shared, which of them share ciphertexts, what is compared in which rings.
+/// </summary>
+internal sealed class SharesPlan : Plan
+{
+    /// <summary>COTs of a direction that are made at a time, at most: 32 MB of them.</summary>
+    public const long MostCots = 1 << 21;
+
+    private SharesPlan(
+        PublicNetwork network, SharesLayers layers, SharesSizes sizes, IReadOnlyList<SharesStep> steps)
+        : base(
+            $"shares, key {sizes.KeyBits} mask {sizes.HidingBits} transfers {TransfersFor(steps).Silent}",
+            network, sizes.Images, steps)
+    {
+        Layers = layers;
+        Sizes = sizes;
+        Tickets = [.. steps.OfType<TicketStep>()];
+        Transfers = TransfersFor(steps);
+        CotDemands = [.. Tickets.SelectMany(step => Enumerable.Range(0, step.Chunks.Count).Select(chunk => (
+            step.Round.Comparison.Cots(Party.Server) * (long)step.Chunks.ItemsIn(chunk),
+            step.Round.Comparison.Cots(Party.Client) * (long)step.Chunks.ItemsIn(chunk))))];
+    }
+
+    /// <summary>What is to be known of the layers.</summary>
+    public SharesLayers Layers { get; }
+
+    /// <summary>What sizes follow from.</summary>
+    public SharesSizes Sizes { get; }
+
+    /// <summary>The steps that make tickets, in order.</summary>
+    public IReadOnlyList<TicketStep> Tickets { get; }
+
+    /// <summary>How the connection makes its transfers.</summary>
+    public TransferOptions Transfers { get; }
+
+    /// <summary>COTs that each chunk of tickets takes, in order, by who holds Δ.</summary>
+    public IReadOnlyList<(long OfServer, long OfClient)> CotDemands { get; }
+
+    /// <summary>Makes the plan of a network for a key size.</summary>
+    /// <param name="network">The network, valid.</param>
+    /// <param name="terms">What the server tells of its layers.</param>
+    /// <param name="keyBits">Bits of the modulus.</param>
+    /// <param name="costs">What operations take under such keys.</param>
+    /// <param name="images">Images that one query classifies.</param>
+    /// <exception cref="PopcornException">
+    /// A layer cannot be computed so, a value outgrows the key, or these are too many images.
+    /// </exception>
+    public static SharesPlan Create(
+        PublicNetwork network, IReadOnlyList<LayerTerms> terms, int keyBits, PackingCosts costs, int images = 1)
+    {
+        CheckImages(network, images);
+        var rings = new Rings(network, terms);
+        var layers = new SharesLayers(network, terms, rings);
+        var sizes = new SharesSizes(keyBits, images, SharesSizes.FewHidingBits);
+        List<SharesStep> steps = StepsOf(layers, sizes, costs);
+        if (steps.OfType<PackStep>().Sum(step => (long)step.Linear.Received) > SharesSizes.ManyCiphertexts)
+        {
+            sizes = sizes with { HidingBits = SharesSizes.ManyHidingBits };
+            steps = StepsOf(layers, sizes, costs);
+        }
+
+        return new SharesPlan(network, layers, sizes, steps);
+    }
+
+    /// <inheritdoc/>
+    public override long ServerBytesOf(Shape value) => (long)Images * value.Size * sizeof(ulong);
+
+    /// <summary>Silent transfers settle on the larger sets the more of them a bundle takes.</summary>
+    private static TransferOptions TransfersFor(IReadOnlyList<SharesStep> steps)
+    {
+        long cots = steps.OfType<TicketStep>().Sum(step =>
+            (long)step.Chunks.Items * Math.Max(
+                step.Round.Comparison.Cots(Party.Server), step.Round.Comparison.Cots(Party.Client)));
+        return new TransferOptions(cots switch
+        {
+            < 1 << 19 => FerretParameters.Depth11,
+            < 1 << 22 => FerretParameters.Depth12,
+            _ => FerretParameters.Depth13,
+        });
+    }
+
+    private static List<SharesStep> StepsOf(SharesLayers layers, SharesSizes sizes, PackingCosts costs)
+    {
+        PublicNetwork network = layers.Network;
+        var steps = new List<SharesStep>();
+        var online = new List<Func<int, SharesStep>>
+        {
+            index => new InputSharesStep(index, sizes, network.Input.Shape.Size, layers.Rings.FormOf(0)),
+        };
+        for (int i = 0; i < network.Layers.Count; i++)
+        {
+            int layer = i;
+            string name = $"{network.Layers[i].KindName} {i + 1}";
+            if (layers.Terms[i] is PackedTerms)
+            {
+                PackedLinear linear = layers.Pack(i, sizes, costs, name);
+                bool waits = steps.Count == 0 || !layers.IsChosen(network.Layers[i].Input);
+                steps.Add(new PackStep(steps.Count, layer, name, sizes, linear, waits));
+                online.Add(index => new ApplyStep(index, layer, name, sizes));
+            }
+            else if (layers.RoundsOf(i) is null)
+            {
+                online.Add(index => new LocalShareStep(index, layer, name, sizes));
+            }
+        }
+
+        for (int i = 0; i < network.Layers.Count; i++)
+        {
+            int layer = i;
+            string name = $"{network.Layers[i].KindName} {i + 1}";
+            IReadOnlyList<CompareRound> rounds = layers.RoundsOf(i)?.Rounds ?? [];
+            for (int r = 0; r < rounds.Count; r++)
+            {
+                int tickets = steps.Count;
+                steps.Add(new TicketStep(
+                    tickets, layer, name, sizes, rounds[r], steps.Count == 0 || steps[^1] is not TicketStep));
+            }
+        }
+
+        // Online in the order of layers.
+        TicketStep[] prepared = [.. steps.OfType<TicketStep>()];
+        int next = 1, ticket = 0;
+        steps.Add(online[0](steps.Count));
+        for (int i = 0; i < network.Layers.Count; i++)
+        {
+            if (layers.RoundsOf(i) is not { } compared)
+            {
+                steps.Add(online[next++](steps.Count));
+                continue;
+            }
+
+            for (int r = 0; r < compared.Rounds.Count; r++)
+            {
+                bool isLast = r == compared.Rounds.Count - 1;
+                steps.Add(new CompareSharesStep(steps.Count, sizes, prepared[ticket++], r == 0, isLast));
+            }
+
+            if (compared.Rounds.Count == 0)
+            {
+                steps.Add(new LocalShareStep(steps.Count, i, $"{network.Layers[i].KindName} {i + 1}", sizes));
+            }
+        }
+
+        SharedForm last = layers.Rings.FormOf(network.Layers.Count);
+        steps.Add(new LogitSharesStep(steps.Count, sizes, network.Layers[^1].Output.Size, last));
+        return steps;
+    }
+}
+
+/// <summary>What sizes of a query follow from.</summary>
+/// <param name="KeyBits">Bits of the modulus.</param>
+/// <param name="Images">Images of the query.</param>
+/// <param name="HidingBits">λ of the masks.</param>
+internal sealed record SharesSizes(int KeyBits, int Images, int HidingBits)
+{
+    /// <summary>λ of most plans, and of those with many ciphertexts: all distances add up to 2^−40 at most.</summary>
+    public const int FewHidingBits = 56, ManyHidingBits = 64;
+
+    /// <summary>From so many ciphertexts on they are many.</summary>
+    public const int ManyCiphertexts = 1 << 15;
+
+    /// <summary>Ciphertexts of a message, at most: while one is made the other party takes in the one before.</summary>
+    private const int MostOfMessage = 128;
+
+    /// <summary>Bytes of a ciphertext in a message.</summary>
+    public int CiphertextBytes => 2 * ((KeyBits + 7) / 8);
+
+    /// <summary>Ciphertexts of a message.</summary>
+    public int PerMessage => Math.Min(MostOfMessage, Plan.MaxPayloadBytes / CiphertextBytes);
+
+    /// <summary>How ciphertexts are spread over messages.</summary>
+    public Chunking Chunks(int ciphertexts) => new(ciphertexts, PerMessage);
+
+    /// <summary>Bytes of a ciphertext in memory.</summary>
+    public long MemoryBytes => PaillierLibrary.NumberBytes(KeyBits);
+}
+
+/// <summary>What both parties know of the layers, whatever the key and the number of images.</summary>
+internal sealed class SharesLayers
+{
+    private readonly LayerRounds?[] _rounds;
+
+    /// <param name="network">The network, valid.</param>
+    /// <param name="terms">What the server tells of its layers.</param>
+    /// <param name="rings">How values are shared.</param>
+    public SharesLayers(PublicNetwork network, IReadOnlyList<LayerTerms> terms, Rings rings)
+    {
+        Network = network;
+        Terms = terms;
+        Rings = rings;
+        _rounds = new LayerRounds?[network.Layers.Count];
+        for (int i = 0; i < _rounds.Length; i++)
+        {
+            _rounds[i] = Compares(i) ? LayerRounds.Of(network, rings, i) : null;
+        }
+    }
+
+    /// <summary>The network.</summary>
+    public PublicNetwork Network { get; }
+
+    /// <summary>What the server tells of its layers.</summary>
+    public IReadOnlyList<LayerTerms> Terms { get; }
+
+    /// <summary>How values are shared.</summary>
+    public Rings Rings { get; }
+
+    /// <summary>The comparisons of a layer; null where it needs none.</summary>
+    public LayerRounds? RoundsOf(int layer) => _rounds[layer];
+
+    /// <summary>Whether the client chooses its share of a value, so that it is known before all else.</summary>
+    public bool IsChosen(int value)
+    {
+        if (value == 0)
+        {
+            return true;
+        }
+
+        PublicLayer maker = Network.Layers[value - 1];
+        return Terms[value - 1] is not PackedTerms
+            && ((_rounds[value - 1] is not null && !Rings.IsLocal(value - 1)) || maker.Inputs.All(IsChosen));
+    }
+
+    /// <summary>How a linear layer is computed on ciphertexts.</summary>
+    public PackedLinear Pack(int layer, SharesSizes sizes, PackingCosts costs, string name)
+    {
+        var terms = (PackedTerms)Terms[layer];
+        SharedForm made = Rings.FormOf(layer + 1);
+        bool isExact = Rings.MasksExactly(layer);
+        int guard = isExact ? 0 : made.Guard;
+        var widths = new PackedWidths(
+            made.Ring + guard, made.Ring + guard + 1 + terms.LoadBits, sizes.HidingBits, isExact);
+        PublicLayer description = Network.Layers[layer];
+        Shape input = Network.ShapeOf(description.Input);
+        try
+        {
+            Packing packing = new PackingProblem(input, description, widths, terms, sizes.KeyBits, costs)
+                .Best(sizes.Images);
+            return new PackedLinear(packing, widths, guard, sizes.Images, input.Size, description.Output.Size);
+        }
+        catch (PopcornException e)
+        {
+            throw new PopcornException($"Layer {layer + 1} ({name}): {e.Message}", e);
+        }
+    }
+
+    private bool Compares(int layer) => Network.Layers[layer].Kind switch
+    {
+        LayerKind.Linear or LayerKind.Add or LayerKind.Concat => false,
+        LayerKind.Relu or LayerKind.Clip => !Rings.IsLeftToShift(layer),
+        LayerKind.MaxPool or LayerKind.MaxPoolRelu or LayerKind.Square or LayerKind.Sign or LayerKind.Shift
+            or LayerKind.Rescale => true,
+    };
+}
+
+/// <summary>How a linear layer of a query is computed on ciphertexts.</summary>
+/// <param name="Packing">Which values share them.</param>
+/// <param name="Widths">Their slots.</param>
+/// <param name="Guard">g: the client packs 2^g times its shares.</param>
+/// <param name="Images">Images of the query.</param>
+/// <param name="InputSize">Elements that an image has in what the layer reads.</param>
+/// <param name="OutputSize">And in what it makes.</param>
+internal sealed record PackedLinear(
+    Packing Packing, PackedWidths Widths, int Guard, int Images, int InputSize, int OutputSize)
+{
+    /// <summary>Blocks of images.</summary>
+    public int Blocks => (Images + Packing.ImagesOfBlock - 1) / Packing.ImagesOfBlock;
+
+    /// <summary>Ciphertexts from the client.</summary>
+    public int Sent => checked(Blocks * Packing.Sent);
+
+    /// <summary>Ciphertexts to the client.</summary>
+    public int Received => checked(Blocks * Packing.Received);
+
+    /// <summary>What stands in a ciphertext from the client, by elements of the whole query.</summary>
+    public void InputsOf(int ciphertext, Span<int> elements)
+    {
+        (int block, int own) = Math.DivRem(ciphertext, Packing.Sent);
+        Packing.InputsOf(own, elements);
+        Move(elements, block, InputSize);
+    }
+
+    /// <summary>What stands in a ciphertext to the client, by elements of the whole query.</summary>
+    public void OutputsOf(int ciphertext, Span<int> elements)
+    {
+        (int block, int own) = Math.DivRem(ciphertext, Packing.Received);
+        Packing.OutputsOf(own, elements);
+        Move(elements, block, OutputSize);
+    }
+
+    public override string ToString() =>
+        $"{Packing.Name}, {Packing.Slots} slots of {Widths.Pitch} bits, {Blocks} x {Packing.ImagesOfBlock} images, "
+        + $"guard {Guard}, {Sent} up, {Received} down";
+
+    /// <summary>From a block's elements to the query's; the last block may lack some images.</summary>
+    private void Move(Span<int> elements, int block, int size)
+    {
+        if (Blocks == 1 && Packing.ImagesOfBlock == Images)
+        {
+            return;
+        }
+
+        int first = block * Packing.ImagesOfBlock * size, end = Images * size;
+        foreach (ref int element in elements)
+        {
+            element = element < 0 || first + element >= end ? -1 : first + element;
+        }
+    }
+}

@@ -1,0 +1,178 @@
+using System.Collections.Concurrent;
+using System.Numerics;
+using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Products;
+using Popcorn.Engine.Protocols;
+
+namespace Popcorn.Engine.Shares;
+
+/// <summary>
+/// A model as this family serves it: its weights as they apply to shares in the clear, and the cores of its linear
+/// layers, compiled for the packings that plans choose.
+/// </summary>
+internal sealed class SharesServerModel : ServerModel
+{
+    private const int DefaultKeyBits = 2048;
+
+    private readonly PublicNetwork _description;
+    private readonly IReadOnlyList<LayerTerms> _terms;
+    private readonly RingLinear?[] _ring;
+    private readonly ulong[]?[] _constants; // of layers that both parties compute alone: what the server adds
+    private readonly ulong[]?[] _caps;
+    private readonly ConcurrentDictionary<(int Layer, string Packing), Lazy<CompiledLinear>> _cores = new();
+    private readonly ConcurrentDictionary<(int KeyBits, int Images), SharesPlan> _plans = new();
+
+    /// <summary>Plans that are kept: few are common, and clients that try them all must not fill the memory.</summary>
+    private const int PlansKept = 8;
+
+    public SharesServerModel(IntegerNetwork network, PublicNetwork description)
+    {
+        Network = network;
+        _description = description;
+        _terms = TermsOf(network, description);
+        var rings = new Rings(description, _terms);
+        int layers = network.Layers.Count;
+        _ring = new RingLinear?[layers];
+        _constants = new ulong[]?[layers];
+        _caps = new ulong[]?[layers];
+        for (int i = 0; i < layers; i++)
+        {
+            Layer layer = network.Layers[i];
+            SharedForm made = rings.FormOf(i + 1);
+            if (_terms[i] is PackedTerms)
+            {
+                var linear = (LinearLayer)layer;
+                _ring[i] = new RingLinear(linear, network.ShapeOf(linear.Input), narrow: made.Ring <= 32);
+            }
+            else if (layer is LinearLayer pool)
+            {
+                BigInteger[] constants = pool.Constants(network.ShapeOf(pool.Input));
+                int each = pool.Output.Size / constants.Length;
+                _constants[i] = Array.TrueForAll(constants, constant => constant.IsZero) ? null :
+                    [.. Enumerable.Range(0, pool.Output.Size).Select(o => Reduce(constants[o / each]) << made.Guard)];
+            }
+
+            ClipLayer? clip = layer as ClipLayer
+                ?? (rings.TakesOver(i, LayerKind.Clip) ? (ClipLayer)network.Layers[layer.Input - 1] : null);
+            if (clip is not null)
+            {
+                // A cap beyond what the layer's bound says caps nothing.
+                BigInteger most = (BigInteger.One << description.BoundBitsOf(IndexOf(clip) + 1)) - 1;
+                int guard = rings.FormOf(clip.Input).Guard;
+                _caps[i] = [.. clip.Caps.Select(cap => (ulong)BigInteger.Min(cap, most) << guard)];
+            }
+        }
+
+        Prepare(PlanFor(DefaultKeyBits));
+
+        int IndexOf(Layer layer) => network.Layers.ToList().IndexOf(layer);
+    }
+
+    /// <summary>The network; secret.</summary>
+    public IntegerNetwork Network { get; }
+
+    /// <summary>What clients are told of the layers.</summary>
+    public byte[] Terms => SharesTerms.Encode(_terms);
+
+    public override SharesPlan PlanFor(int keyBits, int images = 1)
+    {
+        if (_plans.TryGetValue((keyBits, images), out SharesPlan? known))
+        {
+            return known;
+        }
+
+        SharesPlan plan = SharesPlan.Create(_description, _terms, keyBits, PackingCosts.OrdinaryKeys, images);
+        if (_plans.Count >= PlansKept)
+        {
+            _plans.Clear();
+        }
+
+        return _plans.GetOrAdd((keyBits, images), plan);
+    }
+
+    public override (string Strategy, double Products) Inspect(Plan plan, int layer)
+    {
+        var own = (SharesPlan)plan;
+        PackStep? step = own.Steps.OfType<PackStep>().FirstOrDefault(step => step.Layer == layer);
+        if (step is not null)
+        {
+            CompiledLinear core = CoreOf(step);
+            return (
+                $"{step.Linear.Packing.Name}; {core.Strategy}",
+                (double)core.Products * step.Linear.Blocks / own.Images);
+        }
+
+        TicketStep[] rounds = [.. own.Tickets.Where(step => step.Layer == layer)];
+        return (
+            rounds.Length == 0
+                ? "local"
+                : $"{rounds.Sum(round => (long)round.Chunks.Items)} comparisons of "
+                    + $"{rounds[0].Round.Comparison.Operation.Bits} bits",
+            0);
+    }
+
+    public override long WorkBytes(Plan plan, int layer) => base.WorkBytes(plan, layer)
+        + plan.Steps.OfType<PackStep>().Where(step => step.Layer == layer)
+            .Sum(step => CoreOf(step).WorkSize * step.Linear.Blocks * step.Sizes.MemoryBytes);
+
+    public override ServerParty Admit(ReadOnlySpan<byte> opening, PartyOptions options) =>
+        new SharesServer(this, opening, options);
+
+    /// <summary>Compiles what a plan needs.</summary>
+    public void Prepare(SharesPlan plan) =>
+        Parallel.ForEach(plan.Steps.OfType<PackStep>(), step => CoreOf(step));
+
+    /// <summary>The core of a packed layer.</summary>
+    public CompiledLinear CoreOf(PackStep step)
+    {
+        Packing packing = step.Linear.Packing;
+        string key = $"{packing.CoreInput} {packing.CoreOutput} {packing.CoreWindow}";
+        return _cores.GetOrAdd(
+            (step.Layer, key),
+            _ => new Lazy<CompiledLinear>(() => LinearCompiler.Compile(
+                packing.CoreOf((LinearLayer)Network.Layers[step.Layer]), packing.CoreInput))).Value;
+    }
+
+    /// <summary>A linear layer as it applies to shares in the clear.</summary>
+    public RingLinear RingOf(int layer) => _ring[layer]!;
+
+    /// <summary>What the server adds to a layer that each party computes alone; null: nothing.</summary>
+    public ulong[]? ConstantsOf(int layer) => _constants[layer];
+
+    /// <summary>The caps of a clip, or of a shift that takes one over, for each channel; null: it has none.</summary>
+    public ulong[]? CapsOf(int layer) => _caps[layer];
+
+    public override void Dispose()
+    {
+        foreach (Lazy<CompiledLinear> core in _cores.Values.Where(core => core.IsValueCreated))
+        {
+            core.Value.Dispose();
+        }
+    }
+
+    private static ulong Reduce(BigInteger number) => (ulong)(number & ulong.MaxValue);
+
+    private static LayerTerms[] TermsOf(IntegerNetwork network, PublicNetwork description)
+    {
+        // The rings follow from what is a pool and from factors; loads from the rings.
+        LayerTerms[] terms = [.. network.Layers.Select(layer => (LayerTerms)(layer switch
+        {
+            LinearLayer { IsPool: true } => new PoolTerms(),
+            LinearLayer => new PackedTerms(0, 0),
+            AddLayer sum => new SumTerms(sum.Factors, sum.SecondFactors),
+            _ => NoTerms.Instance,
+        }))];
+        var rings = new Rings(description, terms);
+        for (int i = 0; i < terms.Length; i++)
+        {
+            if (network.Layers[i] is LinearLayer linear && terms[i] is PackedTerms)
+            {
+                terms[i] = LinearLoad.Of(linear, rings.FormOf(i + 1).Ring, rings.HasFreshInputs(i));
+            }
+        }
+
+        return terms;
+    }
+}
