@@ -376,11 +376,14 @@ int32_t pc_prime_search_short_var(const uint8_t *random, int32_t random_bytes, i
     PC_REQUIRE(order != NULL, PC_ERR_NULL);
     PC_REQUIRE(order_bytes > 0 && order_bytes <= PC_SHORT_ORDER_BITS / 8, PC_ERR_LENGTH);
     int32_t order_bits = pc_bit_length(order, order_bytes);
-    PC_REQUIRE(order_bits >= 3 && order_bits <= bits / 2 && (order[0] & 1) == 1, PC_ERR_RANGE);
+    PC_REQUIRE(order_bits >= 3 && order_bits <= bits / 2, PC_ERR_RANGE);
     mpz_t u;
     mpz_init2(u, PC_SHORT_ORDER_BITS + 64);
     pc_mpz_from_bytes(u, order, order_bytes);
-    int32_t status = search(random, random_bytes, bits, u, other, other_bytes, prime, prime_bytes);
+    int32_t status = PC_ERR_RANGE; /* a multiple of 2 or 3: no candidate suits, see read_candidate */
+    if (mpz_even_p(u) == 0 && mpz_fdiv_ui(u, 3) != 0) {
+        status = search(random, random_bytes, bits, u, other, other_bytes, prime, prime_bytes);
+    }
     pc_mpz_clear_secret(u);
     pc_wipe_stack();
     return status;

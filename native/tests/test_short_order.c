@@ -365,6 +365,8 @@ static void test_search(void)
     STATUS(PC_ERR_RANGE, pc_prime_search_short_var(random, count, 5, order, 1, NULL, 0, prime, 1));
     order[0] = 3;
     STATUS(PC_ERR_RANGE, pc_prime_search_short_var(random, count, 128, order, 1, NULL, 0, prime, 16));
+    order[0] = 9;
+    STATUS(PC_ERR_RANGE, pc_prime_search_short_var(random, count, 128, order, 1, NULL, 0, prime, 16));
     order[0] = 6;
     STATUS(PC_ERR_RANGE, pc_prime_search_short_var(random, count, 128, order, 1, NULL, 0, prime, 16));
 

@@ -493,8 +493,12 @@ static void test_search(void (*find)(call *))
 {
     call c = {.k = NULL};
     random_bytes(c.candidates, sizeof c.candidates);
-    c.candidates[0] |= 1; /* an order is odd, prime or not, and has its length */
-    c.candidates[ORDER_BYTES - 1] |= 0x80;
+    mpz_t order;
+    mpz_init(order);
+    integer_from_bytes(order, c.candidates, ORDER_BYTES - 1);
+    mpz_nextprime(order, order);
+    bytes_from_integer(c.candidates, ORDER_BYTES, order);
+    mpz_clear(order);
     uint8_t *stack = run_apart(&c, find);
     free(stack);
     memset(&secrets, 0, sizeof secrets);

@@ -29,7 +29,6 @@ internal static class TestKeys
         byte[] primeBytes = new byte[2];
         LittleEndian.WriteUnsigned(p, primeBytes.AsSpan(0, 1));
         LittleEndian.WriteUnsigned(q, primeBytes.AsSpan(1, 1));
-        return PaillierPrivateKey.Create(
-            bits, primeBytes.AsSpan(0, 1), primeBytes.AsSpan(1, 1), default, Options(kernel));
+        return PaillierPrivateKey.Create(bits, primeBytes, default, Options(kernel));
     }
 }
