@@ -38,7 +38,7 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
             Tiles.Run(tile, count, key.PublicKey.Lanes, TileGrain.Heavy, execution);
             if (strangers != 0)
             {
-                words[..(int)((long)count * key.PublicKey.PlaintextWords)].Clear();
+                words.Clear();
                 NativeStatus.Check(strangers, "decryption");
             }
         }
