@@ -58,6 +58,12 @@ public sealed class PopcornOptions
     /// <summary>Smallest key accepted from a client, in bits of its modulus.</summary>
     public int MinimumKeyBits { get; set; } = 2048;
 
+    /// <summary>
+    /// Whether clients may bring short-order keys, for which a client computes less. How a ciphertext was made is
+    /// hidden from those of them alone that made their key as they should.
+    /// </summary>
+    public bool AcceptShortOrder { get; set; }
+
     internal void Validate()
     {
         Require(Models.Count > 0, "A Popcorn service needs at least one model.");

@@ -171,6 +171,7 @@ internal sealed partial class PopcornService : IDisposable
                 {
                     DegreeOfParallelism = _options.DegreeOfParallelism,
                     MinimumKeyBits = _options.MinimumKeyBits,
+                    AcceptShortOrder = _options.AcceptShortOrder,
                     Resources = _resources,
                     Client = client,
                     HandshakeTimeout = _options.HandshakeTimeout,

@@ -22,6 +22,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("keygen --out x --bits 1024")]
     [InlineData("keygen --out x --bits many")]
     [InlineData("keygen --out x --colour red")]
+    [InlineData("keygen --out x --key-order odd")]
     [InlineData("import m.onnx")]
     [InlineData("import m.onnx --out m.popcorn --weight-bits 0")]
     [InlineData("import m.onnx --out m.popcorn --sparsity 1.5")]
@@ -98,6 +99,36 @@ public sealed class CommandLineTests : IDisposable
             Assert.Equal(
                 UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_files["keys/key.priv"]));
         }
+    }
+
+    [Fact]
+    public async Task Short_order_keys_are_for_servers_that_accept_them()
+    {
+        JsonElement made = await CommandRun.Json("keygen", "--out", _files["keys"], "--key-order", "short");
+        Assert.Equal("short", made.GetProperty("keyOrder").GetString());
+        string model = _files.Model("tiny.popcorn");
+        string[] infer = ["infer", "--model", "tiny", "--image", _files.Images(1, labels: false), "--server"];
+        await using (RunningServer server = await RunningServer.StartAsync(model))
+        {
+            await CommandRun.Fails(1, "--accept-short-order", [.. infer, server.Url, "--key", _files["keys"]]);
+            JsonElement full = await CommandRun.Json([.. infer, server.Url]);
+            Assert.Equal("full", full.GetProperty("keyOrder").GetString());
+        }
+
+        await using (RunningServer server = await RunningServer.StartAsync("--accept-short-order", model))
+        {
+            foreach (string[] key in (string[][])[["--key", _files["keys"]], ["--key-order", "short"]])
+            {
+                JsonElement report = await CommandRun.Json([.. infer, server.Url, .. key]);
+                Assert.Equal("short", report.GetProperty("keyOrder").GetString());
+            }
+        }
+
+        JsonElement inspect = await CommandRun.Json("inspect", model, "--key-order", "short");
+        Assert.Equal("short", inspect.GetProperty("keyOrder").GetString());
+        JsonElement bench = await CommandRun.Json("bench", "network", model, "--key-order", "short", "--repeat", "1");
+        Assert.Equal("short", bench.GetProperty("keyOrder").GetString());
+        Assert.True(bench.GetProperty("exact").GetBoolean());
     }
 
     [Fact]

@@ -83,6 +83,7 @@ internal static class BenchCommand
             Description = "Inferences to make; the fastest counts. By default as many as begin within three seconds.",
             HelpName = "N",
         }.InRange(1, 1000);
+        Option<string?> order = KeyOrderOption.Create("The client's key");
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
         var families = new FamilyOptions(
             "Family of protocols; by default the one that will be cheaper.", "over an emulated network");
@@ -90,7 +91,7 @@ internal static class BenchCommand
         Option<int> chunk = ServeCommand.ChunkOption();
         var command = new Command("network", "Measure an oblivious inference, both parties in this process.")
         {
-            file, bits, threads, repeat, images, chunk, shortExponent,
+            file, bits, order, threads, repeat, images, chunk, shortExponent,
         };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
@@ -101,6 +102,7 @@ internal static class BenchCommand
                 var benchmark = new NetworkBenchmark
                 {
                     KeyBits = parsed.GetValue(bits),
+                    KeyOrder = parsed.OrderIn(order),
                     Images = parsed.GetValue(images),
                     Offer = families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk))),
                     Client = new ClientOptions
@@ -151,8 +153,9 @@ internal static class BenchCommand
         table.AddCells("managed memory taken", Units.Bytes(report.AllocatedBytes), "");
         output.Screen.Write(table);
         output.Line(
-            $"family {report.Family}, kernel {report.Isa}, key of {report.KeyBits} bits, threads of each party: "
-            + $"{report.Threads}, images: {report.Images}, inferences: {report.Inferences}; logits "
+            $"family {report.Family}, kernel {report.Isa}, key of {report.KeyBits} bits and {report.KeyOrder} order, "
+            + $"threads of each party: {report.Threads}, images: {report.Images}, "
+            + $"inferences: {report.Inferences}; logits "
             + (report.Exact ? "equal the plaintext network's" : "DIFFER from the plaintext network's")
             + $"; before: compiled in {Units.Seconds(report.CompileSeconds)}, "
             + $"key in {Units.Seconds(report.KeySeconds)}, tables in {Units.Seconds(report.TableSeconds)}"

@@ -4,6 +4,7 @@ using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Sessions;
 using Popcorn.Hosting;
+using Popcorn.Interop;
 
 namespace Popcorn.Cli.Commands;
 
@@ -26,7 +27,11 @@ internal static class DemoCommand
             DefaultValueFactory = _ => 10,
         }.InRange(1, ImageCount);
         var families = new FamilyOptions("Family of protocols; by default the server takes the cheaper one.");
-        var command = new Command("demo", "Watch a server recognise digits that it cannot see.") { count };
+        Option<string?> order = KeyOrderOption.Create("The client's key");
+        var command = new Command("demo", "Watch a server recognise digits that it cannot see.") 
+        {
+            count, order,
+        };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
@@ -38,8 +43,14 @@ internal static class DemoCommand
                     Extract(sample, samples.FullName);
                 }
 
-                string[] serverOptions = families.NameIn(parsed) is string name ? ["--family", name] : [];
-                await RunAsync(samples.FullName, parsed.GetValue(count), serverOptions, output, cancellationToken)
+                KeyOrder keyOrder = parsed.OrderIn(order);
+                string[] serverOptions =
+                [
+                    .. families.NameIn(parsed) is string name ? (string[])["--family", name] : [],
+                    .. keyOrder == KeyOrder.Short ? (string[])[ServeCommand.AcceptShortOrder] : [],
+                ];
+                await RunAsync(
+                    samples.FullName, parsed.GetValue(count), keyOrder, serverOptions, output, cancellationToken)
                     .ConfigureAwait(false);
             }
             finally
@@ -51,7 +62,8 @@ internal static class DemoCommand
     }
 
     private static async Task RunAsync(
-        string samples, int count, string[] serverOptions, Output output, CancellationToken cancellationToken)
+        string samples, int count, KeyOrder keyOrder, string[] serverOptions, Output output,
+        CancellationToken cancellationToken)
     {
         ServerProcess server = await ServerProcess.StartAsync(
             Path.Combine(samples, ModelFile), serverOptions, cancellationToken).ConfigureAwait(false);
@@ -67,7 +79,7 @@ internal static class DemoCommand
                 + $"has the model '{Model}' and sees ciphertexts only");
             output.Line($"client: process {Environment.ProcessId} has the images and the private key");
 
-            using ClientKey key = ClientKey.Generate(KeygenCommand.DefaultBits);
+            using ClientKey key = ClientKey.Generate(KeygenCommand.DefaultBits, keyOrder);
             int shown = 0;
             InferReport report = await client.RunAsync(
                 description, key, images, new ClientOptions(), result => Show(images[shown++], result, output),

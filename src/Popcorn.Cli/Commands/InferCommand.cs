@@ -51,6 +51,7 @@ internal static class InferCommand
         };
         Option<int> bits = KeygenCommand.BitsOption();
         bits.Description = $"Size of a fresh key. {bits.Description}";
+        Option<string?> order = KeyOrderOption.Create("A fresh key");
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
         Option<int> imagesPerQuery = ImagesPerQueryOption();
         Option<int> prepare = new Option<int>("--prepare")
@@ -83,8 +84,8 @@ internal static class InferCommand
         }.InRange(0, int.MaxValue);
         var command = new Command("infer", "Classify images obliviously: only ciphertexts leave this machine.")
         {
-            server, model, images, indices, labels, keys, bits, shortExponent, imagesPerQuery, prepare,
-            traffic, rounds, memory,
+            server, model, images, indices, labels, keys, bits, order, shortExponent, imagesPerQuery,
+            prepare, traffic, rounds, memory,
         };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
@@ -107,7 +108,8 @@ internal static class InferCommand
                 parsed.GetValue(keys) is string directory ? new KeyDirectory(directory).Load() : null;
             ModelDescription description = await client.DescribeAsync(cancellationToken).ConfigureAwait(false);
             List<ImageInput> inputs = ImageInputs.Fit(named, description.InputDescription);
-            using ClientKey? fresh = kept is null ? ClientKey.Generate(parsed.GetValue(bits)) : null;
+            using ClientKey? fresh =
+                kept is null ? ClientKey.Generate(parsed.GetValue(bits), parsed.OrderIn(order)) : null;
             var options = new ClientOptions
             {
                 Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),

@@ -16,6 +16,7 @@ internal static class InspectCommand
     {
         var file = new Argument<string>("model") { Description = "The integer network.", HelpName = "M.popcorn" };
         Option<int> bits = KeygenCommand.BitsOption();
+        Option<string?> order = KeyOrderOption.Create("The client's key");
         var measure = new Option<bool>("--measure")
         {
             Description =
@@ -26,7 +27,7 @@ internal static class InspectCommand
             "for the choice between families");
         var command = new Command("inspect", "Show a model's layers and the predicted cost of an inference.")
         {
-            file, bits, measure,
+            file, bits, order, measure,
         };
         families.AddTo(command);
         command.SetWork((parsed, output, _) =>
@@ -39,7 +40,8 @@ internal static class InspectCommand
                 Path.GetFileNameWithoutExtension(path), Files.LoadModel(path), keyBits);
             IReadOnlyList<FamilyForecast> forecasts = offer.Rank(
                 model, keyBits,
-                family => OperationTimesCache.Inspect(model, keyBits, parsed.GetValue(measure), family));
+                family => OperationTimesCache.Inspect(
+                    model, keyBits, parsed.GetValue(measure), parsed.OrderIn(order), family));
             progress.Dispose();
             Inspection inspection = forecasts[0].Inspection;
             if (output.IsJson)
@@ -47,7 +49,7 @@ internal static class InspectCommand
                 Output.WriteJson(
                     new InspectReport(
                         model.Network.Input.Shape.ToString(), inspection.Layers, inspection.Predicted, keyBits,
-                        forecasts[0].Family.Name,
+                        KeyOrders.NameOf(parsed.OrderIn(order)), forecasts[0].Family.Name,
                         [
                             .. forecasts.Select(forecast => new FamilyReport(
                                 forecast.Family.Name, offer.Link.SecondsOf(forecast.Inspection.Predicted),

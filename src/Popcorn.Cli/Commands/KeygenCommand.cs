@@ -42,7 +42,8 @@ internal static class KeygenCommand
         };
         Option<int> bits = BitsOption();
         var force = new Option<bool>("--force") { Description = "Replace keys that are there." };
-        var command = new Command("keygen", "Make a key pair.") { directory, bits, force };
+        Option<string?> order = KeyOrderOption.Create("The key");
+        var command = new Command("keygen", "Make a key pair.") { directory, bits, order, force };
         command.SetWork((parsed, output, _) =>
         {
             var keys = new KeyDirectory(parsed.GetRequiredValue(directory));
@@ -51,7 +52,7 @@ internal static class KeygenCommand
                 keys.RequireAbsent();
             }
 
-            using ClientKey made = ClientKey.Generate(parsed.GetValue(bits));
+            using ClientKey made = ClientKey.Generate(parsed.GetValue(bits), parsed.OrderIn(order));
             double seconds = made.Seconds!.Value;
             keys.Save(made.Key);
             PaillierPublicKey key = made.Key.PublicKey;
@@ -59,11 +60,14 @@ internal static class KeygenCommand
             if (output.IsJson)
             {
                 Output.WriteJson(
-                    new KeygenReport(keys.PublicPath, keys.PrivatePath, key.Bits, fingerprint, seconds),
+                    new KeygenReport(
+                        keys.PublicPath, keys.PrivatePath, key.Bits, KeyOrders.NameOf(key.Order), fingerprint,
+                        seconds),
                     ReportJson.Default.KeygenReport);
             }
 
-            output.Line($"{keys.PublicPath}   {key.Bits} bits, SHA-256 {fingerprint}");
+            output.Line(
+                $"{keys.PublicPath}   {key.Bits} bits, {KeyOrders.NameOf(key.Order)} order, SHA-256 {fingerprint}");
             output.Line($"{keys.PrivatePath}  keep it secret ({Units.Seconds(seconds)})");
             return Task.CompletedTask;
         });

@@ -10,7 +10,7 @@ namespace Popcorn.Cli.Commands;
 // What the commands print with --json. Keys are part of the command line's contract: add, never rename.
 
 internal sealed record KeygenReport(
-    string PublicKey, string PrivateKey, int Bits, string Fingerprint, double Seconds);
+    string PublicKey, string PrivateKey, int Bits, string KeyOrder, string Fingerprint, double Seconds);
 
 internal sealed record ImportReport(
     string Model,
@@ -41,8 +41,8 @@ internal sealed record ImportedLayer(
 
 /// <summary>A model by the family that is cheapest for the link, and what each family will take.</summary>
 internal sealed record InspectReport(
-    string Input, IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits, string Family,
-    IReadOnlyList<FamilyReport> Families);
+    string Input, IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits, string KeyOrder,
+    string Family, IReadOnlyList<FamilyReport> Families);
 
 /// <summary>What a family will take on this machine, and in seconds over the link.</summary>
 internal sealed record FamilyReport(string Family, double LinkSeconds, Prediction Predicted);

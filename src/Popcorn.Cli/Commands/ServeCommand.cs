@@ -23,6 +23,9 @@ namespace Popcorn.Cli.Commands;
 /// <summary><c>popcorn serve</c>: the service.</summary>
 internal static partial class ServeCommand
 {
+    /// <summary>The option by which a server accepts keys of short order.</summary>
+    public const string AcceptShortOrder = "--accept-short-order";
+
     private static readonly TimeSpan ShutdownGrace = TimeSpan.FromSeconds(2);
 
     public static Command Create()
@@ -77,11 +80,16 @@ internal static partial class ServeCommand
         var families = new FamilyOptions(
             "The only family of protocols to offer; by default all that can serve a model, the cheaper one first.",
             "for the choice between families");
+        var acceptShortOrder = new Option<bool>(AcceptShortOrder)
+        {
+            Description = "Accept keys of short order, of clients trusted to make them as they should; see "
+                + "THREAT_MODEL.md.",
+        };
         var untilInputEnds = new Option<bool>(ServerProcess.UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
         {
             models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
-            untilInputEnds,
+            acceptShortOrder, untilInputEnds,
         };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
@@ -114,6 +122,7 @@ internal static partial class ServeCommand
                     options.StallTimeout = TimeSpan.FromSeconds(parsed.GetValue(stall));
                     options.QueueTimeout = TimeSpan.FromSeconds(parsed.GetValue(queue));
                     options.ShutdownGrace = ShutdownGrace;
+                    options.AcceptShortOrder = parsed.GetValue(acceptShortOrder);
                 });
                 await using (app.ConfigureAwait(false))
                 {

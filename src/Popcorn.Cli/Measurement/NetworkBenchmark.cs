@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Popcorn.Cli.Data;
+using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
@@ -20,6 +21,9 @@ internal sealed class NetworkBenchmark
 
     /// <summary>Bits of the client's key.</summary>
     public required int KeyBits { get; init; }
+
+    /// <summary>Kind of the client's key.</summary>
+    public KeyOrder KeyOrder { get; init; }
 
     /// <summary>Images that an inference classifies at once.</summary>
     public int Images { get; init; } = 1;
@@ -63,7 +67,8 @@ internal sealed class NetworkBenchmark
         var link = new EmulatedLink(Offer.Link.DelayMilliseconds, Offer.Link.Mbit);
 
         clock.Restart();
-        using PaillierPrivateKey key = PaillierPrivateKey.Generate(KeyBits);
+        using PaillierPrivateKey key = PaillierPrivateKey.Generate(
+            KeyBits, new KeyOptions { Order = KeyOrder });
         double keySeconds = clock.Elapsed.TotalSeconds;
 
         var queries = new List<QueryReport>();
@@ -73,6 +78,7 @@ internal sealed class NetworkBenchmark
         {
             DegreeOfParallelism = threads,
             Resources = resources,
+            AcceptShortOrder = KeyOrder == KeyOrder.Short,
             QueryDone = queries.Add,
         };
         var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, serverOptions);
@@ -111,6 +117,7 @@ internal sealed class NetworkBenchmark
             Family = forecast.Family.Name,
             Isa = PaillierLibrary.DefaultKernel,
             KeyBits = KeyBits,
+            KeyOrder = KeyOrders.NameOf(KeyOrder),
             Threads = threads,
             Images = Images,
             Inferences = results.Count,
@@ -141,7 +148,8 @@ internal sealed class NetworkBenchmark
     {
         int cores = Environment.ProcessorCount;
         OperationTimes times = OperationTimes.Measure(
-            model.PlanFor(KeyBits, family: family), KeyBits, cores, Client.Profile);
+            model.PlanFor(KeyBits, family: family), KeyBits, cores, Client.Profile,
+            new KeyOptions { Order = KeyOrder });
         return model.Inspect(
             new InspectionConditions(KeyBits, times, cores, Client.DegreeOfParallelism), Images, family);
     }

@@ -11,6 +11,8 @@ internal sealed record NetworkReport : PhaseFigures
 
     public required int KeyBits { get; init; }
 
+    public required string KeyOrder { get; init; }
+
     public required int Threads { get; init; }
 
     public required int Images { get; init; }

@@ -6,6 +6,7 @@ using Popcorn.Engine.Costs;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
+using Popcorn.Interop;
 using Popcorn.KernelTiming;
 
 namespace Popcorn.Cli.Measurement;
@@ -28,20 +29,22 @@ internal static class OperationTimesCache
     /// <param name="model">The model.</param>
     /// <param name="keyBits">Bits of the clients' keys.</param>
     /// <param name="anew">Measures even what is known.</param>
+    /// <param name="order">Kind of the clients' keys.</param>
     /// <param name="family">The family that serves it; the model's preferred one, where this is left out.</param>
-    public static Inspection Inspect(ServedModel model, int keyBits, bool anew = false, Family? family = null)
+    public static Inspection Inspect(
+        ServedModel model, int keyBits, bool anew = false, KeyOrder order = KeyOrder.Full, Family? family = null)
     {
         int cores = Environment.ProcessorCount;
-        OperationTimes times = For(model.PlanFor(keyBits, family: family), keyBits, cores, anew);
+        OperationTimes times = For(model.PlanFor(keyBits, family: family), keyBits, order, cores, anew);
         return model.Inspect(new InspectionConditions(keyBits, times, cores), family: family);
     }
 
-    private static OperationTimes For(Plan plan, int keyBits, int cores, bool anew)
+    private static OperationTimes For(Plan plan, int keyBits, KeyOrder order, int cores, bool anew)
     {
-        string conditions = $"{Machine.Key}; {OperationTimes.ConditionsOf(plan, keyBits, cores)}";
+        string conditions = $"{Machine.Key}; {OperationTimes.ConditionsOf(plan, keyBits, cores, order: order)}";
         if (anew || !Load().TryGetValue(conditions, out OperationTimes? times))
         {
-            times = OperationTimes.Measure(plan, keyBits, cores);
+            times = OperationTimes.Measure(plan, keyBits, cores, options: new KeyOptions { Order = order });
 
             // Others may have measured meanwhile.
             Dictionary<string, OperationTimes> known = Load();

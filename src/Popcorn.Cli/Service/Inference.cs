@@ -14,6 +14,9 @@ internal sealed record InferReport(
     /// <summary>The family of protocols.</summary>
     public required string Family { get; init; }
 
+    /// <summary>The kind of key.</summary>
+    public required string KeyOrder { get; init; }
+
     /// <summary>From the first message until the server was ready; absent where queries work online only.</summary>
     public double? SetupSeconds { get; init; }
 
@@ -30,7 +33,7 @@ internal sealed record InferReport(
         string setUp = SetupSeconds is double took
             ? $"connection set up in {Units.Seconds(took)} with {Units.Bytes(SetupBytes ?? 0)}"
             : $"encryption tables in {Units.Seconds(TableSeconds)}";
-        return $"{hits}{KeyBits}-bit key; {key}{setUp}";
+        return $"{hits}{KeyBits}-bit key of {KeyOrder} order; {key}{setUp}";
     }
 }
 
@@ -143,6 +146,7 @@ internal sealed class Inference(Uri server, string model)
             return new InferReport(predictions, model, key.Key.PublicKey.Bits, key.Seconds, session.TableSeconds)
             {
                 Family = session.Family,
+                KeyOrder = KeyOrders.NameOf(key.Key.PublicKey.Order),
                 SetupSeconds = phased ? session.SetUpSeconds : null,
                 SetupBytes = phased ? session.SetUpBytes : null,
             };

@@ -13,11 +13,11 @@ namespace Popcorn.Cli.Service;
 internal sealed record ClientKey(PaillierPrivateKey Key, double? Seconds) : IDisposable
 {
     /// <summary>Makes one.</summary>
-    public static ClientKey Generate(int bits)
+    public static ClientKey Generate(int bits, KeyOrder order)
     {
         using var progress = new ProgressLine($"making a key of {bits} bits");
         long start = Stopwatch.GetTimestamp();
-        PaillierPrivateKey key = PaillierPrivateKey.Generate(bits);
+        PaillierPrivateKey key = PaillierPrivateKey.Generate(bits, new KeyOptions { Order = order });
         return new ClientKey(key, Stopwatch.GetElapsedTime(start).TotalSeconds);
     }
 
@@ -85,7 +85,8 @@ internal sealed class KeyDirectory(string path)
         try
         {
             file.ReadExactly(secret);
-            PaillierPrivateKey key = PaillierPrivateKey.Import(secret);
+            PaillierPrivateKey key = PaillierPrivateKey.Import(
+                secret, new KeyOptions { Order = PaillierPrivateKey.OrderAtStart(secret) });
             WarnOfOtherReaders(file);
             return new ClientKey(key, Seconds: null);
         }

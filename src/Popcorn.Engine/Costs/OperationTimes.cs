@@ -50,28 +50,31 @@ public sealed record OperationTimes(
     /// <param name="keyBits">See <see cref="Measure"/>.</param>
     /// <param name="cores">See <see cref="Measure"/>.</param>
     /// <param name="profile">See <see cref="Measure"/>.</param>
+    /// <param name="order">Kind of the key.</param>
     public static string ConditionsOf(
-        Plan plan, int keyBits, int cores, RandomnessProfile profile = RandomnessProfile.Standard) =>
-        $"kernel {PaillierLibrary.DefaultKernel}, key of {keyBits} bits, {cores} cores, {profile} randomness, "
-        + $"windows of {TableSize.ForServer(plan, keyBits)} and "
-        + $"{TableSize.ForClient(plan, keyBits, profile).WindowBits} bits";
+        Plan plan, int keyBits, int cores, RandomnessProfile profile = RandomnessProfile.Standard,
+        KeyOrder order = KeyOrder.Full) =>
+        $"kernel {PaillierLibrary.DefaultKernel}, key of {keyBits} bits and {order} order, {cores} cores, {profile} "
+        + $"randomness, windows of {TableSize.ForServer(plan, keyBits, order)} and "
+        + $"{TableSize.ForClient(plan, keyBits, profile, order).WindowBits} bits";
 
     /// <summary>Measures with a fresh key, and with tables as large as the plan's parties make them.</summary>
     /// <param name="plan">The plan; times are the same for all plans of a key size but for the tables.</param>
     /// <param name="keyBits">Bits of the key.</param>
     /// <param name="cores">Threads to measure on.</param>
     /// <param name="profile">The client's randomness.</param>
-    /// <param name="options">Kernel and test switch.</param>
+    /// <param name="options">Kernel, kind of the key and test switch.</param>
     public static OperationTimes Measure(
         Plan plan, int keyBits, int cores, RandomnessProfile profile = RandomnessProfile.Standard,
         KeyOptions? options = null)
     {
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(keyBits, options);
+        KeyOrder order = key.PublicKey.Order;
         var all = new Execution(cores);
         using var batch = new CiphertextBatch(key.PublicKey, Count);
         using var other = new CiphertextBatch(key.PublicKey, Count);
-        using var rerandomizer = new Rerandomizer(key.PublicKey, TableSize.ForServer(plan, keyBits));
-        using var ownerEncryptor = new Encryptor(key, TableSize.ForClient(plan, keyBits, profile));
+        using var rerandomizer = new Rerandomizer(key.PublicKey, TableSize.ForServer(plan, keyBits, order));
+        using var ownerEncryptor = new Encryptor(key, TableSize.ForClient(plan, keyBits, profile, order));
         var decryptor = new Decryptor(key);
         var words = new ulong[Count * key.PublicKey.PlaintextWords];
         var bytes = new byte[Count * key.PublicKey.CiphertextBytes];

@@ -37,6 +37,9 @@ internal sealed record PartyOptions(int DegreeOfParallelism)
     /// <summary>Smallest key that a server accepts, in bits.</summary>
     public int MinimumKeyBits { get; init; }
 
+    /// <summary>Whether a server accepts short-order keys.</summary>
+    public bool AcceptShortOrder { get; init; }
+
     /// <summary>Allows keys below the library's minimum: tests only.</summary>
     public KeyOptions? KeyOptions { get; init; }
 

@@ -20,7 +20,16 @@ internal static class KeyOpening
         ReadOnlySpan<byte> opening, PartyOptions options, Func<PaillierPublicKey, TPlan> planFor)
     {
         int length = Math.Min(PaillierPublicKey.LengthAtStart(opening), opening.Length);
-        PaillierPublicKey key = PaillierPublicKey.Import(opening[..length], options.KeyOptions);
+        KeyOrder order = PaillierPublicKey.OrderAtStart(opening);
+        if (order == KeyOrder.Short && !options.AcceptShortOrder)
+        {
+            throw new PopcornException(
+                "The key is of short order and this server accepts full order alone; send a key of full order, or let "
+                + "the server accept short ones (serve --accept-short-order).");
+        }
+
+        KeyOptions keyOptions = (options.KeyOptions ?? new KeyOptions()) with { Order = order };
+        PaillierPublicKey key = PaillierPublicKey.Import(opening[..length], keyOptions);
         try
         {
             if (key.Bits < options.MinimumKeyBits)

@@ -19,39 +19,40 @@ internal static class TableSize
     private const int WidestOfServer = 8;
 
     /// <summary>Options for the client's encryptions.</summary>
-    public static EncryptorOptions ForClient(Plan plan, int keyBits, RandomnessProfile profile) =>
-        For(plan.Cost.Client[Operation.EncryptOwner], keyBits, profile, WidestOfClient);
-
-    /// <summary>
-    /// Window of the server's re-randomisations. Each of its bases takes a power by n, about as many products as n has
-    /// bits, before its table can be filled.
-    /// </summary>
-    public static int ForServer(Plan plan, int keyBits) => Best(
-        WidestOfServer, w => Rerandomizer.Rows(keyBits, w), keyBits, plan.Cost.Server[Operation.Rerandomise]);
-
-    /// <summary>Memory that the client's tables take, in bytes.</summary>
-    public static long BytesOfClient(EncryptorOptions options, int keyBits)
+    public static EncryptorOptions ForClient(
+        Plan plan, int keyBits, RandomnessProfile profile, KeyOrder order = KeyOrder.Full)
     {
-        int window = options.WindowBits!.Value;
-        return BytesOf((Encryptor.ExponentBits(keyBits, options.Profile) + window - 1) / window, window, keyBits);
-    }
-
-    /// <summary>Memory that the server's tables take, in bytes.</summary>
-    public static long BytesOfServer(int window, int keyBits) =>
-        BytesOf(Rerandomizer.Rows(keyBits, window), window, keyBits);
-
-    private static long BytesOf(long rows, int window, int keyBits) =>
-        (rows << window) * PaillierLibrary.NumberBytes(keyBits);
-
-    private static EncryptorOptions For(double operations, int keyBits, RandomnessProfile profile, int widest)
-    {
-        int bits = Encryptor.ExponentBits(keyBits, profile);
+        int bits = Encryptor.OwnerExponentBits(keyBits, profile, order);
+        double operations = plan.Cost.Client[Operation.EncryptOwner];
         return new EncryptorOptions
         {
             Profile = profile,
-            WindowBits = Best(widest, w => (bits + w - 1) / w, 0, operations),
+            WindowBits = Best(WidestOfClient, w => (bits + w - 1) / w, 0, operations),
         };
     }
+
+    /// <summary>
+    /// Window of the server's re-randomisations. Each of its bases takes a power by n, about as many products as n has
+    /// bits, before its table can be filled; of short order they are powers of one.
+    /// </summary>
+    public static int ForServer(Plan plan, int keyBits, KeyOrder order = KeyOrder.Full) => Best(
+        WidestOfServer, w => Rerandomizer.Rows(keyBits, w, order), order == KeyOrder.Full ? keyBits : 0,
+        plan.Cost.Server[Operation.Rerandomise]);
+
+    /// <summary>Memory that the client's tables take, in bytes.</summary>
+    public static long BytesOfClient(EncryptorOptions options, int keyBits, KeyOrder order = KeyOrder.Full)
+    {
+        int window = options.WindowBits!.Value;
+        int bits = Encryptor.OwnerExponentBits(keyBits, options.Profile, order);
+        return BytesOf((bits + window - 1) / window, window, keyBits);
+    }
+
+    /// <summary>Memory that the server's tables take, in bytes.</summary>
+    public static long BytesOfServer(int window, int keyBits, KeyOrder order = KeyOrder.Full) =>
+        BytesOf(Rerandomizer.Rows(keyBits, window, order), window, keyBits);
+
+    private static long BytesOf(long rows, int window, int keyBits) =>
+        (rows << window) * PaillierLibrary.NumberBytes(keyBits);
 
     /// <summary>The window with the fewest products, those that build the tables included.</summary>
     private static int Best(int widest, Func<int, int> rows, double productsOfBase, double operations) =>

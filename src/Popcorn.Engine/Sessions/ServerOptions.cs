@@ -13,6 +13,12 @@ public sealed record ServerOptions
     /// <summary>Smallest key that a client may bring.</summary>
     public int MinimumKeyBits { get; init; } = 2048;
 
+    /// <summary>
+    /// Whether clients may bring short-order keys: how their ciphertexts were made is hidden from those of them alone
+    /// that made their key as they should.
+    /// </summary>
+    public bool AcceptShortOrder { get; init; }
+
     /// <summary>What these sessions share with each other: memory, tables, turns to compute.</summary>
     public ServerResources Resources { get; init; } = new();
 

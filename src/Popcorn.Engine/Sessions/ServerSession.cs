@@ -76,6 +76,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         var partyOptions = new PartyOptions(options.DegreeOfParallelism)
         {
             MinimumKeyBits = options.MinimumKeyBits,
+            AcceptShortOrder = options.AcceptShortOrder,
             KeyOptions = options.KeyOptions,
             Resources = resources,
         };
