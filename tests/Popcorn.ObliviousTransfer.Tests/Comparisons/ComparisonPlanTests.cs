@@ -55,6 +55,10 @@ public sealed class ComparisonPlanTests
             new PlanRow(2, "| 4 3 3 2", 70, 46, 0, (16, 4), (107, 70), (48, 16), [12, 54, 7, 16, 27])
         },
         {
+            new Maximum(13, 20),
+            new PlanRow(2, "| 4 3 3 2", 77, 48, 12, (16, 4), (128, 79), (48, 16), [54, 7, 23, 41])
+        },
+        {
             new Maximum(20, 20) { Depth = 4 },
             new PlanRow(4, "| 3 2 2 2 2 2 2 2 2", 96, 61, 19, (28, 9), (165, 110), (67, 36), null)
         },
