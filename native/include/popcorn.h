@@ -6,7 +6,8 @@
  *   - only fixed-width integers and pointers cross; numbers are little-endian byte strings (keys, ciphertexts,
  *     randomness) or little-endian 64-bit words (plaintexts, exponents);
  *   - every pointer, length, range and parity is checked first, and outputs are untouched unless PC_OK is returned
- *     (the destination range of a batch may be partly written when PC_ERR_MEMORY is returned);
+ *     (the destination range of a batch may be partly written when PC_ERR_MEMORY is returned, plaintexts are 0 with
+ *     PC_ERR_SUBGROUP);
  *   - a pointer may be null where its count is 0; to free null does nothing;
  *   - sizes of inputs are exact, sizes of outputs are capacities; numbers of fewer bytes end in zero bytes;
  *   - a target range may be the range of an operand or miss it; where it would shift over it, or where an operand is
@@ -37,7 +38,7 @@
 extern "C" {
 #endif
 
-#define PC_ABI_VERSION 3
+#define PC_ABI_VERSION 4
 
 /* Key sizes in bits of n. Below PC_MIN_KEY_BITS a key is accepted only with PC_FLAG_INSECURE_SIZE (tests). */
 #define PC_MIN_KEY_BITS 2048
@@ -46,6 +47,15 @@ extern "C" {
 #define PC_FLAG_FRESH_PRIMES 2
 #define PC_FLAG_CONSTANT_TIME 4
 #define PC_FLAG_FILL_LATER 8
+#define PC_FLAG_SHORT_ORDER 16
+
+/*
+ * Short-order keys: p = 2*u_p*v_p + 1 and q = 2*u_q*v_q + 1 with primes u_p and u_q of so many bits, and h of order
+ * u_p*u_q modulo n. The primes of smaller keys (tests) have a quarter of the bits of p, and 3 at least.
+ */
+#define PC_SHORT_ORDER_BITS 256
+/* A number this many bits longer than an order leaves a remainder within 2^-64 of uniform. */
+#define PC_HIDING_BITS 64
 
 /* Upper limits that keep a single call's memory bounded. */
 #define PC_MAX_BATCH (1 << 24)     /* ciphertexts in a batch                        */
@@ -67,7 +77,8 @@ typedef enum pc_status {
     PC_ERR_UNSUPPORTED = 8,    /* no such kernel, or this processor cannot run it                */
     PC_ERR_PROGRAM = 9,        /* a product program reads what it never wrote, or is out of range */
     PC_ERR_NO_PRIME = 10,      /* the given candidates held no suitable prime                    */
-    PC_ERR_SELF_TEST = 11      /* a known-answer test failed: do not use this build              */
+    PC_ERR_SELF_TEST = 11,     /* a known-answer test failed: do not use this build              */
+    PC_ERR_SUBGROUP = 12       /* a ciphertext lies outside the subgroup of a short-order key    */
 } pc_status;
 
 typedef struct pc_public pc_public;       /* n, h, h_s and the arithmetic modulo n^2                     */
@@ -107,7 +118,8 @@ PC_API int32_t pc_self_test(int32_t kernel);
 /*
  * Public key from n (odd, its top byte not zero) and h in (1, n) coprime to n. The base of the randomness is
  * h_s = h^n mod n^2. `kernel`: an index, or -1 for the default. Objects belong together if they were made from the
- * same pc_public, not from two with the same n.
+ * same pc_public, not from two with the same n. PC_FLAG_SHORT_ORDER: a short-order key; that h has such an order is
+ * seen by its owner alone, see pc_private_create_short.
  */
 PC_API int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, int32_t h_bytes, int32_t flags,
                                 int32_t kernel, pc_public **key);
@@ -120,6 +132,7 @@ typedef struct pc_public_info {
     int32_t plaintext_words;  /* 64-bit words of one decrypted plaintext                                */
     int32_t lanes;            /* numbers that the kernel works on at once: best split batches at multiples */
     int32_t kernel;
+    int32_t order_bits;       /* bits of u_p and of u_q of a short-order key; 0: any other key          */
     int64_t number_bytes;     /* memory of one ciphertext in a batch or register file                   */
 } pc_public_info;
 
@@ -140,12 +153,35 @@ PC_API int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, 
                                    int32_t other_bytes, uint8_t *prime, int32_t prime_bytes);
 
 /*
+ * The same for a short-order key: p - 1 is a multiple of the odd prime `order`, of 3 bits at least and half of those of
+ * p at most, and small factors are looked for beside it.
+ */
+PC_API int32_t pc_prime_search_short_var(const uint8_t *random, int32_t random_bytes, int32_t bits,
+                                         const uint8_t *order, int32_t order_bytes, const uint8_t *other,
+                                         int32_t other_bytes, uint8_t *prime, int32_t prime_bytes);
+
+/*
+ * h of order u_p*u_q modulo n, little-endian in h_bytes bytes (2 * prime_bytes at least), of random_bytes random bytes
+ * (16 more than n has). PC_ERR_NO_PRIME asks for fresh ones, PC_ERR_KEY says that p - 1 or q - 1 is no multiple.
+ */
+PC_API int32_t pc_short_base_var(const uint8_t *p, const uint8_t *q, int32_t prime_bytes, const uint8_t *u_p,
+                                 const uint8_t *u_q, int32_t order_bytes, const uint8_t *random, int32_t random_bytes,
+                                 uint8_t *h, int32_t h_bytes);
+
+/*
  * Private key from its primes, checked: odd, equal bit lengths, = 3 (mod 4), p != q, probably prime (taken on trust
  * with PC_FLAG_FRESH_PRIMES, for those that pc_prime_search_var has just found), gcd(p-1, q-1) = 2, and p*q equal to
- * the n of `key`. Holds a reference to `key`.
+ * the n of `key`, which is no short-order key. Holds a reference to `key`.
  */
 PC_API int32_t pc_private_create(const pc_public *key, const uint8_t *p, const uint8_t *q, int32_t prime_bytes,
                                  int32_t flags, pc_private **private_key);
+/*
+ * The same for a short-order key. Checked too: u_p and u_q have the bits of PC_SHORT_ORDER_BITS, are probably prime
+ * (taken on trust as p and q are), divide p - 1 and q - 1, and are the orders of h modulo p and q.
+ */
+PC_API int32_t pc_private_create_short(const pc_public *key, const uint8_t *p, const uint8_t *q, int32_t prime_bytes,
+                                       const uint8_t *u_p, const uint8_t *u_q, int32_t order_bytes, int32_t flags,
+                                       pc_private **private_key);
 /* Wipes and frees. */
 PC_API int32_t pc_private_free(pc_private *private_key);
 
@@ -186,6 +222,8 @@ PC_API int32_t pc_gather(const pc_batch *source, const int32_t *index, pc_batch 
  * public: modulo n^2. owner: modulo p^2 and q^2, joined by CRT; some twice as fast; secret, wiped when freed.
  * Tables are indexed by alpha; with PC_FLAG_CONSTANT_TIME they are scanned in full, so that no address depends on it:
  * windows of 5 bits are best then.
+ * The owner of a short-order key draws an exponent for each side, uniform below u_p and u_q up to 2^-PC_HIDING_BITS:
+ * exponent_bits are the key's order_bits. Anyone else's hide as well if they have 2 * order_bits + PC_HIDING_BITS.
  */
 PC_API int32_t pc_encryptor_create_public(const pc_public *key, int32_t exponent_bits, int32_t window_bits,
                                           int32_t flags, pc_encryptor **encryptor);
@@ -194,7 +232,8 @@ PC_API int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t 
 /*
  * For re-randomisation that hides from the key's owner too how a ciphertext was made: instead of h_s^alpha the product
  * of b_j^d_j over `windows` windows d_j of alpha, each with a base b_j = y_j^n of its own. random: windows *
- * (modulus_bytes + 16) bytes for the y_j. PC_ERR_KEY if n has a prime factor below 2^16, or one in common with a y_j.
+ * (modulus_bytes + 16) bytes for the y_j. PC_ERR_KEY if n has a prime factor below 2^16, or one in common with a y_j,
+ * and for short-order keys, whose owner would not decrypt what left the subgroup.
  */
 PC_API int32_t pc_encryptor_create_rerandomizer(const pc_public *key, const uint8_t *random, int64_t random_bytes,
                                                 int32_t windows, int32_t window_bits, int32_t flags,
@@ -207,7 +246,10 @@ PC_API int32_t pc_encryptor_parts(const pc_encryptor *encryptor, int32_t *parts)
 PC_API int32_t pc_encryptor_fill(pc_encryptor *encryptor, int32_t first, int32_t count);
 PC_API int32_t pc_encryptor_free(pc_encryptor *encryptor);
 
-/* Bytes of randomness that one encryption or re-randomisation consumes: ceil(exponent_bits / 8). */
+/*
+ * Bytes of randomness that one encryption or re-randomisation consumes: ceil(exponent_bits / 8), or of the owner of a
+ * short-order key 2 * ceil((order_bits + PC_HIDING_BITS) / 8).
+ */
 PC_API int32_t pc_encryptor_random_bytes(const pc_encryptor *encryptor, int32_t *bytes);
 /* Memory held by the tables, in bytes. */
 PC_API int32_t pc_encryptor_table_bytes(const pc_encryptor *encryptor, int64_t *bytes);
@@ -224,7 +266,11 @@ PC_API int32_t pc_encrypt(const pc_encryptor *encryptor, const uint64_t *plainte
 PC_API int32_t pc_rerandomize(const pc_encryptor *encryptor, const uint8_t *random, int64_t random_bytes,
                               pc_batch *batch, int32_t offset, int32_t count);
 
-/* plaintexts[i] in [0, n), plaintext_words words each (`words` = total capacity in words). */
+/*
+ * plaintexts[i] in [0, n), plaintext_words words each (`words` = total capacity in words). With a short-order key
+ * PC_ERR_SUBGROUP if any of the ciphertexts is none of its own: all plaintexts are 0 then, and neither time nor
+ * anything else tells which it was.
+ */
 PC_API int32_t pc_decrypt(const pc_private *private_key, const pc_batch *batch, int32_t offset, int32_t count,
                           uint64_t *plaintexts, int64_t words);
 

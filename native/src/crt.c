@@ -7,6 +7,9 @@
  * a sum of four pieces times known factors. The other way round, x_p * R_p = A_p + B_p*p and the same for q give
  *     x * R_n = (A_p + B_p * p) * e_p * R_n / R_p + (A_q + B_q * q) * e_q * R_n / R_q   (mod n^2),
  * where e_p is 1 modulo p^2 and 0 modulo q^2, e_q the reverse. No division, nothing that depends on a value.
+ *
+ * Decryption has x_p = 1 + e*m*n modulo p^2 for the exponent e of p's side, and joins with k_p*e_p in place of e_p,
+ * where k_p = -1/e modulo p: k_p*x_p = k_p - m*n. What encryptions of 0 come to, k_p*e_p + k_q*e_q, is `blank`.
  */
 #include "crt.h"
 
@@ -80,19 +83,31 @@ static size_t factor_bytes(const pc_modulus *modulus)
     return MAX_FACTORS * pc_group_words(modulus) * sizeof(mp_limb_t);
 }
 
+/* k = -1/e modulo p, for the exponent e of p's side: 1 for p - 1. */
+static void find_plain_weight(mpz_t k, const pc_prime_side *side, const mpz_t p)
+{
+    pc_mpz_from_limbs(k, side->exponent, side->modulus->limbs);
+    mpz_invert(k, k, p);
+    mpz_sub(k, p, k);
+}
+
 int32_t pc_crt_init(pc_private *private_key, const mpz_t p, const mpz_t q)
 {
     const pc_modulus *n = private_key->key->modulus;
     const mpz_srcptr primes[2] = {p, q};
     mp_bitcnt_t bits = 4 * (mp_bitcnt_t)PC_MAX_KEY_BITS;
-    mpz_t n_value, weight, other;
+    mpz_t n_value, n_squared, weight, other, blank;
     mpz_init2(n_value, bits);
+    mpz_init2(n_squared, bits);
     mpz_init2(weight, bits);
     mpz_init2(other, bits);
+    mpz_init2(blank, bits);
     mpz_mul(n_value, p, q);
+    mpz_mul(n_squared, n_value, n_value);
 
     mp_limb_t *join = private_key->join_factors = pc_allocate(factor_bytes(n));
-    int32_t status = join != NULL ? PC_OK : PC_ERR_MEMORY;
+    mp_limb_t *decrypt = private_key->decrypt_factors = pc_allocate(factor_bytes(n));
+    int32_t status = join != NULL && decrypt != NULL ? PC_OK : PC_ERR_MEMORY;
     for (int i = 0; i < 2 && status == PC_OK; i++) {
         pc_prime_side *side = &private_key->side[i];
         side->split_factors = pc_allocate(factor_bytes(side->modulus));
@@ -109,10 +124,24 @@ int32_t pc_crt_init(pc_private *private_key, const mpz_t p, const mpz_t q)
         mpz_invert(weight, other, weight);
         mpz_mul(weight, weight, other);
         join = set_factors(n, join, n_value, side->modulus, primes[i], weight);
+
+        find_plain_weight(other, side, primes[i]);
+        mpz_mul(weight, weight, other);
+        mpz_tdiv_r(weight, weight, n_squared);
+        decrypt = set_factors(n, decrypt, n_value, side->modulus, primes[i], weight);
+        mpz_add(blank, blank, weight);
+    }
+    if (status == PC_OK) {
+        mpz_tdiv_r(blank, blank, n_squared);
+        mpz_tdiv_qr(weight, other, blank, n_value);
+        pc_limbs_from_mpz(private_key->blank, n->limbs, other);
+        pc_limbs_from_mpz(private_key->blank + n->limbs, n->limbs, weight);
     }
     pc_mpz_clear_secret(n_value);
+    pc_mpz_clear_secret(n_squared);
     pc_mpz_clear_secret(weight);
     pc_mpz_clear_secret(other);
+    pc_mpz_clear_secret(blank);
     return status;
 }
 
@@ -126,6 +155,7 @@ static void release_factors(const pc_modulus *modulus, mp_limb_t *factors)
 void pc_crt_clear(pc_private *private_key)
 {
     release_factors(private_key->key->modulus, private_key->join_factors);
+    release_factors(private_key->key->modulus, private_key->decrypt_factors);
     release_factors(private_key->side[0].modulus, private_key->side[0].split_factors);
     release_factors(private_key->side[1].modulus, private_key->side[1].split_factors);
 }
@@ -139,10 +169,21 @@ void pc_crt_split(const pc_private *private_key, pc_group groups[2], const mp_li
     }
 }
 
-void pc_crt_join(const pc_private *private_key, mp_limb_t *group, const pc_group groups[2])
+static void join_sides(const pc_private *private_key, mp_limb_t *group, const pc_group groups[2],
+                       const mp_limb_t *factors)
 {
     const pc_modulus *n = private_key->key->secrets_modulus;
     const pc_modulus *const primes[2] = {private_key->side[0].modulus, private_key->side[1].modulus};
     const mp_limb_t *const words[2] = {groups[0].words, groups[1].words};
-    n->kernel->recombine(n, group, primes, words, 2, private_key->join_factors);
+    n->kernel->recombine(n, group, primes, words, 2, factors);
+}
+
+void pc_crt_join(const pc_private *private_key, mp_limb_t *group, const pc_group groups[2])
+{
+    join_sides(private_key, group, groups, private_key->join_factors);
+}
+
+void pc_crt_join_plain(const pc_private *private_key, mp_limb_t *group, const pc_group groups[2])
+{
+    join_sides(private_key, group, groups, private_key->decrypt_factors);
 }

@@ -17,6 +17,7 @@ struct pc_encryptor {
     mp_limb_t *seeds;  /* null: none, or no re-randomiser */
     const pc_modulus *n; /* of the key: for secrets where secrets are multiplied */
     int32_t random_bytes;
+    int32_t side_bytes; /* of these, for each side of the owner of a short-order key; else 0 */
     pc_fixed_base tables[2];
     int32_t parts;
     atomic_int parts_filled;
@@ -76,7 +77,7 @@ static int32_t init_public_table(pc_encryptor *encryptor)
 
 /*
  * h_s = (h^q)^p modulo p^2 and, the same the other way round, modulo q^2, and their tables. The inverse modulo p is the
- * power p - 2, in constant time.
+ * power p - 2, or u_p - 1 of a short-order key, in constant time.
  */
 static int32_t init_owner_tables(pc_encryptor *encryptor)
 {
@@ -91,14 +92,15 @@ static int32_t init_owner_tables(pc_encryptor *encryptor)
     mp_limb_t exponents[2][PC_MAX_LIMBS];
     for (int i = 0; i < 2; i++) {
         memcpy(exponents[i], owner->side[i].exponent, sizeof exponents[i]);
-        exponents[i][0] -= 1; /* p - 1 is even and not 0 modulo 4 */
+        exponents[i][0] -= 1; /* p - 1 is even and not 0 modulo 4, u_p is odd */
     }
     enter_base(encryptor->key, base.words);
     pc_crt_split(owner, sides, base.words);
-    pc_power_sides(owner, sides, (const mp_limb_t *const[2]){q, p}, 1, table);
-    pc_power_sides(owner, sides, (const mp_limb_t *const[2]){p, q}, 1, table);
+    pc_power_sides(owner, sides, (const mp_limb_t *const[2]){q, p}, owner->prime_bits, 1, table);
+    pc_power_sides(owner, sides, (const mp_limb_t *const[2]){p, q}, owner->prime_bits, 1, table);
     memcpy(inverses, sides, sizeof inverses);
-    pc_power_sides(owner, inverses, (const mp_limb_t *const[2]){exponents[0], exponents[1]}, 1, table);
+    pc_power_sides(owner, inverses, (const mp_limb_t *const[2]){exponents[0], exponents[1]}, owner->exponent_bits, 1,
+                   table);
     pc_release_secret(table, table_bytes);
     int32_t status = PC_OK;
     for (int i = 0; i < 2 && status == PC_OK; i++) {
@@ -175,7 +177,8 @@ static int32_t create(const pc_public *key, const pc_private *owner, const uint8
     atomic_init(&created->parts_filled, 0);
     created->key = pc_public_retain(key);
     created->owner = owner != NULL ? pc_private_retain(owner) : NULL;
-    created->random_bytes = (exponent_bits + 7) / 8;
+    created->side_bytes = owner != NULL && key->order_bits != 0 ? (key->order_bits + PC_HIDING_BITS + 7) / 8 : 0;
+    created->random_bytes = created->side_bytes != 0 ? 2 * created->side_bytes : (exponent_bits + 7) / 8;
     bool constant_time = (flags & PC_FLAG_CONSTANT_TIME) != 0;
     created->n = owner != NULL || constant_time ? key->secrets_modulus : key->modulus;
     for (int i = 0; i < 2; i++) {
@@ -215,6 +218,8 @@ int32_t pc_encryptor_create_owner(const pc_private *private_key, int32_t exponen
                                   int32_t flags, pc_encryptor **encryptor)
 {
     PC_REQUIRE(private_key != NULL && encryptor != NULL, PC_ERR_NULL);
+    int32_t order_bits = private_key->key->order_bits;
+    PC_REQUIRE(order_bits == 0 || exponent_bits == order_bits, PC_ERR_RANGE);
     return create(private_key->key, private_key, NULL, exponent_bits, window_bits, flags, encryptor);
 }
 
@@ -225,6 +230,7 @@ int32_t pc_encryptor_create_rerandomizer(const pc_public *key, const uint8_t *ra
     PC_REQUIRE(window_bits > 0 && window_bits <= PC_MAX_WINDOW_BITS, PC_ERR_RANGE);
     PC_REQUIRE(windows > 0 && windows <= PC_MAX_EXPONENT_BITS / window_bits, PC_ERR_RANGE);
     PC_REQUIRE(random_bytes == (int64_t)windows * (key->modulus_bytes + PC_SEED_EXTRA_BYTES), PC_ERR_LENGTH);
+    PC_REQUIRE(key->order_bits == 0, PC_ERR_KEY);
     PC_REQUIRE(!pc_has_small_factor_var(key->modulus->m, key->modulus->limbs), PC_ERR_KEY);
     return create(key, NULL, random, windows * window_bits, window_bits, flags, encryptor);
 }
@@ -295,14 +301,52 @@ int32_t pc_encryptor_table_bytes(const pc_encryptor *encryptor, int64_t *bytes)
     return PC_OK;
 }
 
-/* group = h_s^alpha modulo n^2, lane by lane, joined from the two primes. */
+#define ORDER_BYTES (PC_SHORT_ORDER_BITS / 8)
+#define ORDER_LIMBS (PC_SHORT_ORDER_BITS / 64)
+
+/*
+ * For each number an exponent below u_p, or u_q: floor(r * u / 2^k) for r of k bits, PC_HIDING_BITS more than u has.
+ * That is within 2^-PC_HIDING_BITS of uniform and takes a product, where a remainder would take a division.
+ */
+static void draw_below_order(const pc_encryptor *encryptor, int32_t side, uint8_t *alphas, const uint8_t *random,
+                             int32_t used)
+{
+    const mp_limb_t *order = encryptor->owner->side[side].exponent;
+    int32_t bytes = encryptor->side_bytes, limbs = (bytes + 7) / 8;
+    int32_t order_limbs = (encryptor->key->order_bits + 63) / 64;
+    mp_limb_t r[ORDER_LIMBS + 1], product[2 * ORDER_LIMBS + 1];
+    uint8_t product_bytes[sizeof product];
+    for (int32_t i = 0; i < used; i++) {
+        pc_limbs_from_bytes(r, limbs, random + (int64_t)i * encryptor->random_bytes + side * bytes, bytes);
+        mpn_mul(product, r, limbs, order, order_limbs);
+        pc_bytes_from_limbs(product_bytes, 8 * (limbs + order_limbs), product);
+        memset(alphas + (ptrdiff_t)i * ORDER_BYTES, 0, ORDER_BYTES);
+        memcpy(alphas + (ptrdiff_t)i * ORDER_BYTES, product_bytes + bytes,
+               (size_t)(encryptor->key->order_bits + 7) / 8);
+    }
+    pc_wipe(r, sizeof r);
+    pc_wipe(product, sizeof product);
+    pc_wipe(product_bytes, sizeof product_bytes);
+}
+
+/*
+ * group = h_s^alpha modulo n^2, lane by lane, joined from the two primes; with a short-order key from an alpha for
+ * each, which is as good as one below u_p*u_q.
+ */
 static void owner_power(const pc_encryptor *encryptor, mp_limb_t *group, const uint8_t *random, int32_t used)
 {
     pc_group sides[2];
-    for (int i = 0; i < 2; i++) {
-        pc_fixed_base_power(&encryptor->tables[i], sides[i].words, random, encryptor->random_bytes, used);
+    uint8_t alphas[PC_MAX_LANES * ORDER_BYTES];
+    for (int32_t i = 0; i < 2; i++) {
+        if (encryptor->side_bytes != 0) {
+            draw_below_order(encryptor, i, alphas, random, used);
+            pc_fixed_base_power(&encryptor->tables[i], sides[i].words, alphas, ORDER_BYTES, used);
+        } else {
+            pc_fixed_base_power(&encryptor->tables[i], sides[i].words, random, encryptor->random_bytes, used);
+        }
     }
     pc_crt_join(encryptor->owner, group, sides);
+    pc_wipe(alphas, sizeof alphas);
     pc_wipe(sides, sizeof sides);
 }
 

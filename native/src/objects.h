@@ -21,6 +21,7 @@ struct pc_public {
     int32_t kernel_index;
     int32_t key_bits;
     int32_t modulus_bytes;
+    int32_t order_bits;           /* of a short-order key; else 0 */
     pc_modulus *modulus;          /* n */
     pc_modulus *secrets_modulus;  /* n for operands that are secret, though n is not */
     mp_limb_t n_squared[2 * PC_MAX_LIMBS];
@@ -32,7 +33,7 @@ pc_public *pc_public_retain(const pc_public *key);
 /* One of the two primes, called p here. */
 typedef struct pc_prime_side {
     pc_modulus *modulus;                   /* p */
-    mp_limb_t exponent[PC_MAX_LIMBS];      /* p - 1 */
+    mp_limb_t exponent[PC_MAX_LIMBS];      /* h_s to this is 1: p - 1, or u_p of a short-order key */
     mp_limb_t root_exponent[PC_MAX_LIMBS]; /* 1/n modulo p - 1 */
     mp_limb_t *split_factors;              /* from residues modulo n^2 to residues modulo p^2, see crt.c */
 } pc_prime_side;
@@ -42,8 +43,11 @@ struct pc_private {
     pc_public *key;
     int32_t prime_bits;
     int32_t prime_limbs;
-    pc_prime_side side[2];   /* p and q */
-    mp_limb_t *join_factors; /* and back */
+    int32_t exponent_bits;      /* of the sides' exponents */
+    pc_prime_side side[2];      /* p and q */
+    mp_limb_t *join_factors;    /* and back */
+    mp_limb_t *decrypt_factors; /* and back to a plaintext, see decrypt.c */
+    mp_limb_t blank[2 * PC_MAX_LIMBS]; /* what they make of encryptions of 0, in standard form */
 };
 
 pc_private *pc_private_retain(const pc_private *private_key);

@@ -34,13 +34,13 @@ void pc_power(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *expo
 }
 
 void pc_power_sides(const pc_private *private_key, pc_group groups[2], const mp_limb_t *const exponents[2],
-                    int32_t used, mp_limb_t *table)
+                    int32_t bits, int32_t used, mp_limb_t *table)
 {
     const pc_modulus *const moduli[2] = {private_key->side[0].modulus, private_key->side[1].modulus};
     const pc_kernel *kernel = moduli[0]->kernel;
     if (used > kernel->pairs_that_pay) {
-        pc_power(moduli[0], groups[0].words, exponents[0], private_key->prime_bits, table);
-        pc_power(moduli[1], groups[1].words, exponents[1], private_key->prime_bits, table);
+        pc_power(moduli[0], groups[0].words, exponents[0], bits, table);
+        pc_power(moduli[1], groups[1].words, exponents[1], bits, table);
         return;
     }
     alignas(PC_NUMBER_ALIGNMENT) mp_limb_t rows[2][PC_MAX_LANES * PC_MAX_NUMBER_WORDS];
@@ -50,7 +50,7 @@ void pc_power_sides(const pc_private *private_key, pc_group groups[2], const mp_
     for (int32_t i = 0; i < used; i++) {
         mp_limb_t *const numbers[2] = {rows[0] + (ptrdiff_t)i * moduli[0]->number_words,
                                        rows[1] + (ptrdiff_t)i * moduli[1]->number_words};
-        kernel->power_pair(moduli, numbers, exponents, private_key->prime_bits, table);
+        kernel->power_pair(moduli, numbers, exponents, bits, table);
     }
     for (int k = 0; k < 2; k++) {
         pc_gather_row(moduli[k], groups[k].words, rows[k], used);

@@ -15,9 +15,9 @@ void pc_power(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *expo
 
 /*
  * groups[k] = groups[k]^exponents[k] modulo p^2 and q^2, for the `used` residues in their lanes; the other lanes may be
- * lost. Exponents of as many limbs and bits as the primes.
+ * lost. Exponents of as many limbs as the primes, of which `bits` bits count.
  */
 void pc_power_sides(const pc_private *private_key, pc_group groups[2], const mp_limb_t *const exponents[2],
-                    int32_t used, mp_limb_t *table);
+                    int32_t bits, int32_t used, mp_limb_t *table);
 
 #endif

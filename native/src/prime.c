@@ -173,16 +173,37 @@ static uint32_t order_bound(int32_t bits)
     return UINT32_C(1) << pc_min(16, bits / 4);
 }
 
+/* And none but u itself, where p - 1 is to be a multiple of an order u: short ones (of tests) lie below that bound. */
+static uint32_t order_bound_beside(int32_t bits, const mpz_srcptr order)
+{
+    return order == NULL ? order_bound(bits)
+                         : UINT32_C(1) << pc_min(pc_min(16, bits / 4), (int32_t)mpz_sizeinbase(order, 2) - 1);
+}
+
 /*
  * The candidate in these bytes, forced to `bits` bits with the two top bits set, to 3 modulo 4 and, unless it is very
  * short, to 2 modulo 3, which leaves 3 out of p and of p - 1. Each candidate comes from three numbers, or from four.
+ * With an order u it is the next of those that are 1 modulo u too.
  */
-static void read_candidate(mpz_t p, const uint8_t *bytes, int32_t bits)
+static void read_candidate(mpz_t p, const uint8_t *bytes, int32_t bits, const mpz_srcptr order)
 {
     pc_mpz_from_bytes(p, bytes, (bits + 7) / 8);
     mpz_tdiv_r_2exp(p, p, (mp_bitcnt_t)bits);
     mpz_setbit(p, (mp_bitcnt_t)bits - 1);
     mpz_setbit(p, (mp_bitcnt_t)bits - 2);
+    if (order != NULL) {
+        mpz_t rest;
+        mpz_init2(rest, (mp_bitcnt_t)bits + 64);
+        mpz_sub_ui(rest, p, 1);
+        mpz_tdiv_r(rest, rest, order);
+        mpz_sub(rest, order, rest);
+        mpz_add(p, p, rest);
+        while (mpz_fdiv_ui(p, 4) != 3 || (order_bound(bits) > 3 && mpz_fdiv_ui(p, 3) != 2)) {
+            mpz_add(p, p, order);
+        }
+        pc_mpz_clear_secret(rest);
+        return;
+    }
     mpz_setbit(p, 1);
     mpz_setbit(p, 0);
     if (order_bound(bits) > 3) {
@@ -294,8 +315,9 @@ static bool find_prime(candidates *waiting, int32_t bits, mpz_t p, const mpz_src
     return found;
 }
 
-int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, int32_t bits, const uint8_t *other,
-                            int32_t other_bytes, uint8_t *prime, int32_t prime_bytes)
+/* order: of a short-order key, or null. */
+static int32_t search(const uint8_t *random, int32_t random_bytes, int32_t bits, const mpz_srcptr order,
+                      const uint8_t *other, int32_t other_bytes, uint8_t *prime, int32_t prime_bytes)
 {
     PC_REQUIRE(random != NULL && prime != NULL, PC_ERR_NULL);
     PC_REQUIRE(bits >= 4 && bits <= PC_MAX_KEY_BITS / 2, PC_ERR_RANGE);
@@ -318,9 +340,9 @@ int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, int32_t
     int32_t limbs = (bits + 63) / 64;
     bool found = false;
     for (int32_t at = 0; !found && at <= random_bytes - candidate_bytes; at += candidate_bytes) {
-        read_candidate(p, random + at, bits);
+        read_candidate(p, random + at, bits, order);
         bool fits_length = mpz_sizeinbase(p, 2) == (size_t)bits;
-        if (fits_length && !has_small_factor(&small, p, order_bound(bits))) {
+        if (fits_length && !has_small_factor(&small, p, order_bound_beside(bits, order))) {
             pc_limbs_from_mpz(waiting.limbs + (ptrdiff_t)waiting.count++ * limbs, limbs, p);
         }
         if (waiting.count == (waiting.kernel != NULL ? waiting.kernel->lanes : 1)) {
@@ -339,4 +361,30 @@ int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, int32_t
     pc_mpz_clear_secret(q);
     pc_wipe_stack();
     return found ? PC_OK : PC_ERR_NO_PRIME;
+}
+
+int32_t pc_prime_search_var(const uint8_t *random, int32_t random_bytes, int32_t bits, const uint8_t *other,
+                            int32_t other_bytes, uint8_t *prime, int32_t prime_bytes)
+{
+    return search(random, random_bytes, bits, NULL, other, other_bytes, prime, prime_bytes);
+}
+
+int32_t pc_prime_search_short_var(const uint8_t *random, int32_t random_bytes, int32_t bits, const uint8_t *order,
+                                  int32_t order_bytes, const uint8_t *other, int32_t other_bytes, uint8_t *prime,
+                                  int32_t prime_bytes)
+{
+    PC_REQUIRE(order != NULL, PC_ERR_NULL);
+    PC_REQUIRE(order_bytes > 0 && order_bytes <= PC_SHORT_ORDER_BITS / 8, PC_ERR_LENGTH);
+    int32_t order_bits = pc_bit_length(order, order_bytes);
+    PC_REQUIRE(order_bits >= 3 && order_bits <= bits / 2, PC_ERR_RANGE);
+    mpz_t u;
+    mpz_init2(u, PC_SHORT_ORDER_BITS + 64);
+    pc_mpz_from_bytes(u, order, order_bytes);
+    int32_t status = PC_ERR_RANGE; /* a multiple of 2 or 3: no candidate suits, see read_candidate */
+    if (mpz_even_p(u) == 0 && mpz_fdiv_ui(u, 3) != 0) {
+        status = search(random, random_bytes, bits, u, other, other_bytes, prime, prime_bytes);
+    }
+    pc_mpz_clear_secret(u);
+    pc_wipe_stack();
+    return status;
 }

@@ -69,7 +69,7 @@ int32_t pc_find_roots(const pc_private *private_key, const uint8_t *numbers, int
         int64_t at = (int64_t)done * key->modulus_bytes;
         enter_numbers(key, group.words, numbers + at, used);
         pc_crt_split(private_key, sides, group.words);
-        pc_power_sides(private_key, sides, exponents, used, table);
+        pc_power_sides(private_key, sides, exponents, private_key->prime_bits, used, table);
         pc_crt_join(private_key, group.words, sides);
         leave_numbers(key, key->secrets_modulus, roots + at, group.words, used);
     }

@@ -1,4 +1,4 @@
-#include "objects.h"
+#include "short_order.h"
 
 #include <string.h>
 
@@ -41,7 +41,7 @@ int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, in
     PC_REQUIRE(n != NULL && h != NULL && key != NULL, PC_ERR_NULL);
     PC_REQUIRE(n_bytes > 0 && n_bytes <= PC_MAX_KEY_BITS / 8, PC_ERR_LENGTH);
     PC_REQUIRE(h_bytes > 0 && h_bytes <= PC_MAX_KEY_BITS / 8, PC_ERR_LENGTH);
-    PC_REQUIRE((flags & ~PC_FLAG_INSECURE_SIZE) == 0, PC_ERR_RANGE);
+    PC_REQUIRE((flags & ~(PC_FLAG_INSECURE_SIZE | PC_FLAG_SHORT_ORDER)) == 0, PC_ERR_RANGE);
     const pc_kernel *chosen = find_kernel(&kernel);
     PC_REQUIRE(chosen != NULL, PC_ERR_UNSUPPORTED);
 
@@ -66,6 +66,7 @@ int32_t pc_public_create(const uint8_t *n, int32_t n_bytes, const uint8_t *h, in
         created->kernel_index = kernel;
         created->key_bits = pc_bit_length(n, n_bytes);
         created->modulus_bytes = n_bytes;
+        created->order_bits = (flags & PC_FLAG_SHORT_ORDER) != 0 ? pc_order_bits(created->key_bits) : 0;
         pc_limbs_from_mpz(created->h, limb_count, h_value);
         mpz_mul(n_value, n_value, n_value);
         pc_limbs_from_mpz(created->n_squared, 2 * limb_count, n_value);
@@ -101,6 +102,7 @@ int32_t pc_public_get_info(const pc_public *key, pc_public_info *info)
     info->plaintext_words = key->modulus->limbs;
     info->lanes = key->modulus->kernel->lanes;
     info->kernel = key->kernel_index;
+    info->order_bits = key->order_bits;
     info->number_bytes = (int64_t)key->modulus->number_words * (int64_t)sizeof(mp_limb_t);
     return PC_OK;
 }

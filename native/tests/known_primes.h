@@ -38,4 +38,18 @@
     "8ef377d2d5b5fd1942e6fd41f9d23b667813df420b68d313b387ae00d7a1ddd40aa69bb5352d3522529a7269af1ace62c832" \
     "5ced0d18d983"
 
+/* Of a short-order key: u_p and u_q the same way from the square roots of 5 and 7, p and q the first that suit them. */
+#define SHORT_P_1024 \
+    "ea09e667f3bcc908b2fb1366ea957d3e3adec17512775099da2f590b0667322a95f90608757145875163fcdfb907b6721ee9" \
+    "50bc8738f694f0090e6c7bf44ed1a4405d0e855e3e9ca60b38c0237866f7956379222d108b148c1578e45ef90e8dd99d3e67" \
+    "1004affc79840a68da422c4c2a071b3519cd0f2119adb9ce7b18b277"
+#define SHORT_Q_1024 \
+    "fb67ae8584caa73b25742d7078b83b8925d834cc53da4798c720a6486e45a6e2490bcfd95ef15dbda9930aae12228f87cc4c" \
+    "f24da3a1ec68d0cd33a01ad9a383b9e122e6138c3ae6de5ede3bd42db7301b6bf553af7b09fd6ebef33a9aa026c3952cac82" \
+    "1c18aa212dc57d9499384903d28ed77f2ebca00070a924369a57823b"
+#define SHORT_U_P \
+    "fc6ef372fe94f82be73980c0b9db906821044ed7e744e4a3f0d8d423a1831d49"
+#define SHORT_U_Q \
+    "e54ff53a5f1d36f1cea7e61fc37a20d54a77fe7b78415dfc8e34a6fe8e2df9a1"
+
 #endif

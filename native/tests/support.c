@@ -110,15 +110,18 @@ void bytes_from_integer(void *bytes, size_t count, const mpz_t a)
     mpz_export(bytes, NULL, -1, 1, 0, 0, a);
 }
 
-static void search_prime(uint8_t *prime, int32_t bits, const uint8_t *other)
+/* order: null, or an order of order_bytes bytes that divides the prime less 1. */
+static void search_prime(uint8_t *prime, int32_t bits, const uint8_t *order, int32_t order_bytes,
+                         const uint8_t *other)
 {
     uint8_t candidates[32768];
-    int32_t bytes = (bits + 7) / 8;
+    int32_t bytes = (bits + 7) / 8, other_bytes = other != NULL ? bytes : 0, count = (int32_t)sizeof candidates;
     int32_t status = PC_ERR_NO_PRIME;
     while (status == PC_ERR_NO_PRIME) {
         random_bytes(candidates, sizeof candidates);
-        status = pc_prime_search_var(candidates, (int32_t)sizeof candidates, bits, other, other != NULL ? bytes : 0,
-                                     prime, bytes);
+        status = order != NULL ? pc_prime_search_short_var(candidates, count, bits, order, order_bytes, other,
+                                                           other_bytes, prime, bytes)
+                               : pc_prime_search_var(candidates, count, bits, other, other_bytes, prime, bytes);
     }
     OK(status);
 }
@@ -140,8 +143,8 @@ void key_create(key *k, int32_t bits, int32_t kernel)
     }
     if (mpz_sgn(p) == 0) {
         uint8_t p_bytes[PC_MAX_KEY_BITS / 16], q_bytes[PC_MAX_KEY_BITS / 16];
-        search_prime(p_bytes, bits / 2, NULL);
-        search_prime(q_bytes, bits / 2, p_bytes);
+        search_prime(p_bytes, bits / 2, NULL, 0, NULL);
+        search_prime(q_bytes, bits / 2, NULL, 0, p_bytes);
         integer_from_bytes(p, p_bytes, (size_t)(bits / 2 + 7) / 8);
         integer_from_bytes(q, q_bytes, (size_t)(bits / 2 + 7) / 8);
     }
@@ -149,14 +152,89 @@ void key_create(key *k, int32_t bits, int32_t kernel)
     mpz_clears(p, q, NULL);
 }
 
-void key_from_primes(key *k, const mpz_t p, const mpz_t q, int32_t kernel)
+void key_create_short(key *k, int32_t bits, int32_t kernel)
+{
+    uint8_t p_bytes[PC_MAX_KEY_BITS / 16], q_bytes[PC_MAX_KEY_BITS / 16];
+    uint8_t u_p_bytes[PC_SHORT_ORDER_BITS / 8], u_q_bytes[PC_SHORT_ORDER_BITS / 8];
+    int32_t order_bits = bits / 8 < PC_SHORT_ORDER_BITS ? bits / 8 : PC_SHORT_ORDER_BITS;
+    int32_t order_bytes = (order_bits + 7) / 8;
+    mpz_t p, q, u_p, u_q;
+    mpz_inits(p, q, u_p, u_q, NULL);
+    if (bits == 2048) {
+        mpz_set_str(p, SHORT_P_1024, 16);
+        mpz_set_str(q, SHORT_Q_1024, 16);
+        mpz_set_str(u_p, SHORT_U_P, 16);
+        mpz_set_str(u_q, SHORT_U_Q, 16);
+    } else {
+        search_prime(u_p_bytes, order_bits, NULL, 0, NULL);
+        search_prime(u_q_bytes, order_bits, NULL, 0, u_p_bytes);
+        search_prime(p_bytes, bits / 2, u_p_bytes, order_bytes, NULL);
+        search_prime(q_bytes, bits / 2, u_q_bytes, order_bytes, p_bytes);
+        integer_from_bytes(p, p_bytes, (size_t)(bits / 2 + 7) / 8);
+        integer_from_bytes(q, q_bytes, (size_t)(bits / 2 + 7) / 8);
+        integer_from_bytes(u_p, u_p_bytes, (size_t)order_bytes);
+        integer_from_bytes(u_q, u_q_bytes, (size_t)order_bytes);
+    }
+    key_from_orders(k, p, q, u_p, u_q, kernel);
+    mpz_clears(p, q, u_p, u_q, NULL);
+}
+
+/* The numbers that follow from the primes, in all their forms; h is yet to come. */
+static void key_begin(key *k, const mpz_t p, const mpz_t q)
 {
     memset(k, 0, sizeof *k);
-    mpz_inits(k->p, k->q, k->n, k->n_squared, k->h, k->h_s, NULL);
+    mpz_inits(k->p, k->q, k->n, k->n_squared, k->h, k->h_s, k->u_p, k->u_q, NULL);
     mpz_set(k->p, p);
     mpz_set(k->q, q);
     mpz_mul(k->n, p, q);
     mpz_mul(k->n_squared, k->n, k->n);
+    k->bits = (int32_t)mpz_sizeinbase(k->n, 2);
+    k->prime_bytes = (int32_t)(mpz_sizeinbase(p, 2) + 7) / 8;
+    k->modulus_bytes = (k->bits + 7) / 8;
+    k->ciphertext_bytes = 2 * k->modulus_bytes;
+    k->words = (k->bits + 63) / 64;
+    bytes_from_integer(k->p_bytes, (size_t)k->prime_bytes, p);
+    bytes_from_integer(k->q_bytes, (size_t)k->prime_bytes, q);
+    bytes_from_integer(k->n_bytes, (size_t)k->modulus_bytes, k->n);
+}
+
+static void key_finish(const key *k)
+{
+    if (k->public == NULL || k->private_key == NULL) {
+        summary();
+        exit(1);
+    }
+}
+
+void key_from_orders(key *k, const mpz_t p, const mpz_t q, const mpz_t u_p, const mpz_t u_q, int32_t kernel)
+{
+    uint8_t y[PC_MAX_KEY_BITS / 8 + 16];
+    key_begin(k, p, q);
+    mpz_set(k->u_p, u_p);
+    mpz_set(k->u_q, u_q);
+    k->order_bits = (int32_t)mpz_sizeinbase(u_p, 2);
+    k->order_bytes = (k->order_bits + 7) / 8;
+    bytes_from_integer(k->u_p_bytes, (size_t)k->order_bytes, u_p);
+    bytes_from_integer(k->u_q_bytes, (size_t)k->order_bytes, u_q);
+    int32_t status = PC_ERR_NO_PRIME;
+    while (status == PC_ERR_NO_PRIME) {
+        random_bytes(y, (size_t)k->modulus_bytes + 16);
+        status = pc_short_base_var(k->p_bytes, k->q_bytes, k->prime_bytes, k->u_p_bytes, k->u_q_bytes, k->order_bytes,
+                                   y, k->modulus_bytes + 16, k->h_bytes, 2 * k->prime_bytes);
+    }
+    OK(status);
+    integer_from_bytes(k->h, k->h_bytes, (size_t)k->modulus_bytes);
+    mpz_powm(k->h_s, k->h, k->n, k->n_squared);
+    OK(pc_public_create(k->n_bytes, k->modulus_bytes, k->h_bytes, k->modulus_bytes,
+                        PC_FLAG_INSECURE_SIZE | PC_FLAG_SHORT_ORDER, kernel, &k->public));
+    OK(pc_private_create_short(k->public, k->p_bytes, k->q_bytes, k->prime_bytes, k->u_p_bytes, k->u_q_bytes,
+                               k->order_bytes, 0, &k->private_key));
+    key_finish(k);
+}
+
+void key_from_primes(key *k, const mpz_t p, const mpz_t q, int32_t kernel)
+{
+    key_begin(k, p, q);
     mpz_t divisor;
     mpz_init(divisor);
     do {
@@ -168,30 +246,18 @@ void key_from_primes(key *k, const mpz_t p, const mpz_t q, int32_t kernel)
     } while (mpz_cmp_ui(divisor, 1) != 0 || mpz_cmp_ui(k->h, 1) <= 0);
     mpz_clear(divisor);
     mpz_powm(k->h_s, k->h, k->n, k->n_squared);
-
-    k->bits = (int32_t)mpz_sizeinbase(k->n, 2);
-    k->prime_bytes = (int32_t)(mpz_sizeinbase(p, 2) + 7) / 8;
-    k->modulus_bytes = (k->bits + 7) / 8;
-    k->ciphertext_bytes = 2 * k->modulus_bytes;
-    k->words = (k->bits + 63) / 64;
-    bytes_from_integer(k->p_bytes, (size_t)k->prime_bytes, p);
-    bytes_from_integer(k->q_bytes, (size_t)k->prime_bytes, q);
-    bytes_from_integer(k->n_bytes, (size_t)k->modulus_bytes, k->n);
     bytes_from_integer(k->h_bytes, (size_t)k->modulus_bytes, k->h);
     OK(pc_public_create(k->n_bytes, k->modulus_bytes, k->h_bytes, k->modulus_bytes, PC_FLAG_INSECURE_SIZE, kernel,
                         &k->public));
     OK(pc_private_create(k->public, k->p_bytes, k->q_bytes, k->prime_bytes, 0, &k->private_key));
-    if (k->public == NULL || k->private_key == NULL) {
-        summary();
-        exit(1);
-    }
+    key_finish(k);
 }
 
 void key_free(key *k)
 {
     OK(pc_private_free(k->private_key));
     OK(pc_public_free(k->public));
-    mpz_clears(k->p, k->q, k->n, k->n_squared, k->h, k->h_s, NULL);
+    mpz_clears(k->p, k->q, k->n, k->n_squared, k->h, k->h_s, k->u_p, k->u_q, NULL);
 }
 
 int32_t kernel_count(void)

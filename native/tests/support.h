@@ -38,6 +38,9 @@ typedef struct key {
     int32_t bits, prime_bytes, modulus_bytes, ciphertext_bytes, words;
     uint8_t p_bytes[PC_MAX_KEY_BITS / 16], q_bytes[PC_MAX_KEY_BITS / 16];
     uint8_t n_bytes[PC_MAX_KEY_BITS / 8], h_bytes[PC_MAX_KEY_BITS / 8];
+    mpz_t u_p, u_q; /* of a short-order key; else 0 */
+    int32_t order_bits, order_bytes;
+    uint8_t u_p_bytes[PC_SHORT_ORDER_BITS / 8], u_q_bytes[PC_SHORT_ORDER_BITS / 8];
     pc_public *public;
     pc_private *private_key;
 } key;
@@ -45,6 +48,9 @@ typedef struct key {
 /* A key of `bits` bits (the same for the same state of the generator). */
 void key_create(key *k, int32_t bits, int32_t kernel);
 void key_from_primes(key *k, const mpz_t p, const mpz_t q, int32_t kernel);
+/* A short-order key, the same way. */
+void key_create_short(key *k, int32_t bits, int32_t kernel);
+void key_from_orders(key *k, const mpz_t p, const mpz_t q, const mpz_t u_p, const mpz_t u_q, int32_t kernel);
 void key_free(key *k);
 
 int32_t kernel_count(void);

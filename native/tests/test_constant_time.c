@@ -45,6 +45,8 @@ static void for_each_secret(pc_private *private_key, void (*mark)(void *, size_t
         mark(side->split_factors, factors * pc_group_words(side->modulus));
     }
     mark(private_key->join_factors, factors * pc_group_words(private_key->key->modulus));
+    mark(private_key->decrypt_factors, factors * pc_group_words(private_key->key->modulus));
+    mark(private_key->blank, sizeof private_key->blank);
 }
 
 static unsigned errors(void)
@@ -89,6 +91,29 @@ static void test_decryption(const key *k)
     OK(pc_batch_free(batch));
 }
 
+/* A ciphertext outside the subgroup among others. */
+static void test_refusal(const key *k)
+{
+    pc_batch *batch = NULL;
+    mpz_t stranger;
+    uint64_t decrypted[3 * PC_MAX_LIMBS];
+    OK(pc_batch_create(k->public, 3, &batch));
+    mpz_init(stranger);
+    mpz_sub_ui(stranger, k->n_squared, 1);
+    write_number(k, batch, 1, stranger);
+    unsigned before = errors();
+    for_each_secret(k->private_key, hide);
+    int32_t status = pc_decrypt(k->private_key, batch, 0, 3, decrypted, 3 * k->words);
+    for_each_secret(k->private_key, reveal);
+    reveal(&status, sizeof status);
+    reveal(decrypted, sizeof decrypted);
+    CHECK(errors() == before);
+    STATUS(PC_ERR_SUBGROUP, status);
+    CHECK(mpn_zero_p(decrypted, 3 * k->words) != 0);
+    mpz_clear(stranger);
+    OK(pc_batch_free(batch));
+}
+
 /* The roots by which the owner proves what n is. */
 static void test_roots(const key *k)
 {
@@ -124,14 +149,15 @@ static void test_roots(const key *k)
 typedef struct encryption {
     pc_encryptor *encryptor;
     pc_batch *batch;
-    uint8_t random[COUNT * EXPONENT_BITS / 8];
+    int32_t random_bytes; /* those in use */
+    uint8_t random[COUNT * 2 * (PC_SHORT_ORDER_BITS + PC_HIDING_BITS) / 8];
     uint64_t plaintexts[COUNT];
 } encryption;
 
 /* Encrypts and re-randomises once. */
 static void run(encryption *e)
 {
-    const int64_t bytes = (int64_t)sizeof e->random;
+    const int64_t bytes = (int64_t)COUNT * e->random_bytes;
     int32_t encrypted = pc_encrypt(e->encryptor, e->plaintexts, 1, e->random, bytes, e->batch, 0, COUNT);
     int32_t rerandomized = pc_rerandomize(e->encryptor, e->random, bytes, e->batch, 0, COUNT);
     reveal(e->batch->numbers,
@@ -163,7 +189,9 @@ static void test_owner_encryption(const key *k, int32_t flags)
     draw(&e, k);
     unsigned before = errors();
     for_each_secret(k->private_key, hide);
-    int32_t status = pc_encryptor_create_owner(k->private_key, EXPONENT_BITS, 4, flags, &e.encryptor);
+    int32_t exponent_bits = k->order_bits != 0 ? k->order_bits : EXPONENT_BITS;
+    int32_t status = pc_encryptor_create_owner(k->private_key, exponent_bits, 4, flags, &e.encryptor);
+    OK(pc_encryptor_random_bytes(e.encryptor, &e.random_bytes));
     if ((flags & PC_FLAG_CONSTANT_TIME) != 0) {
         hide(e.random, sizeof e.random);
     }
@@ -181,6 +209,7 @@ static void test_public_encryption(const key *k)
     encryption e;
     draw(&e, k);
     OK(pc_encryptor_create_public(k->public, EXPONENT_BITS, 4, PC_FLAG_CONSTANT_TIME, &e.encryptor));
+    OK(pc_encryptor_random_bytes(e.encryptor, &e.random_bytes));
     unsigned before = errors();
     hide(e.random, sizeof e.random);
     run(&e);
@@ -229,6 +258,14 @@ int main(void)
             }
             test_owner_encryption(&k, PC_FLAG_CONSTANT_TIME);
             test_public_encryption(&k);
+            key_free(&k);
+
+            /* Orders are secret too, and whether all ciphertexts are in the subgroup shows in the status alone. */
+            key_create_short(&k, sizes[j], i);
+            test_decryption(&k);
+            test_refusal(&k);
+            test_roots(&k);
+            test_owner_encryption(&k, PC_FLAG_CONSTANT_TIME);
             key_free(&k);
         }
     }

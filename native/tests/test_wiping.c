@@ -206,7 +206,8 @@ typedef struct call {
     pc_encryptor *encryptor;
     pc_batch *batch;
     pc_batch *source;
-    uint8_t random[COUNT * EXPONENT_BITS / 8];
+    int32_t exponent_bits, random_bytes; /* of a number */
+    uint8_t random[COUNT * 2 * (PC_SHORT_ORDER_BITS + PC_HIDING_BITS) / 8];
     uint64_t plaintexts[COUNT * PC_MAX_LIMBS];
     pc_term terms[COUNT * TERMS];
     uint8_t numbers[COUNT * PC_MAX_KEY_BITS / 8];
@@ -215,6 +216,7 @@ typedef struct call {
     int32_t flags;
     uint8_t candidates[4096 * PRIME_BITS / 8];
     uint8_t prime[PRIME_BITS / 8];
+    uint8_t h[PC_MAX_KEY_BITS / 8];
     int32_t status;
 } call;
 
@@ -227,6 +229,29 @@ static void find_prime(call *c)
 {
     c->status = pc_prime_search_var(c->candidates, (int32_t)sizeof c->candidates, PRIME_BITS, NULL, 0, c->prime,
                                     (int32_t)sizeof c->prime);
+}
+
+#define ORDER_BYTES (PRIME_BITS / 4 / 8)
+
+/* The order is in front of the candidates. */
+static void find_short_prime(call *c)
+{
+    c->status = pc_prime_search_short_var(c->candidates + ORDER_BYTES, (int32_t)sizeof c->candidates - ORDER_BYTES,
+                                          PRIME_BITS, c->candidates, ORDER_BYTES, NULL, 0, c->prime,
+                                          (int32_t)sizeof c->prime);
+}
+
+static void find_base(call *c)
+{
+    c->status = pc_short_base_var(c->k->p_bytes, c->k->q_bytes, c->k->prime_bytes, c->k->u_p_bytes, c->k->u_q_bytes,
+                                  c->k->order_bytes, c->candidates, c->k->modulus_bytes + 16, c->h,
+                                  2 * c->k->prime_bytes);
+}
+
+static void load_short_key(call *c)
+{
+    c->status = pc_private_create_short(c->k->public, c->k->p_bytes, c->k->q_bytes, c->k->prime_bytes,
+                                        c->k->u_p_bytes, c->k->u_q_bytes, c->k->order_bytes, 0, &c->private_key);
 }
 
 static void load_key(call *c)
@@ -246,18 +271,18 @@ static void decrypt(call *c)
 
 static void create_encryptor(call *c)
 {
-    c->status = pc_encryptor_create_owner(c->private_key, EXPONENT_BITS, 5, c->flags, &c->encryptor);
+    c->status = pc_encryptor_create_owner(c->private_key, c->exponent_bits, 5, c->flags, &c->encryptor);
 }
 
 static void encrypt(call *c)
 {
-    c->status = pc_encrypt(c->encryptor, c->plaintexts, c->k->words, c->random, c->count * EXPONENT_BITS / 8, c->batch,
+    c->status = pc_encrypt(c->encryptor, c->plaintexts, c->k->words, c->random, c->count * c->random_bytes, c->batch,
                            0, c->count);
 }
 
 static void rerandomize(call *c)
 {
-    c->status = pc_rerandomize(c->encryptor, c->random, c->count * EXPONENT_BITS / 8, c->batch, 0, c->count);
+    c->status = pc_rerandomize(c->encryptor, c->random, c->count * c->random_bytes, c->batch, 0, c->count);
 }
 
 static void combine(call *c)
@@ -350,7 +375,7 @@ static void remember_shifted(const mpz_t p)
     mpz_clear(shifted);
 }
 
-/* The limbs of p and q, and their digits of 52 bits. */
+/* The limbs of p and q, of the orders of a short-order key, and the digits of 52 bits of p and q. */
 static void remember_primes(const key *k)
 {
     const mpz_srcptr primes[2] = {k->p, k->q};
@@ -358,6 +383,7 @@ static void remember_primes(const key *k)
     mpz_init(digit);
     for (int i = 0; i < 2; i++) {
         remember_shifted(primes[i]);
+        remember_shifted(i == 0 ? k->u_p : k->u_q);
         for (mp_bitcnt_t bit = 0; bit < (mp_bitcnt_t)k->bits / 2; bit += 52) {
             mpz_tdiv_q_2exp(digit, primes[i], bit);
             mpz_tdiv_r_2exp(digit, digit, 52);
@@ -383,9 +409,15 @@ static void draw_terms(call *c)
 }
 
 /* A key, whose primes alone are known to be secret. */
-static void begin(call *c, key *k, int32_t bits, int32_t kernel)
+static void begin(call *c, key *k, int32_t bits, int32_t kernel, bool short_order)
 {
-    key_create(k, bits, kernel);
+    if (short_order) {
+        key_create_short(k, bits, kernel);
+    } else {
+        key_create(k, bits, kernel);
+    }
+    c->exponent_bits = short_order ? k->order_bits : EXPONENT_BITS;
+    c->random_bytes = short_order ? 2 * ((k->order_bits + PC_HIDING_BITS + 7) / 8) : EXPONENT_BITS / 8;
     memset(&secrets, 0, sizeof secrets);
     memset(&publics, 0, sizeof publics);
     remember_primes(k);
@@ -396,32 +428,41 @@ static void begin(call *c, key *k, int32_t bits, int32_t kernel)
     remember(&publics, n, sizeof *n + n->kernel->state_bytes);
 }
 
-static void test_key(int32_t bits, int32_t kernel, int32_t flags)
+static void test_key(int32_t bits, int32_t kernel, int32_t flags, bool short_order)
 {
     key k;
     call c = {.k = &k, .flags = flags};
-    begin(&c, &k, bits, kernel);
+    begin(&c, &k, bits, kernel, short_order);
     c.batch = random_batch(&k, COUNT, NULL);
     c.source = random_batch(&k, COUNT, NULL);
-    run(&c, load_key, "load key");
+    run(&c, short_order ? load_short_key : load_key, "load key");
     run(&c, create_encryptor, "create encryptor");
     for (c.count = 1; c.count <= COUNT; c.count += COUNT - 1) {
-        run(&c, decrypt, "decrypt");
+        if (!short_order) { /* what is decrypted is none of theirs; see below */
+            run(&c, decrypt, "decrypt");
+        }
         run(&c, find_roots, "find roots");
         random_bytes(c.random, sizeof c.random);
         remember(&secrets, c.random, sizeof c.random);
         remember(&secrets, c.plaintexts, sizeof c.plaintexts);
         run(&c, encrypt, "encrypt");
         run(&c, rerandomize, "rerandomize");
+        if (short_order) {
+            run(&c, decrypt, "decrypt");
+        }
         draw_terms(&c);
         run(&c, combine, "combine");
         run(&c, add_plain, "add plain");
     }
     run(&c, free_encryptor, "free encryptor");
     random_bytes(c.candidates, sizeof c.candidates);
-    remember(&secrets, c.candidates, (size_t)WINDOWS * (size_t)(k.modulus_bytes + 16));
-    run(&c, create_rerandomizer, "create re-randomiser");
-    run(&c, free_encryptor, "free re-randomiser");
+    if (short_order) {
+        run(&c, find_base, "find base");
+    } else {
+        remember(&secrets, c.candidates, (size_t)WINDOWS * (size_t)(k.modulus_bytes + 16));
+        run(&c, create_rerandomizer, "create re-randomiser");
+        run(&c, free_encryptor, "free re-randomiser");
+    }
     run(&c, free_key, "free key");
     OK(pc_private_free(k.private_key));
     k.private_key = NULL;
@@ -439,19 +480,26 @@ static void test_loading(int32_t kernel)
     for (int i = 0; i < 100; i++) {
         key k;
         call c = {.k = &k};
-        begin(&c, &k, 254, kernel);
-        run(&c, load_key, "load key");
+        bool short_order = i % 2 != 0;
+        begin(&c, &k, 254, kernel, short_order);
+        run(&c, short_order ? load_short_key : load_key, "load key");
         OK(pc_private_free(c.private_key));
         key_free(&k);
     }
 }
 
 /* A search is repeated once the prime that it finds is known. */
-static void test_search(void)
+static void test_search(void (*find)(call *))
 {
     call c = {.k = NULL};
     random_bytes(c.candidates, sizeof c.candidates);
-    uint8_t *stack = run_apart(&c, find_prime);
+    mpz_t order;
+    mpz_init(order);
+    integer_from_bytes(order, c.candidates, ORDER_BYTES - 1);
+    mpz_nextprime(order, order);
+    bytes_from_integer(c.candidates, ORDER_BYTES, order);
+    mpz_clear(order);
+    uint8_t *stack = run_apart(&c, find);
     free(stack);
     memset(&secrets, 0, sizeof secrets);
     mpz_t prime;
@@ -459,7 +507,7 @@ static void test_search(void)
     integer_from_bytes(prime, c.prime, sizeof c.prime);
     remember_shifted(prime);
     mpz_clear(prime);
-    run(&c, find_prime, "find prime");
+    run(&c, find, "find prime");
 }
 
 /* What the test is there to find. */
@@ -494,13 +542,16 @@ int main(void)
 {
     mp_set_memory_functions(gmp_allocate, gmp_reallocate, gmp_free);
     test_controls();
-    test_search();
+    test_search(find_prime);
+    test_search(find_short_prime);
     test_loading(0);
     for (int32_t i = 0; i < pc_kernel_count(); i++) {
-        test_key(254, i, 0);
-        test_key(2048, i, 0);
-        test_key(254, i, PC_FLAG_CONSTANT_TIME);
-        test_key(2048, i, PC_FLAG_CONSTANT_TIME);
+        for (int short_order = 0; short_order < 2; short_order++) {
+            test_key(254, i, 0, short_order != 0);
+            test_key(2048, i, 0, short_order != 0);
+            test_key(254, i, PC_FLAG_CONSTANT_TIME, short_order != 0);
+            test_key(2048, i, PC_FLAG_CONSTANT_TIME, short_order != 0);
+        }
     }
     return summary();
 }

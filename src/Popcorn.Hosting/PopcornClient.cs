@@ -3,7 +3,9 @@ using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text.Json;
 using Popcorn.Engine;
+using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
+using Popcorn.Interop;
 
 namespace Popcorn.Hosting;
 
@@ -48,6 +50,26 @@ public static class PopcornClient
         }
 
         return new WebSocketMessageChannel(socket, "the server");
+    }
+
+    /// <summary>Opens a session that prepares queries while none is asked.</summary>
+    /// <param name="server">As for <see cref="ConnectAsync"/>.</param>
+    /// <param name="key">The client's key; must outlive the session.</param>
+    /// <param name="model">Name of the model.</param>
+    /// <param name="prepareAhead">Queries of one image to keep prepared, at most.</param>
+    /// <param name="options">Threads, randomness, families.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    /// <exception cref="PopcornException">
+    /// Nobody listens there, the server refused, or a query costs more than allowed.
+    /// </exception>
+    public static async Task<PreparingSession> OpenAsync(
+        Uri server, PaillierPrivateKey key, string model, int prepareAhead, ClientOptions? options = null,
+        CancellationToken cancellationToken = default)
+    {
+        WebSocketMessageChannel channel = await ConnectAsync(server, cancellationToken).ConfigureAwait(false);
+        ClientSession session = await ClientSession.OpenAsync(
+            channel, key, model, options ?? new ClientOptions(), cancellationToken).ConfigureAwait(false);
+        return new PreparingSession(session, prepareAhead);
     }
 
     /// <summary>The models that a service offers.</summary>

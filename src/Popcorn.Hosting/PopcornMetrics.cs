@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Popcorn.Engine;
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Resources;
 
 namespace Popcorn.Hosting;
@@ -18,6 +19,8 @@ public sealed class PopcornMetrics
     private readonly Counter<long> _bytesReceived;
     private readonly Counter<long> _bytesSent;
     private readonly Histogram<double> _seconds;
+    private readonly Counter<long> _queryBytesReceived;
+    private readonly Counter<long> _queryBytesSent;
 
     /// <summary>Makes the instruments.</summary>
     public PopcornMetrics(IMeterFactory meters)
@@ -32,7 +35,11 @@ public sealed class PopcornMetrics
         _bytesReceived = meter.CreateCounter<long>("popcorn.bytes.received", "By", "Bytes of messages from clients.");
         _bytesSent = meter.CreateCounter<long>("popcorn.bytes.sent", "By", "Bytes of messages to clients.");
         _seconds = meter.CreateHistogram<double>(
-            "popcorn.query.duration", "s", "From a query's first message to its last.");
+            "popcorn.query.duration", "s", "From the first message of a query's popcorn.phase to its last.");
+        _queryBytesReceived = meter.CreateCounter<long>(
+            "popcorn.query.bytes.received", "By", "Bytes of answered queries from clients, by popcorn.phase.");
+        _queryBytesSent = meter.CreateCounter<long>(
+            "popcorn.query.bytes.sent", "By", "Bytes of answered queries to clients, by popcorn.phase.");
     }
 
     internal void Observe(ServerResources resources)
@@ -71,10 +78,22 @@ public sealed class PopcornMetrics
 
     internal void SessionFailed() => _failures.Add(1);
 
-    internal void QueryDone(string model, double seconds)
+    internal void QueryDone(string model, QueryUse use)
     {
         KeyValuePair<string, object?> tag = new("popcorn.model", model);
         _queries.Add(1, tag);
-        _seconds.Record(seconds, tag);
+        PhaseDone(tag, "online", use.Online);
+        if (use.Prepare is PhaseUse prepare)
+        {
+            PhaseDone(tag, "prepare", prepare);
+        }
+    }
+
+    private void PhaseDone(KeyValuePair<string, object?> model, string name, PhaseUse use)
+    {
+        KeyValuePair<string, object?> phase = new("popcorn.phase", name);
+        _seconds.Record(use.Seconds, model, phase);
+        _queryBytesReceived.Add(use.BytesUp, model, phase);
+        _queryBytesSent.Add(use.BytesDown, model, phase);
     }
 }

@@ -1,9 +1,11 @@
+using System.Globalization;
 using System.Net.WebSockets;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Popcorn.Engine;
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
@@ -176,10 +178,10 @@ internal sealed partial class PopcornService : IDisposable
                     StallTimeout = _options.StallTimeout,
                     QueryDone = query =>
                     {
-                        _metrics.QueryDone(query.Model, query.Seconds);
+                        _metrics.QueryDone(query.Model, query.Use);
                         LogQueryDone(
                             session, query.Model, query.KeyBits, query.Images, query.Seconds,
-                            $"{query.BytesUp} bytes up, {query.BytesDown} down");
+                            $"{query.BytesUp} bytes up, {query.BytesDown} down{PreparationOf(query)}");
                     },
                 };
                 await new ServerSession(_models, options).RunAsync(channel, stop.Token).ConfigureAwait(false);
@@ -212,6 +214,13 @@ internal sealed partial class PopcornService : IDisposable
             }
         }
     }
+
+    /// <summary>How much of a query its preparation was, where there was one.</summary>
+    private static string PreparationOf(QueryReport query) => query.Use.Prepare is PhaseUse prepare
+        ? string.Create(
+            CultureInfo.InvariantCulture,
+            $"; of these to prepare {prepare.Seconds:F2} s, {prepare.BytesUp} bytes up, {prepare.BytesDown} down")
+        : "";
 
     private void Fail(long session, Exception e)
     {

@@ -21,7 +21,11 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
     /// little-endian words; a negative plaintext shows as n - |m|.
     /// </param>
     /// <param name="execution">Threads and cancellation.</param>
-    /// <exception cref="PaillierException"><see cref="PaillierError.Mismatch"/>: the batch has another key.</exception>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Mismatch"/>: the batch has another key. <see cref="PaillierError.Subgroup"/>: the key is
+    /// of short order, and a ciphertext is none of its own. All words are 0 then, and the time is what it would have
+    /// been.
+    /// </exception>
     public void Decrypt(
         CiphertextBatch batch, int offset, int count, Span<ulong> words, Execution execution = default)
     {
@@ -29,8 +33,14 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
         CiphertextBatch.CheckLength(words.Length, (long)count * key.PublicKey.PlaintextWords, nameof(words));
         fixed (ulong* plaintexts = words)
         {
-            var tile = new DecryptTile(key, batch, offset, plaintexts);
+            int strangers = 0;
+            var tile = new DecryptTile(key, batch, offset, plaintexts, &strangers);
             Tiles.Run(tile, count, key.PublicKey.Lanes, TileGrain.Heavy, execution);
+            if (strangers != 0)
+            {
+                words.Clear();
+                NativeStatus.Check(strangers, "decryption");
+            }
         }
     }
 
@@ -38,7 +48,7 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
     /// <param name="batch">Ciphertexts under the same key.</param>
     /// <param name="execution">Threads and cancellation.</param>
     /// <returns>One number in (-n/2, n/2) per ciphertext.</returns>
-    /// <exception cref="PaillierException"><see cref="PaillierError.Mismatch"/>: the batch has another key.</exception>
+    /// <exception cref="PaillierException">As for words.</exception>
     public BigInteger[] DecryptSigned(CiphertextBatch batch, Execution execution = default)
     {
         BigInteger modulus = key.PublicKey.Modulus;
@@ -64,16 +74,23 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
         }
     }
 
+    /// <summary>Notes in <paramref name="strangers"/> that a ciphertext was refused, and goes on.</summary>
     private readonly struct DecryptTile(
-        PaillierPrivateKey key, CiphertextBatch batch, int offset, ulong* plaintexts) : ITile
+        PaillierPrivateKey key, CiphertextBatch batch, int offset, ulong* plaintexts, int* strangers) : ITile
     {
         public void Run(int start, int count)
         {
             long each = key.PublicKey.PlaintextWords;
-            NativeStatus.Check(
-                NativeMethods.Decrypt(
-                    key.Handle, batch.Handle, offset + start, count, plaintexts + (start * each), count * each),
-                "decryption");
+            int status = NativeMethods.Decrypt(
+                key.Handle, batch.Handle, offset + start, count, plaintexts + (start * each), count * each);
+            if (status is 0 or (int)PaillierError.Subgroup)
+            {
+                Interlocked.Or(ref *strangers, status);
+            }
+            else
+            {
+                NativeStatus.Check(status, "decryption");
+            }
         }
     }
 }

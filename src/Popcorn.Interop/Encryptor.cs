@@ -14,6 +14,9 @@ public sealed unsafe class Encryptor : IDisposable
     // PC_FLAG_CONSTANT_TIME
     private const int ConstantTimeFlag = 4;
 
+    // Exponents this many bits longer than an order hide up to 2 to the minus these bits.
+    internal const int HidingBits = 64;
+
     private readonly RandomnessTables _tables;
 
     /// <summary>For anybody: works modulo n².</summary>
@@ -136,9 +139,20 @@ public sealed unsafe class Encryptor : IDisposable
     /// <summary>Releases the tables, wiping them if they are secret.</summary>
     public void Dispose() => _tables.Dispose();
 
-    /// <summary>Bits of the random exponent α for a key size and profile.</summary>
-    public static int ExponentBits(int keyBits, RandomnessProfile profile)
+    /// <summary>Bits of the random exponent α of anybody's encryptor.</summary>
+    /// <param name="keyBits">Bits of n.</param>
+    /// <param name="profile">Of no account with a short order, which has a length of its own.</param>
+    /// <param name="order">
+    /// The kind of key. With a short order α is 64 bits longer than the order of h_s, and its powers of h_s are within
+    /// 2⁻⁶⁴ of uniform.
+    /// </param>
+    public static int ExponentBits(int keyBits, RandomnessProfile profile, KeyOrder order = KeyOrder.Full)
     {
+        if (order == KeyOrder.Short)
+        {
+            return (2 * KeyFormat.OrderBitsOf(keyBits)) + HidingBits;
+        }
+
         int standard = (keyBits + 1) / 2;
         return profile switch
         {
@@ -148,9 +162,21 @@ public sealed unsafe class Encryptor : IDisposable
         };
     }
 
+    /// <summary>
+    /// Bits of the random exponents of the owner's encryptor, which has a table of as many for each prime: as for
+    /// anybody, but with a short order exponents below u_p and u_q.
+    /// </summary>
+    /// <param name="keyBits">Bits of n.</param>
+    /// <param name="profile">Of no account with a short order.</param>
+    /// <param name="order">The kind of key.</param>
+    public static int OwnerExponentBits(int keyBits, RandomnessProfile profile, KeyOrder order = KeyOrder.Full) =>
+        order == KeyOrder.Short ? KeyFormat.OrderBitsOf(keyBits) : ExponentBits(keyBits, profile);
+
     private static EncryptorHandle Create(PaillierPublicKey key, PaillierPrivateKey? owner, EncryptorOptions options)
     {
-        int bits = ExponentBits(key.Bits, options.Profile);
+        int bits = owner is null
+            ? ExponentBits(key.Bits, options.Profile, key.Order)
+            : OwnerExponentBits(key.Bits, options.Profile, key.Order);
         int flags = RandomnessTables.FillLaterFlag | (options.ConstantTime ? ConstantTimeFlag : 0);
         int status = owner is null
             ? NativeMethods.EncryptorCreatePublic(key.Handle, bits, options.Window, flags, out EncryptorHandle handle)

@@ -3,7 +3,7 @@ namespace Popcorn.Interop;
 /// <summary>How an <see cref="Encryptor"/> trades memory, time and assumptions.</summary>
 public sealed record EncryptorOptions
 {
-    /// <summary>Length of the random exponents.</summary>
+    /// <summary>Length of the random exponents; a short-order key has its own.</summary>
     public RandomnessProfile Profile { get; init; }
 
     /// <summary>

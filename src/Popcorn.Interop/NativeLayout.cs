@@ -16,10 +16,10 @@ internal static class NativeLayout
         {
             AbiVersion = 1, GmpVersion = 2, KernelCount = 3, DefaultKernel = 4, MaxLanes = 5,
         })),
-        ("pc_public_info", Of(7, new NativePublicKeyInfo
+        ("pc_public_info", Of(8, new NativePublicKeyInfo
         {
             KeyBits = 1, ModulusBytes = 2, CiphertextBytes = 3, PlaintextWords = 4, Lanes = 5, Kernel = 6,
-            NumberBytes = 7,
+            OrderBits = 7, NumberBytes = 8,
         })),
         ("pc_term", Of(4, new Term(1, 2, 3, 4))),
         ("pc_instruction", Of(3, new Instruction(1, 2, 3))),

@@ -33,6 +33,8 @@ internal static class NativeStatus
         PaillierError.Program => "the program reads a register that was never written, or names one that is not there.",
         PaillierError.NoPrime => "the random candidates held no suitable prime; try again with fresh ones.",
         PaillierError.SelfTest => "a known-answer test failed; do not use this build of the native library.",
+        PaillierError.Subgroup =>
+            "a ciphertext was not made under this short-order key; reject all that came with it.",
         _ => $"the native library returned the unknown status {(int)error}; rebuild it with ./build.sh.",
     };
 }

@@ -35,4 +35,7 @@ public enum PaillierError
 
     /// <summary>A known-answer test failed.</summary>
     SelfTest = 11,
+
+    /// <summary>A ciphertext lies outside the subgroup of the short-order key that was to decrypt it.</summary>
+    Subgroup = 12,
 }

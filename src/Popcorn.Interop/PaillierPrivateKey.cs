@@ -20,6 +20,7 @@ public sealed class PaillierPrivateKey : IDisposable
     // PC_FLAG_FRESH_PRIMES: primes that the search has just tested need not be tested again.
     private const int FreshPrimes = 2;
 
+    // p and q, of a short-order key u_p and u_q as well: as they are exported.
     private readonly SecretArray<byte> _primes;
     private readonly Lazy<byte[]> _proof;
 
@@ -38,7 +39,7 @@ public sealed class PaillierPrivateKey : IDisposable
 
     /// <summary>Generates a key from the operating system's randomness.</summary>
     /// <param name="bits">Bits of n: 2048, 3072 or 4096. Tests may ask for any even number from 128 to 4096.</param>
-    /// <param name="options">Kernel and test switch.</param>
+    /// <param name="options">Kernel, kind and test switch.</param>
     /// <exception cref="ArgumentOutOfRangeException">A size that is not allowed.</exception>
     public static PaillierPrivateKey Generate(int bits = 2048, KeyOptions? options = null)
     {
@@ -51,35 +52,49 @@ public sealed class PaillierPrivateKey : IDisposable
         }
 
         PaillierLibrary.EnsureLoaded();
-        int primeBits = bits / 2;
-        int primeBytes = KeyFormat.PrimeBytesOf(bits);
-        using var primes = new SecretArray<byte>(checked(2 * primeBytes));
-        Span<byte> p = primes.Span[..primeBytes];
-        Span<byte> q = primes.Span[primeBytes..];
-        FindPrime(primeBits, default, p);
-        FindPrime(primeBits, p, q);
-        return Create(bits, p, q, default, options, FreshPrimes);
+        KeyOrder order = options?.Order ?? KeyOrder.Full;
+        using var primes = new SecretArray<byte>(PrimesLength(bits, order));
+        Primes parts = new(primes.Span, bits, order);
+        if (order == KeyOrder.Full)
+        {
+            FindPrime(bits / 2, default, default, parts.P);
+            FindPrime(bits / 2, default, parts.P, parts.Q);
+            return Create(bits, primes.Span, default, options, FreshPrimes);
+        }
+
+        // Orders as the search makes them, with two top bits set and 3 modulo 4, are fewer by some factors of two: the
+        // 2^128 products modulo n of a search for them lose a factor of four, and cost more than that many other steps.
+        FindPrime(KeyFormat.OrderBitsOf(bits), default, default, parts.OrderP);
+        FindPrime(KeyFormat.OrderBitsOf(bits), default, parts.OrderP, parts.OrderQ);
+        FindPrime(bits / 2, parts.OrderP, default, parts.P);
+        FindPrime(bits / 2, parts.OrderQ, parts.P, parts.Q);
+        return Create(bits, primes.Span, DrawShortBase(bits, parts), options, FreshPrimes);
     }
 
-    /// <summary>Reads what <see cref="Export"/> wrote and checks it: primality, sizes, base.</summary>
+    /// <summary>Reads what <see cref="Export"/> wrote and checks it: primality, sizes, orders, base.</summary>
     /// <param name="data">Exactly the exported bytes; the caller wipes them.</param>
-    /// <param name="options">Kernel and test switch.</param>
+    /// <param name="options">Kernel, test switch, and the kind that is accepted.</param>
     /// <exception cref="PaillierException">
-    /// <see cref="PaillierError.Key"/>: wrong magic, length or size, or numbers that make no key.
+    /// <see cref="PaillierError.Key"/>: wrong magic, length or size, numbers that make no key, or a key of the other
+    /// kind.
     /// </exception>
     public static PaillierPrivateKey Import(ReadOnlySpan<byte> data, KeyOptions? options = null)
     {
-        int bits = KeyFormat.ReadHeader(data, KeyFormat.PrivateMagic, "private", KeyFormat.PrivateLength);
-        int primeBytes = KeyFormat.PrimeBytesOf(bits);
-        ReadOnlySpan<byte> p = data.Slice(KeyFormat.HeaderBytes, primeBytes);
-        ReadOnlySpan<byte> q = data.Slice(KeyFormat.HeaderBytes + primeBytes, primeBytes);
-        ReadOnlySpan<byte> h = data[(KeyFormat.HeaderBytes + (2 * primeBytes))..];
-        return Create(bits, p, q, h, options);
+        KeyOrder order = options?.Order ?? KeyOrder.Full;
+        int bits = KeyFormat.ReadHeader(data, isPrivate: true, order);
+        ReadOnlySpan<byte> numbers = data[KeyFormat.HeaderBytes..];
+        int length = PrimesLength(bits, order);
+        return Create(bits, numbers[..length], numbers[length..], options);
     }
 
+    /// <summary>The kind of an exported key: what an import of any key needs to accept.</summary>
+    /// <param name="data">At least the first eight bytes of a key; more may follow.</param>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Key"/>: no key begins like this.</exception>
+    public static KeyOrder OrderAtStart(ReadOnlySpan<byte> data) => KeyFormat.ReadStart(data, isPrivate: true).Order;
+
     /// <summary>
-    /// The key as bytes: "PSK1", bits, p, q, h, little-endian and unencrypted. The caller wipes the array
-    /// (<see cref="CryptographicOperations.ZeroMemory"/>) and keeps what it is written to from other eyes.
+    /// The key as bytes: "PSK1", bits, p, q, h, or "PSS1", bits, p, q, u_p, u_q, h, if it is of short order;
+    /// little-endian and unencrypted. The caller wipes the array (<see cref="CryptographicOperations.ZeroMemory"/>) and keeps what it is written to from other eyes.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The key was disposed.</exception>
     public byte[] Export()
@@ -88,8 +103,8 @@ public sealed class PaillierPrivateKey : IDisposable
         int bits = PublicKey.Bits;
         ReadOnlySpan<byte> primes = _primes.Span;
         ReadOnlySpan<byte> h = PublicKey.Base;
-        byte[] exported = GC.AllocateArray<byte>(KeyFormat.PrivateLength(bits), pinned: true);
-        KeyFormat.WriteHeader(KeyFormat.PrivateMagic, bits, exported);
+        byte[] exported = GC.AllocateArray<byte>(KeyFormat.PrivateLength(bits, PublicKey.Order), pinned: true);
+        KeyFormat.WriteHeader(isPrivate: true, PublicKey.Order, bits, exported);
         primes.CopyTo(exported.AsSpan(KeyFormat.HeaderBytes));
         h.CopyTo(exported.AsSpan(KeyFormat.HeaderBytes + primes.Length));
 
@@ -113,11 +128,16 @@ public sealed class PaillierPrivateKey : IDisposable
         _primes.Dispose();
     }
 
-    /// <summary>A key from its primes and, unless it is empty and to be drawn, h; checked as the flags say.</summary>
+    /// <summary>
+    /// A key from its primes, as they are exported, and, unless it is empty and to be drawn, h; checked as the flags
+    /// say. A short-order key's h is never empty.
+    /// </summary>
     internal static PaillierPrivateKey Create(
-        int bits, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, ReadOnlySpan<byte> h, KeyOptions? options,
-        int flags = 0)
+        int bits, ReadOnlySpan<byte> numbers, ReadOnlySpan<byte> h, KeyOptions? options, int flags = 0)
     {
+        int primeBytes = KeyFormat.PrimeBytesOf(bits);
+        ReadOnlySpan<byte> p = numbers[..primeBytes];
+        ReadOnlySpan<byte> q = numbers.Slice(primeBytes, primeBytes);
         using var product = new SecretArray<byte>(checked(p.Length + q.Length));
         LittleEndian.Multiply(p, q, product.Span);
         int modulusBytes = KeyFormat.BytesOf(bits);
@@ -128,14 +148,17 @@ public sealed class PaillierPrivateKey : IDisposable
 
         ReadOnlySpan<byte> n = product.Span[..modulusBytes];
         PaillierPublicKey publicKey = PaillierPublicKey.Create(bits, n, h.IsEmpty ? DrawBase(n) : h, options);
-        var primes = new SecretArray<byte>(checked(p.Length + q.Length));
+        var primes = new SecretArray<byte>(numbers.Length);
         try
         {
-            NativeStatus.Check(
-                NativeMethods.PrivateCreate(publicKey.Handle, p, q, p.Length, flags, out PrivateKeyHandle handle),
-                "private key");
-            p.CopyTo(primes.Span);
-            q.CopyTo(primes.Span[p.Length..]);
+            numbers.CopyTo(primes.Span);
+            Primes parts = new(primes.Span, bits, publicKey.Order);
+            int status = publicKey.Order == KeyOrder.Full
+                ? NativeMethods.PrivateCreate(publicKey.Handle, p, q, p.Length, flags, out PrivateKeyHandle handle)
+                : NativeMethods.PrivateCreateShort(
+                    publicKey.Handle, p, q, p.Length, parts.OrderP, parts.OrderQ, parts.OrderP.Length, flags,
+                    out handle);
+            NativeStatus.Check(status, "private key");
             return new PaillierPrivateKey(publicKey, handle, primes);
         }
         catch
@@ -156,18 +179,42 @@ public sealed class PaillierPrivateKey : IDisposable
         return roots;
     }
 
-    private static void FindPrime(int bits, ReadOnlySpan<byte> other, Span<byte> prime)
+    private static int PrimesLength(int bits, KeyOrder order) =>
+        2 * (KeyFormat.PrimeBytesOf(bits) + KeyFormat.OrderBytesOf(bits, order));
+
+    /// <summary>A prime, which is 1 modulo an order and suits another prime, if these are not empty.</summary>
+    private static void FindPrime(int bits, ReadOnlySpan<byte> order, ReadOnlySpan<byte> other, Span<byte> prime)
     {
         using var random = new SecretArray<byte>(checked(CandidatesPerDraw * prime.Length));
         int status;
         do
         {
             RandomNumberGenerator.Fill(random.Span);
-            status = NativeMethods.PrimeSearch(
-                random.Span, random.Span.Length, bits, other, other.Length, prime, prime.Length);
+            status = order.IsEmpty
+                ? NativeMethods.PrimeSearch(
+                    random.Span, random.Length, bits, other, other.Length, prime, prime.Length)
+                : NativeMethods.PrimeSearchShort(
+                    random.Span, random.Length, bits, order, order.Length, other, other.Length, prime, prime.Length);
         }
         while (status == (int)PaillierError.NoPrime);
         NativeStatus.Check(status, "prime search");
+    }
+
+    /// <summary>h of order u_p·u_q.</summary>
+    private static byte[] DrawShortBase(int bits, Primes primes)
+    {
+        byte[] h = new byte[2 * primes.P.Length];
+        int status;
+        do
+        {
+            byte[] y = RandomNumberGenerator.GetBytes(checked(KeyFormat.BytesOf(bits) + ExtraBytes));
+            status = NativeMethods.ShortBase(
+                primes.P, primes.Q, primes.P.Length, primes.OrderP, primes.OrderQ, primes.OrderP.Length, y, y.Length,
+                h, h.Length);
+        }
+        while (status == (int)PaillierError.NoPrime);
+        NativeStatus.Check(status, "base");
+        return h[..KeyFormat.BytesOf(bits)];
     }
 
     /// <summary>
@@ -187,5 +234,20 @@ public sealed class PaillierPrivateKey : IDisposable
         byte[] bytes = new byte[n.Length];
         LittleEndian.WriteUnsigned(h, bytes);
         return bytes;
+    }
+
+    /// <summary>The parts of an exported key's primes; orders are empty in a key of full order.</summary>
+    private readonly ref struct Primes(Span<byte> all, int bits, KeyOrder order)
+    {
+        private readonly Span<byte> _primes = all[..(2 * KeyFormat.PrimeBytesOf(bits))];
+        private readonly Span<byte> _orders = all[(2 * KeyFormat.PrimeBytesOf(bits))..PrimesLength(bits, order)];
+
+        internal Span<byte> P => _primes[..(_primes.Length / 2)];
+
+        internal Span<byte> Q => _primes[(_primes.Length / 2)..];
+
+        internal Span<byte> OrderP => _orders[..(_orders.Length / 2)];
+
+        internal Span<byte> OrderQ => _orders[(_orders.Length / 2)..];
     }
 }

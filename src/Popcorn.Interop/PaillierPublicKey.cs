@@ -13,6 +13,7 @@ namespace Popcorn.Interop;
 public sealed class PaillierPublicKey : IDisposable
 {
     private const int InsecureSizeFlag = 1;
+    private const int ShortOrderFlag = 16;
 
     private readonly byte[] _exported;
     private readonly byte[] _fingerprint;
@@ -21,6 +22,7 @@ public sealed class PaillierPublicKey : IDisposable
     {
         Handle = handle;
         Bits = info.KeyBits;
+        Order = info.OrderBits == 0 ? KeyOrder.Full : KeyOrder.Short;
         CiphertextBytes = info.CiphertextBytes;
         PlaintextWords = info.PlaintextWords;
         Lanes = info.Lanes;
@@ -33,6 +35,9 @@ public sealed class PaillierPublicKey : IDisposable
 
     /// <summary>Bit length of n.</summary>
     public int Bits { get; }
+
+    /// <summary>The kind of key.</summary>
+    public KeyOrder Order { get; }
 
     /// <summary>Bytes of one exported ciphertext, a little-endian number below n².</summary>
     public int CiphertextBytes { get; }
@@ -63,18 +68,20 @@ public sealed class PaillierPublicKey : IDisposable
     /// <summary>n, little-endian.</summary>
     internal ReadOnlySpan<byte> ModulusBytes => _exported.AsSpan(KeyFormat.HeaderBytes, KeyFormat.BytesOf(Bits));
 
-    /// <summary>The key as bytes: "PPK1", bits, n, h, little-endian.</summary>
+    /// <summary>
+    /// The key as bytes: "PPK1", or "PPS1" if it is of short order, bits, n, h, little-endian.
+    /// </summary>
     public byte[] Export() => [.. _exported];
 
     /// <summary>Reads what <see cref="Export"/> wrote.</summary>
     /// <param name="data">Exactly the exported bytes; they may come from anybody.</param>
-    /// <param name="options">Kernel and test switch.</param>
+    /// <param name="options">Kernel, test switch, and the kind that is accepted.</param>
     /// <exception cref="PaillierException">
-    /// <see cref="PaillierError.Key"/>: wrong magic, length, size, parity or base.
+    /// <see cref="PaillierError.Key"/>: wrong magic, length, size, parity or base, or a key of the other kind.
     /// </exception>
     public static PaillierPublicKey Import(ReadOnlySpan<byte> data, KeyOptions? options = null)
     {
-        int bits = KeyFormat.ReadHeader(data, KeyFormat.PublicMagic, "public", KeyFormat.PublicLength);
+        int bits = KeyFormat.ReadHeader(data, isPrivate: false, options?.Order ?? KeyOrder.Full);
         int bytes = KeyFormat.BytesOf(bits);
         ReadOnlySpan<byte> n = data.Slice(KeyFormat.HeaderBytes, bytes);
         ReadOnlySpan<byte> h = data.Slice(KeyFormat.HeaderBytes + bytes, bytes);
@@ -85,7 +92,13 @@ public sealed class PaillierPublicKey : IDisposable
     /// <param name="data">At least the first eight bytes of a key; more may follow.</param>
     /// <exception cref="PaillierException"><see cref="PaillierError.Key"/>: no key begins like this.</exception>
     public static int LengthAtStart(ReadOnlySpan<byte> data) =>
-        KeyFormat.PublicLength(KeyFormat.ReadBits(data, KeyFormat.PublicMagic, "public"));
+        KeyFormat.PublicLength(KeyFormat.ReadStart(data, isPrivate: false).Bits);
+
+    /// <summary>The kind of the exported key that some data begins with.</summary>
+    /// <param name="data">At least the first eight bytes of a key; more may follow.</param>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Key"/>: no key begins like this.</exception>
+    public static KeyOrder OrderAtStart(ReadOnlySpan<byte> data) =>
+        KeyFormat.ReadStart(data, isPrivate: false).Order;
 
     /// <summary>
     /// Checks <see cref="PaillierPrivateKey.ProveModulus"/>: that gcd(n, φ(n)) = 1 and n has no prime factor below 2¹⁶.
@@ -115,7 +128,9 @@ public sealed class PaillierPublicKey : IDisposable
         int bits, ReadOnlySpan<byte> n, ReadOnlySpan<byte> h, KeyOptions? options)
     {
         int kernel = PaillierLibrary.ResolveKernel(options?.Kernel);
-        int flags = options?.AllowInsecureSize == true ? InsecureSizeFlag : 0;
+        KeyOrder order = options?.Order ?? KeyOrder.Full;
+        int flags = (options?.AllowInsecureSize == true ? InsecureSizeFlag : 0)
+            | (order == KeyOrder.Short ? ShortOrderFlag : 0);
         NativeStatus.Check(
             NativeMethods.PublicCreate(n, n.Length, h, h.Length, flags, kernel, out PublicKeyHandle handle),
             "public key");
@@ -129,7 +144,7 @@ public sealed class PaillierPublicKey : IDisposable
             }
 
             byte[] exported = new byte[KeyFormat.PublicLength(bits)];
-            KeyFormat.WriteHeader(KeyFormat.PublicMagic, bits, exported);
+            KeyFormat.WriteHeader(isPrivate: false, order, bits, exported);
             n.CopyTo(exported.AsSpan(KeyFormat.HeaderBytes));
             h.CopyTo(exported.AsSpan(KeyFormat.HeaderBytes + n.Length));
             return new PaillierPublicKey(handle, info, exported);

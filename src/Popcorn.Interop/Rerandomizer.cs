@@ -9,11 +9,17 @@ namespace Popcorn.Interop;
 /// from the powers of one base: the owner, who knows the factors of n, can see what those leave.) For each of
 /// <see cref="Rows"/> windows of randomness it has a base of its own, which it draws from the operating system. Their
 /// tables are secret and wiped. Immutable and thread-safe; building them takes a while, so keep the object.
+/// <para>
+/// Under a short-order key (<see cref="KeyOrder.Short"/>) ciphertexts must stay in the key's subgroup, or their owner
+/// refuses them: the factors are powers of the key's own base, within 2⁻⁶⁴ of uniform in the group that it generates.
+/// That hides as much from an owner whose base is as it should be, and from everybody else. Whoever makes a key to this
+/// end sees what the powers of its base leave.
+/// </para>
 /// </summary>
 public sealed class Rerandomizer : IDisposable
 {
     // Each ciphertext is within 2 to the -StatisticalBits of uniform.
-    private const int StatisticalBits = 64;
+    private const int StatisticalBits = Encryptor.HidingBits;
 
     // No prime factor of n is below 2 to this.
     private const int LeastFactorBits = 16;
@@ -30,11 +36,28 @@ public sealed class Rerandomizer : IDisposable
     /// </param>
     /// <param name="execution">Threads and cancellation.</param>
     /// <exception cref="PaillierException">
-    /// <see cref="PaillierError.Key"/>: n has a prime factor below 2¹⁶. Or no memory, or a window out of range.
+    /// <see cref="PaillierError.Key"/>: n has a prime factor below 2¹⁶ (not looked for in a short-order key). Or no
+    /// memory, or a window out of range.
     /// </exception>
     public Rerandomizer(PaillierPublicKey key, int windowBits = 8, Execution execution = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(windowBits, 1);
+        _tables = new RandomnessTables(
+            key, key.Order == KeyOrder.Short ? OfKeysBase(key, windowBits) : OfOwnBases(key, windowBits), execution);
+    }
+
+    private static EncryptorHandle OfKeysBase(PaillierPublicKey key, int windowBits)
+    {
+        int bits = Encryptor.ExponentBits(key.Bits, RandomnessProfile.Standard, KeyOrder.Short);
+        NativeStatus.Check(
+            NativeMethods.EncryptorCreatePublic(
+                key.Handle, bits, windowBits, RandomnessTables.FillLaterFlag, out EncryptorHandle handle),
+            "re-randomiser");
+        return handle;
+    }
+
+    private static EncryptorHandle OfOwnBases(PaillierPublicKey key, int windowBits)
+    {
         int rows = Rows(key.Bits, windowBits);
         using var seeds = new SecretArray<byte>(checked(rows * ((key.CiphertextBytes / 2) + ExtraBytes)));
         RandomNumberGenerator.Fill(seeds.Span);
@@ -43,7 +66,7 @@ public sealed class Rerandomizer : IDisposable
                 key.Handle, seeds.Span, seeds.Span.Length, rows, windowBits, RandomnessTables.FillLaterFlag,
                 out EncryptorHandle handle),
             "re-randomiser");
-        _tables = new RandomnessTables(key, handle, execution);
+        return handle;
     }
 
     /// <summary>The key of the ciphertexts.</summary>
@@ -53,15 +76,18 @@ public sealed class Rerandomizer : IDisposable
     public long TableBytes => _tables.Bytes;
 
     /// <summary>
-    /// Bases for a key size, which is also the products for each ciphertext. Enough bits to choose from all residues,
-    /// and enough bases that none of the small parts which the residues may be split into, one for each prime factor
-    /// of n, is left out by all.
+    /// Windows for a key size, which is also the products for each ciphertext. As many bases: enough bits to choose from
+    /// all residues, and enough bases that none of the small parts which the residues may be split into, one for each
+    /// prime factor of n, is left out by all. Or, with a short order, the windows of one exponent.
     /// </summary>
     /// <param name="keyBits">Bits of n.</param>
-    /// <param name="windowBits">Bits of randomness to a base.</param>
-    public static int Rows(int keyBits, int windowBits) => Math.Max(
-        (keyBits + (2 * StatisticalBits) + windowBits - 1) / windowBits,
-        (keyBits / LeastFactorBits) + (2 * StatisticalBits));
+    /// <param name="windowBits">Bits of randomness to a window.</param>
+    /// <param name="order">The kind of key.</param>
+    public static int Rows(int keyBits, int windowBits, KeyOrder order = KeyOrder.Full) => order == KeyOrder.Short
+        ? RowsOf(Encryptor.ExponentBits(keyBits, RandomnessProfile.Standard, order), windowBits)
+        : Math.Max(
+            RowsOf(keyBits + (2 * StatisticalBits), windowBits),
+            (keyBits / LeastFactorBits) + (2 * StatisticalBits));
 
     /// <summary>Multiplies ciphertexts by random n-th residues: same plaintexts, all else new.</summary>
     /// <param name="batch">Changed in place.</param>
@@ -73,4 +99,6 @@ public sealed class Rerandomizer : IDisposable
 
     /// <summary>Wipes and releases the tables.</summary>
     public void Dispose() => _tables.Dispose();
+
+    private static int RowsOf(int bits, int windowBits) => (bits + windowBits - 1) / windowBits;
 }

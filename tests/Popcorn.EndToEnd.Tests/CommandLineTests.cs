@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
+using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
 
 namespace Popcorn.EndToEnd.Tests;
@@ -30,6 +31,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("infer --server http://127.0.0.1:1 --image a.png")]
     [InlineData("demo --count 0")]
     [InlineData("demo --count 101")]
+    [InlineData("demo --family cleartext")]
+    [InlineData("inspect m.popcorn --family Blinded")]
+    [InlineData("inspect m.popcorn --delay -1")]
+    [InlineData("serve m.popcorn --bandwidth much")]
     [InlineData("bench kernels --threads 0")]
     [InlineData("bench kernels --bits 1024")]
     public async Task Wrong_usage_ends_with_status_2(string arguments)
@@ -40,6 +45,20 @@ public sealed class CommandLineTests : IDisposable
         Assert.StartsWith("popcorn: ", run.Error, StringComparison.Ordinal);
         Assert.Contains("--help", run.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("serve m.popcorn")]
+    [InlineData("infer --server http://127.0.0.1:1 --model m --image a.png")]
+    [InlineData("inspect m.popcorn")]
+    [InlineData("bench network m.popcorn")]
+    [InlineData("demo")]
+    public async Task An_unknown_family_is_answered_with_the_names_of_all(string command)
+    {
+        CommandRun run = await CommandRun.Of([.. command.Split(' '), "--family", "cleartext"]);
+        Assert.Equal(2, run.ExitCode);
+        string names = string.Join(", ", FamilyRegistry.All.Select(family => family.Name));
+        Assert.Contains($"--family must be one of {names}.", run.Error, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -217,6 +236,36 @@ public sealed class CommandLineTests : IDisposable
             predicted, "seconds", "serverSeconds", "clientSeconds", "bytesUp", "bytesDown", "rounds", "products",
             "serverMemoryBytes");
         Assert.All(predicted.EnumerateObject(), figure => Assert.True(figure.Value.GetDouble() > 0, figure.Name));
+    }
+
+    [Fact]
+    public async Task Inspect_predicts_every_family_and_takes_the_cheaper_one()
+    {
+        string model = _files.Model("tiny.popcorn");
+        string[] link = ["--delay", "10", "--bandwidth", "100"];
+        JsonElement report = await CommandRun.Json(["inspect", model, .. link]);
+        JsonElement[] families = [.. report.GetProperty("families").EnumerateArray()];
+        Assert.Equal(
+            FamilyRegistry.All.Select(family => family.Name).Order(),
+            families.Select(family => family.GetProperty("family").GetString()).Order());
+        Assert.Equal(families[0].GetProperty("family").GetString(), report.GetProperty("family").GetString());
+        double[] seconds = [.. families.Select(family => family.GetProperty("linkSeconds").GetDouble())];
+        Assert.Equal(seconds.Order(), seconds);
+        Assert.All(families, family =>
+        {
+            JsonElement predicted = family.GetProperty("predicted");
+            double Figure(string name) => predicted.GetProperty(name).GetDouble();
+            Assert.Equal(
+                Figure("seconds") + Figure("rounds") * 0.02 + (Figure("bytesUp") + Figure("bytesDown")) * 8 / 1e8,
+                family.GetProperty("linkSeconds").GetDouble(),
+                precision: 9);
+        });
+        foreach (string name in FamilyRegistry.All.Select(family => family.Name))
+        {
+            JsonElement one = await CommandRun.Json("inspect", model, "--family", name);
+            Assert.Equal(name, one.GetProperty("family").GetString());
+            Assert.Single(one.GetProperty("families").EnumerateArray());
+        }
     }
 
     [Fact]

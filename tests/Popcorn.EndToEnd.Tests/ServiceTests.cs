@@ -76,6 +76,33 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     }
 
     [Fact]
+    public async Task Phases_of_queries_are_counted_apart()
+    {
+        var family = new NoOpFamily();
+        await using Service service = await Service.StartAsync(families: family);
+        var counts = new Dictionary<string, double>();
+        using MeterListener listener = Listen(service, counts);
+        var options = new ClientOptions { Families = [family] };
+        QueryUse use;
+        await using (ClientSession session =
+            await ClientSession.OpenAsync(await service.ConnectAsync(), _key, "tiny", options, default))
+        {
+            use = (await session.InferAsync(Image(1), null, default)).Use;
+        }
+
+        await service.SessionsEndedAsync();
+        (string, PhaseUse)[] phases = [("prepare", use.Prepare!), ("online", use.Online)];
+        foreach ((string name, PhaseUse phase) in phases)
+        {
+            Assert.True(counts[$"popcorn.query.duration popcorn.phase={name}"] > 0);
+            Assert.InRange(phase.BytesUp - counts[$"popcorn.query.bytes.received popcorn.phase={name}"], 0, 16);
+            Assert.Equal(phase.BytesDown, counts[$"popcorn.query.bytes.sent popcorn.phase={name}"]);
+        }
+
+        Assert.Equal(1, counts["popcorn.queries"]);
+    }
+
+    [Fact]
     public async Task The_public_list_tells_public_facts_only()
     {
         await using Service service = await Service.StartAsync();
@@ -404,10 +431,19 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
             },
         };
         listener.SetMeasurementEventCallback<int>((instrument, value, _, _) => Count(instrument.Name, value));
-        listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => Count(instrument.Name, value));
-        listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => Count(instrument.Name, value));
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => CountAll(instrument, value, tags));
+        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => CountAll(instrument, value, tags));
         listener.Start();
         return listener;
+
+        void CountAll(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            Count(instrument.Name, value);
+            foreach ((string key, object? tag) in tags)
+            {
+                Count($"{instrument.Name} {key}={tag}", value);
+            }
+        }
 
         void Count(string name, double value)
         {

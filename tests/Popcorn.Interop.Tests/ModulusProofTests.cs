@@ -43,8 +43,8 @@ public sealed class ModulusProofTests
         }
         while (BigInteger.GreatestCommonDivisor(p - 1, q - 1) != 2);
         using PaillierPrivateKey key = PaillierPrivateKey.Create(
-            (int)(p * q).GetBitLength(), p.ToByteArray(isUnsigned: true), q.ToByteArray(isUnsigned: true), default,
-            TestKeys.Options(kernel));
+            (int)(p * q).GetBitLength(), [.. p.ToByteArray(isUnsigned: true), .. q.ToByteArray(isUnsigned: true)],
+            default, TestKeys.Options(kernel));
         Assert.True(key.PublicKey.VerifyModulus(key.ProveModulus()));
 
         static BigInteger PrimeOfKey(int factor)

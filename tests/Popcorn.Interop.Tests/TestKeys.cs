@@ -9,6 +9,9 @@ internal static class TestKeys
 {
     private static readonly ConcurrentDictionary<(string Kernel, int Bits), Lazy<PaillierPrivateKey>> Generated = new();
 
+    private static readonly ConcurrentDictionary<(string Kernel, int Bits), Lazy<PaillierPrivateKey>> GeneratedShort =
+        new();
+
     /// <summary>Quick, with several words and a modulus that is no multiple of 64 bits.</summary>
     internal static PaillierPrivateKey Small(string kernel) => OfSize(kernel, 520);
 
@@ -18,6 +21,12 @@ internal static class TestKeys
     internal static PaillierPrivateKey OfSize(string kernel, int bits) => Generated.GetOrAdd(
         (kernel, bits),
         static key => new(() => PaillierPrivateKey.Generate(key.Bits, Options(key.Kernel)))).Value;
+
+    /// <summary>A key of short order.</summary>
+    internal static PaillierPrivateKey ShortOfSize(string kernel, int bits) => GeneratedShort.GetOrAdd(
+        (kernel, bits),
+        static key => new(() => PaillierPrivateKey.Generate(
+            key.Bits, Options(key.Kernel) with { Order = KeyOrder.Short }))).Value;
 
     internal static KeyOptions Options(string kernel) => new() { Kernel = kernel, AllowInsecureSize = true };
 
@@ -29,7 +38,6 @@ internal static class TestKeys
         byte[] primeBytes = new byte[2];
         LittleEndian.WriteUnsigned(p, primeBytes.AsSpan(0, 1));
         LittleEndian.WriteUnsigned(q, primeBytes.AsSpan(1, 1));
-        return PaillierPrivateKey.Create(
-            bits, primeBytes.AsSpan(0, 1), primeBytes.AsSpan(1, 1), default, Options(kernel));
+        return PaillierPrivateKey.Create(bits, primeBytes, default, Options(kernel));
     }
 }

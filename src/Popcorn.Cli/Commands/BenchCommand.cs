@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Terminal;
+using Popcorn.Engine.Families;
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
 using Popcorn.Interop;
 using Spectre.Console;
@@ -82,22 +84,15 @@ internal static class BenchCommand
             HelpName = "N",
         }.InRange(1, 1000);
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
-        Option<double> delay = new Option<double>("--delay")
-        {
-            Description = "Milliseconds that a message takes from one party to the other, over an emulated network.",
-            HelpName = "MS",
-        }.InRange(0, 10_000);
-        Option<double> bandwidth = new Option<double>("--bandwidth")
-        {
-            Description = "Megabits a second of the emulated network in each direction; 0: any number.",
-            HelpName = "MBIT",
-        }.InRange(0, 1_000_000);
+        var families = new FamilyOptions(
+            "Family of protocols; by default the one that will be cheaper.", "over an emulated network");
         Option<int> images = InferCommand.ImagesPerQueryOption();
         Option<int> chunk = ServeCommand.ChunkOption();
         var command = new Command("network", "Measure an oblivious inference, both parties in this process.")
         {
-            file, bits, threads, repeat, images, chunk, shortExponent, delay, bandwidth,
+            file, bits, threads, repeat, images, chunk, shortExponent,
         };
+        families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             NetworkReport report;
@@ -107,13 +102,12 @@ internal static class BenchCommand
                 {
                     KeyBits = parsed.GetValue(bits),
                     Images = parsed.GetValue(images),
-                    ChunkCiphertexts = parsed.GetValue(chunk),
+                    Offer = families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk))),
                     Client = new ClientOptions
                     {
                         DegreeOfParallelism = parsed.GetValue(threads),
                         Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),
                     },
-                    Link = new EmulatedLink(parsed.GetValue(delay), parsed.GetValue(bandwidth)),
                     Repeat = parsed.GetValue(repeat),
                 };
                 report = await benchmark.RunAsync(parsed.GetRequiredValue(file), progress, cancellationToken)
@@ -141,15 +135,28 @@ internal static class BenchCommand
         table.AddCells("up", Units.Bytes(report.BytesUp), "");
         table.AddCells("down", Units.Bytes(report.BytesDown), "");
         table.AddCells("rounds", report.Rounds.ToString(), "");
+        foreach ((string name, PhaseUse? phase) in (ReadOnlySpan<(string, PhaseUse?)>)
+            [("prepared", report.Use.Prepare), ("online", report.Use.Prepare is null ? null : report.Use.Online)])
+        {
+            if (phase is not null)
+            {
+                table.AddCells($"seconds {name}", phase.Seconds.ToString("0.00"), "");
+                table.AddCells($"up {name}", Units.Bytes(phase.BytesUp), "");
+                table.AddCells($"down {name}", Units.Bytes(phase.BytesDown), "");
+                table.AddCells($"rounds {name}", phase.Rounds.ToString(), "");
+            }
+        }
+
         table.AddCells("peak memory", Units.Bytes(report.PeakMemoryBytes), "");
         table.AddCells("managed memory taken", Units.Bytes(report.AllocatedBytes), "");
         output.Screen.Write(table);
         output.Line(
-            $"kernel {report.Isa}, key of {report.KeyBits} bits, threads of each party: {report.Threads}, "
-            + $"images: {report.Images}, inferences: {report.Inferences}; logits "
+            $"family {report.Family}, kernel {report.Isa}, key of {report.KeyBits} bits, threads of each party: "
+            + $"{report.Threads}, images: {report.Images}, inferences: {report.Inferences}; logits "
             + (report.Exact ? "equal the plaintext network's" : "DIFFER from the plaintext network's")
             + $"; before: compiled in {Units.Seconds(report.CompileSeconds)}, "
-            + $"key in {Units.Seconds(report.KeySeconds)}, tables in {Units.Seconds(report.TableSeconds)}");
+            + $"key in {Units.Seconds(report.KeySeconds)}, tables in {Units.Seconds(report.TableSeconds)}"
+            + (report.SetupBytes is long bytes ? $", {Units.Bytes(bytes)} to set up" : ""));
     }
 
     private static void Show(KernelsReport report, Output output)

@@ -59,6 +59,19 @@ internal static class CommandAction
     public static Option<int> AcceptOnly(this Option<int> option, params int[] allowed) =>
         option.Require(value => allowed.Contains(value), $"one of {string.Join(", ", allowed)}");
 
+    /// <summary>Refuses, as a matter of usage, words other than some.</summary>
+    public static Option<string?> AcceptOnly(this Option<string?> option, params string[] allowed)
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [Token token] && !allowed.Contains(token.Value))
+            {
+                result.AddError($"{option.Name} must be one of {string.Join(", ", allowed)}.");
+            }
+        });
+        return option;
+    }
+
     /// <summary>The words that led to a command: <c>popcorn keygen</c>.</summary>
     public static string PathOf(CommandResult command) =>
         command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : "popcorn";

@@ -25,7 +25,9 @@ internal static class DemoCommand
             HelpName = "N",
             DefaultValueFactory = _ => 10,
         }.InRange(1, ImageCount);
+        var families = new FamilyOptions("Family of protocols; by default the server takes the cheaper one.");
         var command = new Command("demo", "Watch a server recognise digits that it cannot see.") { count };
+        families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             DirectoryInfo samples = Directory.CreateTempSubdirectory("popcorn-demo-");
@@ -36,7 +38,8 @@ internal static class DemoCommand
                     Extract(sample, samples.FullName);
                 }
 
-                await RunAsync(samples.FullName, parsed.GetValue(count), output, cancellationToken)
+                string[] serverOptions = families.NameIn(parsed) is string name ? ["--family", name] : [];
+                await RunAsync(samples.FullName, parsed.GetValue(count), serverOptions, output, cancellationToken)
                     .ConfigureAwait(false);
             }
             finally
@@ -48,10 +51,10 @@ internal static class DemoCommand
     }
 
     private static async Task RunAsync(
-        string samples, int count, Output output, CancellationToken cancellationToken)
+        string samples, int count, string[] serverOptions, Output output, CancellationToken cancellationToken)
     {
-        ServerProcess server = await ServerProcess.StartAsync(Path.Combine(samples, ModelFile), cancellationToken)
-            .ConfigureAwait(false);
+        ServerProcess server = await ServerProcess.StartAsync(
+            Path.Combine(samples, ModelFile), serverOptions, cancellationToken).ConfigureAwait(false);
         await using (server.ConfigureAwait(false))
         {
             var client = new Inference(server.Url, Model);
@@ -83,13 +86,19 @@ internal static class DemoCommand
         string verdict = result.Label == result.Expected ? "as expected" : $"expected {result.Expected}";
         string cost =
             $"{Units.Seconds(result.Seconds)}, {Units.Bytes(result.BytesUp)} up, {Units.Bytes(result.BytesDown)} down";
+        string phases = result.PhasesInWords();
         if (output.IsJson || Console.IsOutputRedirected)
         {
-            output.Line($"{result.Image}: predicted {result.Label}, {verdict}; {cost}");
+            string apart = phases.Length > 0 ? $" ({phases})" : "";
+            output.Line($"{result.Image}: predicted {result.Label}, {verdict}; {cost}{apart}");
             return;
         }
 
-        string[] beside = [$"predicted {result.Label}, {verdict}", cost, $"{result.Rounds} rounds"];
+        string[] beside =
+        [
+            $"predicted {result.Label}, {verdict}", cost, .. phases.Split("; ", StringSplitOptions.RemoveEmptyEntries),
+            $"{result.Rounds} rounds",
+        ];
         string[] picture = Picture.Draw(
             image.Values, ImageSide, ImageSide, output.Screen.Profile.Capabilities.Unicode);
         for (int i = 0; i < picture.Length; i++)

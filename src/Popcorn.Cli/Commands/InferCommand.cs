@@ -53,6 +53,15 @@ internal static class InferCommand
         bits.Description = $"Size of a fresh key. {bits.Description}";
         Option<bool> shortExponent = KeygenCommand.ShortExponentOption();
         Option<int> imagesPerQuery = ImagesPerQueryOption();
+        Option<int> prepare = new Option<int>("--prepare")
+        {
+            Description = "Queries to prepare before the first image, as far as the server keeps them; the rest of "
+                + "them follow when these are used up.",
+            HelpName = "N",
+            DefaultValueFactory = _ => 0,
+        }.InRange(0, 1 << 20);
+        var families = new FamilyOptions(
+            "The only family of protocols to offer to the server; by default the server chooses.");
         var defaults = new ClientLimits();
         Option<double> traffic = new Option<double>("--max-traffic")
         {
@@ -74,9 +83,10 @@ internal static class InferCommand
         }.InRange(0, int.MaxValue);
         var command = new Command("infer", "Classify images obliviously: only ciphertexts leave this machine.")
         {
-            server, model, images, indices, labels, keys, bits, shortExponent, imagesPerQuery, traffic,
-            rounds, memory,
+            server, model, images, indices, labels, keys, bits, shortExponent, imagesPerQuery, prepare,
+            traffic, rounds, memory,
         };
+        families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             if (!Uri.TryCreate(parsed.GetRequiredValue(server), UriKind.Absolute, out Uri? url))
@@ -88,6 +98,7 @@ internal static class InferCommand
             var client = new Inference(url, parsed.GetRequiredValue(model))
             {
                 ImagesPerQuery = parsed.GetValue(imagesPerQuery),
+                Prepare = parsed.GetValue(prepare),
             };
             // First what needs no server: it must not learn from what follows, or when, what the files hold.
             List<NamedImage> named = ImageInputs.Read(
@@ -100,6 +111,7 @@ internal static class InferCommand
             var options = new ClientOptions
             {
                 Profile = KeygenCommand.ProfileOf(parsed.GetValue(shortExponent)),
+                Families = families.OfferIn(parsed).Families,
                 Limits = new ClientLimits
                 {
                     MaxTraffic = (long)(parsed.GetValue(traffic) * (1L << 30)),
@@ -152,6 +164,11 @@ internal static class InferCommand
             output.Line(
                 $"{result.Image}: {Units.Count(result.Clamped)} values outside the model's range entered as the "
                 + "nearest end of it");
+        }
+
+        foreach (ImagePrediction result in report.Results.Where(result => result.Use.Prepare is not null))
+        {
+            output.Line($"{result.Image}: {result.PhasesInWords()}");
         }
 
         output.Line(report.Summary());

@@ -3,6 +3,7 @@ using Popcorn.Cli.Data;
 using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Costs;
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
 using Spectre.Console;
 
@@ -20,28 +21,44 @@ internal static class InspectCommand
             Description =
                 "Time this machine's arithmetic anew instead of trusting what was measured in the last 30 days.",
         };
+        var families = new FamilyOptions(
+            "Family of protocols; by default all are predicted, and the cheaper one is shown.",
+            "for the choice between families");
         var command = new Command("inspect", "Show a model's layers and the predicted cost of an inference.")
         {
             file, bits, measure,
         };
+        families.AddTo(command);
         command.SetWork((parsed, output, _) =>
         {
             string path = parsed.GetRequiredValue(file);
             int keyBits = parsed.GetValue(bits);
             using var progress = new ProgressLine("compiling, timing the arithmetic");
-            using var model = new ServedModel(Path.GetFileNameWithoutExtension(path), Files.LoadModel(path));
-            Inspection inspection = OperationTimesCache.Inspect(model, keyBits, parsed.GetValue(measure));
+            FamilyOffer offer = families.OfferIn(parsed);
+            using ServedModel model = offer.Compile(
+                Path.GetFileNameWithoutExtension(path), Files.LoadModel(path), keyBits);
+            IReadOnlyList<FamilyForecast> forecasts = offer.Rank(
+                model, keyBits,
+                family => OperationTimesCache.Inspect(model, keyBits, parsed.GetValue(measure), family));
             progress.Dispose();
+            Inspection inspection = forecasts[0].Inspection;
             if (output.IsJson)
             {
                 Output.WriteJson(
                     new InspectReport(
-                        model.Network.Input.Shape.ToString(), inspection.Layers, inspection.Predicted, keyBits),
+                        model.Network.Input.Shape.ToString(), inspection.Layers, inspection.Predicted, keyBits,
+                        forecasts[0].Family.Name,
+                        [
+                            .. forecasts.Select(forecast => new FamilyReport(
+                                forecast.Family.Name, offer.Link.SecondsOf(forecast.Inspection.Predicted),
+                                forecast.Inspection.Predicted)),
+                        ]),
                     ReportJson.Default.InspectReport);
             }
             else
             {
                 Show(inspection, keyBits, output);
+                Show(forecasts, offer.Link, output);
             }
 
             return Task.CompletedTask;
@@ -72,11 +89,43 @@ internal static class InspectCommand
         output.Screen.Write(table);
         Prediction cost = inspection.Predicted;
         output.Line(
-            $"One inference under a key of {keyBits} bits, predicted: {Units.Seconds(cost.Seconds)}, "
-            + $"{Units.Bytes(cost.BytesUp)} up, {Units.Bytes(cost.BytesDown)} down, {cost.Rounds} rounds, "
+            $"One inference under a key of {keyBits} bits, predicted: {InWords(cost)}, "
             + $"{Units.Count(cost.Products)} products, up to {Units.Bytes(cost.ServerMemoryBytes)} of ciphertexts "
             + "on the server");
+        if (cost.Prepare is PhaseUse prepare && cost.Online is PhaseUse online)
+        {
+            output.Line($"of these, prepared before the input is known: {InWords(prepare)}");
+            output.Line($"and online: {InWords(online)}");
+        }
     }
+
+    /// <summary>Where there is a choice between families, what each will take and which one it is.</summary>
+    private static void Show(IReadOnlyList<FamilyForecast> forecasts, NetworkLink link, Output output)
+    {
+        if (forecasts.Count == 1)
+        {
+            return;
+        }
+
+        foreach (FamilyForecast forecast in forecasts)
+        {
+            Prediction cost = forecast.Inspection.Predicted;
+            output.Line(
+                $"family {forecast.Family.Name}: {InWords(cost)}; {Units.Seconds(link.SecondsOf(cost))} over the link");
+        }
+
+        string bandwidth = link.Mbit == 0 ? "any number of" : $"{link.Mbit:0.###}";
+        output.Line(
+            $"With a delay of {link.DelayMilliseconds:0.###} ms and {bandwidth} megabits a second the family is "
+            + $"{forecasts[0].Family.Name}; --delay, --bandwidth and --family say otherwise");
+    }
+
+    private static string InWords(Prediction cost) =>
+        InWords(new PhaseUse(cost.Seconds, cost.BytesUp, cost.BytesDown, cost.Rounds));
+
+    private static string InWords(PhaseUse use) =>
+        $"{Units.Seconds(use.Seconds)}, {Units.Bytes(use.BytesUp)} up, {Units.Bytes(use.BytesDown)} down, "
+        + $"{use.Rounds} rounds";
 
     /// <summary>A layer's kind as tables show it: with the bits that a shift drops and leaves.</summary>
     public static string KindOf(string kind, int? shift, int? saturationBits) =>

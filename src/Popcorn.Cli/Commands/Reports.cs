@@ -39,8 +39,13 @@ internal sealed record ImportedLayer(
     int? Shift,
     int? SaturationBits);
 
+/// <summary>A model by the family that is cheapest for the link, and what each family will take.</summary>
 internal sealed record InspectReport(
-    string Input, IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits);
+    string Input, IReadOnlyList<LayerReport> Layers, Prediction Predicted, int KeyBits, string Family,
+    IReadOnlyList<FamilyReport> Families);
+
+/// <summary>What a family will take on this machine, and in seconds over the link.</summary>
+internal sealed record FamilyReport(string Family, double LinkSeconds, Prediction Predicted);
 
 internal sealed record EvalReport(
     double? Accuracy, double? Top5, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>>? Logits);

@@ -14,7 +14,6 @@ using Popcorn.Engine;
 using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Families;
-using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
 using Popcorn.Hosting;
 using Popcorn.Interop;
@@ -75,16 +74,22 @@ internal static partial class ServeCommand
         Option<int> queue = Seconds(
             "--queue-timeout", "How long a client waits for memory before it is told to try again later.",
             options => options.QueueTimeout);
+        var families = new FamilyOptions(
+            "The only family of protocols to offer; by default all that can serve a model, the cheaper one first.",
+            "for the choice between families");
         var untilInputEnds = new Option<bool>(ServerProcess.UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
         {
             models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
             untilInputEnds,
         };
+        families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen));
-            List<ServedModel> served = Load(parsed.GetRequiredValue(models), parsed.GetValue(chunk));
+            List<ServedModel> served = Load(
+                parsed.GetRequiredValue(models),
+                families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk))));
             try
             {
                 using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -225,7 +230,7 @@ internal static partial class ServeCommand
         return app;
     }
 
-    private static List<ServedModel> Load(string[] paths, int chunkCiphertexts)
+    private static List<ServedModel> Load(string[] paths, FamilyOffer offer)
     {
         foreach (IGrouping<string, string> same in paths.GroupBy(NameOf).Where(group => group.Count() > 1))
         {
@@ -233,8 +238,30 @@ internal static partial class ServeCommand
         }
 
         using var progress = new ProgressLine("compiling the models");
-        IReadOnlyList<Family> families = FamilyRegistry.Create(chunkCiphertexts);
-        return [.. paths.Select(path => new ServedModel(NameOf(path), Files.LoadModel(path), families))];
+        var served = new List<ServedModel>(paths.Length);
+        try
+        {
+            foreach (string path in paths)
+            {
+                // A client may bring a larger key than most do.
+                ServedModel model = offer.Compile(
+                    NameOf(path), Files.LoadModel(path), KeyDirectory.AllowedBits.Max());
+                served.Add(model);
+                if (model.Families.Count > 1)
+                {
+                    offer.Rank(
+                        model, KeygenCommand.DefaultBits,
+                        family => OperationTimesCache.Inspect(model, KeygenCommand.DefaultBits, family: family));
+                }
+            }
+        }
+        catch
+        {
+            served.ForEach(model => model.Dispose());
+            throw;
+        }
+
+        return served;
     }
 
     private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path);

@@ -1,10 +1,10 @@
 using System.Diagnostics;
 using Popcorn.Cli.Data;
-using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Evaluation;
-using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
@@ -24,14 +24,11 @@ internal sealed class NetworkBenchmark
     /// <summary>Images that an inference classifies at once.</summary>
     public int Images { get; init; } = 1;
 
-    /// <summary>See <see cref="BlindedFamily.ChunkCiphertexts"/>.</summary>
-    public int ChunkCiphertexts { get; init; } = BlindedFamily.DefaultChunkCiphertexts;
+    /// <summary>The families to choose from.</summary>
+    public required FamilyOffer Offer { get; init; }
 
     /// <summary>The client's threads, which are the server's too, and its randomness.</summary>
     public required ClientOptions Client { get; init; }
-
-    /// <summary>What lies between the parties.</summary>
-    public EmulatedLink Link { get; init; } = new(0, 0);
 
     /// <summary>
     /// Inferences; the fastest is reported. 0: as many as begin within <see cref="SecondsToRepeat"/>: the first ones
@@ -46,13 +43,24 @@ internal sealed class NetworkBenchmark
     public async Task<NetworkReport> RunAsync(
         string path, IProgress<SessionProgress> progress, CancellationToken cancellationToken)
     {
-        var clock = Stopwatch.StartNew();
         string name = Path.GetFileNameWithoutExtension(path);
         IntegerNetwork network = Files.LoadModel(path);
-        using var model = new ServedModel(name, network, FamilyRegistry.Create(ChunkCiphertexts));
+        return await RunAsync(name, network, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Runs a network on random input; costs do not depend on it.</summary>
+    /// <param name="name">Its name.</param>
+    /// <param name="network">The network.</param>
+    /// <param name="progress">Told how far the client is.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    public async Task<NetworkReport> RunAsync(
+        string name, IntegerNetwork network, IProgress<SessionProgress> progress, CancellationToken cancellationToken)
+    {
+        var clock = Stopwatch.StartNew();
+        using ServedModel model = Offer.Compile(name, network, KeyBits);
         double compileSeconds = clock.Elapsed.TotalSeconds;
-        int cores = Environment.ProcessorCount;
-        OperationTimes times = OperationTimes.Measure(model.PlanFor(KeyBits), KeyBits, cores, Client.Profile);
+        FamilyForecast forecast = Offer.Rank(model, KeyBits, family => Forecast(model, family))[0];
+        var link = new EmulatedLink(Offer.Link.DelayMilliseconds, Offer.Link.Mbit);
 
         clock.Restart();
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(KeyBits);
@@ -68,13 +76,14 @@ internal sealed class NetworkBenchmark
             QueryDone = queries.Add,
         };
         var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, serverOptions);
-        (IMessageChannel clientEnd, IMessageChannel serverEnd) = Link.Between(MemoryChannel.CreatePair());
+        (IMessageChannel clientEnd, IMessageChannel serverEnd) = link.Between(MemoryChannel.CreatePair());
         Task serving = Task.Run(() => server.RunAsync(serverEnd, cancellationToken), cancellationToken);
         ReadOnlyMemory<int>[] inputs = RandomInputs(network.Input, Images);
         var results = new List<IReadOnlyList<InferenceResult>>();
         long allocated = 0;
         clock.Restart();
-        ClientSession session = await ClientSession.OpenAsync(clientEnd, key, name, Client, cancellationToken)
+        ClientSession session = await ClientSession.OpenAsync(
+            clientEnd, key, name, Client with { Families = [forecast.Family] }, cancellationToken)
             .ConfigureAwait(false);
         double tableSeconds = clock.Elapsed.TotalSeconds;
         await using (session.ConfigureAwait(false))
@@ -90,16 +99,16 @@ internal sealed class NetworkBenchmark
         }
 
         await serving.ConfigureAwait(false);
-        Prediction predicted = model.Inspect(
-            new InspectionConditions(KeyBits, times, cores, threads), Images).Predicted;
+        Prediction predicted = forecast.Inspection.Predicted;
         var evaluator = new PlainEvaluator(network);
         int fastest = Enumerable.Range(0, results.Count).MinBy(i => results[i][0].Seconds);
         InferenceResult result = results[fastest][0];
-        long up = Images * result.BytesUp;
-        long down = Images * result.BytesDown;
+        PhaseUse use = result.Use.Total;
+        bool phased = session.Plan.HasOfflineSteps;
         return new NetworkReport
         {
             Model = name,
+            Family = forecast.Family.Name,
             Isa = PaillierLibrary.DefaultKernel,
             KeyBits = KeyBits,
             Threads = threads,
@@ -107,21 +116,34 @@ internal sealed class NetworkBenchmark
             Inferences = results.Count,
             Exact = inputs.Zip(results[fastest]).All(pair =>
                 pair.Second.Logits.SequenceEqual(evaluator.Run(pair.First.Span))),
-            Seconds = result.Seconds,
+            Seconds = use.Seconds,
             ServerSeconds = queries[fastest].WorkSeconds,
             ClientSeconds = result.WorkSeconds,
-            PredictedSeconds = Link.SecondsWith(predicted.Seconds, up, down, result.Rounds),
+            PredictedSeconds = link.SecondsWith(predicted.Seconds, use.BytesUp, use.BytesDown, use.Rounds),
             Products = queries[fastest].Products,
             PredictedProducts = predicted.Products,
-            BytesUp = up,
-            BytesDown = down,
-            Rounds = result.Rounds,
+            BytesUp = use.BytesUp,
+            BytesDown = use.BytesDown,
+            Rounds = use.Rounds,
             PeakMemoryBytes = Process.GetCurrentProcess().PeakWorkingSet64,
             KeySeconds = keySeconds,
             CompileSeconds = compileSeconds,
             TableSeconds = tableSeconds,
             AllocatedBytes = allocated,
+            Use = result.Use,
+            SetupSeconds = phased ? session.SetUpSeconds : null,
+            SetupBytes = phased ? session.SetUpBytes : null,
         };
+    }
+
+    /// <summary>What a family will take, from times measured now.</summary>
+    private Inspection Forecast(ServedModel model, Family family)
+    {
+        int cores = Environment.ProcessorCount;
+        OperationTimes times = OperationTimes.Measure(
+            model.PlanFor(KeyBits, family: family), KeyBits, cores, Client.Profile);
+        return model.Inspect(
+            new InspectionConditions(KeyBits, times, cores, Client.DegreeOfParallelism), Images, family);
     }
 
     private static ReadOnlyMemory<int>[] RandomInputs(InputDescription input, int images)

@@ -1,9 +1,11 @@
 namespace Popcorn.Cli.Measurement;
 
 /// <summary>What <c>popcorn bench network</c> found. Keys of JSON: add, never rename.</summary>
-internal sealed record NetworkReport
+internal sealed record NetworkReport : PhaseFigures
 {
     public required string Model { get; init; }
+
+    public required string Family { get; init; }
 
     public required string Isa { get; init; }
 
@@ -44,4 +46,10 @@ internal sealed record NetworkReport
     public required double TableSeconds { get; init; }
 
     public required long AllocatedBytes { get; init; }
+
+    /// <summary>From the first message until the server was ready; absent where queries work online only.</summary>
+    public double? SetupSeconds { get; init; }
+
+    /// <summary>Bytes of messages in both directions until then.</summary>
+    public long? SetupBytes { get; init; }
 }

@@ -4,6 +4,7 @@ using Popcorn.Cli.Data;
 using Popcorn.Engine;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
 using Popcorn.KernelTiming;
 
@@ -27,11 +28,12 @@ internal static class OperationTimesCache
     /// <param name="model">The model.</param>
     /// <param name="keyBits">Bits of the clients' keys.</param>
     /// <param name="anew">Measures even what is known.</param>
-    public static Inspection Inspect(ServedModel model, int keyBits, bool anew = false)
+    /// <param name="family">The family that serves it; the model's preferred one, where this is left out.</param>
+    public static Inspection Inspect(ServedModel model, int keyBits, bool anew = false, Family? family = null)
     {
         int cores = Environment.ProcessorCount;
-        OperationTimes times = For(model.PlanFor(keyBits), keyBits, cores, anew);
-        return model.Inspect(new InspectionConditions(keyBits, times, cores));
+        OperationTimes times = For(model.PlanFor(keyBits, family: family), keyBits, cores, anew);
+        return model.Inspect(new InspectionConditions(keyBits, times, cores), family: family);
     }
 
     private static OperationTimes For(Plan plan, int keyBits, int cores, bool anew)

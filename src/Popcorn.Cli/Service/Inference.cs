@@ -1,4 +1,5 @@
 using Popcorn.Cli.Data;
+using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Sessions;
@@ -10,6 +11,15 @@ namespace Popcorn.Cli.Service;
 internal sealed record InferReport(
     IReadOnlyList<ImagePrediction> Results, string Model, int KeyBits, double? KeySeconds, double TableSeconds)
 {
+    /// <summary>The family of protocols.</summary>
+    public required string Family { get; init; }
+
+    /// <summary>From the first message until the server was ready; absent where queries work online only.</summary>
+    public double? SetupSeconds { get; init; }
+
+    /// <summary>Bytes of messages in both directions until then.</summary>
+    public long? SetupBytes { get; init; }
+
     /// <summary>Hits, and what was paid once for all images.</summary>
     public string Summary()
     {
@@ -17,12 +27,15 @@ internal sealed record InferReport(
         int right = Results.Count(result => result.Label == result.Expected);
         string hits = labelled == 0 ? "" : $"{right} of {labelled} as expected; ";
         string key = KeySeconds is double seconds ? $"key made in {Units.Seconds(seconds)}, " : "";
-        return $"{hits}{KeyBits}-bit key; {key}encryption tables in {Units.Seconds(TableSeconds)}";
+        string setUp = SetupSeconds is double took
+            ? $"connection set up in {Units.Seconds(took)} with {Units.Bytes(SetupBytes ?? 0)}"
+            : $"encryption tables in {Units.Seconds(TableSeconds)}";
+        return $"{hits}{KeyBits}-bit key; {key}{setUp}";
     }
 }
 
 /// <summary>One image's result. Keys of JSON: add, never rename.</summary>
-internal sealed record ImagePrediction
+internal sealed record ImagePrediction : PhaseFigures
 {
     public required string Image { get; init; }
 
@@ -51,6 +64,10 @@ internal sealed class Inference(Uri server, string model)
 {
     /// <summary>Images of a query, at most.</summary>
     public int ImagesPerQuery { get; init; } = 1;
+
+    /// <summary>Queries to prepare before they are asked, in lots of what the server keeps; further ones are prepared
+    /// as they are asked.</summary>
+    public int Prepare { get; init; }
 
     /// <summary>The model as the service's public list has it; nothing secret is needed to ask.</summary>
     /// <exception cref="PopcornException">No service there, or it has no such model.</exception>
@@ -95,8 +112,16 @@ internal sealed class Inference(Uri server, string model)
         await using (session.ConfigureAwait(false))
         {
             var results = new List<(ImageInput Image, InferenceResult Result)>(images.Count);
-            foreach (ImageInput[] query in images.Chunk(ImagesPerQuery))
+            ImageInput[][] queries = [.. images.Chunk(ImagesPerQuery)];
+            for (int i = 0; i < queries.Length; i++)
             {
+                ImageInput[] query = queries[i];
+                if (i < Prepare && session.PreparedCount == 0)
+                {
+                    int end = Math.Min(Prepare, queries.Length);
+                    await PrepareAsync(session, queries.AsMemory(i..end), cancellationToken).ConfigureAwait(false);
+                }
+
                 IReadOnlyList<InferenceResult> answers;
                 string first = $"{(query.Length == 1 ? "image" : "images from")} {results.Count + 1}";
                 using (var progress = new ProgressLine($"{first} of {images.Count}"))
@@ -114,7 +139,24 @@ internal sealed class Inference(Uri server, string model)
             }
 
             ImagePrediction[] predictions = [.. results.Select(r => PredictionOf(r.Image, r.Result))];
-            return new InferReport(predictions, model, key.Key.PublicKey.Bits, key.Seconds, session.TableSeconds);
+            bool phased = session.Plan.HasOfflineSteps;
+            return new InferReport(predictions, model, key.Key.PublicKey.Bits, key.Seconds, session.TableSeconds)
+            {
+                Family = session.Family,
+                SetupSeconds = phased ? session.SetUpSeconds : null,
+                SetupBytes = phased ? session.SetUpBytes : null,
+            };
+        }
+    }
+
+    /// <summary>Prepares the first of some queries, as many as the server keeps.</summary>
+    private static async Task PrepareAsync(
+        ClientSession session, ReadOnlyMemory<ImageInput[]> queries, CancellationToken cancellationToken)
+    {
+        for (int i = 0; i < Math.Min(queries.Length, session.MaxPrepared); i++)
+        {
+            using var progress = new ProgressLine($"preparing query {i + 1}");
+            await session.PrepareAsync(queries.Span[i].Length, progress, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -130,5 +172,6 @@ internal sealed class Inference(Uri server, string model)
         Rounds = result.Rounds,
         Images = result.Images,
         Clamped = result.Clamped,
+        Use = result.Use.ShareOf(result.Images),
     };
 }

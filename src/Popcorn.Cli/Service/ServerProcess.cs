@@ -36,9 +36,11 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     /// <summary>Starts a server on a free port and waits until it is ready.</summary>
     /// <param name="model">The model file to serve.</param>
+    /// <param name="options">Further options of <c>popcorn serve</c>.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="PopcornException">It did not start; the message is its own.</exception>
-    public static async Task<ServerProcess> StartAsync(string model, CancellationToken cancellationToken)
+    public static async Task<ServerProcess> StartAsync(
+        string model, string[] options, CancellationToken cancellationToken)
     {
         var start = new ProcessStartInfo(Environment.ProcessPath!)
         {
@@ -51,8 +53,8 @@ internal sealed class ServerProcess : IAsyncDisposable
             start.ArgumentList.Add(Path.Combine(AppContext.BaseDirectory, "popcorn.dll"));
         }
 
-        foreach (string argument in new[]
-            { "serve", model, "--listen", "http://127.0.0.1:0", UntilInputEnds })
+        foreach (string argument in (string[])
+            ["serve", model, "--listen", "http://127.0.0.1:0", UntilInputEnds, .. options])
         {
             start.ArgumentList.Add(argument);
         }

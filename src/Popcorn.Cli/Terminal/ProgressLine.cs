@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
 
 namespace Popcorn.Cli.Terminal;
@@ -33,8 +34,11 @@ internal sealed class ProgressLine : IProgress<SessionProgress>, IDisposable
     }
 
     /// <inheritdoc/>
-    public void Report(SessionProgress value) =>
-        Report(value.Done, value.Total, $"{value.Layer} (step {value.Step + 1} of {value.Steps})");
+    public void Report(SessionProgress value)
+    {
+        string phase = value.Phase == Phase.Offline ? "preparing " : "";
+        Report(value.Done, value.Total, $"{phase}{value.Layer} (step {value.Step + 1} of {value.Steps})");
+    }
 
     /// <summary>Takes note of how much is done, and of what is being done.</summary>
     public void Report(int done, int total, string detail)

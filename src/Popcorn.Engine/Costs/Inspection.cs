@@ -35,7 +35,14 @@ public sealed record LayerReport(
 /// </param>
 public sealed record Prediction(
     double Seconds, double ServerSeconds, double ClientSeconds, long BytesUp, long BytesDown, int Rounds, long Products,
-    long ServerMemoryBytes);
+    long ServerMemoryBytes)
+{
+    /// <summary>Of all that, what is done before the input is known; null where all of it is online.</summary>
+    public PhaseUse? Prepare { get; init; }
+
+    /// <summary>What is done with the input, where there is a phase before it.</summary>
+    public PhaseUse? Online { get; init; }
+}
 
 /// <summary>What the parties of an inference have to work with.</summary>
 /// <param name="KeyBits">Bits of the client's key.</param>
@@ -56,13 +63,25 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         IntegerNetwork network, ServerModel model, InspectionConditions conditions, int images = 1)
     {
         Plan plan = model.PlanFor(conditions.KeyBits, images);
-        StepCost total = plan.Cost;
+        StepCost offline = plan.CostOf(Phase.Offline), online = plan.CostOf(Phase.Online);
         var layers = new LayerReport[network.Layers.Count];
         for (int i = 0; i < layers.Length; i++)
         {
             (string strategy, double products) = model.Inspect(plan, i);
-            total += StepCost.None with { Server = new Work((Operation.Product, images * products)) };
-            products += plan.Steps.Where(step => step.Layer == i).Sum(step => step.Cost.Server.Products);
+            PlanStep[] steps = [.. plan.Steps.Where(step => step.Layer == i)];
+            StepCost weighed = StepCost.None with { Server = new Work((Operation.Product, images * products)) };
+
+            // Products by weights are the first thing that a layer takes.
+            if (steps is [{ Phase: Phase.Offline }, ..])
+            {
+                offline += weighed;
+            }
+            else
+            {
+                online += weighed;
+            }
+
+            products += steps.Sum(step => step.Cost.Server.Products);
             PublicLayer described = plan.Network.Layers[i];
             layers[i] = Report(network, i, strategy, (long)products, described.BoundBits) with
             {
@@ -71,20 +90,38 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
             };
         }
 
+        PhaseUse prepare = Predict(offline, plan.RoundsOf(Phase.Offline), conditions);
+        PhaseUse answer = Predict(online, plan.RoundsOf(Phase.Online), conditions);
+        PhaseUse all = prepare + answer;
+        Work server = (offline + online).Server, client = (offline + online).Client;
+        return new Inspection(layers, new Prediction(
+            all.Seconds, server.Seconds(conditions.Times.SecondsOf), client.Seconds(conditions.Times.SecondsOf),
+            all.BytesUp, all.BytesDown, all.Rounds, (long)server.Products, QueryMemory.Of(plan, model))
+        {
+            Prepare = plan.HasOfflineSteps ? prepare : null,
+            Online = plan.HasOfflineSteps ? answer : null,
+        });
+    }
+
+    /// <summary>What a phase will take.</summary>
+    private static PhaseUse Predict(StepCost cost, int rounds, InspectionConditions conditions)
+    {
         // The server works from beginning to end, the client beside it where there are cores for both.
         OperationTimes times = conditions.Times;
         int cores = conditions.Cores;
-        double server = total.Server.Seconds(times.SecondsOf);
-        double client = total.Client.Seconds(times.SecondsOf);
+        double server = cost.Server.Seconds(times.SecondsOf);
+        double client = cost.Client.Seconds(times.SecondsOf);
         int threads = conditions.Threads == 0 ? cores : conditions.Threads;
         double seconds = Math.Max((server + client) / cores, server / threads);
 
-        // Once in every round the other cores wait for one that makes or opens a group of packed ciphertexts.
-        double group = times.Lanes * (conditions.KeyBits * times.Square + times.Rerandomise + times.Decrypt);
-        seconds += plan.Rounds * group * (1 - 1.0 / cores);
-        return new Inspection(layers, new Prediction(
-            seconds, server, client, total.BytesUp, total.BytesDown, plan.Rounds, (long)total.Server.Products,
-            QueryMemory.Of(plan, model)));
+        // Once in every round with packed ciphertexts the other cores wait for one that makes or opens a group of them.
+        if (cost.Client[Operation.Decrypt] > 0)
+        {
+            double group = times.Lanes * (conditions.KeyBits * times.Square + times.Rerandomise + times.Decrypt);
+            seconds += rounds * group * (1 - 1.0 / cores);
+        }
+
+        return new PhaseUse(seconds, cost.BytesUp, cost.BytesDown, rounds);
     }
 
     private static LayerReport Report(IntegerNetwork network, int i, string strategy, long products, int bits)

@@ -53,6 +53,13 @@ public abstract class Plan
     /// <summary>What all steps cost.</summary>
     public StepCost Cost => Steps.Aggregate(StepCost.None, (sum, step) => sum + step.Cost);
 
+    /// <summary>Round trips of a phase.</summary>
+    public int RoundsOf(Phase phase) => Steps.Where(step => step.Phase == phase).Sum(step => step.Rounds);
+
+    /// <summary>What the steps of a phase cost.</summary>
+    public StepCost CostOf(Phase phase) => Steps
+        .Where(step => step.Phase == phase).Aggregate(StepCost.None, (sum, step) => sum + step.Cost);
+
     /// <summary>Memory that a value of a query takes on the server, in bytes.</summary>
     public abstract long ServerBytesOf(Shape value);
 

@@ -66,6 +66,12 @@ internal abstract class ServerModel : IDisposable
         plan.Steps.Where(step => step.Layer == layer).Max(step => (long?)step.ServerBytes) ?? 0;
 
     /// <summary>
+    /// Memory that a query holds on the server from its preparation until it is run, in bytes; none in a family that
+    /// works online only.
+    /// </summary>
+    public virtual long BundleBytes(Plan plan) => 0;
+
+    /// <summary>
     /// The server's side of a connection; cheap, because nobody knows yet whether the client is serious.
     /// </summary>
     /// <param name="opening">What the client said at first; checked here.</param>
@@ -190,7 +196,8 @@ internal abstract class PartyQuery(Plan plan) : IDisposable
 /// <summary>The server's part in a query.</summary>
 internal abstract class ServerQuery(Plan plan) : PartyQuery(plan)
 {
-    /// <summary>Memory that is reserved for it, and given back when it is disposed.</summary>
+    /// <summary>Memory that is reserved for it, and given back when it is disposed: while it waits, for what was
+    /// prepared alone.</summary>
     public MemoryReservation? Memory { get; set; }
 
     /// <summary>Products modulo n² done so far.</summary>

@@ -10,7 +10,8 @@ namespace Popcorn.Engine.Protocols;
 /// <remarks>
 /// A message belongs to a step, or to <see cref="SetUp"/>, and to the first of the step's items that it is about; it
 /// has <see cref="Plan.MaxPayloadBytes"/> at most. One that does not come as it should is a
-/// <see cref="PopcornException"/>.
+/// <see cref="PopcornException"/>. Within a step one task may send while another receives, and then as much as it likes
+/// where the other party does the same; two may not do either at once.
 /// </remarks>
 internal interface IExchange : IMessageExchange
 {

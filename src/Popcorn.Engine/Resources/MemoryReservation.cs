@@ -16,7 +16,18 @@ public sealed class MemoryReservation : IDisposable
     public ClientAccount Client { get; }
 
     /// <summary>Its size in bytes.</summary>
-    public long Bytes { get; }
+    public long Bytes { get; private set; }
+
+    /// <summary>Gives back what is more than so many bytes; for the holder alone, before its disposal.</summary>
+    internal void ShrinkTo(long bytes)
+    {
+        if (_budget is MemoryBudget budget && bytes < Bytes)
+        {
+            long rest = Bytes - bytes;
+            Bytes = bytes;
+            budget.Return(Client, rest);
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => Interlocked.Exchange(ref _budget, null)?.Return(Client, Bytes);

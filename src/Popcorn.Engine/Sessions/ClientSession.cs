@@ -40,8 +40,23 @@ public sealed class ClientSession : IAsyncDisposable
     /// <summary>The plan of a single image that both parties agreed on.</summary>
     public Plan Plan { get; }
 
+    /// <summary>Name of the family of protocols that the server took of those offered.</summary>
+    public required string Family { get; init; }
+
+    /// <summary>Queries that are prepared and wait for their input.</summary>
+    public int PreparedCount => _prepared.Count;
+
+    /// <summary>Prepared queries that the server keeps for this client, at most.</summary>
+    public int MaxPrepared { get; private init; }
+
     /// <summary>Seconds spent on what all queries need: the encryption tables.</summary>
     public double TableSeconds { get; private init; }
+
+    /// <summary>Seconds from the first message until the server was ready.</summary>
+    public double SetUpSeconds { get; private init; }
+
+    /// <summary>Bytes of messages in both directions until then.</summary>
+    public long SetUpBytes { get; private init; }
 
     /// <summary>Opens a session over a connection, which the session owns from now on.</summary>
     /// <param name="channel">The connection.</param>
@@ -92,13 +107,16 @@ public sealed class ClientSession : IAsyncDisposable
     /// <param name="images">Images of the query.</param>
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
-    /// <exception cref="PopcornException">The server failed, or keeps no more prepared queries.</exception>
+    /// <exception cref="PopcornException">
+    /// The server keeps no more than are prepared (the session goes on), or it failed.
+    /// </exception>
     public async Task PrepareAsync(
         int images = 1, IProgress<SessionProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         Plan plan = PlanFor(images);
         if (plan.HasOfflineSteps)
         {
+            RequireRoom();
             await UnlessBrokenAsync(
                 async token =>
                 {
@@ -126,8 +144,8 @@ public sealed class ClientSession : IAsyncDisposable
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
     /// <exception cref="PopcornException">
-    /// An input has another size, these are more images than one query can hold or the server allows, or the server
-    /// failed.
+    /// An input has another size, these are more images than one query can hold or the server allows, as many queries
+    /// of other numbers of images are prepared as the server keeps, or the server failed.
     /// </exception>
     public async Task<IReadOnlyList<InferenceResult>> InferAsync(
         IReadOnlyList<ReadOnlyMemory<int>> inputs, IProgress<SessionProgress>? progress,
@@ -139,6 +157,11 @@ public sealed class ClientSession : IAsyncDisposable
         }
 
         Plan plan = PlanFor(inputs.Count);
+        if (plan.HasOfflineSteps && _prepared.NumberFor(plan.Images) == _prepared.Next)
+        {
+            RequireRoom();
+        }
+
         int size = Input.Shape.Size;
         using var values = new SecretArray<int>(checked(inputs.Count * size));
 
@@ -168,6 +191,7 @@ public sealed class ClientSession : IAsyncDisposable
         IMessageChannel channel, Connection connection, Dictionary<string, ClientParty> parties, string model,
         ClientOptions options, CancellationToken cancellationToken)
     {
+        var opening = Stopwatch.StartNew();
         var hello = new Hello { Version = WireLimits.Version, Model = model };
         hello.Offers.AddRange(parties.Select(party => new Offer
         {
@@ -195,7 +219,24 @@ public sealed class ClientSession : IAsyncDisposable
         double seconds = clock.Elapsed.TotalSeconds;
         await receiver.ReceiveAsync(Frame.BodyOneofCase.Ready).ConfigureAwait(false);
         parties.Remove(welcome.Family);
-        return new ClientSession(channel, connection, options, party, plan) { TableSeconds = seconds };
+        return new ClientSession(channel, connection, options, party, plan)
+        {
+            Family = welcome.Family,
+            MaxPrepared = (int)Math.Min(welcome.MaxPrepared, int.MaxValue),
+            TableSeconds = seconds,
+            SetUpSeconds = opening.Elapsed.TotalSeconds,
+            SetUpBytes = connection.Use.BytesSent + connection.Use.BytesReceived,
+        };
+    }
+
+    /// <summary>Asks for no more than the server keeps: its refusal would end the session.</summary>
+    private void RequireRoom()
+    {
+        if (_prepared.Count >= MaxPrepared)
+        {
+            throw new PopcornException(
+                $"The server keeps {MaxPrepared} prepared queries for a client; run one first.");
+        }
     }
 
     private Plan PlanFor(int images) => images == 1 ? Plan : _party.PlanFor(images);
@@ -237,31 +278,31 @@ public sealed class ClientSession : IAsyncDisposable
     private async Task PrepareAsync(
         Plan plan, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
+        var clock = new PhaseClock(_connection);
         var message = new Prepare { Number = _prepared.Next, Images = (uint)plan.Images };
         await _connection.SendAsync(new Frame { Prepare = message }, cancellationToken).ConfigureAwait(false);
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
         ClientQuery query = _party.NewQuery(plan);
         await query.PrepareAsync(ExchangeFor(plan, receiver, progress, cancellationToken)).ConfigureAwait(false);
-        _prepared.Add(query);
+        _prepared.Add(new PreparedQuery<ClientQuery>(query, clock.ForClient(plan.RoundsOf(Phase.Offline))));
     }
 
     private async Task<IReadOnlyList<InferenceResult>> RunAsync(
         Plan plan, SecretArray<int> values, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
-        var clock = Stopwatch.StartNew();
-        ConnectionUse before = _connection.Use;
         ulong number = _prepared.NumberFor(plan.Images);
         if (number == _prepared.Next && plan.HasOfflineSteps)
         {
             await PrepareAsync(plan, progress, cancellationToken).ConfigureAwait(false);
         }
 
+        var clock = new PhaseClock(_connection);
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
         StepExchange exchange = ExchangeFor(plan, receiver, progress, cancellationToken);
-        ClientQuery? query = _prepared.Take(number);
-        if (query is null)
+        PreparedQuery<ClientQuery>? ready = _prepared.Take(number);
+        ClientQuery query = ready?.Query ?? _party.NewQuery(plan);
+        if (ready is null)
         {
-            query = _party.NewQuery(plan);
             await query.PrepareAsync(exchange).ConfigureAwait(false);
         }
 
@@ -269,13 +310,13 @@ public sealed class ClientSession : IAsyncDisposable
         await _connection.SendAsync(new Frame { Query = message }, cancellationToken).ConfigureAwait(false);
         IReadOnlyList<BigInteger> logits = await query.RunAsync(values, exchange).ConfigureAwait(false);
 
-        double seconds = clock.Elapsed.TotalSeconds;
-        ConnectionUse used = _connection.Use - before;
+        PhaseMeasure took = clock.ForClient(plan.RoundsOf(Phase.Online));
+        var use = new QueryUse(ready?.Took.Use, took.Use);
+        double work = took.WorkSeconds + (ready?.Took.WorkSeconds ?? 0);
         return
         [
             .. logits.Chunk(logits.Count / plan.Images).Select(own => new InferenceResult(
-                own, PlainEvaluator.Label(own), seconds, seconds - used.Waited.TotalSeconds,
-                used.BytesSent / plan.Images, used.BytesReceived / plan.Images, plan.Rounds, plan.Images)),
+                own, PlainEvaluator.Label(own), use, work, plan.Images)),
         ];
     }
 

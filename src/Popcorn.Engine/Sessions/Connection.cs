@@ -4,26 +4,32 @@ using Popcorn.Engine.Wire.Messages;
 
 namespace Popcorn.Engine.Sessions;
 
-/// <summary>Frames over a channel, with byte counts; what both sessions share.</summary>
+/// <summary>
+/// Frames over a channel, with byte counts; what both sessions share. One task may send while another receives.
+/// </summary>
 internal sealed class Connection(IMessageChannel channel)
 {
     /// <summary>Characters of a peer's reason for giving up.</summary>
     private const int LongestReason = 500;
 
+    private readonly WaitClock _waiting = new();
     private long _bytesSent;
     private long _bytesReceived;
-    private TimeSpan _waited;
+    private PopcornException? _peersWord;
 
     /// <summary>What the connection was used for until now.</summary>
-    public ConnectionUse Use => new(_bytesSent, _bytesReceived, _waited);
+    public ConnectionUse Use =>
+        new(Interlocked.Read(ref _bytesSent), Interlocked.Read(ref _bytesReceived), _waiting.Waited);
 
     public async ValueTask SendAsync(Frame frame, CancellationToken cancellationToken)
     {
         byte[] message = MessageCodec.Encode(frame);
-        long start = Stopwatch.GetTimestamp();
         try
         {
-            await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
+            using (_waiting.Begin())
+            {
+                await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
+            }
         }
         catch (PopcornException e)
         {
@@ -31,8 +37,7 @@ internal sealed class Connection(IMessageChannel channel)
             throw await TryFindFailureAsync().ConfigureAwait(false) ?? e;
         }
 
-        _bytesSent += message.Length;
-        _waited += Stopwatch.GetElapsedTime(start);
+        Interlocked.Add(ref _bytesSent, message.Length);
     }
 
     public ValueTask SendChunkAsync(
@@ -52,22 +57,31 @@ internal sealed class Connection(IMessageChannel channel)
     /// <summary>The next frame; null when the peer has closed in good order.</summary>
     public async ValueTask<Frame?> TryReceiveAsync(CancellationToken cancellationToken)
     {
-        long start = Stopwatch.GetTimestamp();
-        byte[]? message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
-        _waited += Stopwatch.GetElapsedTime(start);
+        byte[]? message;
+        using (_waiting.Begin())
+        {
+            message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+        }
+
         if (message is null)
         {
             return null;
         }
 
-        _bytesReceived += message.Length;
+        Interlocked.Add(ref _bytesReceived, message.Length);
         Frame frame = MessageCodec.Decode(message);
-        return frame.BodyCase == Frame.BodyOneofCase.Failure
-            ? throw new PopcornException($"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
-            {
-                IsPeersWord = true,
-            }
-            : frame;
+        if (frame.BodyCase != Frame.BodyOneofCase.Failure)
+        {
+            return frame;
+        }
+
+        // Kept for whoever sends meanwhile: it has been read, and will not come again.
+        var word = new PopcornException($"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
+        {
+            IsPeersWord = true,
+        };
+        Volatile.Write(ref _peersWord, word);
+        throw word;
     }
 
     /// <summary>The next frame, which must have the given body.</summary>
@@ -128,7 +142,7 @@ internal sealed class Connection(IMessageChannel channel)
         return null;
     }
 
-    /// <summary>The peer's last word among what has arrived and not been read.</summary>
+    /// <summary>The peer's last word, read already or among what has arrived.</summary>
     private async ValueTask<PopcornException?> TryFindFailureAsync()
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(1));
@@ -144,17 +158,67 @@ internal sealed class Connection(IMessageChannel channel)
         }
         catch (Exception e) when (e is PopcornException or OperationCanceledException)
         {
-            // The connection ended without a reason.
+            // The connection ended without a reason, unless another task has read one.
         }
 
-        return null;
+        return Volatile.Read(ref _peersWord);
+    }
+
+    /// <summary>The time in which at least one task waits.</summary>
+    private sealed class WaitClock
+    {
+        private readonly Lock _lock = new();
+        private int _tasks;
+        private long _since;
+        private TimeSpan _waited;
+
+        public TimeSpan Waited
+        {
+            get
+            {
+                lock (_lock)
+                {
+                    return _waited;
+                }
+            }
+        }
+
+        /// <summary>A wait, which ends when it is disposed.</summary>
+        public Wait Begin()
+        {
+            lock (_lock)
+            {
+                if (_tasks++ == 0)
+                {
+                    _since = Stopwatch.GetTimestamp();
+                }
+            }
+
+            return new Wait(this);
+        }
+
+        private void End()
+        {
+            lock (_lock)
+            {
+                if (--_tasks == 0)
+                {
+                    _waited += Stopwatch.GetElapsedTime(_since);
+                }
+            }
+        }
+
+        public readonly struct Wait(WaitClock clock) : IDisposable
+        {
+            public void Dispose() => clock.End();
+        }
     }
 }
 
 /// <summary>What a connection was used for.</summary>
 /// <param name="BytesSent">Bytes of messages sent.</param>
 /// <param name="BytesReceived">Bytes of messages received.</param>
-/// <param name="Waited">Time spent on sending and on waiting for the peer.</param>
+/// <param name="Waited">Time in which a message was being sent or waited for.</param>
 internal readonly record struct ConnectionUse(long BytesSent, long BytesReceived, TimeSpan Waited)
 {
     /// <summary>What came between two moments.</summary>

@@ -9,7 +9,7 @@ namespace Popcorn.Engine.Sessions;
 internal sealed class PreparedQueries<T> : IDisposable
     where T : PartyQuery
 {
-    private readonly Queue<(ulong Number, T Query)> _queries = new();
+    private readonly Queue<(ulong Number, PreparedQuery<T> Prepared)> _queries = new();
 
     /// <summary>How many there are.</summary>
     public int Count => _queries.Count;
@@ -18,24 +18,25 @@ internal sealed class PreparedQueries<T> : IDisposable
     public ulong Next { get; private set; }
 
     /// <summary>Keeps a query under the next number.</summary>
-    public void Add(T query) => _queries.Enqueue((Next++, query));
+    public void Add(PreparedQuery<T> query) => _queries.Enqueue((Next++, query));
 
     /// <summary>The number of the first query of some images that is prepared, else the next number.</summary>
     public ulong NumberFor(int images) =>
-        _queries.Where(q => q.Query.Plan.Images == images).Select(q => (ulong?)q.Number).FirstOrDefault() ?? Next;
+        _queries.Where(q => q.Prepared.Query.Plan.Images == images).Select(q => (ulong?)q.Number).FirstOrDefault()
+        ?? Next;
 
     /// <summary>Takes a query out and ends those before it; null where it is not prepared.</summary>
     /// <exception cref="PopcornException">The number is an old one, or none that is due.</exception>
-    public T? Take(ulong number)
+    public PreparedQuery<T>? Take(ulong number)
     {
-        while (_queries.TryDequeue(out (ulong Number, T Query) first))
+        while (_queries.TryDequeue(out (ulong Number, PreparedQuery<T> Prepared) first))
         {
             if (first.Number == number)
             {
-                return first.Query;
+                return first.Prepared;
             }
 
-            first.Query.Dispose();
+            first.Prepared.Query.Dispose();
         }
 
         if (number != Next)
@@ -50,11 +51,17 @@ internal sealed class PreparedQueries<T> : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        foreach ((_, T query) in _queries)
+        foreach ((_, PreparedQuery<T> prepared) in _queries)
         {
-            query.Dispose();
+            prepared.Query.Dispose();
         }
 
         _queries.Clear();
     }
 }
+
+/// <summary>A query that waits for its input.</summary>
+/// <param name="Query">The party's part in it.</param>
+/// <param name="Took">What preparing it took, which counts when it is run.</param>
+internal sealed record PreparedQuery<T>(T Query, PhaseMeasure Took)
+    where T : PartyQuery;

@@ -1,3 +1,4 @@
+using Popcorn.Engine.Planning;
 using Popcorn.Engine.Resources;
 using Popcorn.Interop;
 
@@ -44,11 +45,21 @@ public sealed record ServerOptions
 /// <param name="Model">The model's name.</param>
 /// <param name="KeyBits">Bits of the client's key; 0 where it has none.</param>
 /// <param name="Images">Images classified.</param>
-/// <param name="Seconds">From the query's first message to the last logits; preparation apart.</param>
-/// <param name="WorkSeconds">Of these, what the server did not spend on the connection.</param>
-/// <param name="BytesUp">Bytes received.</param>
-/// <param name="BytesDown">Bytes sent.</param>
+/// <param name="Use">
+/// What it took, from each phase's first message to its last; that of its preparation counts, however long before it
+/// was.
+/// </param>
+/// <param name="WorkSeconds">Of its seconds, what the server did not spend on the connection.</param>
 /// <param name="Products">Products modulo n² that the server did.</param>
 public sealed record QueryReport(
-    string Model, int KeyBits, int Images, double Seconds, double WorkSeconds, long BytesUp, long BytesDown,
-    long Products);
+    string Model, int KeyBits, int Images, QueryUse Use, double WorkSeconds, long Products)
+{
+    /// <summary>Time of the query, its preparation included.</summary>
+    public double Seconds => Use.Total.Seconds;
+
+    /// <summary>Bytes received.</summary>
+    public long BytesUp => Use.Total.BytesUp;
+
+    /// <summary>Bytes sent.</summary>
+    public long BytesDown => Use.Total.BytesDown;
+}

@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Google.Protobuf;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Model;
@@ -69,20 +68,19 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
 
         Hello hello = first.Hello ?? throw new PopcornException($"The client sent {first.BodyCase} before Hello.");
         ServedModel model = FindModel(hello);
-        (Family family, ByteString opening) = ChooseFamily(model, hello);
+        List<(Family Family, ByteString Opening)> common = CommonFamilies(model, hello);
         var resources = new SessionResources(
             options.Resources, options.Client ?? options.Resources.NewAccount(), options.DegreeOfParallelism);
         using var pace = new SessionPace(resources, cancellationToken);
         await pace.ResumeAsync().ConfigureAwait(false);
-        using ServerParty party = model.In(family).Admit(
-            opening.Span,
-            new PartyOptions(options.DegreeOfParallelism)
-            {
-                MinimumKeyBits = options.MinimumKeyBits,
-                KeyOptions = options.KeyOptions,
-                Resources = resources,
-            });
-        Plan plan = party.PlanFor(1);
+        var partyOptions = new PartyOptions(options.DegreeOfParallelism)
+        {
+            MinimumKeyBits = options.MinimumKeyBits,
+            KeyOptions = options.KeyOptions,
+            Resources = resources,
+        };
+        (Family family, ServerParty admitted, Plan plan) = Admit(model, common, partyOptions);
+        using ServerParty party = admitted;
         pace.Rest();
         var welcome = new Welcome
         {
@@ -90,6 +88,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             PlanHash = ByteString.CopyFrom(plan.Hash.Span),
             Family = family.Name,
             Terms = ByteString.CopyFrom(party.Terms.Span),
+            MaxPrepared = (uint)options.MaxPreparedQueries,
         };
         await connection.SendAsync(new Frame { Welcome = welcome }, cancellationToken).ConfigureAwait(false);
         receiver.SetLimit(options.HandshakeTimeout - connection.Use.Waited, Refusal.Handshake);
@@ -126,12 +125,14 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         StepExchange ExchangeFor(Plan of) =>
             new(connection, receiver, options.Progress, of.Steps.Count, cancellationToken, pace);
 
+        ValueTask<MemoryReservation> ReserveAsync(Plan of, long bytes) => resources.ReserveAsync(
+            bytes, of.Images == 1 ? "an image" : $"{of.Images} images", cancellationToken);
+
         // Memory first, then tables, the turn last: nobody waits for memory while others wait for its turn to end.
         async Task<ServerQuery> PreparedAsync(Plan of)
         {
-            string what = of.Images == 1 ? "an image" : $"{of.Images} images";
-            MemoryReservation memory = await resources
-                .ReserveAsync(QueryMemory.Of(of, model.In(family)), what, cancellationToken).ConfigureAwait(false);
+            MemoryReservation memory =
+                await ReserveAsync(of, QueryMemory.Of(of, model.In(family))).ConfigureAwait(false);
             ServerQuery query;
             try
             {
@@ -146,6 +147,21 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             query.Memory = memory;
             await PlayAsync(query, query.PrepareAsync).ConfigureAwait(false);
             return query;
+        }
+
+        async Task<MemoryReservation> ReserveForWorkAsync(ServerQuery query)
+        {
+            try
+            {
+                long all = QueryMemory.Of(query.Plan, model.In(family));
+                return await ReserveAsync(query.Plan, all - model.In(family).BundleBytes(query.Plan))
+                    .ConfigureAwait(false);
+            }
+            catch
+            {
+                query.Dispose();
+                throw;
+            }
         }
 
         async Task PlayAsync(ServerQuery query, Func<IExchange, Task> part)
@@ -178,27 +194,33 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                     $"This server keeps {options.MaxPreparedQueries} prepared queries for a client; run one first.");
             }
 
-            prepared.Add(await PreparedAsync(PlanFor(party, message.Images)).ConfigureAwait(false));
+            var clock = new PhaseClock(connection);
+            Plan of = PlanFor(party, message.Images);
+            ServerQuery query = await PreparedAsync(of).ConfigureAwait(false);
+
+            // Others may work with the rest until the query is run, which asks for it again.
+            query.Memory?.ShrinkTo(model.In(family).BundleBytes(of));
+            prepared.Add(new PreparedQuery<ServerQuery>(query, clock.ForServer(of.RoundsOf(Phase.Offline))));
         }
 
         async Task AnswerAsync(Query message)
         {
-            var clock = Stopwatch.StartNew();
-            ConnectionUse before = connection.Use;
-            ServerQuery? query = prepared.Take(message.Number);
-            if (query is null)
+            var clock = new PhaseClock(connection);
+            PreparedQuery<ServerQuery>? ready = prepared.Take(message.Number);
+            Plan of = ready?.Query.Plan ?? PlanFor(party, message.Images);
+            if (ready is null && of.HasOfflineSteps)
             {
-                Plan of = PlanFor(party, message.Images);
-                query = of.HasOfflineSteps
-                    ? throw new PopcornException($"Query {message.Number} was not prepared; prepare it first.")
-                    : await PreparedAsync(of).ConfigureAwait(false);
+                throw new PopcornException($"Query {message.Number} was not prepared; prepare it first.");
             }
 
+            ServerQuery query = ready?.Query ?? await PreparedAsync(of).ConfigureAwait(false);
+            using MemoryReservation? work =
+                ready is null ? null : await ReserveForWorkAsync(query).ConfigureAwait(false);
             await PlayAsync(query, query.RunAsync).ConfigureAwait(false);
-            ConnectionUse used = connection.Use - before;
+            PhaseMeasure took = clock.ForServer(of.RoundsOf(Phase.Online));
             options.QueryDone?.Invoke(new QueryReport(
-                model.Name, party.KeyBits, query.Plan.Images, clock.Elapsed.TotalSeconds,
-                (clock.Elapsed - used.Waited).TotalSeconds, used.BytesReceived, used.BytesSent, query.Products));
+                model.Name, party.KeyBits, of.Images, new QueryUse(ready?.Took.Use, took.Use),
+                took.WorkSeconds + (ready?.Took.WorkSeconds ?? 0), query.Products));
         }
     }
 
@@ -220,20 +242,54 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                 + $"this server has {string.Join(", ", models.Keys.Order())}.");
     }
 
-    /// <summary>The first of the server's families that the client speaks too.</summary>
-    private static (Family Family, ByteString Opening) ChooseFamily(ServedModel model, Hello hello)
+    /// <summary>The server's families that the client speaks too, in the server's order.</summary>
+    private static List<(Family Family, ByteString Opening)> CommonFamilies(ServedModel model, Hello hello)
     {
-        foreach (Family family in model.Families)
+        IReadOnlyList<Family> own = model.Families;
+        List<(Family, ByteString)> common =
+        [
+            .. from family in own
+               let offer = hello.Offers.FirstOrDefault(offer => offer.Family == family.Name)
+               where offer is not null
+               select (family, offer.Opening),
+        ];
+        if (common.Count == 0)
         {
-            if (hello.Offers.FirstOrDefault(offer => offer.Family == family.Name) is Offer offer)
+            string offered = OneLine.Of(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
+            throw new PopcornException(
+                $"The client speaks the protocols {(offered.Length > 0 ? offered : "of no family")} and this server "
+                + $"{string.Join(", ", own.Select(family => family.Name))}; update one.");
+        }
+
+        return common;
+    }
+
+    /// <summary>Lets the client in by the first family that takes its key and has a plan under it.</summary>
+    /// <exception cref="PopcornException">No family does; the first says why.</exception>
+    private static (Family Family, ServerParty Party, Plan Plan) Admit(
+        ServedModel model, List<(Family Family, ByteString Opening)> common, PartyOptions options)
+    {
+        PopcornException? why = null;
+        foreach ((Family family, ByteString opening) in common)
+        {
+            ServerParty? party = null;
+            try
             {
-                return (family, offer.Opening);
+                party = model.In(family).Admit(opening.Span, options);
+                return (family, party, party.PlanFor(1));
+            }
+            catch (PopcornException e)
+            {
+                party?.Dispose();
+                why ??= e;
+            }
+            catch
+            {
+                party?.Dispose();
+                throw;
             }
         }
 
-        string offered = OneLine.Of(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
-        throw new PopcornException(
-            $"The client speaks the protocols {(offered.Length > 0 ? offered : "of no family")} and this server "
-            + $"{string.Join(", ", model.Families.Select(family => family.Name))}; update one.");
+        throw why!;
     }
 }

@@ -2,24 +2,47 @@ using Popcorn.Engine.Resources;
 
 namespace Popcorn.Engine.Sessions;
 
-/// <summary>A session's turn to compute: given up while it waits for its client, and for the next one.</summary>
+/// <summary>
+/// A session's turn to compute: given up while it waits for its client, and for the next one. A step whose two halves
+/// run side by side shares the turn: it ends when the first of them waits, and whoever comes back first takes the next.
+/// So one half may compute for a message's time without a turn; never do both have one each.
+/// </summary>
 /// <param name="resources">Where turns come from.</param>
 /// <param name="cancellationToken">Ends the wait for a turn.</param>
 internal sealed class SessionPace(SessionResources resources, CancellationToken cancellationToken) : IDisposable
 {
+    private readonly SemaphoreSlim _taking = new(1, 1);
     private Turn? _turn;
 
     /// <summary>Waits for a turn, if the session has none.</summary>
-    public async ValueTask ResumeAsync() =>
-        _turn ??= await resources.TakeTurnAsync(cancellationToken).ConfigureAwait(false);
-
-    /// <summary>Gives the turn up, if the session has one.</summary>
-    public void Rest()
+    public async ValueTask ResumeAsync()
     {
-        _turn?.Dispose();
-        _turn = null;
+        if (Volatile.Read(ref _turn) is not null)
+        {
+            return;
+        }
+
+        await _taking.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (Volatile.Read(ref _turn) is null)
+            {
+                Volatile.Write(ref _turn, await resources.TakeTurnAsync(cancellationToken).ConfigureAwait(false));
+            }
+        }
+        finally
+        {
+            _taking.Release();
+        }
     }
 
+    /// <summary>Gives the turn up, if the session has one.</summary>
+    public void Rest() => Interlocked.Exchange(ref _turn, null)?.Dispose();
+
     /// <inheritdoc/>
-    public void Dispose() => Rest();
+    public void Dispose()
+    {
+        Rest();
+        _taking.Dispose();
+    }
 }

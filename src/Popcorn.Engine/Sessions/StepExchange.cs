@@ -3,7 +3,9 @@ using Popcorn.Engine.Protocols;
 
 namespace Popcorn.Engine.Sessions;
 
-/// <summary>The messages of a query's steps over a connection.</summary>
+/// <summary>
+/// The messages of a query's steps over a connection. One task may send while another receives.
+/// </summary>
 /// <param name="connection">Sends.</param>
 /// <param name="receiver">Receives, with its patience.</param>
 /// <param name="progress">Told how far each step is.</param>
@@ -44,7 +46,7 @@ internal sealed class StepExchange(
 
     /// <inheritdoc/>
     public void Report(PlanStep step, int done, int total) =>
-        progress?.Report(new SessionProgress(step.Name, step.Index, steps, done, total));
+        progress?.Report(new SessionProgress(step.Name, step.Phase, step.Index, steps, done, total));
 
     private ValueTask ResumeAsync() => pace is null ? ValueTask.CompletedTask : pace.ResumeAsync();
 }

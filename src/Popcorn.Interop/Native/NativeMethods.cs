@@ -46,6 +46,22 @@ internal static unsafe partial class NativeMethods
         PublicKeyHandle key, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, int primeBytes, int flags,
         out PrivateKeyHandle privateKey);
 
+    [LibraryImport(Library, EntryPoint = "pc_prime_search_short_var")]
+    internal static partial int PrimeSearchShort(
+        ReadOnlySpan<byte> random, int randomBytes, int bits, ReadOnlySpan<byte> order, int orderBytes,
+        ReadOnlySpan<byte> other, int otherBytes, Span<byte> prime, int primeBytes);
+
+    [LibraryImport(Library, EntryPoint = "pc_short_base_var")]
+    internal static partial int ShortBase(
+        ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, int primeBytes, ReadOnlySpan<byte> orderP,
+        ReadOnlySpan<byte> orderQ, int orderBytes, ReadOnlySpan<byte> random, int randomBytes, Span<byte> h,
+        int hBytes);
+
+    [LibraryImport(Library, EntryPoint = "pc_private_create_short")]
+    internal static partial int PrivateCreateShort(
+        PublicKeyHandle key, ReadOnlySpan<byte> p, ReadOnlySpan<byte> q, int primeBytes, ReadOnlySpan<byte> orderP,
+        ReadOnlySpan<byte> orderQ, int orderBytes, int flags, out PrivateKeyHandle privateKey);
+
     [LibraryImport(Library, EntryPoint = "pc_private_free")]
     internal static partial int PrivateFree(nint privateKey);
 

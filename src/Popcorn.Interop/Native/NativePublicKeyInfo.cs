@@ -12,5 +12,6 @@ internal struct NativePublicKeyInfo
     internal int PlaintextWords;
     internal int Lanes;
     internal int Kernel;
+    internal int OrderBits;
     internal long NumberBytes;
 }

@@ -7,8 +7,10 @@ using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
+using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Model;
+using Popcorn.Engine.Tests.Sessions;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 using Popcorn.Tests;
@@ -70,6 +72,39 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public async Task Phases_are_measured_apart_and_a_preparation_counts_for_its_query(string name)
+    {
+        IntegerNetwork network = SampleNetworks.ConvReluPoolDense(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        var reports = new ConcurrentQueue<QueryReport>();
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, server, done: reports.Enqueue);
+        var uses = new List<QueryUse>();
+        Plan plan;
+        await using (ClientSession session = await Open(client, name))
+        {
+            plan = session.Plan;
+            Assert.True(session.SetUpSeconds >= session.TableSeconds);
+            Assert.True(session.SetUpBytes > 0);
+            await session.PrepareAsync();
+            await session.PrepareAsync();
+            for (int run = 0; run < 3; run++)
+            {
+                // The third is prepared as it is asked.
+                InferenceResult result = await session.InferAsync(new int[network.Input.Shape.Size], null, default);
+                Assert.Equal(result.Use.Total.Seconds, result.Seconds);
+                Assert.InRange(result.WorkSeconds, 0, result.Seconds);
+                uses.Add(result.Use);
+            }
+        }
+
+        await serving;
+        Assert.Equal(3, reports.Count);
+        Assert.All(uses.Zip(reports), pair => AssertPhases(plan, pair.First, pair.Second));
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public void A_plan_says_of_itself_what_matters(string name)
     {
         IntegerNetwork network = SampleNetworks.Residual(new Random(3));
@@ -120,13 +155,52 @@ public class FamilyContractTests
 
     [Theory]
     [MemberData(nameof(Names))]
+    public async Task A_client_prepares_no_more_than_the_server_keeps(string name)
+    {
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, server, maxPrepared: 2);
+        int[] input = new int[network.Input.Shape.Size];
+        await using (ClientSession session = await Open(client, name))
+        {
+            Assert.Equal(2, session.MaxPrepared);
+            Assert.Equal(0, session.PreparedCount);
+            await session.PrepareAsync();
+            await session.PrepareAsync();
+            if (session.Plan.HasOfflineSteps)
+            {
+                Assert.Equal(2, session.PreparedCount);
+                foreach (Func<Task> tooMany in (Func<Task>[])
+                    [() => session.PrepareAsync(), () => session.InferAsync([input, input], null, default)])
+                {
+                    var error = await Assert.ThrowsAsync<PopcornException>(tooMany);
+                    Assert.Contains("run one first", error.Message, StringComparison.Ordinal);
+                }
+            }
+
+            // The session goes on.
+            await session.InferAsync(input, null, default);
+            Assert.Equal(session.Plan.HasOfflineSteps ? 1 : 0, session.PreparedCount);
+            await session.PrepareAsync();
+            await session.InferAsync(input, null, default);
+        }
+
+        await serving;
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
     public async Task A_server_bounds_what_a_client_prepares(string name)
     {
         IntegerNetwork network = SampleNetworks.Squares(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, server, maxPrepared: 2);
-        await using ClientSession session = await Open(client, name);
+
+        // A client that has not heard of the bound.
+        var deaf = new FrameFilter(client, (frame, _) => frame.Welcome?.MaxPrepared = 9);
+        await using ClientSession session = await Open(deaf, name);
         for (int i = 0; i < 2; i++)
         {
             await session.PrepareAsync();
@@ -143,6 +217,37 @@ public class FamilyContractTests
             Assert.Contains("run one first", error.Message, StringComparison.Ordinal);
             await Assert.ThrowsAsync<PopcornException>(() => serving);
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public async Task A_prepared_query_holds_memory_for_its_bundle_alone(string name)
+    {
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network, [Named(name)]);
+        using var resources = new ServerResources();
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        Task serving = Serve(model, server, resources: resources);
+        await using (ClientSession session = await Open(client, name))
+        {
+            long before = resources.Memory.Reserved;
+            long bundle = model.In(Named(name)).BundleBytes(session.Plan);
+            Assert.Equal(session.Plan.HasOfflineSteps, bundle > 0);
+            Assert.True(bundle < QueryMemory.Of(session.Plan, model.In(Named(name))));
+            for (int i = 1; i <= 2; i++)
+            {
+                await session.PrepareAsync();
+                await Eventually.IsTrueAsync(
+                    () => resources.Memory.Reserved == before + i * bundle, "More or less than bundles is reserved.");
+            }
+
+            await session.InferAsync(new int[network.Input.Shape.Size], null, default);
+            await Eventually.IsTrueAsync(
+                () => resources.Memory.Reserved == before + bundle, "What the query worked with is still reserved.");
+        }
+
+        await serving;
+        Assert.Equal(resources.Use.TableBytes, resources.Memory.Reserved);
     }
 
     [Theory]
@@ -243,6 +348,35 @@ public class FamilyContractTests
         await Assert.ThrowsAsync<PopcornException>(() => serving);
     }
 
+    private static void AssertPhases(Plan plan, QueryUse use, QueryReport report)
+    {
+        Assert.Equal(plan.HasOfflineSteps, use.Prepare is not null);
+        Assert.Equal(plan.HasOfflineSteps, report.Use.Prepare is not null);
+        Assert.Equal(plan.Rounds, use.Total.Rounds);
+        Assert.InRange(report.WorkSeconds, 0, report.Seconds);
+        AssertPhase(Phase.Online, use.Online, report.Use.Online);
+        if (use.Prepare is not null)
+        {
+            AssertPhase(Phase.Offline, use.Prepare, report.Use.Prepare!);
+            Assert.Equal(use.Prepare.BytesUp + use.Online.BytesUp, use.Total.BytesUp);
+            Assert.Equal(report.Use.Prepare!.Seconds + report.Use.Online.Seconds, report.Seconds);
+        }
+
+        void AssertPhase(Phase phase, PhaseUse client, PhaseUse server)
+        {
+            StepCost planned = plan.CostOf(phase);
+            int frames = 16 * (4 + plan.Steps.Count);
+            Assert.Equal(plan.RoundsOf(phase), client.Rounds);
+            Assert.Equal(plan.RoundsOf(phase), server.Rounds);
+            Assert.InRange(client.BytesUp, planned.BytesUp - frames, planned.BytesUp + frames);
+            Assert.InRange(client.BytesDown, planned.BytesDown - frames, planned.BytesDown + frames);
+
+            // The message that begins the phase has come before the server measures.
+            Assert.InRange(client.BytesUp - server.BytesUp, 0, 16);
+            Assert.Equal(client.BytesDown, server.BytesDown);
+        }
+    }
+
     private static Family Named(string name) => Families.Single(family => family.Name == name);
 
     private static bool Fits(ServedModel model)
@@ -272,7 +406,9 @@ public class FamilyContractTests
         }
     }
 
-    private static async Task Serve(ServedModel model, IMessageChannel channel, int maxPrepared = 3)
+    private static async Task Serve(
+        ServedModel model, IMessageChannel channel, int maxPrepared = 3, Action<QueryReport>? done = null,
+        ServerResources? resources = null)
     {
         var options = new ServerOptions
         {
@@ -280,6 +416,8 @@ public class FamilyContractTests
             MinimumKeyBits = 512,
             MaxPreparedQueries = maxPrepared,
             IdleTimeout = Eventually.Patience,
+            QueryDone = done,
+            Resources = resources ?? new ServerResources(),
         };
         await using (channel)
         {

@@ -156,6 +156,9 @@ internal sealed class NoOpFamily(byte greeting = 7) : Family
 
         public override (string Strategy, double Products) Inspect(Plan plan, int layer) => ("in the clear", 0);
 
+        /// <summary>The pads.</summary>
+        public override long BundleBytes(Plan plan) => 8L * plan.Images * plan.Network.Input.Shape.Size;
+
         public override ServerParty Admit(ReadOnlySpan<byte> opening, PartyOptions options) => opening is [1, 2, 3]
             ? new Server(this)
             : throw new PopcornException("The client did not say 1, 2, 3.");
