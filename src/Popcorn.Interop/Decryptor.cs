@@ -22,8 +22,8 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
     /// </param>
     /// <param name="execution">Threads and cancellation.</param>
     /// <exception cref="PaillierException">
-    /// <see cref="PaillierError.Mismatch"/>: the batch has another key. <see cref="PaillierError.Subgroup"/>: the key is
-    /// of short order, and a ciphertext is none of its own. All words are 0 then, and the time is what it would have
+    /// <see cref="PaillierError.Mismatch"/>: the batch has another key. <see cref="PaillierError.Subgroup"/>: the key
+    /// is of short order, and a ciphertext is none of its own. All words are 0 then, and the time is what it would have
     /// been.
     /// </exception>
     public void Decrypt(

@@ -62,8 +62,8 @@ public sealed class PaillierPrivateKey : IDisposable
             return Create(bits, primes.Span, default, options, FreshPrimes);
         }
 
-        // Orders as the search makes them, with two top bits set and 3 modulo 4, are fewer by some factors of two: the
-        // 2^128 products modulo n of a search for them lose a factor of four, and cost more than that many other steps.
+        // The search makes orders as it makes other primes: two top bits set, 3 modulo 4, 2 modulo 3. That takes some
+        // four bits off their choice and two off the 2^128 products modulo n of whoever looks for them.
         FindPrime(KeyFormat.OrderBitsOf(bits), default, default, parts.OrderP);
         FindPrime(KeyFormat.OrderBitsOf(bits), default, parts.OrderP, parts.OrderQ);
         FindPrime(bits / 2, parts.OrderP, default, parts.P);
@@ -94,7 +94,8 @@ public sealed class PaillierPrivateKey : IDisposable
 
     /// <summary>
     /// The key as bytes: "PSK1", bits, p, q, h, or "PSS1", bits, p, q, u_p, u_q, h, if it is of short order;
-    /// little-endian and unencrypted. The caller wipes the array (<see cref="CryptographicOperations.ZeroMemory"/>) and keeps what it is written to from other eyes.
+    /// little-endian and unencrypted. The caller wipes the array (<see cref="CryptographicOperations.ZeroMemory"/>) and
+    /// keeps what it is written to from other eyes.
     /// </summary>
     /// <exception cref="ObjectDisposedException">The key was disposed.</exception>
     public byte[] Export()

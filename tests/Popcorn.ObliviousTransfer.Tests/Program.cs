@@ -52,7 +52,7 @@ internal static class Program
     /// <summary>Makes COTs in both directions; the server then shows the client its own, which checks them.</summary>
     private static async Task RunAsync(Party self, Stream stream, int count)
     {
-        var exchange = new StreamExchange(stream);
+        await using var exchange = new StreamExchange(stream);
         int step = 0;
         using SetUp setUp = SetUp.For(self);
         await setUp.RunAsync(exchange, step++);

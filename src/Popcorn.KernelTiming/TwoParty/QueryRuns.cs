@@ -32,8 +32,8 @@ internal sealed class QueryRuns
         var random = new Random(1);
         ulong[] Numbers(int bits) =>
             [.. Enumerable.Range(0, items).Select(_ => (ulong)random.NextInt64() & (ulong.MaxValue >> (64 - bits)))];
-        ulong[] clients = Numbers(plan.Operation.Bits), wanted = Numbers(plan.Operation.ResultBits);
-        _shares = Numbers(plan.Operation.Bits);
+        ulong[] clients = Numbers(plan.Operation.OperandBits), wanted = Numbers(plan.Operation.ResultBits);
+        _shares = Numbers(plan.Operation.OperandBits);
         _computed = new ulong[items];
         connection.Extend(
             (long)plan.Cots(Party.Server) * items, (long)plan.Cots(Party.Client) * items);
@@ -48,7 +48,7 @@ internal sealed class QueryRuns
         _results = [new ulong[items], new ulong[items]];
         atServer.CopyResults(_results[0]);
         atClient.CopyResults(_results[1]);
-        Inputs = [.. _shares.Zip(clients, (a, b) => (a + b) & Mask(plan.Operation.Bits))];
+        Inputs = [.. _shares.Zip(clients, (a, b) => (a + b) & Mask(plan.Operation.OperandBits))];
         Results = [.. _results[0].Zip(_results[1], (a, b) => (a + b) & Mask(plan.Operation.ResultBits))];
     }
 

@@ -61,7 +61,7 @@ public sealed class Comparison : Protocol
 
     /// <summary>The server's side.</summary>
     /// <param name="tickets">Its tickets; no longer the caller's, whatever happens.</param>
-    /// <param name="shares">Its shares of the operands, of which the lowest k bits count: of all items the first
+    /// <param name="shares">Its shares of the operands, of which the lowest bits count: of all items the first
     /// operand, then the second, and so on.</param>
     /// <param name="caps">For a clip the cap of each item, for others empty.</param>
     /// <exception cref="InvalidOperationException">The tickets have been used.</exception>

@@ -48,7 +48,7 @@ internal sealed class ComparisonCircuit
     {
         Relu relu => AddRelu(relu),
         Sign => Add(new BitRefreshGate(AddSign(_inputs.Operand(0), Carry(_inputs.Operand(0)).Above), Share)),
-        Maximum => AddMaximum(),
+        Maximum => AddMaximum(operation.Bits),
         Clip clip => AddClip(clip),
         SignedShift shift => AddSignedShift(shift),
         AnyOf any => Add(new BitRefreshGate(AddOr([.. Enumerable.Range(0, any.Count).Select(_inputs.Operand)]), Share)),
@@ -88,14 +88,15 @@ internal sealed class ComparisonCircuit
         return Add(new MultiplexerGate(isBelow, z, Add(new SumGate(Share.Count, 0, most)), Share));
     }
 
-    /// <summary>q + max(p − q, 0); the inputs are p − q and q.</summary>
-    private Wire AddMaximum()
+    /// <summary>q + max(p − q, 0); the inputs are p − q, whose lowest k bits tell its sign, and q.</summary>
+    private Wire AddMaximum(int bits)
     {
         Wire difference = _inputs.Operand(0), q = _inputs.Operand(1).Slice(0, Share.Count);
-        return difference.Count == 1
+        Wire compared = difference.Slice(0, bits);
+        return bits == 1
             ? Add(new NumberRefreshGate(q, Share)) // a difference below 1 in magnitude, of which none is positive
             : Add(new MultiplexerGate(
-                AddSign(difference, Carry(difference).Above),
+                AddSign(compared, Carry(compared).Above),
                 AddTruncation(difference, difference, null, 0, 0),
                 q,
                 Share));

@@ -71,6 +71,15 @@ public sealed class ComparisonPlan
     /// <summary>Bits that a party's ticket of an item has, besides the client's own shares.</summary>
     public int TicketBits(Party party) => Circuit.TicketPlanes(party);
 
+    /// <summary>Bytes of memory that a party's tickets take, with the client's own shares.</summary>
+    /// <param name="party">Whose.</param>
+    /// <param name="items">Of how many items.</param>
+    public long TicketBytes(Party party, int items)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(items);
+        return (long)(TicketBits(party) + ShareBits(party)) * BitPlanes.WordsFor(items) * sizeof(ulong);
+    }
+
     /// <summary>Messages in prepare.</summary>
     /// <param name="items">How many items.</param>
     public Flow[] PrepareFlows(int items) => FlowsOf(PrepareBits, items);
@@ -78,6 +87,14 @@ public sealed class ComparisonPlan
     /// <summary>Messages in the query.</summary>
     /// <param name="items">How many items.</param>
     public Flow[] OnlineFlows(int items) => FlowsOf(OnlineBits, items);
+
+    /// <summary>Bits of an item's own shares that stand with a party's ticket: the client's share of the result, and
+    /// its inputs where it knows them.</summary>
+    internal int ShareBits(Party party)
+    {
+        OperationInputs inputs = new(Operation);
+        return party == Party.Server ? 0 : Operation.ShareKnown ? inputs.ClientPlanes : inputs.Share.Count;
+    }
 
     /// <summary>Whether a ReLU shifts all that is positive away.</summary>
     internal static bool IsAlwaysZero(Relu relu) => relu.Shift >= relu.Bits - 1;

@@ -25,6 +25,9 @@ public abstract record Operation(int Bits, int ResultBits)
 
     /// <summary>Numbers that each party has a share of, for an item.</summary>
     public virtual int Operands => 1;
+
+    /// <summary>Operands are shared modulo 2 to this power: k but where the operation says otherwise.</summary>
+    public virtual int OperandBits => Bits;
 }
 
 /// <summary>max(x, 0) ≫ t, and if wanted no more than 2^A − 1.</summary>
@@ -40,13 +43,19 @@ public sealed record Relu(int Bits, int Shift, int ResultBits, int? SaturationBi
 /// <param name="ResultBits">K.</param>
 public sealed record Sign(int Bits, int ResultBits) : Operation(Bits, ResultBits);
 
-/// <summary>The greater of two numbers whose difference is less than 2^(k−1) in magnitude.</summary>
+/// <summary>
+/// The greater of two numbers whose difference is less than 2^(k−1) in magnitude. The numbers may be larger: with K
+/// above k they are shared modulo 2^K, and what is compared is still their difference's lowest k bits.
+/// </summary>
 /// <param name="Bits">k.</param>
-/// <param name="ResultBits">K, at most k.</param>
+/// <param name="ResultBits">K.</param>
 public sealed record Maximum(int Bits, int ResultBits) : Operation(Bits, ResultBits)
 {
     /// <inheritdoc/>
     public override int Operands => 2;
+
+    /// <inheritdoc/>
+    public override int OperandBits => Math.Max(Bits, ResultBits);
 }
 
 /// <summary>

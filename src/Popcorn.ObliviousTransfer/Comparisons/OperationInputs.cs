@@ -10,7 +10,7 @@ namespace Popcorn.ObliviousTransfer.Comparisons;
 internal readonly struct OperationInputs(Operation operation)
 {
     private readonly int _resultBits = operation.ResultBits;
-    private readonly int _bits = operation.Bits;
+    private readonly int _bits = operation.OperandBits;
     private readonly int _operands = operation.Operands;
     private readonly int _capBits = operation is Clip clip ? clip.CapBits : 0;
 

@@ -21,9 +21,6 @@ internal static class OperationRanges
                 Check(relu.Shift, 0, int.MaxValue, nameof(relu.Shift));
                 Check(relu.SaturationBits ?? 1, 1, MostBits, nameof(relu.SaturationBits));
                 break;
-            case Maximum maximum:
-                Check(maximum.ResultBits, 1, maximum.Bits, nameof(maximum.ResultBits));
-                break;
             case Choose choose:
                 Check(choose.ResultBits, 1, choose.Bits, nameof(choose.ResultBits));
                 break;

@@ -70,7 +70,7 @@ public sealed class Preparation : Protocol
 
     /// <summary>The client's side.</summary>
     /// <param name="plan">Of the operation.</param>
-    /// <param name="shares">Its shares of the operands, of which the lowest k bits count: of all items the first
+    /// <param name="shares">Its shares of the operands, of which the lowest bits count: of all items the first
     /// operand, then the second, and so on. Empty where the operation says that they are not known.</param>
     /// <param name="results">The shares of the results that it wants: uniform modulo 2^K, one an item, none used
     /// before.</param>

@@ -23,8 +23,7 @@ public sealed class Tickets : IDisposable
         Plan = plan;
         Self = self;
         Items = items;
-        OperationInputs inputs = new(plan.Operation);
-        _shares = self == Party.Server ? 0 : plan.Operation.ShareKnown ? inputs.ClientPlanes : inputs.Share.Count;
+        _shares = plan.ShareBits(self);
         _lease = new PlaneLease(plan.TicketBits(self) + _shares, items);
     }
 

@@ -21,8 +21,8 @@ internal sealed class AndGate(Wire x, params (Wire Y, Wire? Addend)[] factors) :
 
     public override int ResultPlanes => _width;
 
-    public override IReadOnlyList<PadDraw> Draws =>
-        [new(Party.Server, PadUse.Triple, 1, _width), new(Party.Client, PadUse.Triple, 1, _width)];
+    public override IReadOnlyList<PadDraw> Draws { get; } =
+        [new(Party.Server, PadUse.Triple, 1, factors.Length), new(Party.Client, PadUse.Triple, 1, factors.Length)];
 
     public override int ScratchPlanes => 3 * _width;
 

@@ -16,6 +16,7 @@ internal sealed class Circuit
     private readonly Gate[][] _finishedByServer;
     private readonly Gate[][] _finishedByClient;
     private readonly int[] _planes;
+    private readonly PadDraw[] _draws; // of all gates: gates make their lists anew
     private GatePlaces _end;
 
     /// <summary>Gates over inputs.</summary>
@@ -35,6 +36,7 @@ internal sealed class Circuit
         _prepared = [.. _gates.Where(gate => gate.PreparedPlanes > 0)];
         _finishedByServer = [.. flows.Select(flow => Where(times => times.ReadyForServer == flow))];
         _finishedByClient = [.. flows.Select(flow => Where(times => times.ReadyForClient == flow))];
+        _draws = [.. _gates.SelectMany(gate => gate.Draws)];
         _planes = [.. flows.Select(flow => _senders[flow].Sum(gate =>
             flow == 0 ? gate.CorrectionPlanes : gate.MessagePlanes(SenderOf(flow))))];
         PreparedPlanes = _prepared.Sum(gate => gate.PreparedPlanes);
@@ -99,10 +101,19 @@ internal sealed class Circuit
     public int MessagePlanes(Party from) => from == Party.Server ? _end.FromServer : _end.FromClient;
 
     /// <summary>COTs that one party sends, for an item.</summary>
-    public int Cots(Party sender) => Draws.Where(draw => draw.Sender == sender).Sum(draw => draw.ChoiceBits);
+    public int Cots(Party sender)
+    {
+        int cots = 0;
+        foreach (PadDraw draw in _draws)
+        {
+            cots += draw.Sender == sender ? draw.ChoiceBits : 0;
+        }
+
+        return cots;
+    }
 
     /// <summary>Hashes of blocks that a party computes for an item: all pads as sender, one as receiver.</summary>
-    public int HashCalls(Party party) => Draws.Sum(draw => draw.Sender == party ? 1 << draw.ChoiceBits : 1);
+    public int HashCalls(Party party) => _draws.Sum(draw => draw.Sender == party ? 1 << draw.ChoiceBits : 1);
 
     /// <summary>Planes of a flow.</summary>
     public int PlanesOf(int flow) => _planes[flow];
@@ -118,8 +129,6 @@ internal sealed class Circuit
         (party == Party.Server ? _finishedByServer : _finishedByClient)[flow];
 
     private int LastFlow => _times.Max(times => Math.Max(times.SentByClient, times.SentByServer));
-
-    private IEnumerable<PadDraw> Draws => _gates.SelectMany(gate => gate.Draws);
 
     private Gate[] Where(Func<PartyTimes, bool> isWanted) =>
         [.. _gates.Where((_, number) => isWanted(_times[number]))];

@@ -18,8 +18,8 @@ internal sealed class MultiplexerGate(Wire bit, Wire number, Wire? addend, Wire 
 
     public override int ResultPlanes => _width;
 
-    public override IReadOnlyList<PadDraw> Draws =>
-        [new(Party.Server, PadUse.Product, 1, _width), new(Party.Client, PadUse.Product, 1, _width)];
+    public override IReadOnlyList<PadDraw> Draws { get; } =
+        [new(Party.Server, PadUse.Product, 1, share.Count), new(Party.Client, PadUse.Product, 1, share.Count)];
 
     public override bool ClientAnswers => true;
 

@@ -97,7 +97,7 @@ public sealed class Transfers : IDisposable
     /// <summary>Prepares an operation, as the client.</summary>
     /// <param name="plan">Of the operation.</param>
     /// <param name="shares">
-    /// The client's shares of the operands, of which the lowest k bits count: of all items the first operand, then the
+    /// The client's shares of the operands, of which the lowest bits count: of all items the first operand, then the
     /// second, and so on. Empty where the operation says that they are not known yet.
     /// </param>
     /// <param name="results">

@@ -252,8 +252,11 @@ internal sealed class PublicKeyTarget : FuzzTarget
 
     public override bool IsRefusal(Exception exception) => exception is PaillierException;
 
-    public override void Run(ReadOnlySpan<byte> input) =>
-        PaillierPublicKey.Import(input, new KeyOptions { AllowInsecureSize = true }).Dispose();
+    public override void Run(ReadOnlySpan<byte> input)
+    {
+        KeyOrder order = PaillierPublicKey.OrderAtStart(input);
+        PaillierPublicKey.Import(input, new KeyOptions { AllowInsecureSize = true, Order = order }).Dispose();
+    }
 }
 
 /// <summary>A private key, as it lies in a file.</summary>
@@ -273,7 +276,9 @@ internal sealed class PrivateKeyTarget : FuzzTarget
 
     public override void Run(ReadOnlySpan<byte> input)
     {
-        using PaillierPrivateKey key = PaillierPrivateKey.Import(input, new KeyOptions { AllowInsecureSize = true });
+        KeyOrder order = PaillierPrivateKey.OrderAtStart(input);
+        var options = new KeyOptions { AllowInsecureSize = true, Order = order };
+        using PaillierPrivateKey key = PaillierPrivateKey.Import(input, options);
         key.PublicKey.Dispose();
     }
 }

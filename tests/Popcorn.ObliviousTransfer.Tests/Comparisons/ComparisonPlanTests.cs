@@ -1,5 +1,6 @@
 using Popcorn.ObliviousTransfer.Comparisons;
 using Popcorn.ObliviousTransfer.Flows;
+using Popcorn.ObliviousTransfer.Tests.Correlations;
 
 namespace Popcorn.ObliviousTransfer.Tests.Comparisons;
 
@@ -55,6 +56,10 @@ public sealed class ComparisonPlanTests
             new PlanRow(2, "| 4 3 3 2", 70, 46, 0, (16, 4), (107, 70), (48, 16), [12, 54, 7, 16, 27])
         },
         {
+            new Maximum(13, 20),
+            new PlanRow(2, "| 4 3 3 2", 77, 48, 12, (16, 4), (128, 79), (48, 16), [54, 7, 23, 41])
+        },
+        {
             new Maximum(20, 20) { Depth = 4 },
             new PlanRow(4, "| 3 2 2 2 2 2 2 2 2", 96, 61, 19, (28, 9), (165, 110), (67, 36), null)
         },
@@ -76,6 +81,26 @@ public sealed class ComparisonPlanTests
         if (row.Flows is { } flows)
         {
             Assert.Equal(flows, plan.OnlineBits.Select(flow => flow.Bits));
+        }
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(512)]
+    [InlineData(513)]
+    public void Tickets_take_as_many_bytes_as_the_plan_says(int items)
+    {
+        foreach (bool known in new[] { true, false })
+        {
+            ComparisonPlan plan = ComparisonPlan.Of(new Relu(20, 8, 12) { ShareKnown = known });
+            (Tickets server, Tickets client) =
+                BothParties.Prepare(plan, new ulong[items], new ulong[items], new IdealPads(1));
+            foreach (Tickets tickets in new[] { server, client })
+            {
+                int words = tickets.Correlations.Span.Length + tickets.Shares.Span.Length;
+                Assert.Equal(8 * words, plan.TicketBytes(tickets.Self, items));
+                tickets.Dispose();
+            }
         }
     }
 

@@ -23,6 +23,7 @@ public sealed class ComparisonTests
         new Sign(13, 13),
         new Sign(1, 4),
         new Maximum(13, 13),
+        new Maximum(9, 25),
         new Clip(14, 3, 11, 12),
         new SignedShift(15, 6, 17),
         new SignedShift(15, 0, 15),
@@ -49,6 +50,7 @@ public sealed class ComparisonTests
             AssertRight(new Sign(bits, ring) { ShareKnown = known }, points);
             AssertRight(new SignedShift(bits, Math.Min(shift, bits - 2), ring) { ShareKnown = known }, points);
             AssertRight(new Maximum(bits, 1 + random.Next(bits)) { ShareKnown = known }, points);
+            AssertRight(new Maximum(bits, bits + random.Next(65 - bits)) { ShareKnown = known }, points);
             AssertRight(new Choose(bits, 1 + random.Next(bits)) { ShareKnown = known }, points);
             AssertRight(new Clip(bits, shift, ring, 1 + random.Next(bits - 1)) { ShareKnown = known }, points);
         }
@@ -191,8 +193,8 @@ public sealed class ComparisonTests
         const int Items = 1 << 13;
         ComparisonPlan plan = ComparisonPlan.Of(operation);
         ulong[] client = new ulong[Items * operation.Operands], server = new ulong[client.Length];
-        client.AsSpan().Fill(value & BothParties.Mask(operation.Bits));
-        server.AsSpan().Fill(unchecked((value * 7) + 3) & BothParties.Mask(operation.Bits));
+        client.AsSpan().Fill(value & BothParties.Mask(operation.OperandBits));
+        server.AsSpan().Fill(unchecked((value * 7) + 3) & BothParties.Mask(operation.OperandBits));
         ulong[]? caps = operation is Clip ? [.. Enumerable.Repeat(value & 0xFF, Items)] : null;
         ulong[] results = new SplitMix(value + 3).Numbers(Items, operation.ResultBits);
         using var serverPreparation = Preparation.OfServer(plan, Items, pads.Server);
@@ -281,7 +283,7 @@ public sealed class ComparisonTests
     [
         new Relu(0, 0, 1), new Relu(65, 0, 1), new Relu(8, -1, 1), new Relu(8, 0, 0), new Relu(8, 0, 65),
         new Relu(8, 0, 8, 0), new Relu(20, 0, 8) { Depth = 1 }, new Relu(20, 0, 8) { Depth = -1 },
-        new Maximum(8, 9), new Clip(8, 0, 8, 8), new Clip(8, 0, 8, 0), new SignedShift(8, 7, 8),
+        new Maximum(8, 65), new Clip(8, 0, 8, 8), new Clip(8, 0, 8, 0), new SignedShift(8, 7, 8),
         new SignedShift(1, 0, 1), new AnyOf(0, 1), new Choose(4, 5), new Square(0), new Sign(70, 1),
     ];
 
@@ -395,10 +397,10 @@ public sealed class ComparisonTests
 
     private static bool IsAllowed(Operation operation, ulong[] x, ulong cap)
     {
-        Int128 first = PlainResults.Signed(x[0], operation.Bits), half = Int128.One << (operation.Bits - 1);
+        Int128 first = PlainResults.Signed(x[0], operation.OperandBits), half = Int128.One << (operation.Bits - 1);
         return operation switch
         {
-            Maximum => Int128.Abs(first - PlainResults.Signed(x[1], operation.Bits)) < half,
+            Maximum => Int128.Abs(first - PlainResults.Signed(x[1], operation.OperandBits)) < half,
             Clip => first - cap >= -half,
             SignedShift => Int128.Abs(first) < half / 2,
             _ => true,
@@ -416,12 +418,20 @@ public sealed class ComparisonTests
     {
         var random = new SplitMix((ulong)items);
         int count = items * operation.Operands;
-        ulong[] client = random.Numbers(count, operation.Bits), server = random.Numbers(count, operation.Bits);
+        int bits = operation.OperandBits;
+        ulong[] client = random.Numbers(count, bits), server = random.Numbers(count, bits);
         for (int i = 0; i < count && points.Length > 0; i += 2)
         {
             ulong sum = (1ul << points[i / 2 % points.Length]) + (random.Next() % 7) - 3;
             sum *= random.Next() % 4;
-            server[i] = ((i / 4 % 2 == 0 ? sum : 0 - sum) - client[i]) & BothParties.Mask(operation.Bits);
+            server[i] = ((i / 4 % 2 == 0 ? sum : 0 - sum) - client[i]) & BothParties.Mask(bits);
+        }
+
+        for (int i = 0; i < items && operation is Maximum && bits > operation.Bits; i++)
+        {
+            // Numbers at random would hardly ever be so close to each other.
+            ulong difference = (ulong)(long)PlainResults.Signed(client[i] + server[i], operation.Bits);
+            server[i] = (client[items + i] + server[items + i] + difference - client[i]) & BothParties.Mask(bits);
         }
 
         return (client, server, operation is Clip clip ? random.Numbers(items, clip.CapBits) : null);

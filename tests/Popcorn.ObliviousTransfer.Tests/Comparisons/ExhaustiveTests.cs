@@ -72,15 +72,26 @@ public sealed class ExhaustiveTests
         AssertAllPairs(new Square(bits) { ShareKnown = false });
     }
 
-    /// <summary>All shares of the difference, with the second number's at random.</summary>
+    /// <summary>
+    /// All shares of the difference, with the second number's at random; in a wider ring all lowest bits of them, with
+    /// those above at random too.
+    /// </summary>
     [Theory]
     [MemberData(nameof(Bits))]
     public void Maxima_are_exact(int bits)
     {
-        (ulong[] client, ulong[] server) = AllPairs(bits);
-        var random = new SplitMixShares(bits, client.Length);
-        foreach (int ring in new[] { 1, bits })
+        foreach (int ring in new[] { 1, bits, bits + 1, bits + 9, 64 })
         {
+            int width = Math.Max(bits, ring);
+            (ulong[] client, ulong[] server) = AllPairs(bits);
+            for (int i = 0; i < client.Length && width > bits; i++)
+            {
+                ulong difference = (ulong)(long)PlainResults.Signed(client[i] + server[i], bits);
+                client[i] |= (ulong)i * 0x9E3779B97F4A7C15 << bits & BothParties.Mask(width);
+                server[i] = difference - client[i] & BothParties.Mask(width);
+            }
+
+            var random = new SplitMixShares(width, client.Length);
             foreach (bool known in new[] { true, false })
             {
                 AssertRun(
@@ -88,8 +99,8 @@ public sealed class ExhaustiveTests
                     [.. random.Plus(client, random.Client), .. random.Client],
                     [.. random.Plus(server, random.Server), .. random.Server],
                     items: client.Length,
-                    isAllowed: (x, i) => Math.Abs((int)(PlainResults.Signed(x[i], bits)
-                        - PlainResults.Signed(x[client.Length + i], bits))) < 1 << (bits - 1));
+                    isAllowed: (x, i) => Int128.Abs(PlainResults.Signed(x[i], width)
+                        - PlainResults.Signed(x[client.Length + i], width)) < 1 << (bits - 1));
             }
         }
     }

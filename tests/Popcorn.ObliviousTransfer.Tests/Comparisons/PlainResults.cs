@@ -14,7 +14,7 @@ internal static class PlainResults
     /// <param name="cap">The server's.</param>
     public static ulong Of(Operation operation, ReadOnlySpan<ulong> operands, ulong cap = 0)
     {
-        Int128 x = Signed(operands[0], operation.Bits);
+        Int128 x = Signed(operands[0], operation.OperandBits);
         Int128 positive = Int128.Max(x, 0);
         Int128 result = operation switch
         {
@@ -22,7 +22,7 @@ internal static class PlainResults
                 Int128.Min(Shifted(positive, relu.Shift), (Int128.One << saturation) - 1),
             Relu relu => Shifted(positive, relu.Shift),
             Sign => x >= 0 ? 1 : 0,
-            Maximum => Int128.Max(x, Signed(operands[1], operation.Bits)),
+            Maximum => Int128.Max(x, Signed(operands[1], operation.OperandBits)),
             Clip clip => Shifted(Int128.Min(positive, Shifted(cap, clip.Shift) << clip.Shift), clip.Shift),
             SignedShift shift => x >> shift.Shift,
             AnyOf => Any(operands),

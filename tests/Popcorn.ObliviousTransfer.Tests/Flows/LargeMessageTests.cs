@@ -14,26 +14,56 @@ public sealed class LargeMessageTests
 {
     private const int Megabytes64 = 1 << 26;
 
-    /// <summary>
-    /// An exchange sends while it receives, so both may speak at once if they listen too; of 64 megabytes among the
-    /// slow tests.
-    /// </summary>
+    /// <summary>Each sends and only then receives, and sends again; nobody reads while both send.</summary>
     [Fact]
-    public async Task Both_may_send_a_large_message_at_once_and_receive_the_others()
+    public async Task Both_may_send_a_large_message_at_once_before_they_receive()
     {
         using Sockets sockets = await Sockets.ConnectAsync();
-        int length = SharedData.SlowTests ? Megabytes64 : Megabytes64 / 8;
-        byte[] ofServer = new byte[length], ofClient = new byte[length];
+        byte[] ofServer = new byte[Megabytes64], ofClient = new byte[Megabytes64];
         new Random(1).NextBytes(ofServer);
         new Random(2).NextBytes(ofClient);
-        Task sending = Task.WhenAll(
-            sockets.Server.SendAsync(1, 2, ofServer).AsTask(), sockets.Client.SendAsync(1, 2, ofClient).AsTask());
-        Assert.False(sending.IsCompleted); // the buffers are full
+        await sockets.Server.SendAsync(1, 2, ofServer);
+        await sockets.Client.SendAsync(1, 2, ofClient);
+        Task next = sockets.Server.SendAsync(2, 0, new byte[5]).AsTask();
+        Assert.False(next.IsCompleted); // the buffers are full, and there is one message at a time
         Task<ReadOnlyMemory<byte>> atServer = sockets.Server.ReceiveAsync(1, 2).AsTask();
         Task<ReadOnlyMemory<byte>> atClient = sockets.Client.ReceiveAsync(1, 2).AsTask();
-        await Task.WhenAll(sending, atServer, atClient).WaitAsync(Eventually.Patience);
+        await Task.WhenAll(next, atServer, atClient).WaitAsync(4 * Eventually.Patience);
         Assert.True((await atServer).Span.SequenceEqual(ofClient));
         Assert.True((await atClient).Span.SequenceEqual(ofServer));
+        Assert.Equal(5, (await sockets.Client.ReceiveAsync(2, 0)).Length);
+        await sockets.Server.DisposeAsync();
+        await sockets.Client.DisposeAsync();
+    }
+
+    /// <summary>What was sent has left when the exchange is disposed, and the stream can go.</summary>
+    [Fact]
+    public async Task Disposing_waits_for_what_is_on_its_way()
+    {
+        using Sockets sockets = await Sockets.ConnectAsync();
+        await sockets.Server.SendAsync(1, 2, new byte[Megabytes64 / 8]);
+        Task disposing = sockets.Server.DisposeAsync().AsTask();
+        Assert.False(disposing.IsCompleted);
+        Task<ReadOnlyMemory<byte>> receiving = sockets.Client.ReceiveAsync(1, 2).AsTask();
+        await disposing.WaitAsync(Eventually.Patience);
+        sockets.LeaveServer(resets: false);
+        Assert.Equal(Megabytes64 / 8, (await receiving.WaitAsync(Eventually.Patience)).Length);
+    }
+
+    [Fact]
+    public async Task A_message_that_could_not_be_sent_fails_all_that_follow()
+    {
+        using Sockets sockets = await Sockets.ConnectAsync();
+        await sockets.Client.SendAsync(1, 2, new byte[Megabytes64 / 8]);
+        sockets.LeaveServer(resets: true);
+        for (int i = 0; i < 2; i++)
+        {
+            await Assert.ThrowsAsync<IOException>(
+                () => sockets.Client.SendAsync(1, 3, new byte[1]).AsTask().WaitAsync(Eventually.Patience));
+        }
+
+        await Assert.ThrowsAsync<IOException>(() => sockets.Client.ReceiveAsync(1, 2).AsTask());
+        await Assert.ThrowsAsync<IOException>(() => sockets.Client.DisposeAsync().AsTask());
     }
 
     /// <summary>Longer than that is not received, nor is it waited for.</summary>
@@ -41,14 +71,16 @@ public sealed class LargeMessageTests
     public async Task A_message_that_is_too_long_is_refused_by_its_header()
     {
         using Sockets sockets = await Sockets.ConnectAsync();
-        Task sending = sockets.Server.SendAsync(1, 2, new byte[Megabytes64 + 1]).AsTask();
+        await sockets.Server.SendAsync(1, 2, new byte[Megabytes64 + 1]);
         await Assert.ThrowsAsync<TransferException>(
             async () => await sockets.Client.ReceiveAsync(1, 2).AsTask().WaitAsync(Eventually.Patience));
 
         // What follows is the rest of it, not a message.
         await Assert.ThrowsAsync<InvalidOperationException>(async () => await sockets.Client.ReceiveAsync(1, 2));
+        await sockets.Client.DisposeAsync();
         sockets.Dispose();
-        await Assert.ThrowsAnyAsync<Exception>(() => sending.WaitAsync(Eventually.Patience));
+        await Assert.ThrowsAnyAsync<Exception>(
+            () => sockets.Server.DisposeAsync().AsTask().WaitAsync(Eventually.Patience));
     }
 
     [Theory]

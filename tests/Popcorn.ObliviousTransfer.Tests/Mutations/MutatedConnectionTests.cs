@@ -70,6 +70,22 @@ public sealed class MutatedConnectionTests
         }
     }
 
+    /// <summary>Whoever announces 64 megabytes and sends little has little allocated.</summary>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(3 << 20)]
+    public void Memory_for_a_long_message_follows_what_arrives(int arrives)
+    {
+        byte[] begin = new byte[HeaderBytes + arrives];
+        BinaryPrimitives.WriteInt32LittleEndian(begin, 1 << 26);
+        var exchange = new StreamExchange(new MemoryStream(begin), 1 << 26);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        ValueTask<ReadOnlyMemory<byte>> received = exchange.ReceiveAsync(0, 0);
+        long allocated = GC.GetAllocatedBytesForCurrentThread() - before;
+        Assert.IsType<TransferException>(received.AsTask().Exception!.InnerException);
+        Assert.InRange(allocated, 1 << 20, (2 << 20) + (4 * arrives));
+    }
+
     private static async Task RunAsync(int count, Beginning beginning)
     {
         var counts = new MutationCounts();
@@ -232,7 +248,7 @@ public sealed class MutatedConnectionTests
         try
         {
             int step = 0;
-            var exchange = new StreamExchange(end, MostBytes, cancellation);
+            await using var exchange = new StreamExchange(end, MostBytes, cancellation);
             if (begun is null && pads is null)
             {
                 using SetUp setUp = SetUp.For(self, TransferOptions.Short);
