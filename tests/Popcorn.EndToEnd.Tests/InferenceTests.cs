@@ -8,6 +8,7 @@ using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Protocols;
 using Popcorn.Hosting;
+using Popcorn.Interop;
 
 namespace Popcorn.EndToEnd.Tests;
 
@@ -30,7 +31,7 @@ public class InferenceTests
         var family = new NoOpFamily();
         using var model = new ServedModel("tiny", TestFiles.TinyNetwork(), [family]);
         await using WebApplication host = await ServeAsync(model);
-        using ClientKey key = ClientKey.Generate(2048);
+        using ClientKey key = ClientKey.Generate(2048, KeyOrder.Full);
         var evaluator = new PlainEvaluator(model.Network);
 
         // More than the server keeps, and an image left over.

@@ -28,7 +28,7 @@ internal static class DemoCommand
         }.InRange(1, ImageCount);
         var families = new FamilyOptions("Family of protocols; by default the server takes the cheaper one.");
         Option<string?> order = KeyOrderOption.Create("The client's key");
-        var command = new Command("demo", "Watch a server recognise digits that it cannot see.") 
+        var command = new Command("demo", "Watch a server recognise digits that it cannot see.")
         {
             count, order,
         };

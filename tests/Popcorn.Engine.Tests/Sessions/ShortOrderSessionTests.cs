@@ -35,7 +35,11 @@ public sealed class ShortOrderSessionTests : IDisposable
         var plain = new PlainEvaluator(network);
         var random = new Random(4);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        Task serving = TestServer.ServeAsync(model, server, TestServer.Options with { AcceptShortOrder = true });
+        Task serving = TestServer.ServeAsync(model, server, TestServer.Options with
+        {
+            AcceptShortOrder = true,
+            DegreeOfParallelism = 1,
+        });
         await using (ClientSession session = await OpenAsync(client, model))
         {
             for (int i = 0; i < 2; i++)
@@ -98,6 +102,11 @@ public sealed class ShortOrderSessionTests : IDisposable
         .Conv(2, 3, 1, 0).Shift(10, 6).Dense(3).Build();
 
     private Task<ClientSession> OpenAsync(IMessageChannel channel, ServedModel model) => ClientSession.OpenAsync(
-        channel, _key, "net", new ClientOptions { Families = model.Families, IdleTimeout = Eventually.Patience },
+        channel, _key, "net", new ClientOptions
+        {
+            Families = model.Families,
+            DegreeOfParallelism = 1,
+            IdleTimeout = Eventually.Patience,
+        },
         default);
 }
