@@ -107,7 +107,11 @@ public sealed class CommandLineTests : IDisposable
         JsonElement made = await CommandRun.Json("keygen", "--out", _files["keys"], "--key-order", "short");
         Assert.Equal("short", made.GetProperty("keyOrder").GetString());
         string model = _files.Model("tiny.popcorn");
-        string[] infer = ["infer", "--model", "tiny", "--image", _files.Images(1, labels: false), "--server"];
+        string[] infer =
+        [
+            "infer", "--model", "tiny", "--image", _files.Images(1, labels: false), "--family",
+            FamilyRegistry.All[0].Name, "--server",
+        ];
         await using (RunningServer server = await RunningServer.StartAsync(model))
         {
             await CommandRun.Fails(1, "--accept-short-order", [.. infer, server.Url, "--key", _files["keys"]]);
@@ -126,7 +130,8 @@ public sealed class CommandLineTests : IDisposable
 
         JsonElement inspect = await CommandRun.Json("inspect", model, "--key-order", "short");
         Assert.Equal("short", inspect.GetProperty("keyOrder").GetString());
-        JsonElement bench = await CommandRun.Json("bench", "network", model, "--key-order", "short", "--repeat", "1");
+        JsonElement bench = await CommandRun.Json(
+            "bench", "network", model, "--key-order", "short", "--repeat", "1", "--family", FamilyRegistry.All[0].Name);
         Assert.Equal("short", bench.GetProperty("keyOrder").GetString());
         Assert.True(bench.GetProperty("exact").GetBoolean());
     }
@@ -253,7 +258,8 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task Inspect_reports_layers_and_predicted_cost()
     {
-        JsonElement report = await CommandRun.Json("inspect", _files.Model("tiny.popcorn"));
+        JsonElement report = await CommandRun.Json(
+            "inspect", _files.Model("tiny.popcorn"), "--family", FamilyRegistry.All[0].Name);
         JsonElement[] layers = [.. report.GetProperty("layers").EnumerateArray()];
         Assert.Equal(["conv", "relu", "dense"], layers.Select(layer => layer.GetProperty("name").GetString()));
         string[] keys = ["name", "kind", "outputs", "macs", "nnz", "strategy", "products", "boundBits"];
