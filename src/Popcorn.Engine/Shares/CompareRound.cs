@@ -103,7 +103,8 @@ internal sealed record LayerRounds(IReadOnlyList<CompareRound> Rounds, int Board
         PublicLayer layer, Shape input, int bits, int? resultBits, SharedForm read, int ring)
     {
         Tournament tournament = Planning.Tournament.OverWindows(layer.Window!.Value, input, withZero: false);
-        ComparisonPlan maximum = ComparisonPlan.Of(new Maximum(bits, resultBits ?? bits));
+        // Winners play again: their ring is no smaller than what is compared.
+        ComparisonPlan maximum = ComparisonPlan.Of(new Maximum(bits, Math.Max(bits, resultBits ?? 0)));
         var rounds = new List<CompareRound>();
         int board = input.Size;
         foreach (IReadOnlyList<Match> matches in tournament.Rounds)

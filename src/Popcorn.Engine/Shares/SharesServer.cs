@@ -150,7 +150,8 @@ internal sealed class SharesServerQuery(
         int guard = plan.Layers.Rings.FormOf(step.Layer + 1).Guard;
         SecretArray<ulong> source = _values[plan.Network.Layers[step.Layer].Input];
         var result = new SecretArray<ulong>(masks.Length);
-        model.RingOf(step.Layer).Run(source.Span, plan.Images, result.Span, threads);
+        int cores = threads == 0 ? Environment.ProcessorCount : threads;
+        model.RingOf(step.Layer).Run(source.Span, plan.Images, result.Span, cores);
         Span<ulong> sums = result.Span, off = masks.Span;
         for (int i = 0; i < sums.Length; i++)
         {
