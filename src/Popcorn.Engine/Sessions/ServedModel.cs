@@ -24,9 +24,7 @@ public sealed class ServedModel : IDisposable
     /// The network is malformed, or a family that was named has no protocol for a layer, or none has.
     /// </exception>
     public ServedModel(string name, IntegerNetwork network, IReadOnlyList<Family>? families = null)
-        : this(
-            name, network, families ?? FamilyRegistry.All, keyBits: null,
-            refused: families is null ? (_, _) => { } : null)
+        : this(name, network, families ?? FamilyRegistry.All, keyBits: null, families is null ? Ignore : null)
     {
     }
 
@@ -125,6 +123,10 @@ public sealed class ServedModel : IDisposable
         {
             model.Dispose();
         }
+    }
+
+    private static void Ignore(Family family, PopcornException why)
+    {
     }
 
     /// <summary>The model as a family serves it.</summary>
