@@ -17,12 +17,14 @@ public sealed class ServedModel : IDisposable
     /// <summary>Compiles a network for each of some families.</summary>
     /// <param name="name">The name by which clients ask for it.</param>
     /// <param name="network">The integer network; validated.</param>
-    /// <param name="families">The families that serve it, the preferred one first; all, where this is left out.</param>
+    /// <param name="families">
+    /// The families that serve it, the preferred one first; where this is left out, all that can.
+    /// </param>
     /// <exception cref="PopcornException">
-    /// The network is malformed, or a family has no protocol for a layer.
+    /// The network is malformed, or a family that was named has no protocol for a layer, or none has.
     /// </exception>
     public ServedModel(string name, IntegerNetwork network, IReadOnlyList<Family>? families = null)
-        : this(name, network, families ?? FamilyRegistry.All, keyBits: null, refused: null)
+        : this(name, network, families ?? FamilyRegistry.All, keyBits: null, families is null ? Ignore : null)
     {
     }
 
@@ -121,6 +123,10 @@ public sealed class ServedModel : IDisposable
         {
             model.Dispose();
         }
+    }
+
+    private static void Ignore(Family family, PopcornException why)
+    {
     }
 
     /// <summary>The model as a family serves it.</summary>

@@ -28,6 +28,16 @@ public class FamiliesOfAModelTests
     }
 
     [Fact]
+    public void A_model_that_names_no_family_is_served_by_all_that_can()
+    {
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network);
+        using var told = ServedModel.ForAble("net", network, FamilyRegistry.All, 4096, (_, _) => { });
+        Assert.NotEmpty(model.Families);
+        Assert.Equal(told.Families, model.Families);
+    }
+
+    [Fact]
     public void A_family_without_a_plan_under_a_key_is_left_out()
     {
         var told = new List<string>();
