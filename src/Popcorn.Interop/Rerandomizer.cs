@@ -77,8 +77,8 @@ public sealed class Rerandomizer : IDisposable
 
     /// <summary>
     /// Windows for a key size, which is also the products for each ciphertext. As many bases: enough bits to choose
-    /// from all residues, and enough bases that none of the small parts which the residues may be split into, one for each
-    /// prime factor of n, is left out by all. Or, with a short order, the windows of one exponent.
+    /// from all residues, and enough bases that none of the small parts which the residues may be split into, one for
+    /// each prime factor of n, is left out by all. Or, with a short order, the windows of one exponent.
     /// </summary>
     /// <param name="keyBits">Bits of n.</param>
     /// <param name="windowBits">Bits of randomness to a window.</param>

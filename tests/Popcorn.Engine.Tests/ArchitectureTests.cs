@@ -16,11 +16,11 @@ public partial class ArchitectureTests
     private static readonly string[] EngineFolders =
     [
         ".", "Model", "Evaluation", "Compression", "Import", "Products", "Planning", "Resources", "Protocols",
-        "Blinded", "Families", "Costs", "Wire", "Sessions",
+        "Blinded", "Shares", "Families", "Costs", "Wire", "Sessions",
     ];
 
     /// <summary>The folders of the engine that hold a family each.</summary>
-    private static readonly string[] FamilyFolders = ["Blinded"];
+    private static readonly string[] FamilyFolders = ["Blinded", "Shares"];
 
     private static readonly string[] ProjectNames = [.. Directory
         .GetDirectories(Path.Combine(Repository.Root, "src"))

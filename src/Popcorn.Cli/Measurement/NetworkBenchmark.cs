@@ -148,10 +148,11 @@ internal sealed class NetworkBenchmark
     {
         int cores = Environment.ProcessorCount;
         OperationTimes times = OperationTimes.Measure(
-            model.PlanFor(KeyBits, family: family), KeyBits, cores, Client.Profile,
+            model.PlanFor(KeyBits, family: family, order: KeyOrder), KeyBits, cores, Client.Profile,
             new KeyOptions { Order = KeyOrder });
         return model.Inspect(
-            new InspectionConditions(KeyBits, times, cores, Client.DegreeOfParallelism), Images, family);
+            new InspectionConditions(KeyBits, times, cores, Client.DegreeOfParallelism) { KeyOrder = KeyOrder },
+            Images, family);
     }
 
     private static ReadOnlyMemory<int>[] RandomInputs(InputDescription input, int images)

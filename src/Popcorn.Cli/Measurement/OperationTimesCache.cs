@@ -35,8 +35,8 @@ internal static class OperationTimesCache
         ServedModel model, int keyBits, bool anew = false, KeyOrder order = KeyOrder.Full, Family? family = null)
     {
         int cores = Environment.ProcessorCount;
-        OperationTimes times = For(model.PlanFor(keyBits, family: family), keyBits, order, cores, anew);
-        return model.Inspect(new InspectionConditions(keyBits, times, cores), family: family);
+        OperationTimes times = For(model.PlanFor(keyBits, family: family, order: order), keyBits, order, cores, anew);
+        return model.Inspect(new InspectionConditions(keyBits, times, cores) { KeyOrder = order }, family: family);
     }
 
     private static OperationTimes For(Plan plan, int keyBits, KeyOrder order, int cores, bool anew)

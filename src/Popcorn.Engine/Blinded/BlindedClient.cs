@@ -38,7 +38,7 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
         PublicLayer last = plan.Network.Layers[^1];
         long logits = (long)plan.Images * last.Output.Size * (NumberOverhead + last.BoundBits / 8);
         long inputs = 2L * plan.Images * plan.Network.Input.Shape.Size * sizeof(int);
-        long tables = TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits);
+        long tables = TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits, key.PublicKey.Order);
         return tables + 4 * Plan.MaxPayloadBytes + inputs + logits;
     }
 
@@ -59,7 +59,7 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
     }
 
     private EncryptorOptions TablesFor(Plan plan) =>
-        TableSize.ForClient(plan, key.PublicKey.Bits, options.Profile);
+        TableSize.ForClient(plan, key.PublicKey.Bits, options.Profile, key.PublicKey.Order);
 }
 
 /// <summary>The client's part in a query. Between steps it holds nothing but the input and the logits.</summary>

@@ -32,7 +32,7 @@ internal sealed class BlindedServerModel : ServerModel
     /// <summary>The network; secret.</summary>
     public IntegerNetwork Network { get; }
 
-    public override BlindedPlan PlanFor(int keyBits, int images = 1)
+    public override BlindedPlan PlanFor(int keyBits, int images = 1, KeyOrder order = KeyOrder.Full)
     {
         BlindedPlan? plan;
         lock (_plans)

@@ -1,6 +1,7 @@
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Costs;
 
@@ -49,7 +50,11 @@ public sealed record Prediction(
 /// <param name="Times">How long operations take on this machine.</param>
 /// <param name="Cores">Cores that the two parties share.</param>
 /// <param name="Threads">Threads of each party; 0: one for each core.</param>
-public sealed record InspectionConditions(int KeyBits, OperationTimes Times, int Cores, int Threads = 0);
+public sealed record InspectionConditions(int KeyBits, OperationTimes Times, int Cores, int Threads = 0)
+{
+    /// <summary>What the key's randomness is drawn from.</summary>
+    public KeyOrder KeyOrder { get; init; }
+}
 
 /// <summary>A model's layers and what an inference with it will cost, before any ciphertext is made.</summary>
 public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Predicted)
@@ -62,7 +67,7 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
     internal static Inspection Of(
         IntegerNetwork network, ServerModel model, InspectionConditions conditions, int images = 1)
     {
-        Plan plan = model.PlanFor(conditions.KeyBits, images);
+        Plan plan = model.PlanFor(conditions.KeyBits, images, conditions.KeyOrder);
         StepCost offline = plan.CostOf(Phase.Offline), online = plan.CostOf(Phase.Online);
         var layers = new LayerReport[network.Layers.Count];
         for (int i = 0; i < layers.Length; i++)

@@ -53,8 +53,9 @@ internal abstract class ServerModel : IDisposable
     /// <summary>The plan of a query.</summary>
     /// <param name="keyBits">Bits of the client's key; a family without keys does not care.</param>
     /// <param name="images">Images of the query.</param>
+    /// <param name="order">What the key's randomness is drawn from: what is cheapest may depend on it.</param>
     /// <exception cref="PopcornException">A value outgrows such a key, or these are too many images.</exception>
-    public abstract Plan PlanFor(int keyBits, int images = 1);
+    public abstract Plan PlanFor(int keyBits, int images = 1, KeyOrder order = KeyOrder.Full);
 
     /// <summary>
     /// How a layer is computed, in words, and the products modulo n² that its weights take for one image.

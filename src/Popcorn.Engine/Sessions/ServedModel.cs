@@ -3,6 +3,7 @@ using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Sessions;
 
@@ -103,11 +104,13 @@ public sealed class ServedModel : IDisposable
     /// <param name="keyBits">Bits of the client's key.</param>
     /// <param name="images">Images of a query.</param>
     /// <param name="family">One of <see cref="Families"/>; the preferred one, where this is left out.</param>
+    /// <param name="order">What the key's randomness is drawn from.</param>
     /// <exception cref="PopcornException">
     /// A value outgrows the plaintexts of such a key, or these are too many images.
     /// </exception>
-    public Plan PlanFor(int keyBits, int images = 1, Family? family = null) =>
-        In(family ?? Families[0]).PlanFor(keyBits, images);
+    public Plan PlanFor(
+        int keyBits, int images = 1, Family? family = null, KeyOrder order = KeyOrder.Full) =>
+        In(family ?? Families[0]).PlanFor(keyBits, images, order);
 
     /// <summary>The layers, and what an inference will cost.</summary>
     /// <param name="conditions">Key, machine, threads.</param>

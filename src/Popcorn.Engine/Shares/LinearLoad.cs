@@ -11,7 +11,7 @@ internal static class LinearLoad
     /// </summary>
     private const double TailOfSums = 5.48;
 
-    /// <summary>Products that a weight takes in the end: of ±1 densely, of a few bits, and where most are zero.</summary>
+    /// <summary>Products that a weight takes: dense ±1, dense of few bits, dense, and each that is not zero.</summary>
     private const double DenseBinary = 0.33, DenseFewBits = 1.2, Dense = 1.7, Sparse = 2.3;
 
     /// <summary>The terms of a layer.</summary>

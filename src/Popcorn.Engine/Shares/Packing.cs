@@ -64,7 +64,8 @@ internal abstract class Packing
     /// </summary>
     public virtual IEnumerable<(int Output, int Slots)>? Joined(int ciphertext) => null;
 
-    /// <summary>Slots by which outputs are moved in all, for one ciphertext: its squarings are so many pitches.</summary>
+    /// <summary>Slots by which outputs are moved in all, for one ciphertext: its squarings are so many pitches.
+    /// </summary>
     public virtual int JoinedSlots => 0;
 
     /// <summary>Shape of what the layer reads, of one image.</summary>
@@ -412,8 +413,8 @@ internal sealed class PlanePacking : Packing
 
 /// <summary>
 /// A layer with a single output position: J inputs in each ciphertext, one after the other, and the core is a sum for
-/// each of the J places apart. These are joined so that all that an output is a sum of meets in one slot, the J-th. With
-/// one input a ciphertext, instead several outputs are joined in one.
+/// each of the J places apart. These are joined so that all that an output is a sum of meets in one slot, the J-th.
+/// With one input a ciphertext, instead several outputs are joined in one.
 /// </summary>
 internal sealed class DensePacking : Packing
 {

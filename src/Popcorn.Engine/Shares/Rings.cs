@@ -171,7 +171,8 @@ internal sealed class Rings
         LayerKind.Sign or LayerKind.Shift or LayerKind.Rescale or LayerKind.Square => false,
     };
 
-    /// <summary>The bound of what stands in a value: where a ReLU is left to a shift, of what it would compare.</summary>
+    /// <summary>The bound of what stands in a value: where a ReLU is left to a shift, of what it would compare.
+    /// </summary>
     private int BoundBitsOf(int value) => value > 0 && IsLeftToShift(value - 1)
         ? BoundBitsOf(_network.Layers[value - 1].Input)
         : _network.BoundBitsOf(value);

@@ -46,7 +46,8 @@ internal sealed class ShareTransfers : IDisposable
         await messages.RunAsync(first, second).ConfigureAwait(false);
     }
 
-    /// <summary>Sees to it that there are COTs for a chunk of tickets; makes those of the next ones with them.</summary>
+    /// <summary>Sees to it that there are COTs for a chunk of tickets; makes those of the next ones with them.
+    /// </summary>
     /// <param name="messages">Of the step that wants them.</param>
     /// <param name="demands">What each chunk of the plan takes.</param>
     /// <param name="chunk">The chunk.</param>

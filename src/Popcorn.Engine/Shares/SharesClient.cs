@@ -30,7 +30,8 @@ internal sealed class SharesClient(PaillierPrivateKey key, PartyOptions options)
 
     /// <remarks>The tables, transfers, shares of all values while a bundle is made, and its tickets.</remarks>
     public override long MemoryOf(Plan plan) =>
-        TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits) + SharesMemory.OfClient((SharesPlan)plan);
+        TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits, key.PublicKey.Order)
+        + SharesMemory.OfClient((SharesPlan)plan);
 
     public override async Task SetUpAsync(IExchange exchange)
     {
@@ -50,10 +51,10 @@ internal sealed class SharesClient(PaillierPrivateKey key, PartyOptions options)
     }
 
     private SharesPlan Create(PublicNetwork network, int images) =>
-        SharesPlan.Create(network, _terms!, key.PublicKey.Bits, PackingCosts.OrdinaryKeys, images);
+        SharesPlan.Create(network, _terms!, key.PublicKey.Bits, key.PublicKey.Order, images);
 
     private EncryptorOptions TablesFor(Plan plan) =>
-        TableSize.ForClient(plan, key.PublicKey.Bits, options.Profile);
+        TableSize.ForClient(plan, key.PublicKey.Bits, options.Profile, key.PublicKey.Order);
 }
 
 /// <summary>The client's work on ciphertexts.</summary>

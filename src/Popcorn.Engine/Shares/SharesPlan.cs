@@ -49,14 +49,19 @@ internal sealed class SharesPlan : Plan
     /// <param name="network">The network, valid.</param>
     /// <param name="terms">What the server tells of its layers.</param>
     /// <param name="keyBits">Bits of the modulus.</param>
-    /// <param name="costs">What operations take under such keys.</param>
+    /// <param name="order">What the key's randomness is drawn from.</param>
     /// <param name="images">Images that one query classifies.</param>
     /// <exception cref="PopcornException">
     /// A layer cannot be computed so, a value outgrows the key, or these are too many images.
     /// </exception>
     public static SharesPlan Create(
-        PublicNetwork network, IReadOnlyList<LayerTerms> terms, int keyBits, PackingCosts costs, int images = 1)
+        PublicNetwork network, IReadOnlyList<LayerTerms> terms, int keyBits, KeyOrder order, int images = 1)
     {
+        PackingCosts costs = order switch
+        {
+            KeyOrder.Full => PackingCosts.OrdinaryKeys,
+            KeyOrder.Short => PackingCosts.ShortOrderKeys,
+        };
         CheckImages(network, images);
         var rings = new Rings(network, terms);
         var layers = new SharesLayers(network, terms, rings);

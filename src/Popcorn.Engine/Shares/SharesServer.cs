@@ -24,14 +24,14 @@ internal sealed class SharesServer : ServerParty
     {
         _model = model;
         _options = options;
-        (_key, _plan) = KeyOpening.Admit(opening, options, key => model.PlanFor(key.Bits));
+        (_key, _plan) = KeyOpening.Admit(opening, options, key => model.PlanFor(key.Bits, 1, key.Order));
     }
 
     public override ReadOnlyMemory<byte> Terms => _model.Terms;
 
     public override int KeyBits => _key.Bits;
 
-    public override Plan PlanFor(int images) => _model.PlanFor(_key.Bits, images);
+    public override Plan PlanFor(int images) => _model.PlanFor(_key.Bits, images, _key.Order);
 
     public override async Task SetUpAsync(IExchange exchange)
     {

@@ -5,6 +5,7 @@ using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Products;
 using Popcorn.Engine.Protocols;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Shares;
 
@@ -22,7 +23,7 @@ internal sealed class SharesServerModel : ServerModel
     private readonly ulong[]?[] _constants; // of layers that both parties compute alone: what the server adds
     private readonly ulong[]?[] _caps;
     private readonly ConcurrentDictionary<(int Layer, string Packing), Lazy<CompiledLinear>> _cores = new();
-    private readonly ConcurrentDictionary<(int KeyBits, int Images), SharesPlan> _plans = new();
+    private readonly ConcurrentDictionary<(int KeyBits, int Images, KeyOrder Order), SharesPlan> _plans = new();
 
     /// <summary>Plans that are kept: few are common, and clients that try them all must not fill the memory.</summary>
     private const int PlansKept = 8;
@@ -76,20 +77,20 @@ internal sealed class SharesServerModel : ServerModel
     /// <summary>What clients are told of the layers.</summary>
     public byte[] Terms => SharesTerms.Encode(_terms);
 
-    public override SharesPlan PlanFor(int keyBits, int images = 1)
+    public override SharesPlan PlanFor(int keyBits, int images = 1, KeyOrder order = KeyOrder.Full)
     {
-        if (_plans.TryGetValue((keyBits, images), out SharesPlan? known))
+        if (_plans.TryGetValue((keyBits, images, order), out SharesPlan? known))
         {
             return known;
         }
 
-        SharesPlan plan = SharesPlan.Create(_description, _terms, keyBits, PackingCosts.OrdinaryKeys, images);
+        SharesPlan plan = SharesPlan.Create(_description, _terms, keyBits, order, images);
         if (_plans.Count >= PlansKept)
         {
             _plans.Clear();
         }
 
-        return _plans.GetOrAdd((keyBits, images), plan);
+        return _plans.GetOrAdd((keyBits, images, order), plan);
     }
 
     public override (string Strategy, double Products) Inspect(Plan plan, int layer)
@@ -116,6 +117,8 @@ internal sealed class SharesServerModel : ServerModel
     public override long WorkBytes(Plan plan, int layer) => base.WorkBytes(plan, layer)
         + plan.Steps.OfType<PackStep>().Where(step => step.Layer == layer)
             .Sum(step => CoreOf(step).WorkSize * step.Linear.Blocks * step.Sizes.MemoryBytes);
+
+    public override long BundleBytes(Plan plan) => SharesMemory.OfBundle((SharesPlan)plan);
 
     public override ServerParty Admit(ReadOnlySpan<byte> opening, PartyOptions options) =>
         new SharesServer(this, opening, options);

@@ -152,7 +152,8 @@ internal sealed class NoOpFamily(byte greeting = 7) : Family
 
         public byte Greeting => greeting;
 
-        public override Plan PlanFor(int keyBits, int images = 1) => NoOpPlan.Create(description, greeting, images);
+        public override Plan PlanFor(int keyBits, int images = 1, KeyOrder order = KeyOrder.Full) =>
+             NoOpPlan.Create(description, greeting, images);
 
         public override (string Strategy, double Products) Inspect(Plan plan, int layer) => ("in the clear", 0);
 
