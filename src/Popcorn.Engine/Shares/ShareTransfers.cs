@@ -7,6 +7,8 @@ namespace Popcorn.Engine.Shares;
 /// <summary>A party's end of the transfers of a connection, from its beginning on.</summary>
 internal sealed class ShareTransfers : IDisposable
 {
+    private const int CotsOfPart = 1 << 18;
+
     private ShareTransfers(Transfers transfers) => Transfers = transfers;
 
     /// <summary>The transfers.</summary>
@@ -75,7 +77,13 @@ internal sealed class ShareTransfers : IDisposable
             client += demands[next].OfClient;
         }
 
-        await ExtendAsync(messages, server, client).ConfigureAwait(false);
+        // In parts: while one party takes one in, the other makes the next.
+        while (ofServer < server || ofClient < client)
+        {
+            ofServer = (int)Math.Max(ofServer, Math.Min(server, ofServer + CotsOfPart));
+            ofClient = (int)Math.Max(ofClient, Math.Min(client, ofClient + CotsOfPart));
+            await ExtendAsync(messages, ofServer, ofClient).ConfigureAwait(false);
+        }
     }
 
     public void Dispose() => Transfers.Dispose();

@@ -173,17 +173,19 @@ internal sealed record SharesSizes(int KeyBits, int Images, int HidingBits)
     /// <summary>From so many ciphertexts on they are many.</summary>
     public const int ManyCiphertexts = 1 << 15;
 
-    /// <summary>Ciphertexts of a message, at most: while one is made the other party takes in the one before.</summary>
-    private const int MostOfMessage = 128;
-
     /// <summary>Bytes of a ciphertext in a message.</summary>
     public int CiphertextBytes => 2 * ((KeyBits + 7) / 8);
 
-    /// <summary>Ciphertexts of a message.</summary>
-    public int PerMessage => Math.Min(MostOfMessage, Plan.MaxPayloadBytes / CiphertextBytes);
-
-    /// <summary>How ciphertexts are spread over messages.</summary>
-    public Chunking Chunks(int ciphertexts) => new(ciphertexts, PerMessage);
+    /// <summary>
+    /// How ciphertexts are spread over messages: while one is made the other party takes in the one before, so there
+    /// are several even of a few, each of as many as two cores work on at once, or a multiple.
+    /// </summary>
+    public Chunking Chunks(int ciphertexts)
+    {
+        const int Messages = 6, Least = 2 * PackingCosts.Lanes, Most = 8 * Least;
+        int wanted = (ciphertexts + (Messages * Least) - 1) / (Messages * Least) * Least;
+        return new Chunking(ciphertexts, Math.Min(Math.Min(wanted, Most), Plan.MaxPayloadBytes / CiphertextBytes));
+    }
 
     /// <summary>Bytes of a ciphertext in memory.</summary>
     public long MemoryBytes => PaillierLibrary.NumberBytes(KeyBits);
