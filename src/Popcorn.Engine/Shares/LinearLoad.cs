@@ -36,7 +36,8 @@ internal static class LinearLoad
             heaviest = Math.Max(heaviest, areFresh ? Math.Min(absolute, random) : absolute);
         }
 
-        double products = Math.Max(1, ProductsOf(layer) / layer.Output.Channels);
+        LinearLayer divided = CommonFactors.Divide(layer, CommonFactors.Of(layer));
+        double products = Math.Max(1, ProductsOf(divided) / layer.Output.Channels);
         return new PackedTerms(ExponentOf(heaviest), (int)Math.Ceiling(Math.Log2(products)));
     }
 

@@ -46,6 +46,9 @@ internal abstract class Packing
     /// <summary>Windows of the core.</summary>
     public abstract Window CoreWindow { get; }
 
+    /// <summary>Channels of the layer, which the core's outputs are in the order of.</summary>
+    public int OutputChannels => Output.Channels;
+
     /// <summary>Groups of the core.</summary>
     public int Groups { get; }
 

@@ -22,8 +22,8 @@ internal sealed class SharesClient(PaillierPrivateKey key, PartyOptions options)
     public override Plan Agree(PublicNetwork network, ReadOnlySpan<byte> terms)
     {
         network.Validate();
-        _terms = SharesTerms.Decode(network, terms);
-        return _plan = Create(network, 1);
+        _terms = SharesTerms.Decode(ScaleMerging.Of(network), terms);
+        return _plan = Create(ScaleMerging.Of(network), 1);
     }
 
     public override Plan PlanFor(int images) => images == 1 ? _plan! : Create(_plan!.Network, images);

@@ -369,14 +369,15 @@ internal sealed class SharesServerQuery(
 
             CiphertextBatch output = core.Run(placed ?? sent, linear.Blocks, Execution, out long done);
             products += done;
-            if (packing.Joined(0) is null)
+            uint[]? factors = model.FactorsOf(step.Layer);
+            if (packing.Joined(0) is null && factors is null)
             {
                 return output;
             }
 
             using (output)
             {
-                return Join(linear, key, output, ref products);
+                return Join(linear, factors, key, output, ref products);
             }
         }
         finally
@@ -385,16 +386,20 @@ internal sealed class SharesServerQuery(
         }
     }
 
-    private CiphertextBatch Join(PackedLinear linear, PaillierPublicKey key, CiphertextBatch parts, ref long products)
+    /// <summary>Joins the core's outputs, each times what its weights had in common.</summary>
+    private CiphertextBatch Join(
+        PackedLinear linear, uint[]? factors, PaillierPublicKey key, CiphertextBatch parts, ref long products)
     {
         Packing packing = linear.Packing;
+        int outputsOfChannel = packing.CoreOutput.Size / packing.OutputChannels;
         var terms = new List<Term>();
         var rows = new List<int> { 0 };
         for (int ciphertext = 0; ciphertext < linear.Received; ciphertext++)
         {
             (int block, int own) = Math.DivRem(ciphertext, packing.Received);
-            terms.AddRange(packing.Joined(own)!.Select(part => new Term(
-                1, 0, (block * packing.CoreOutput.Size) + part.Output, part.Slots * linear.Widths.Pitch)));
+            terms.AddRange((packing.Joined(own) ?? [(own, 0)]).Select(part => new Term(
+                factors?[part.Output / outputsOfChannel] ?? 1, 0, (block * packing.CoreOutput.Size) + part.Output,
+                part.Slots * linear.Widths.Pitch)));
             rows.Add(terms.Count);
         }
 

@@ -22,14 +22,19 @@ internal sealed class SharesServerModel : ServerModel
     private readonly RingLinear?[] _ring;
     private readonly ulong[]?[] _constants; // of layers that both parties compute alone: what the server adds
     private readonly ulong[]?[] _caps;
+    private readonly uint[]?[] _factors; // of linear layers: what all weights of a channel have in common
     private readonly ConcurrentDictionary<(int Layer, string Packing), Lazy<CompiledLinear>> _cores = new();
     private readonly ConcurrentDictionary<(int KeyBits, int Images, KeyOrder Order), SharesPlan> _plans = new();
 
     /// <summary>Plans that are kept: few are common, and clients that try them all must not fill the memory.</summary>
     private const int PlansKept = 8;
 
-    public SharesServerModel(IntegerNetwork network, PublicNetwork description)
+    /// <param name="original">The network.</param>
+    /// <param name="described">Its public part.</param>
+    public SharesServerModel(IntegerNetwork original, PublicNetwork described)
     {
+        IntegerNetwork network = ScaleMerging.Of(original, described);
+        PublicNetwork description = ScaleMerging.Of(described);
         Network = network;
         _description = description;
         _terms = TermsOf(network, description);
@@ -37,6 +42,7 @@ internal sealed class SharesServerModel : ServerModel
         int layers = network.Layers.Count;
         _ring = new RingLinear?[layers];
         _constants = new ulong[]?[layers];
+        _factors = new uint[]?[layers];
         _caps = new ulong[]?[layers];
         for (int i = 0; i < layers; i++)
         {
@@ -45,6 +51,7 @@ internal sealed class SharesServerModel : ServerModel
             if (_terms[i] is PackedTerms)
             {
                 var linear = (LinearLayer)layer;
+                _factors[i] = CommonFactors.Of(linear);
                 _ring[i] = new RingLinear(linear, network.ShapeOf(linear.Input), narrow: made.Ring <= 32);
             }
             else if (layer is LinearLayer pool)
@@ -64,6 +71,15 @@ internal sealed class SharesServerModel : ServerModel
                 int guard = rings.FormOf(clip.Input).Guard;
                 _caps[i] = [.. clip.Caps.Select(cap => (ulong)BigInteger.Min(cap, most) << guard)];
             }
+        }
+
+        foreach (int i in ScaleMerging.BeforeSigns(described))
+        {
+            BigInteger[] thresholds = ScaleMerging.ThresholdsOf(
+                (LinearLayer)original.Layers[i], described.BoundBitsOf(original.Layers[i].Input),
+                description.BoundBitsOf(i + 1) + 1);
+            int area = original.Layers[i].Output.Area, guard = rings.FormOf(i + 1).Guard;
+            _constants[i] = [.. thresholds.SelectMany(t => Enumerable.Repeat(Reduce(t) << guard, area))];
         }
 
         Prepare(PlanFor(DefaultKeyBits));
@@ -135,8 +151,13 @@ internal sealed class SharesServerModel : ServerModel
         return _cores.GetOrAdd(
             (step.Layer, key),
             _ => new Lazy<CompiledLinear>(() => LinearCompiler.Compile(
-                packing.CoreOf((LinearLayer)Network.Layers[step.Layer]), packing.CoreInput))).Value;
+                packing.CoreOf(CommonFactors.Divide((LinearLayer)Network.Layers[step.Layer], _factors[step.Layer])),
+                packing.CoreInput))).Value;
     }
+
+    /// <summary>What the outputs of a layer's core are still to be multiplied by, for each channel of the layer; null:
+    /// by nothing.</summary>
+    public uint[]? FactorsOf(int layer) => _factors[layer];
 
     /// <summary>A linear layer as it applies to shares in the clear.</summary>
     public RingLinear RingOf(int layer) => _ring[layer]!;
