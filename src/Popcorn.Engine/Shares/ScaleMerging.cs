@@ -130,7 +130,8 @@ internal static class ScaleMerging
         {
             PublicLayer scale = network.Layers[second];
             int first = scale.Input - 1;
-            if (first >= 0 && !merged[first] && !merged[second] && readers[first + 1] == 1 && IsScale(scale, network.ShapeOf(scale.Input))
+            if (first >= 0 && !merged[first] && !merged[second] && readers[first + 1] == 1
+                && IsScale(scale, network.ShapeOf(scale.Input))
                 && network.Layers[first].Kind == LayerKind.Linear && !MayBePool(network.Layers[first]))
             {
                 merged[second] = true; // what stands there afterwards is not linear

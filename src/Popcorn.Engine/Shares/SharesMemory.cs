@@ -16,13 +16,8 @@ internal static class SharesMemory
         .Sum(step => (long)plan.Images * step.Linear.OutputSize * sizeof(ulong));
 
     private static long TicketsOf(SharesPlan plan, Party party) => plan.Tickets.Sum(step =>
-    {
-        int bits = step.Round.Comparison.TicketBits(party) + (party == Party.Server
-            ? 0
-            : step.Round.Comparison.Operation.ResultBits
-                + (step.Round.Comparison.Operation.Operands * step.Round.Comparison.Operation.Bits));
-        return (long)step.Chunks.Items * bits / 8;
-    });
+        Enumerable.Range(0, step.Chunks.Count)
+            .Sum(chunk => step.Round.Comparison.TicketBytes(party, step.Chunks.ItemsIn(chunk))));
 
     private static long ValuesOf(SharesPlan plan)
     {

@@ -18,13 +18,13 @@ internal sealed class SharesPlan : Plan
     private SharesPlan(
         PublicNetwork network, SharesLayers layers, SharesSizes sizes, IReadOnlyList<SharesStep> steps)
         : base(
-            $"shares, key {sizes.KeyBits} mask {sizes.HidingBits} transfers {TransfersFor(steps).Silent}",
+            $"shares, key {sizes.KeyBits} mask {sizes.HidingBits} transfers {sizes.Silent}",
             network, sizes.Images, steps)
     {
         Layers = layers;
         Sizes = sizes;
         Tickets = [.. steps.OfType<TicketStep>()];
-        Transfers = TransfersFor(steps);
+        Transfers = new TransferOptions(sizes.Silent);
         CotDemands = [.. Tickets.SelectMany(step => Enumerable.Range(0, step.Chunks.Count).Select(chunk => (
             step.Round.Comparison.Cots(Party.Server) * (long)step.Chunks.ItemsIn(chunk),
             step.Round.Comparison.Cots(Party.Client) * (long)step.Chunks.ItemsIn(chunk))))];
@@ -65,7 +65,7 @@ internal sealed class SharesPlan : Plan
         CheckImages(network, images);
         var rings = new Rings(network, terms);
         var layers = new SharesLayers(network, terms, rings);
-        var sizes = new SharesSizes(keyBits, images, SharesSizes.FewHidingBits);
+        var sizes = new SharesSizes(keyBits, images, SharesSizes.FewHidingBits) { Silent = SilentFor(layers) };
         List<SharesStep> steps = StepsOf(layers, sizes, costs);
         if (steps.OfType<PackStep>().Sum(step => (long)step.Linear.Received) > SharesSizes.ManyCiphertexts)
         {
@@ -79,18 +79,22 @@ internal sealed class SharesPlan : Plan
     /// <inheritdoc/>
     public override long ServerBytesOf(Shape value) => (long)Images * value.Size * sizeof(ulong);
 
-    /// <summary>Silent transfers settle on the larger sets the more of them a bundle takes.</summary>
-    private static TransferOptions TransfersFor(IReadOnlyList<SharesStep> steps)
+    /// <summary>
+    /// Silent transfers settle on the larger sets the more of them a bundle takes: that of a single image, because a
+    /// connection settles once.
+    /// </summary>
+    private static FerretParameters SilentFor(SharesLayers layers)
     {
-        long cots = steps.OfType<TicketStep>().Sum(step =>
-            (long)step.Chunks.Items * Math.Max(
-                step.Round.Comparison.Cots(Party.Server), step.Round.Comparison.Cots(Party.Client)));
-        return new TransferOptions(cots switch
+        long cots = Enumerable.Range(0, layers.Network.Layers.Count)
+            .SelectMany(layer => layers.RoundsOf(layer)?.Rounds ?? [])
+            .Sum(round => (long)round.Items * Math.Max(
+                round.Comparison.Cots(Party.Server), round.Comparison.Cots(Party.Client)));
+        return cots switch
         {
-            < 1 << 19 => FerretParameters.Depth11,
+            < SharesSizes.CotsOfFirstSet => FerretParameters.Depth11,
             < 1 << 22 => FerretParameters.Depth12,
             _ => FerretParameters.Depth13,
-        });
+        };
     }
 
     private static List<SharesStep> StepsOf(SharesLayers layers, SharesSizes sizes, PackingCosts costs)
@@ -172,6 +176,25 @@ internal sealed record SharesSizes(int KeyBits, int Images, int HidingBits)
 
     /// <summary>From so many ciphertexts on they are many.</summary>
     public const int ManyCiphertexts = 1 << 15;
+
+    /// <summary>
+    /// COTs that a direction makes with the set that every connection begins with, nearly: bundles that take fewer are
+    /// made with it.
+    /// </summary>
+    public const int CotsOfFirstSet = 1 << 19;
+
+    /// <summary>What the connection's silent transfers settle on.</summary>
+    public required FerretParameters Silent { get; init; }
+
+    /// <summary>Bytes of messages that a COT costs: a share of a tree's.</summary>
+    public double BytesOfCot
+    {
+        get
+        {
+            FerretParameters set = Silent == FerretParameters.Depth11 ? FerretParameters.Depth10 : Silent;
+            return (double)set.TreeBytes / set.Leaves;
+        }
+    }
 
     /// <summary>Bytes of a ciphertext in a message.</summary>
     public int CiphertextBytes => 2 * ((KeyBits + 7) / 8);

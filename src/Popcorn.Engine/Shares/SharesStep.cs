@@ -88,9 +88,6 @@ internal sealed record TicketStep(
     int Index, int Layer, string Name, SharesSizes Sizes, CompareRound Round, bool IsFirst)
     : SharesStep(Index, Layer, Name, Sizes)
 {
-    /// <summary>Bits that a COT costs in a message, with the larger sets.</summary>
-    private const double BitsOfCot = 0.25;
-
     public override Phase Phase => Phase.Offline;
 
     public override int Rounds => IsFirst ? 1 : 0;
@@ -102,12 +99,11 @@ internal sealed record TicketStep(
     {
         get
         {
-            double cots = (double)Chunks.Items
-                * (Round.Comparison.Cots(ObliviousTransfer.Flows.Party.Server)
-                    + Round.Comparison.Cots(ObliviousTransfer.Flows.Party.Client));
+            // Trees go from the party that holds Δ to the other.
             (long up, long down) = TrafficOf(Round.Comparison.PrepareFlows);
-            long half = (long)(cots * BitsOfCot / 16);
-            return new StepCost(Work.None, Work.None, up + half, down + half);
+            return new StepCost(
+                Work.None, Work.None, up + CotBytes(ObliviousTransfer.Flows.Party.Client),
+                down + CotBytes(ObliviousTransfer.Flows.Party.Server));
         }
     }
 
@@ -122,6 +118,9 @@ internal sealed record TicketStep(
     public override Task ServeAsync(SharesServerQuery query) => query.MakeTicketsAsync(this);
 
     public override Task AskAsync(SharesClientQuery query) => query.MakeTicketsAsync(this);
+
+    private long CotBytes(ObliviousTransfer.Flows.Party sender) =>
+        (long)(Sizes.BytesOfCot * Chunks.Items * Round.Comparison.Cots(sender));
 
     /// <summary>Bytes of the messages of all chunks.</summary>
     public (long Up, long Down) TrafficOf(Func<int, ObliviousTransfer.Flows.Flow[]> flowsOf)

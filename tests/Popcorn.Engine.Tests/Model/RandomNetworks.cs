@@ -8,7 +8,8 @@ internal static class RandomNetworks
 {
     /// <param name="seed">Says which.</param>
     /// <param name="exact">Leave out rescaling, which rounds at random in oblivious inference.</param>
-    public static IntegerNetwork Create(int seed, bool exact = false)
+    /// <param name="small">Weights, factors and constants of few bits, so that most values have less than 60.</param>
+    public static IntegerNetwork Create(int seed, bool exact = false, bool small = false)
     {
         var random = new Random(seed);
         var shape = new Shape(random.Next(1, 5), random.Next(1, 8), random.Next(1, 8));
@@ -20,6 +21,7 @@ internal static class RandomNetworks
         {
             int input = random.Next(4) == 0 ? random.Next(layers.Count + 1) : layers.Count;
             Layer layer = RandomLayer(random, input, network, $"layer {layers.Count}");
+            layer = small ? Smaller(layer) : layer;
             if (!exact || layer is not RescaleLayer)
             {
                 layers.Add(layer);
@@ -45,6 +47,26 @@ internal static class RandomNetworks
         }
 
         return input;
+    }
+
+    /// <summary>The same with numbers of few bits.</summary>
+    private static Layer Smaller(Layer layer)
+    {
+        return layer switch
+        {
+            LinearLayer linear => linear with
+            {
+                Weights = [.. linear.Weights.Select(weight => weight % 8)],
+                Bias = [.. linear.Bias.Select(bias => bias % 1000)],
+                Padding = [.. linear.Padding.Select(value => value % 1000)],
+            },
+            AddLayer sum => sum with
+            {
+                Factors = [.. sum.Factors.Select(factor => factor % 6)],
+                SecondFactors = [.. sum.SecondFactors.Select(factor => factor % 6)],
+            },
+            _ => layer,
+        };
     }
 
     private static Layer RandomLayer(Random random, int input, IntegerNetwork network, string name)

@@ -29,14 +29,17 @@ public class FamilyContractTests
     [MemberData(nameof(Names))]
     public async Task Logits_are_the_plain_networks(string name)
     {
+        int run = 0;
         for (int seed = 0; seed < 20; seed++)
         {
             IntegerNetwork network = RandomNetworks.Create(seed, exact: true);
-            using var model = new ServedModel("net", network, [Named(name)]);
-            if (!Fits(model) || Bounds.Of(network).Hull(network.Layers.Count).MagnitudeBits > 62)
+            using ServedModel? model = ServedIfItFits(network, Named(name));
+            if (model is null || Bounds.Of(network).Hull(network.Layers.Count).MagnitudeBits > 62)
             {
                 continue;
             }
+
+            run++;
 
             var plain = new PlainEvaluator(network);
             var random = new Random(seed);
@@ -49,6 +52,8 @@ public class FamilyContractTests
                 Assert.Equal(images.Select(i => plain.Run(i)), together.Select(r => r.Logits));
             });
         }
+
+        Assert.True(run > 2, $"Only {run} of these networks fit.");
     }
 
     [Theory]
@@ -62,8 +67,7 @@ public class FamilyContractTests
             InferenceResult result = await client.InferAsync(new int[network.Input.Shape.Size], null, default);
             StepCost planned = client.Plan.Cost;
 
-            // Frames of small numbers are a few bytes shorter than the plan counts; of the query itself there is one.
-            int frames = 16 * (4 + client.Plan.Steps.Count);
+            int frames = Tolerance(client.Plan);
             Assert.InRange(result.BytesUp, planned.BytesUp - frames, planned.BytesUp + frames);
             Assert.InRange(result.BytesDown, planned.BytesDown - frames, planned.BytesDown + frames);
             Assert.Equal(client.Plan.Rounds, result.Rounds);
@@ -157,7 +161,7 @@ public class FamilyContractTests
     [MemberData(nameof(Names))]
     public async Task A_client_prepares_no_more_than_the_server_keeps(string name)
     {
-        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        IntegerNetwork network = SampleNetworks.Signs(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, server, maxPrepared: 2);
@@ -193,7 +197,7 @@ public class FamilyContractTests
     [MemberData(nameof(Names))]
     public async Task A_server_bounds_what_a_client_prepares(string name)
     {
-        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        IntegerNetwork network = SampleNetworks.Signs(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, server, maxPrepared: 2);
@@ -223,7 +227,7 @@ public class FamilyContractTests
     [MemberData(nameof(Names))]
     public async Task A_prepared_query_holds_memory_for_its_bundle_alone(string name)
     {
-        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        IntegerNetwork network = SampleNetworks.Signs(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
         using var resources = new ServerResources();
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
@@ -255,7 +259,7 @@ public class FamilyContractTests
     public async Task A_query_is_not_run_twice(string name)
     {
         // A client that says so all the same is refused.
-        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        IntegerNetwork network = SampleNetworks.Signs(new Random(3));
         using var model = new ServedModel("net", network, [Named(name)]);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, server);
@@ -319,7 +323,7 @@ public class FamilyContractTests
     [Fact]
     public async Task The_servers_first_family_that_the_client_speaks_is_taken()
     {
-        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        IntegerNetwork network = SampleNetworks.Signs(new Random(3));
         foreach (Family[] order in (Family[][])[[.. Families], [.. Families.Reverse()]])
         {
             using var model = new ServedModel("net", network, order);
@@ -340,7 +344,7 @@ public class FamilyContractTests
     [Fact]
     public async Task Parties_without_a_common_family_part()
     {
-        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)), [Families[0]]);
+        using var model = new ServedModel("net", SampleNetworks.Signs(new Random(3)), [Families[0]]);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, server);
         var error = await Assert.ThrowsAsync<PopcornException>(() => Open(client, "no-op"));
@@ -365,7 +369,7 @@ public class FamilyContractTests
         void AssertPhase(Phase phase, PhaseUse client, PhaseUse server)
         {
             StepCost planned = plan.CostOf(phase);
-            int frames = 16 * (4 + plan.Steps.Count);
+            int frames = Tolerance(plan);
             Assert.Equal(plan.RoundsOf(phase), client.Rounds);
             Assert.Equal(plan.RoundsOf(phase), server.Rounds);
             Assert.InRange(client.BytesUp, planned.BytesUp - frames, planned.BytesUp + frames);
@@ -379,15 +383,26 @@ public class FamilyContractTests
 
     private static Family Named(string name) => Families.Single(family => family.Name == name);
 
-    private static bool Fits(ServedModel model)
+    /// <summary>
+    /// Frames of small numbers are a few bytes shorter than the plan counts; of the query itself there is one. What is
+    /// made in advance for several queries, such as transfers, is counted as it is used: up to a piece more or less.
+    /// </summary>
+    private static int Tolerance(Plan plan) => (16 * (4 + plan.Steps.Count)) + (plan.HasOfflineSteps ? 256 : 0);
+
+    /// <summary>Null: the family or the small key does not hold its values.</summary>
+    private static ServedModel? ServedIfItFits(IntegerNetwork network, Family family)
     {
+        ServedModel? model = null;
         try
         {
-            return model.PlanFor(TestKeys.Bits, images: 3).Images == 3;
+            model = new ServedModel("net", network, [family]);
+            Assert.Equal(3, model.PlanFor(TestKeys.Bits, images: 3).Images);
+            return model;
         }
         catch (PopcornException)
         {
-            return false; // its values outgrow the small key
+            model?.Dispose();
+            return null;
         }
     }
 
