@@ -230,7 +230,7 @@ internal sealed class SharesLayers
         _rounds = new LayerRounds?[network.Layers.Count];
         for (int i = 0; i < _rounds.Length; i++)
         {
-            _rounds[i] = Compares(i) ? LayerRounds.Of(network, rings, i) : null;
+            _rounds[i] = Compares(i) ? CompareOf(i) : null;
         }
     }
 
@@ -280,6 +280,25 @@ internal sealed class SharesLayers
         {
             throw new PopcornException($"Layer {layer + 1} ({name}): {e.Message}", e);
         }
+    }
+
+    /// <exception cref="PopcornException">
+    /// Too many numbers are compared at once, or a server described what no network is.
+    /// </exception>
+    private LayerRounds CompareOf(int layer)
+    {
+        try
+        {
+            return LayerRounds.Of(Network, Rings, layer);
+        }
+        catch (ArgumentException e)
+        {
+            throw new PopcornException(
+                $"Layer {layer + 1} ({Network.Layers[layer].KindName}) compares what this family does not: "
+                + $"{OneLine(e.Message)}; use another family.", e);
+        }
+
+        static string OneLine(string message) => message.ReplaceLineEndings(" ");
     }
 
     private bool Compares(int layer) => Network.Layers[layer].Kind switch
