@@ -76,7 +76,7 @@ internal static class DemoCommand
             List<ImageInput> images = ImageInputs.Fit(named, description.InputDescription);
             output.Line(
                 $"server: process {server.Id} at {server.Url.GetLeftPart(UriPartial.Authority)} "
-                + $"has the model '{Model}' and sees ciphertexts only");
+                + $"has the model '{Model}' and never sees an image");
             output.Line($"client: process {Environment.ProcessId} has the images and the private key");
 
             using ClientKey key = ClientKey.Generate(KeygenCommand.DefaultBits, keyOrder);

@@ -82,7 +82,7 @@ internal static class InferCommand
             HelpName = "MIB",
             DefaultValueFactory = _ => (int)(defaults.MaxMemory >> 20),
         }.InRange(0, int.MaxValue);
-        var command = new Command("infer", "Classify images obliviously: only ciphertexts leave this machine.")
+        var command = new Command("infer", "Classify images obliviously: the server never sees them.")
         {
             server, model, images, indices, labels, keys, bits, order, shortExponent, imagesPerQuery,
             prepare, traffic, rounds, memory,
