@@ -88,6 +88,29 @@ public class PackingTests
         Assert.True(faults > 5, $"Only {faults} of 10 show.");
     }
 
+    /// <summary>Of m inputs a ciphertext, 2m − 1 slots hold sums: those above the result's too.</summary>
+    [Fact]
+    public void Masking_an_inner_products_slots_up_to_the_result_shows_what_stands_above()
+    {
+        var input = new Shape(20, 1, 1);
+        int[] weights = [.. Enumerable.Range(0, 20).Select(i => (i % 7) + 1)];
+        var layer = new LinearLayer(
+            "", 0, new Shape(1, 1, 1), Window.Whole(1, 1), 1, weights, new BigInteger[1]);
+        var packing = new DensePacking(input, layer.Describe(1), 1, 10, 1);
+        Assert.Equal(19, packing.Slots);
+        PackedWidths widths = WidthsOf(layer, 20, 1, isExact: false);
+        int faults = 0;
+        for (int seed = 0; seed < 10; seed++)
+        {
+            ulong[] shares = Shares(new Random(seed), input.Size, extreme: true);
+            Assert.Null(new PackingSimulation(packing, layer, input, widths, 1).Fault(shares));
+            var tight = new PackingSimulation(packing, layer, input, widths, 1) { MaskedSlots = 10 };
+            faults += tight.Fault(shares) is null ? 0 : 1;
+        }
+
+        Assert.True(faults > 5, $"Only {faults} of 10 show.");
+    }
+
     /// <summary>With stride 2, the rows that are sent are the first s·U, not the first U.</summary>
     [Fact]
     public void Moving_by_the_phases_alone_gives_wrong_sums()

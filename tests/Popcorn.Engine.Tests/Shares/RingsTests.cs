@@ -131,7 +131,7 @@ public class RingsTests
         Assert.NotNull(description);
     });
 
-    /// <summary>What a hostile server may say of a network and of its layers: a plan, or a refusal in one line.</summary>
+    /// <summary>A hostile server may describe any network and say anything of its layers.</summary>
     [Fact]
     public void Whatever_a_server_says_of_a_network_is_planned_or_refused() => Seeds.Check(
         seed =>
