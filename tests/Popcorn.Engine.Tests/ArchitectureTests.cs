@@ -16,7 +16,7 @@ public partial class ArchitectureTests
     private static readonly string[] EngineFolders =
     [
         ".", "Model", "Evaluation", "Compression", "Import", "Products", "Planning", "Resources", "Protocols",
-        "Blinded", "Shares", "Families", "Costs", "Wire", "Sessions",
+        "Blinded", "Shares", "Families", "Wire", "Costs", "Sessions",
     ];
 
     /// <summary>The folders of the engine that hold a family each.</summary>

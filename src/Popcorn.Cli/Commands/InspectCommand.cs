@@ -89,6 +89,7 @@ internal static class InspectCommand
         }
 
         output.Screen.Write(table);
+        ShowPhases(inspection.Layers, output);
         Prediction cost = inspection.Predicted;
         output.Line(
             $"One inference under a key of {keyBits} bits, predicted: {InWords(cost)}, "
@@ -100,6 +101,48 @@ internal static class InspectCommand
             output.Line($"and online: {InWords(online)}");
         }
     }
+
+    /// <summary>Where values are shared: how, and what each layer takes in either phase.</summary>
+    private static void ShowPhases(IReadOnlyList<LayerReport> layers, Output output)
+    {
+        if (!layers.Any(layer => layer.RingBits is not null))
+        {
+            return;
+        }
+
+        Table table = Tables.Create(
+            "layer", ">ring", ">guard", "packing", ">slots", ">compared", ">prepare", ">online", ">prepare bytes",
+            ">online bytes", ">rounds");
+        foreach (LayerReport layer in layers)
+        {
+            AddPhases(
+                table, [layer], layer.Name, layer.RingBits?.ToString() ?? "", layer.GuardBits?.ToString() ?? "",
+                layer.PackedAs ?? "", layer.Slots?.ToString() ?? "",
+                layer.Comparisons is long compared ? Units.Count(compared) : "");
+        }
+
+        foreach ((string name, Func<LayerReport, bool> has) in ((string, Func<LayerReport, bool>)[])
+            [
+                ("all linear", layer => layer.PackedAs is not null),
+                ("all compared", layer => layer.Comparisons is not null),
+                ("all others", layer => layer.PackedAs is null && layer.Comparisons is null),
+            ])
+        {
+            AddPhases(table, [.. layers.Where(has)], name, "", "", "", "", "");
+        }
+
+        output.Screen.Write(table);
+    }
+
+    private static void AddPhases(Table table, IReadOnlyList<LayerReport> layers, params string[] first) =>
+        table.AddCells([
+            .. first,
+            Units.Seconds(layers.Sum(layer => layer.PrepareSeconds ?? 0)),
+            Units.Seconds(layers.Sum(layer => layer.OnlineSeconds ?? 0)),
+            Units.Bytes(layers.Sum(layer => layer.PrepareBytes ?? 0)),
+            Units.Bytes(layers.Sum(layer => layer.OnlineBytes ?? 0)),
+            layers.Sum(layer => layer.Rounds ?? 0).ToString(),
+        ]);
 
     /// <summary>Where there is a choice between families, what each will take and which one it is.</summary>
     private static void Show(IReadOnlyList<FamilyForecast> forecasts, NetworkLink link, Output output)

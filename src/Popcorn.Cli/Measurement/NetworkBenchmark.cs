@@ -127,6 +127,8 @@ internal sealed class NetworkBenchmark
             ServerSeconds = queries[fastest].WorkSeconds,
             ClientSeconds = result.WorkSeconds,
             PredictedSeconds = link.SecondsWith(predicted.Seconds, use.BytesUp, use.BytesDown, use.Rounds),
+            PredictedPrepareSeconds = InSeconds(predicted.Prepare),
+            PredictedOnlineSeconds = InSeconds(predicted.Online),
             Products = queries[fastest].Products,
             PredictedProducts = predicted.Products,
             BytesUp = use.BytesUp,
@@ -142,6 +144,10 @@ internal sealed class NetworkBenchmark
             SetupBytes = phased ? session.SetUpBytes : null,
         };
     }
+
+    private double? InSeconds(PhaseUse? phase) => phase is null ? null : new EmulatedLink(
+        Offer.Link.DelayMilliseconds, Offer.Link.Mbit)
+        .SecondsWith(phase.Seconds, phase.BytesUp, phase.BytesDown, phase.Rounds);
 
     /// <summary>What a family will take, from times measured now.</summary>
     private Inspection Forecast(ServedModel model, Family family)

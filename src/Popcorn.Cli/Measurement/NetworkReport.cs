@@ -49,6 +49,12 @@ internal sealed record NetworkReport : PhaseFigures
 
     public required long AllocatedBytes { get; init; }
 
+    /// <summary>Of the phase before the input is known; absent where there is none.</summary>
+    public double? PredictedPrepareSeconds { get; init; }
+
+    /// <summary>Of the phase with the input.</summary>
+    public double? PredictedOnlineSeconds { get; init; }
+
     /// <summary>From the first message until the server was ready; absent where queries work online only.</summary>
     public double? SetupSeconds { get; init; }
 

@@ -20,6 +20,9 @@ internal static class OperationTimesCache
     /// <summary>After so many days times are measured anew: libraries, firmware and neighbours change.</summary>
     private const int Days = 30;
 
+    /// <summary>Goes up when more is measured than before.</summary>
+    private const int Version = 2;
+
     private static readonly string Folder = Environment.GetFolderPath(
         Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);
 
@@ -41,7 +44,8 @@ internal static class OperationTimesCache
 
     private static OperationTimes For(Plan plan, int keyBits, KeyOrder order, int cores, bool anew)
     {
-        string conditions = $"{Machine.Key}; {OperationTimes.ConditionsOf(plan, keyBits, cores, order: order)}";
+        string conditions = $"{Version}; {Machine.Key}; "
+            + OperationTimes.ConditionsOf(plan, keyBits, cores, order: order);
         if (anew || !Load().TryGetValue(conditions, out OperationTimes? times))
         {
             times = OperationTimes.Measure(plan, keyBits, cores, options: new KeyOptions { Order = order });

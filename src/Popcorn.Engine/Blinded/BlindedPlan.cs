@@ -62,6 +62,9 @@ internal sealed class BlindedPlan : Plan
         }
     }
 
+    internal override Work AloneInRound(Phase phase) =>
+        new((Operation.Square, KeyBits), (Operation.Rerandomise, 1), (Operation.Decrypt, 1));
+
     public override long ServerBytesOf(Shape value) =>
         (long)Images * value.Size * PaillierLibrary.NumberBytes(KeyBits);
 

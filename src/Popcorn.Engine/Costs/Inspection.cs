@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
@@ -20,7 +21,39 @@ namespace Popcorn.Engine.Costs;
 /// <param name="SaturationBits">Bits that a shift leaves at most, where it saturates.</param>
 public sealed record LayerReport(
     string Name, string Kind, int Outputs, long Macs, int Nnz, string Strategy, long Products, int BoundBits,
-    int? WeightBits = null, int? DistinctWeights = null, int? Shift = null, int? SaturationBits = null);
+    int? WeightBits = null, int? DistinctWeights = null, int? Shift = null, int? SaturationBits = null)
+{
+    /// <summary>Its result is shared modulo 2^RingBits, where values are shared.</summary>
+    public int? RingBits { get; init; }
+
+    /// <summary>Bits of that below the number itself.</summary>
+    public int? GuardBits { get; init; }
+
+    /// <summary>Which numbers share ciphertexts, where some do.</summary>
+    [JsonPropertyName("packing")]
+    public string? PackedAs { get; init; }
+
+    /// <summary>Numbers of a ciphertext.</summary>
+    public int? Slots { get; init; }
+
+    /// <summary>Comparisons that take tickets, of all images.</summary>
+    public long? Comparisons { get; init; }
+
+    /// <summary>Seconds before the input is known, where there is such a phase.</summary>
+    public double? PrepareSeconds { get; init; }
+
+    /// <summary>Seconds with the input.</summary>
+    public double? OnlineSeconds { get; init; }
+
+    /// <summary>Bytes both ways before the input is known.</summary>
+    public long? PrepareBytes { get; init; }
+
+    /// <summary>Bytes both ways with the input.</summary>
+    public long? OnlineBytes { get; init; }
+
+    /// <summary>Round trips of both phases.</summary>
+    public int? Rounds { get; init; }
+}
 
 /// <summary>What one inference will cost.</summary>
 /// <param name="Seconds">Both parties on this machine.</param>
@@ -68,22 +101,28 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
         IntegerNetwork network, ServerModel model, InspectionConditions conditions, int images = 1)
     {
         Plan plan = model.PlanFor(conditions.KeyBits, images, conditions.KeyOrder);
-        StepCost offline = plan.CostOf(Phase.Offline), online = plan.CostOf(Phase.Online);
+        var costs = new Dictionary<PlanStep, StepCost>(ReferenceEqualityComparer.Instance);
+        foreach (PlanStep step in plan.Steps)
+        {
+            costs[step] = step.CostIn(conditions.Times.Lanes) + OfServer(model.WorkOfWeights(plan, step));
+        }
+
+        StepCost before = StepCost.None; // what no step of a layer stands for
         var layers = new LayerReport[network.Layers.Count];
         for (int i = 0; i < layers.Length; i++)
         {
             (string strategy, double products) = model.Inspect(plan, i);
             PlanStep[] steps = [.. plan.Steps.Where(step => step.Layer == i)];
-            StepCost weighed = StepCost.None with { Server = new Work((Operation.Product, images * products)) };
+            StepCost weighed = OfServer(new Work((Operation.Product, images * products)));
 
             // Products by weights are the first thing that a layer takes.
-            if (steps is [{ Phase: Phase.Offline }, ..])
+            if (steps.Length > 0)
             {
-                offline += weighed;
+                costs[steps[0]] += weighed;
             }
             else
             {
-                online += weighed;
+                before += weighed;
             }
 
             products += steps.Sum(step => step.Cost.Server.Products);
@@ -95,39 +134,40 @@ public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Pr
             };
         }
 
-        PhaseUse prepare = Predict(offline, plan.RoundsOf(Phase.Offline), conditions);
-        PhaseUse answer = Predict(online, plan.RoundsOf(Phase.Online), conditions);
+        var forecast = new PhaseForecast(plan, costs, conditions);
+        for (int i = 0; i < layers.Length && plan.HasOfflineSteps; i++)
+        {
+            PhaseUse early = forecast.Of(Phase.Offline, i), late = forecast.Of(Phase.Online, i);
+            LayerFacts? facts = model.FactsOf(plan, i);
+            layers[i] = layers[i] with
+            {
+                RingBits = facts?.RingBits,
+                GuardBits = facts?.GuardBits,
+                PackedAs = facts?.PackedAs,
+                Slots = facts?.Slots,
+                Comparisons = facts?.Comparisons,
+                PrepareSeconds = early.Seconds,
+                OnlineSeconds = late.Seconds,
+                PrepareBytes = early.BytesUp + early.BytesDown,
+                OnlineBytes = late.BytesUp + late.BytesDown,
+                Rounds = early.Rounds + late.Rounds,
+            };
+        }
+
+        PhaseUse prepare = forecast.Of(Phase.Offline), answer = forecast.Of(Phase.Online, beside: before);
         PhaseUse all = prepare + answer;
-        Work server = (offline + online).Server, client = (offline + online).Client;
+        StepCost cost = costs.Values.Aggregate(before, (sum, of) => sum + of);
         return new Inspection(layers, new Prediction(
-            all.Seconds, server.Seconds(conditions.Times.SecondsOf), client.Seconds(conditions.Times.SecondsOf),
-            all.BytesUp, all.BytesDown, all.Rounds, (long)server.Products, QueryMemory.Of(plan, model))
+            all.Seconds, cost.Server.Seconds(conditions.Times.SecondsOf),
+            cost.Client.Seconds(conditions.Times.SecondsOf), all.BytesUp, all.BytesDown, all.Rounds,
+            (long)cost.Server.Products, QueryMemory.Of(plan, model))
         {
             Prepare = plan.HasOfflineSteps ? prepare : null,
             Online = plan.HasOfflineSteps ? answer : null,
         });
     }
 
-    /// <summary>What a phase will take.</summary>
-    private static PhaseUse Predict(StepCost cost, int rounds, InspectionConditions conditions)
-    {
-        // The server works from beginning to end, the client beside it where there are cores for both.
-        OperationTimes times = conditions.Times;
-        int cores = conditions.Cores;
-        double server = cost.Server.Seconds(times.SecondsOf);
-        double client = cost.Client.Seconds(times.SecondsOf);
-        int threads = conditions.Threads == 0 ? cores : conditions.Threads;
-        double seconds = Math.Max((server + client) / cores, server / threads);
-
-        // Once in every round with packed ciphertexts the other cores wait for one that makes or opens a group of them.
-        if (cost.Client[Operation.Decrypt] > 0)
-        {
-            double group = times.Lanes * (conditions.KeyBits * times.Square + times.Rerandomise + times.Decrypt);
-            seconds += rounds * group * (1 - 1.0 / cores);
-        }
-
-        return new PhaseUse(seconds, cost.BytesUp, cost.BytesDown, rounds);
-    }
+    private static StepCost OfServer(Work work) => StepCost.None with { Server = work };
 
     private static LayerReport Report(IntegerNetwork network, int i, string strategy, long products, int bits)
     {

@@ -33,6 +33,9 @@ public sealed record OperationTimes(
     /// <summary>Ciphertexts of one operation: more than the nearest caches hold, as in a layer.</summary>
     private const int Count = 512;
 
+    /// <summary>Those of what is no work on ciphertexts.</summary>
+    public TransferTimes Transfers { get; init; } = TransferTimes.None;
+
     /// <summary>Seconds of one operation.</summary>
     public double SecondsOf(Operation operation) => operation switch
     {
@@ -43,6 +46,10 @@ public sealed record OperationTimes(
         Operation.Decrypt => Decrypt,
         Operation.Import => Import,
         Operation.Export => Export,
+        Operation.Transfer or Operation.TicketHash or Operation.Tickets or Operation.Comparison
+            or Operation.CompareBit or Operation.Accumulate or Operation.AccumulateWide or Operation.Move
+            or Operation.Message or Operation.MessageByte =>
+            Transfers.SecondsOf(operation),
     };
 
     /// <summary>What times on one machine depend on, in words: those of equal conditions may be used again.</summary>
@@ -104,7 +111,10 @@ public sealed record OperationTimes(
         double[] thirds =
             [.. operations.Select((_, i) => rounds.Select(times => times[i]).Order().ElementAt(Rounds / 3))];
         return new OperationTimes(
-            thirds[0], thirds[1], thirds[2], thirds[3], thirds[4], thirds[5], thirds[6], key.PublicKey.Lanes);
+            thirds[0], thirds[1], thirds[2], thirds[3], thirds[4], thirds[5], thirds[6], key.PublicKey.Lanes)
+        {
+            Transfers = TransferTimes.Measure(cores),
+        };
 
         double Time(Action<int> operation)
         {

@@ -131,6 +131,10 @@ internal sealed class RingConvolution<T> : RingLayer<T>
     }
 
     /// <inheritdoc/>
+    public override double Accumulates => (double)_weights.Length
+        * ((_length + Vector512<T>.Count - 1) / Vector512<T>.Count * Vector512<T>.Count);
+
+    /// <inheritdoc/>
     protected override long NumbersLength { get; }
 
     /// <inheritdoc/>

@@ -8,6 +8,9 @@ namespace Popcorn.Engine.Evaluation;
 /// <summary>A way to compute a <see cref="RingLinear"/>.</summary>
 internal interface IRingLayer
 {
+    /// <summary>See <see cref="RingLinear.Accumulates"/>.</summary>
+    double Accumulates { get; }
+
     /// <summary>Computes the layer for one image.</summary>
     void Run(ReadOnlySpan<ulong> input, Span<ulong> output, int degreeOfParallelism);
 }
@@ -32,6 +35,9 @@ internal abstract class RingLayer<T> : IRingLayer
         _isPadded = layer.Padding.Length > 0;
         _area = layer.Output.Area;
     }
+
+    /// <inheritdoc/>
+    public abstract double Accumulates { get; }
 
     /// <summary>Numbers that the input takes as it is laid out.</summary>
     protected abstract long NumbersLength { get; }

@@ -21,6 +21,7 @@ internal sealed class RingLinear
     {
         InputSize = input.Size;
         OutputSize = layer.Output.Size;
+        IsNarrow = narrow;
         _layer = narrow ? For<int>(layer, input) : For<long>(layer, input);
     }
 
@@ -29,6 +30,14 @@ internal sealed class RingLinear
 
     /// <summary>Numbers of a result.</summary>
     public int OutputSize { get; }
+
+    /// <summary>Whether it computes modulo 2^32.</summary>
+    public bool IsNarrow { get; }
+
+    /// <summary>
+    /// Multiply-accumulates of an image, as they take time: those of a matrix half as much as those of a convolution.
+    /// </summary>
+    public double Accumulates => _layer.Accumulates;
 
     /// <summary>Computes the layer.</summary>
     /// <param name="input">Image by image, each channel by channel, row by row; any numbers.</param>

@@ -56,6 +56,9 @@ internal sealed class RingProduct<T> : RingLayer<T>
     }
 
     /// <inheritdoc/>
+    public override double Accumulates => (double)SumsLength * _rows / 2;
+
+    /// <inheritdoc/>
     protected override long NumbersLength { get; }
 
     /// <inheritdoc/>

@@ -60,6 +60,9 @@ public abstract class Plan
     public StepCost CostOf(Phase phase) => Steps
         .Where(step => step.Phase == phase).Aggregate(StepCost.None, (sum, step) => sum + step.Cost);
 
+    /// <summary>What a round does to a single ciphertext while all other cores wait for it.</summary>
+    internal virtual Work AloneInRound(Phase phase) => Work.None;
+
     /// <summary>Memory that a value of a query takes on the server, in bytes.</summary>
     public abstract long ServerBytesOf(Shape value);
 

@@ -18,6 +18,15 @@ public abstract record PlanStep(int Index, int Layer, string Name)
     /// <summary>What it costs.</summary>
     public abstract StepCost Cost { get; }
 
+    /// <summary>What it costs where a kernel works on so many ciphertexts at once: a few take as long as all.</summary>
+    public virtual StepCost CostIn(int lanes) => Cost;
+
+    /// <summary>
+    /// Of the shorter party's part what runs beside the longer one's. Null: this step and its neighbours run into each
+    /// other, and neither party ever waits long.
+    /// </summary>
+    public virtual double? Overlap => null;
+
     /// <summary>Memory that it takes on the server beside the values that it reads and makes, in bytes.</summary>
     public abstract long ServerBytes { get; }
 

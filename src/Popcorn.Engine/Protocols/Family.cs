@@ -62,6 +62,12 @@ internal abstract class ServerModel : IDisposable
     /// </summary>
     public abstract (string Strategy, double Products) Inspect(Plan plan, int layer);
 
+    /// <summary>What a step takes of the server that only the weights tell, beside the products of its layer.</summary>
+    public virtual Work WorkOfWeights(Plan plan, PlanStep step) => Work.None;
+
+    /// <summary>What there is to say of how a layer is computed, beside words; null: nothing.</summary>
+    public virtual LayerFacts? FactsOf(Plan plan, int layer) => null;
+
     /// <summary>
     /// Memory that a layer takes on the server beside the values that it reads and makes, in bytes: what the plan knows
     /// of it, and what only the server does.

@@ -134,6 +134,32 @@ internal sealed class SharesServerModel : ServerModel
         + plan.Steps.OfType<PackStep>().Where(step => step.Layer == layer)
             .Sum(step => CoreOf(step).WorkSize * step.Linear.Blocks * step.Sizes.MemoryBytes);
 
+    public override Work WorkOfWeights(Plan plan, PlanStep step)
+    {
+        if (step is not ApplyStep)
+        {
+            return Work.None;
+        }
+
+        RingLinear ring = RingOf(step.Layer);
+        return new Work(
+            (ring.IsNarrow ? Operation.Accumulate : Operation.AccumulateWide, plan.Images * ring.Accumulates));
+    }
+
+    public override LayerFacts FactsOf(Plan plan, int layer)
+    {
+        var own = (SharesPlan)plan;
+        SharedForm form = own.Layers.Rings.FormOf(layer + 1);
+        Packing? packing = own.Steps.OfType<PackStep>().FirstOrDefault(step => step.Layer == layer)?.Linear.Packing;
+        long comparisons = own.Tickets.Where(step => step.Layer == layer).Sum(step => (long)step.Chunks.Items);
+        return new LayerFacts(form.Ring, form.Guard)
+        {
+            PackedAs = packing?.Name,
+            Slots = packing?.Slots,
+            Comparisons = comparisons > 0 ? comparisons : null,
+        };
+    }
+
     public override long BundleBytes(Plan plan) => SharesMemory.OfBundle((SharesPlan)plan);
 
     public override ServerParty Admit(ReadOnlySpan<byte> opening, PartyOptions options) =>

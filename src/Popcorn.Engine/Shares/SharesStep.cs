@@ -1,4 +1,5 @@
 using Popcorn.Engine.Planning;
+using Popcorn.ObliviousTransfer.Flows;
 
 namespace Popcorn.Engine.Shares;
 
@@ -46,24 +47,25 @@ internal sealed record PackStep(
     /// <summary>Ciphertexts to the client.</summary>
     public Chunking Down => Sizes.Chunks(Linear.Received);
 
-    public override StepCost Cost
+    public override StepCost Cost => CostIn(1);
+
+    public override StepCost CostIn(int lanes)
     {
-        get
-        {
-            Packing packing = Linear.Packing;
-            long moved = packing.Derived.Sum(derived => (long)derived.Slots)
-                + ((long)packing.Received * packing.JoinedSlots);
-            double squares = (double)Linear.Blocks * moved * Linear.Widths.Pitch;
-            return new StepCost(
-                new Work(
-                    (Operation.Import, Linear.Sent), (Operation.Square, squares),
-                    (Operation.Rerandomise, Linear.Received), (Operation.Export, Linear.Received)),
-                new Work(
-                    (Operation.EncryptOwner, Linear.Sent), (Operation.Export, Linear.Sent),
-                    (Operation.Import, Linear.Received), (Operation.Decrypt, Linear.Received)),
-                StepCost.MessageBytes((long)Linear.Sent * Sizes.CiphertextBytes, Up.Count),
-                StepCost.MessageBytes((long)Linear.Received * Sizes.CiphertextBytes, Down.Count));
-        }
+        Packing packing = Linear.Packing;
+        double sent = FilledBy(Up, lanes), received = FilledBy(Down, lanes);
+        double joined = FilledBy(new Chunking(Linear.Received, Linear.Received), lanes) * packing.JoinedSlots;
+        double derived = (double)Linear.Blocks * packing.Derived.Sum(derived => (long)derived.Slots);
+        long up = StepCost.MessageBytes((long)Linear.Sent * Sizes.CiphertextBytes, Up.Count);
+        long down = StepCost.MessageBytes((long)Linear.Received * Sizes.CiphertextBytes, Down.Count);
+        return new StepCost(
+            new Work(
+                (Operation.Import, sent), (Operation.Square, (derived + joined) * Linear.Widths.Pitch),
+                (Operation.Rerandomise, received), (Operation.Export, received),
+                (Operation.Message, Down.Count), (Operation.MessageByte, down)),
+            new Work(
+                (Operation.EncryptOwner, sent), (Operation.Export, sent), (Operation.Import, received),
+                (Operation.Decrypt, received), (Operation.Message, Up.Count), (Operation.MessageByte, up)),
+            up, down);
     }
 
     public override long ServerBytes => Sizes.MemoryBytes * Linear.Blocks * (
@@ -75,6 +77,10 @@ internal sealed record PackStep(
     public override Task ServeAsync(SharesServerQuery query) => query.MultiplyAsync(this);
 
     public override Task AskAsync(SharesClientQuery query) => query.TakeProductsAsync(this);
+
+    /// <summary>Ciphertexts and lanes that stay empty beside them.</summary>
+    private static double FilledBy(Chunking chunks, int lanes) => Enumerable.Range(0, chunks.Count)
+        .Sum(chunk => (double)((chunks.ItemsIn(chunk) + lanes - 1) / lanes * lanes));
 }
 
 /// <summary>Before the input is known: what a comparison uses up.</summary>
@@ -92,6 +98,8 @@ internal sealed record TicketStep(
 
     public override int Rounds => IsFirst ? 1 : 0;
 
+    public override double? Overlap => 1;
+
     /// <summary>Items of all images, message by message.</summary>
     public Chunking Chunks => Round.Chunks(Sizes.Images);
 
@@ -100,10 +108,17 @@ internal sealed record TicketStep(
         get
         {
             // Trees go from the party that holds Δ to the other.
-            (long up, long down) = TrafficOf(Round.Comparison.PrepareFlows);
-            return new StepCost(
-                Work.None, Work.None, up + CotBytes(ObliviousTransfer.Flows.Party.Client),
-                down + CotBytes(ObliviousTransfer.Flows.Party.Server));
+            double cots = (double)Chunks.Items
+                * (Round.Comparison.Cots(Party.Server) + Round.Comparison.Cots(Party.Client));
+            long up = CotBytes(Party.Client), down = CotBytes(Party.Server);
+            return MessagesOf(Round.Comparison.PrepareFlows)
+                + new StepCost(Of(Party.Server), Of(Party.Client), up, down);
+
+            Work Of(Party party) => new(
+                (Operation.Transfer, cots),
+                (Operation.TicketHash, (double)Chunks.Items * Round.Comparison.HashCalls(party)),
+                (Operation.Tickets, Chunks.Count), (Operation.Move, party == Party.Client ? Moves : 0),
+                (Operation.MessageByte, party == Party.Client ? up : down));
         }
     }
 
@@ -119,25 +134,26 @@ internal sealed record TicketStep(
 
     public override Task AskAsync(SharesClientQuery query) => query.MakeTicketsAsync(this);
 
-    private long CotBytes(ObliviousTransfer.Flows.Party sender) =>
+    /// <summary>Numbers that are put on a board, taken from it and put back, and taken off it.</summary>
+    public double Moves => (double)Chunks.Items * (Round.Comparison.Operation.Operands + 3);
+
+    private long CotBytes(Party sender) =>
         (long)(Sizes.BytesOfCot * Chunks.Items * Round.Comparison.Cots(sender));
 
-    /// <summary>Bytes of the messages of all chunks.</summary>
-    public (long Up, long Down) TrafficOf(Func<int, ObliviousTransfer.Flows.Flow[]> flowsOf)
+    /// <summary>What the messages of all chunks cost.</summary>
+    public StepCost MessagesOf(Func<int, Flow[]> flowsOf)
     {
-        long up = 0, down = 0;
-        for (int chunk = 0; chunk < Chunks.Count; chunk++)
+        Flow[] flows = [.. Enumerable.Range(0, Chunks.Count).SelectMany(chunk => flowsOf(Chunks.ItemsIn(chunk)))];
+        (Work Work, long Bytes) From(Party party)
         {
-            foreach (ObliviousTransfer.Flows.Flow flow in flowsOf(Chunks.ItemsIn(chunk)))
-            {
-                long bytes = StepCost.MessageBytes(flow.Bytes, 1);
-                (up, down) = flow.From == ObliviousTransfer.Flows.Party.Client
-                    ? (up + bytes, down)
-                    : (up, down + bytes);
-            }
+            Flow[] own = [.. flows.Where(flow => flow.From == party)];
+            long bytes = StepCost.MessageBytes(own.Sum(flow => (long)flow.Bytes), own.Length);
+            return (new Work((Operation.Message, own.Length), (Operation.MessageByte, bytes)), bytes);
         }
 
-        return (up, down);
+        (Work server, long down) = From(Party.Server);
+        (Work client, long up) = From(Party.Client);
+        return new StepCost(server, client, up, down);
     }
 }
 
@@ -152,7 +168,13 @@ internal sealed record InputSharesStep(int Index, SharesSizes Sizes, int Size, S
     /// <summary>Bytes of all shares.</summary>
     public int Bytes => BitFields.BytesFor(Sizes.Images * Size, Form.Ring);
 
-    public override StepCost Cost => StepCost.None with { BytesUp = StepCost.MessageBytes(Bytes, 1) };
+    public override StepCost Cost => StepCost.None with
+    {
+        Client = new Work((Operation.Message, 1), (Operation.MessageByte, Bytes)),
+        BytesUp = StepCost.MessageBytes(Bytes, 1),
+    };
+
+    public override double? Overlap => 0;
 
     public override string Describe() => $"input shares of {Form.Ring} bits";
 
@@ -169,6 +191,8 @@ internal sealed record InputSharesStep(int Index, SharesSizes Sizes, int Size, S
 internal sealed record ApplyStep(int Index, int Layer, string Name, SharesSizes Sizes)
     : SharesStep(Index, Layer, Name, Sizes)
 {
+    public override double? Overlap => 0;
+
     public override string Describe() => "apply";
 
     public override Task ServeAsync(SharesServerQuery query)
@@ -186,6 +210,8 @@ internal sealed record ApplyStep(int Index, int Layer, string Name, SharesSizes 
 internal sealed record LocalShareStep(int Index, int Layer, string Name, SharesSizes Sizes)
     : SharesStep(Index, Layer, Name, Sizes)
 {
+    public override double? Overlap => 0;
+
     public override string Describe() => "local";
 
     public override Task ServeAsync(SharesServerQuery query)
@@ -206,12 +232,19 @@ internal sealed record CompareSharesStep(int Index, SharesSizes Sizes, TicketSte
 {
     public override int Rounds => (Tickets.Round.Comparison.OnlineBits.Count + 1) / 2;
 
+    public override double? Overlap => 1 - (1.0 / Tickets.Chunks.Count);
+
     public override StepCost Cost
     {
         get
         {
-            (long up, long down) = Tickets.TrafficOf(Tickets.Round.Comparison.OnlineFlows);
-            return new StepCost(Work.None, Work.None, up, down);
+            // Who sends a message computes its bits, and who reads it computes with them.
+            ObliviousTransfer.Comparisons.ComparisonPlan comparison = Tickets.Round.Comparison;
+            int chunks = Tickets.Chunks.Count;
+            double bits = (double)Tickets.Chunks.Items * comparison.OnlineBits.Sum(flow => flow.Bits);
+            return Tickets.MessagesOf(comparison.OnlineFlows) + new StepCost(
+                new Work((Operation.Comparison, chunks), (Operation.CompareBit, bits), (Operation.Move, Tickets.Moves)),
+                new Work((Operation.Comparison, chunks), (Operation.CompareBit, bits)), 0, 0);
         }
     }
 
@@ -235,7 +268,13 @@ internal sealed record LogitSharesStep(int Index, SharesSizes Sizes, int Size, S
 
     public override int Rounds => 1; // the input is answered by the logits
 
-    public override StepCost Cost => StepCost.None with { BytesDown = StepCost.MessageBytes(Bytes, 1) };
+    public override StepCost Cost => StepCost.None with
+    {
+        Server = new Work((Operation.Message, 1), (Operation.MessageByte, Bytes)),
+        BytesDown = StepCost.MessageBytes(Bytes, 1),
+    };
+
+    public override double? Overlap => 0;
 
     public override string Describe() => $"logit shares of {Form.Ring} bits";
 

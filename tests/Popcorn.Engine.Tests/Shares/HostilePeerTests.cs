@@ -26,7 +26,7 @@ public class HostilePeerTests
         { "another step", (c, _) => new Chunk(c) { Step = c.Step + 1 } },
         { "another place", (c, _) => new Chunk(c) { First = c.First + 1 } },
         { "an earlier message", (_, before) => before },
-        { "far too long", (c, _) => new Chunk(c) { Payload = ByteString.CopyFrom(new byte[(1 << 18) + 1]) } }, // longer than any part
+        { "far too long", (c, _) => new Chunk(c) { Payload = ByteString.CopyFrom(new byte[(1 << 18) + 1]) } },
         { "the end", (_, _) => null },
     };
 
