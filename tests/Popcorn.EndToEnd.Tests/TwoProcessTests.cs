@@ -26,7 +26,7 @@ public sealed class TwoProcessTests : IDisposable
         await CommandRun.Json("keygen", "--out", _files["keys"]);
 
         JsonElement report = await CommandRun.Json(
-            "infer", "--server", server.Url, "--model", "tiny", "--key", _files["keys"],
+            "infer", "--server", server.Url, "--model", "tiny", "--key", _files["keys"], "--family", "blinded",
             "--image", images, "--index", "0-1", "3");
         JsonElement[] results = [.. report.GetProperty("results").EnumerateArray()];
         Assert.Equal(3, results.Length);
@@ -45,9 +45,17 @@ public sealed class TwoProcessTests : IDisposable
             Assert.Equal(2, result.GetProperty("rounds").GetInt32());
         }
 
+        JsonElement prepared = await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "tiny", "--key", _files["keys"], "--family", "shares",
+            "--prepare", "2", "--image", images, "--index", "0-1", "3");
+        JsonElement[] ofShares = [.. prepared.GetProperty("results").EnumerateArray()];
+        Assert.Equal([expected[0], expected[1], expected[3]], ofShares.Select(Logits));
+        Assert.All(ofShares, result => Assert.True(
+            result.GetProperty("onlineBytesUp").GetInt64() < result.GetProperty("prepareBytesUp").GetInt64()));
+
         // Three images in two queries.
         JsonElement batches = await CommandRun.Json(
-            "infer", "--server", server.Url, "--model", "tiny", "--key", _files["keys"],
+            "infer", "--server", server.Url, "--model", "tiny", "--key", _files["keys"], "--family", "blinded",
             "--image", images, "--index", "0-1", "3", "--batch", "2");
         JsonElement[] shared = [.. batches.GetProperty("results").EnumerateArray()];
         Assert.Equal([expected[0], expected[1], expected[3]], shared.Select(Logits));

@@ -53,7 +53,7 @@ public sealed class WipingTests : IDisposable
     {
         await using WebSocketMessageChannel channel = await PopcornClient.ConnectAsync(new Uri(server.Url));
         await using ClientSession session = await ClientSession.OpenAsync(
-            transcript.Over(channel), key, "zeros", new ClientOptions(), default);
+            transcript.Over(channel), key, "zeros", new ClientOptions { Families = [new BlindedFamily()] }, default);
         transcript.Plan = (BlindedPlan)session.Plan;
         for (int i = 0; i < 2; i++)
         {

@@ -48,7 +48,9 @@ public class BundleTests
             key.PublicKey.Dispose();
         }
 
-        static double Products(Work work) => Enum.GetValues<Operation>().Sum(operation => work[operation]);
+        // What is done with ciphertexts stands before what is done with transfers and messages.
+        static double Products(Work work) =>
+            Enum.GetValues<Operation>().Where(operation => operation < Operation.Transfer).Sum(o => work[o]);
     }
 
     [Fact]
