@@ -29,6 +29,9 @@ internal sealed class SharesServerModel : ServerModel
     /// <summary>Plans that are kept: few are common, and clients that try them all must not fill the memory.</summary>
     private const int PlansKept = 8;
 
+    /// <summary>Cores that are kept of a layer, on average, for the same reason.</summary>
+    private const int CoresKept = 8;
+
     /// <param name="original">The network.</param>
     /// <param name="described">Its public part.</param>
     public SharesServerModel(IntegerNetwork original, PublicNetwork described)
@@ -174,6 +177,11 @@ internal sealed class SharesServerModel : ServerModel
     {
         Packing packing = step.Linear.Packing;
         string key = $"{packing.CoreInput} {packing.CoreOutput} {packing.CoreWindow}";
+        if (_cores.Count > CoresKept * _ring.Length)
+        {
+            _cores.Clear(); // whoever uses one keeps it alive
+        }
+
         return _cores.GetOrAdd(
             (step.Layer, key),
             _ => new Lazy<CompiledLinear>(() => LinearCompiler.Compile(
