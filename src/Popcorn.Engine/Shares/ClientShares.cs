@@ -41,18 +41,11 @@ internal sealed class ClientShares(SharesPlan plan) : IDisposable
         }
     }
 
-    /// <summary>Names where the shares of a linear layer's result will stand.</summary>
-    public void Set(int value, SecretArray<ulong> shares)
-    {
-        lock (_lock)
-        {
-            _all.Add(shares);
-            _ready[value] = shares;
-        }
-    }
+    /// <summary>Room for the shares of a linear layer's result, wiped with all others.</summary>
+    public SecretArray<ulong> NewProducts(int sizeOfImage) => New(sizeOfImage);
 
     /// <summary>All shares of a linear layer's result are there.</summary>
-    public void Complete(int value) => SourceOf(value).SetResult(_ready[value]);
+    public void Complete(int value, SecretArray<ulong> shares) => SourceOf(value).SetResult(shares);
 
     /// <summary>Whoever waits for shares waits in vain.</summary>
     public void Fail()
@@ -83,8 +76,6 @@ internal sealed class ClientShares(SharesPlan plan) : IDisposable
             _all.Clear();
         }
     }
-
-    private readonly Dictionary<int, SecretArray<ulong>> _ready = [];
 
     private TaskCompletionSource<SecretArray<ulong>> SourceOf(int value)
     {
@@ -139,11 +130,7 @@ internal sealed class ClientShares(SharesPlan plan) : IDisposable
         SecretArray<ulong> source = await Of(plan.Network.Layers[layer].Input).ConfigureAwait(false);
         int size = source.Length / plan.Images;
         SecretArray<ulong> board = Random(rounds.Board, size);
-        for (int image = 0; image < plan.Images; image++)
-        {
-            source.Span.Slice(image * size, size).CopyTo(board.Span[(image * rounds.Board)..]);
-        }
-
+        BoardNumbers.PutSource(source.Span, plan.Images, board.Span);
         return board;
     }
 

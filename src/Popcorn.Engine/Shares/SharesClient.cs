@@ -142,8 +142,7 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
         _sending ??= Task.Run(SendSharesAsync);
         try
         {
-            var shares = new SecretArray<ulong>(checked(plan.Images * step.Linear.OutputSize));
-            _shares.Set(step.Layer + 1, shares);
+            SecretArray<ulong> shares = _shares.NewProducts(step.Linear.OutputSize);
             for (int chunk = 0; chunk < step.Down.Count; chunk++)
             {
                 int first = step.Down.FirstOf(chunk), count = step.Down.ItemsIn(chunk);
@@ -153,7 +152,7 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
                 Exchange.Report(step, step.Down.EndOf(chunk), step.Down.Items);
             }
 
-            _shares.Complete(step.Layer + 1);
+            _shares.Complete(step.Layer + 1, shares);
         }
         catch
         {

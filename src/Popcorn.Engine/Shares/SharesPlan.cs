@@ -101,67 +101,52 @@ internal sealed class SharesPlan : Plan
     {
         PublicNetwork network = layers.Network;
         var steps = new List<SharesStep>();
-        var online = new List<Func<int, SharesStep>>
-        {
-            index => new InputSharesStep(index, sizes, network.Input.Shape.Size, layers.Rings.FormOf(0)),
-        };
         for (int i = 0; i < network.Layers.Count; i++)
         {
-            int layer = i;
-            string name = $"{network.Layers[i].KindName} {i + 1}";
             if (layers.Terms[i] is PackedTerms)
             {
-                PackedLinear linear = layers.Pack(i, sizes, costs, name);
+                PackedLinear linear = layers.Pack(i, sizes, costs, NameOf(i));
                 bool waits = steps.Count == 0 || !layers.IsChosen(network.Layers[i].Input);
-                steps.Add(new PackStep(steps.Count, layer, name, sizes, linear, waits));
-                online.Add(index => new ApplyStep(index, layer, name, sizes));
-            }
-            else if (layers.RoundsOf(i) is null)
-            {
-                online.Add(index => new LocalShareStep(index, layer, name, sizes));
+                steps.Add(new PackStep(steps.Count, i, NameOf(i), sizes, linear, waits));
             }
         }
 
+        var tickets = new List<TicketStep>();
         for (int i = 0; i < network.Layers.Count; i++)
         {
-            int layer = i;
-            string name = $"{network.Layers[i].KindName} {i + 1}";
-            IReadOnlyList<CompareRound> rounds = layers.RoundsOf(i)?.Rounds ?? [];
-            for (int r = 0; r < rounds.Count; r++)
+            foreach (CompareRound round in RoundsOf(i))
             {
-                int tickets = steps.Count;
-                steps.Add(new TicketStep(
-                    tickets, layer, name, sizes, rounds[r], steps.Count == 0 || steps[^1] is not TicketStep));
+                tickets.Add(new TicketStep(steps.Count, i, NameOf(i), sizes, round, tickets.Count == 0));
+                steps.Add(tickets[^1]);
             }
         }
 
         // Online in the order of layers.
-        TicketStep[] prepared = [.. steps.OfType<TicketStep>()];
-        int next = 1, ticket = 0;
-        steps.Add(online[0](steps.Count));
+        int ticket = 0;
+        steps.Add(new InputSharesStep(steps.Count, sizes, network.Input.Shape.Size, layers.Rings.FormOf(0)));
         for (int i = 0; i < network.Layers.Count; i++)
         {
-            if (layers.RoundsOf(i) is not { } compared)
+            int rounds = RoundsOf(i).Count;
+            for (int r = 0; r < rounds; r++)
             {
-                steps.Add(online[next++](steps.Count));
-                continue;
+                steps.Add(new CompareSharesStep(steps.Count, sizes, tickets[ticket++], r == 0, r == rounds - 1));
             }
 
-            for (int r = 0; r < compared.Rounds.Count; r++)
+            if (rounds == 0)
             {
-                bool isLast = r == compared.Rounds.Count - 1;
-                steps.Add(new CompareSharesStep(steps.Count, sizes, prepared[ticket++], r == 0, isLast));
-            }
-
-            if (compared.Rounds.Count == 0)
-            {
-                steps.Add(new LocalShareStep(steps.Count, i, $"{network.Layers[i].KindName} {i + 1}", sizes));
+                steps.Add(layers.Terms[i] is PackedTerms
+                    ? new ApplyStep(steps.Count, i, NameOf(i), sizes)
+                    : new LocalShareStep(steps.Count, i, NameOf(i), sizes));
             }
         }
 
         SharedForm last = layers.Rings.FormOf(network.Layers.Count);
         steps.Add(new LogitSharesStep(steps.Count, sizes, network.Layers[^1].Output.Size, last));
         return steps;
+
+        string NameOf(int layer) => $"{network.Layers[layer].KindName} {layer + 1}";
+
+        IReadOnlyList<CompareRound> RoundsOf(int layer) => layers.RoundsOf(layer)?.Rounds ?? [];
     }
 }
 

@@ -281,12 +281,7 @@ internal sealed class SharesServerQuery(
     {
         SecretArray<ulong> source = _values[plan.Network.Layers[layer].Input];
         var board = new SecretArray<ulong>(checked(plan.Images * rounds.Board));
-        int size = source.Length / plan.Images;
-        for (int image = 0; image < plan.Images; image++)
-        {
-            source.Span.Slice(image * size, size).CopyTo(board.Span[(image * rounds.Board)..]);
-        }
-
+        BoardNumbers.PutSource(source.Span, plan.Images, board.Span);
         return board;
     }
 
@@ -414,6 +409,16 @@ internal sealed class SharesServerQuery(
 /// <param name="board">Places of an image.</param>
 internal readonly struct BoardNumbers(CompareRound round, int board)
 {
+    /// <summary>Puts down what a layer reads: for each image its elements first.</summary>
+    public static void PutSource(ReadOnlySpan<ulong> source, int images, Span<ulong> numbers)
+    {
+        int size = source.Length / images, places = numbers.Length / images;
+        for (int image = 0; image < images; image++)
+        {
+            source.Slice(image * size, size).CopyTo(numbers[(image * places)..]);
+        }
+    }
+
     /// <summary>The results of a layer.</summary>
     public static void Select(ReadOnlySpan<ulong> numbers, LayerRounds rounds, int images, Span<ulong> results)
     {
