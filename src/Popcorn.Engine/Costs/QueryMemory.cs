@@ -12,7 +12,7 @@ internal static class QueryMemory
 
     /// <summary>
     /// The peak over all layers, in bytes, for all images: values that a later layer reads, and what a layer itself
-    /// works on, in its chunks too; and what preparation leaves.
+    /// works on, in its chunks too; what comes before it is due; and what preparation leaves.
     /// </summary>
     /// <param name="plan">The query's plan.</param>
     /// <param name="model">Who runs it.</param>
@@ -29,7 +29,7 @@ internal static class QueryMemory
             live += own - network.Layers[i].Inputs.Distinct().Where(v => lastReader[v] == i).Sum(BytesOf);
         }
 
-        return peak + plan.Rounds * ChunksOfRound + model.BundleBytes(plan);
+        return peak + plan.Rounds * ChunksOfRound + plan.MostBytesAhead + model.BundleBytes(plan);
 
         long BytesOf(int value) => plan.ServerBytesOf(network.ShapeOf(value));
     }

@@ -63,6 +63,9 @@ public abstract class Plan
     /// <summary>What a round does to a single ciphertext while all other cores wait for it.</summary>
     internal virtual Work AloneInRound(Phase phase) => Work.None;
 
+    /// <summary>Bytes of messages that may come before their lane asks for them.</summary>
+    internal virtual long MostBytesAhead => 0;
+
     /// <summary>Memory that a value of a query takes on the server, in bytes.</summary>
     public abstract long ServerBytesOf(Shape value);
 

@@ -12,6 +12,9 @@ public abstract record PlanStep(int Index, int Layer, string Name)
     /// <summary>When it runs.</summary>
     public virtual Phase Phase => Phase.Online;
 
+    /// <summary>Steps of a lane run one after the other, lanes of a phase side by side.</summary>
+    public virtual int Lane => 0;
+
     /// <summary>Round trips that it takes.</summary>
     public virtual int Rounds => 0;
 

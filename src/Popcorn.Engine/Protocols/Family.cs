@@ -196,7 +196,22 @@ internal abstract class PartyQuery(Plan plan) : IDisposable
             throw new InvalidOperationException("A query is prepared once, and then run once.");
         }
 
-        foreach (PlanStep step in plan.Steps.Where(step => step.Phase == phase))
+        PlanStep[][] lanes = [.. plan.Steps.Where(step => step.Phase == phase)
+            .GroupBy(step => step.Lane).Select(lane => lane.ToArray())];
+        if (lanes.Length > 1)
+        {
+            await exchange.RunSideBySideAsync([.. lanes.Select(lane => (Func<Task>)(() => RunAsync(lane, exchange)))])
+                .ConfigureAwait(false);
+        }
+        else
+        {
+            await RunAsync(lanes.FirstOrDefault() ?? [], exchange).ConfigureAwait(false);
+        }
+    }
+
+    private async Task RunAsync(PlanStep[] steps, IExchange exchange)
+    {
+        foreach (PlanStep step in steps)
         {
             await RunAsync(step, exchange).ConfigureAwait(false);
         }

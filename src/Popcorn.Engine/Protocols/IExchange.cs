@@ -11,7 +11,7 @@ namespace Popcorn.Engine.Protocols;
 /// A message belongs to a step, or to <see cref="SetUp"/>, and to the first of the step's items that it is about; it
 /// has <see cref="Plan.MaxPayloadBytes"/> at most. One that does not come as it should is a
 /// <see cref="PopcornException"/>. Within a step one task may send while another receives, and then as much as it likes
-/// where the other party does the same; two may not do either at once.
+/// where the other party does the same; two may not receive at once, unless their steps are of different lanes.
 /// </remarks>
 internal interface IExchange : IMessageExchange
 {
@@ -26,6 +26,10 @@ internal interface IExchange : IMessageExchange
 
     /// <summary>Ends the query.</summary>
     CancellationToken Cancellation { get; }
+
+    /// <summary>Runs lanes of steps side by side; where one fails, the others are stopped.</summary>
+    /// <param name="lanes">Each with messages of its own steps only.</param>
+    Task RunSideBySideAsync(IReadOnlyList<Func<Task>> lanes);
 
     /// <summary>Tells whoever watches how far a step is.</summary>
     void Report(PlanStep step, int done, int total);

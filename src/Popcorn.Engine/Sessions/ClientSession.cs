@@ -214,7 +214,7 @@ public sealed class ClientSession : IAsyncDisposable
 
         // Both parties build their tables at the same time.
         var clock = Stopwatch.StartNew();
-        await party.SetUpAsync(new StepExchange(connection, receiver, null, plan.Steps.Count, cancellationToken))
+        await party.SetUpAsync(new StepExchange(connection, receiver, null, plan, cancellationToken))
             .ConfigureAwait(false);
         double seconds = clock.Elapsed.TotalSeconds;
         await receiver.ReceiveAsync(Frame.BodyOneofCase.Ready).ConfigureAwait(false);
@@ -323,7 +323,7 @@ public sealed class ClientSession : IAsyncDisposable
     private StepExchange ExchangeFor(
         Plan plan, ReceiveTimeout receiver, IProgress<SessionProgress>? progress,
         CancellationToken cancellationToken) =>
-        new(_connection, receiver, progress, plan.Steps.Count, cancellationToken);
+        new(_connection, receiver, progress, plan, cancellationToken);
 
     private void CheckSize(int length)
     {

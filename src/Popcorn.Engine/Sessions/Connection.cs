@@ -21,15 +21,26 @@ internal sealed class Connection(IMessageChannel channel)
     public ConnectionUse Use =>
         new(Interlocked.Read(ref _bytesSent), Interlocked.Read(ref _bytesReceived), _waiting.Waited);
 
+    /// <summary>A wait for the peer, which ends when it is disposed.</summary>
+    public IDisposable BeginWait() => _waiting.Begin();
+
+    /// <summary>Until it is disposed so many tasks work side by side: they wait only when all of them do.</summary>
+    public IDisposable WaitOnlyIfAll(int tasks) => _waiting.Share(tasks);
+
     public async ValueTask SendAsync(Frame frame, CancellationToken cancellationToken)
+    {
+        using (BeginWait())
+        {
+            await WriteAsync(frame, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async ValueTask WriteAsync(Frame frame, CancellationToken cancellationToken)
     {
         byte[] message = MessageCodec.Encode(frame);
         try
         {
-            using (_waiting.Begin())
-            {
-                await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
-            }
+            await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
         }
         catch (PopcornException e)
         {
@@ -40,9 +51,10 @@ internal sealed class Connection(IMessageChannel channel)
         Interlocked.Add(ref _bytesSent, message.Length);
     }
 
+    /// <summary>Sends a message of a step; whoever does counts the wait.</summary>
     public ValueTask SendChunkAsync(
         int step, int first, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken) =>
-        SendAsync(
+        WriteAsync(
             new Frame
             {
                 Chunk = new Chunk
@@ -57,12 +69,15 @@ internal sealed class Connection(IMessageChannel channel)
     /// <summary>The next frame; null when the peer has closed in good order.</summary>
     public async ValueTask<Frame?> TryReceiveAsync(CancellationToken cancellationToken)
     {
-        byte[]? message;
-        using (_waiting.Begin())
+        using (BeginWait())
         {
-            message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+            return await ReadAsync(cancellationToken).ConfigureAwait(false);
         }
+    }
 
+    private async ValueTask<Frame?> ReadAsync(CancellationToken cancellationToken)
+    {
+        byte[]? message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
         if (message is null)
         {
             return null;
@@ -85,25 +100,14 @@ internal sealed class Connection(IMessageChannel channel)
     }
 
     /// <summary>The next frame, which must have the given body.</summary>
-    public async ValueTask<Frame> ReceiveAsync(Frame.BodyOneofCase expected, CancellationToken cancellationToken)
-    {
-        Frame frame = await TryReceiveAsync(cancellationToken).ConfigureAwait(false)
-            ?? throw new PopcornException($"The peer closed the connection where {expected} was due.");
-        return frame.BodyCase == expected
-            ? frame
-            : throw new PopcornException($"The peer sent {frame.BodyCase} where {expected} was due.");
-    }
+    public async ValueTask<Frame> ReceiveAsync(Frame.BodyOneofCase expected, CancellationToken cancellationToken) =>
+        Require(expected, await TryReceiveAsync(cancellationToken).ConfigureAwait(false));
 
-    /// <summary>What the message of a step says that is due.</summary>
-    public async ValueTask<ReadOnlyMemory<byte>> ReceiveChunkAsync(
-        int step, int first, CancellationToken cancellationToken)
+    /// <summary>The next message of a step; whoever asks for it counts the wait.</summary>
+    public async ValueTask<Chunk> ReceiveChunkAsync(CancellationToken cancellationToken)
     {
-        Frame frame = await ReceiveAsync(Frame.BodyOneofCase.Chunk, cancellationToken).ConfigureAwait(false);
-        Chunk chunk = frame.Chunk;
-        return chunk.Step == (uint)step && chunk.First == (uint)first
-            ? chunk.Payload.Memory
-            : throw new PopcornException(
-                $"The peer sent item {chunk.First} of step {chunk.Step} where item {first} of step {step} was due.");
+        Frame? frame = await ReadAsync(cancellationToken).ConfigureAwait(false);
+        return Require(Frame.BodyOneofCase.Chunk, frame).Chunk;
     }
 
     /// <summary>Tells the peer why the session ends, if it still listens.</summary>
@@ -142,6 +146,18 @@ internal sealed class Connection(IMessageChannel channel)
         return null;
     }
 
+    private static Frame Require(Frame.BodyOneofCase expected, Frame? frame)
+    {
+        if (frame is null)
+        {
+            throw new PopcornException($"The peer closed the connection where {expected} was due.");
+        }
+
+        return frame.BodyCase == expected
+            ? frame
+            : throw new PopcornException($"The peer sent {frame.BodyCase} where {expected} was due.");
+    }
+
     /// <summary>The peer's last word, read already or among what has arrived.</summary>
     private async ValueTask<PopcornException?> TryFindFailureAsync()
     {
@@ -164,11 +180,12 @@ internal sealed class Connection(IMessageChannel channel)
         return Volatile.Read(ref _peersWord);
     }
 
-    /// <summary>The time in which at least one task waits.</summary>
+    /// <summary>The time in which a task waits; of several that work side by side, all of them.</summary>
     private sealed class WaitClock
     {
         private readonly Lock _lock = new();
-        private int _tasks;
+        private int _working = 1;
+        private int _waiting;
         private long _since;
         private TimeSpan _waited;
 
@@ -184,33 +201,43 @@ internal sealed class Connection(IMessageChannel channel)
         }
 
         /// <summary>A wait, which ends when it is disposed.</summary>
-        public Wait Begin()
+        public IDisposable Begin() => new Change(this, waiting: 1, working: 0);
+
+        /// <summary>More tasks, until it is disposed.</summary>
+        public IDisposable Share(int tasks) => new Change(this, waiting: 0, working: tasks - 1);
+
+        private void Count(int waiting, int working)
         {
             lock (_lock)
             {
-                if (_tasks++ == 0)
+                bool was = _waiting >= _working;
+                _waiting += waiting;
+                _working += working;
+                bool isSo = _waiting >= _working;
+                if (isSo && !was)
                 {
                     _since = Stopwatch.GetTimestamp();
                 }
-            }
-
-            return new Wait(this);
-        }
-
-        private void End()
-        {
-            lock (_lock)
-            {
-                if (--_tasks == 0)
+                else if (was && !isSo)
                 {
                     _waited += Stopwatch.GetElapsedTime(_since);
                 }
             }
         }
 
-        public readonly struct Wait(WaitClock clock) : IDisposable
+        private sealed class Change : IDisposable
         {
-            public void Dispose() => clock.End();
+            private readonly WaitClock _clock;
+            private readonly (int Waiting, int Working) _by;
+
+            public Change(WaitClock clock, int waiting, int working)
+            {
+                _clock = clock;
+                _by = (waiting, working);
+                clock.Count(waiting, working);
+            }
+
+            public void Dispose() => _clock.Count(-_by.Waiting, -_by.Working);
         }
     }
 }

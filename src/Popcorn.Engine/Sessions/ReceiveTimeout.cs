@@ -15,8 +15,15 @@ internal sealed class ReceiveTimeout(
     public ValueTask<Frame> ReceiveAsync(Frame.BodyOneofCase expected) =>
         WithinLimit(token => connection.ReceiveAsync(expected, token));
 
-    public ValueTask<ReadOnlyMemory<byte>> ReceiveChunkAsync(int step, int first) =>
-        WithinLimit(token => connection.ReceiveChunkAsync(step, first, token));
+    /// <summary>The next message of a step, whichever.</summary>
+    /// <param name="stop">Ends the wait: the connection cannot be used after that.</param>
+    public ValueTask<Chunk> ReceiveChunkAsync(CancellationToken stop) => WithinLimit(
+        async token =>
+        {
+            using CancellationTokenRegistration ends = stop.Register(_timer.Cancel);
+            return await connection.ReceiveChunkAsync(token).ConfigureAwait(false);
+        },
+        stop);
 
     /// <summary>From now on another limit holds.</summary>
     /// <param name="newLimit">The limit.</param>
@@ -25,7 +32,8 @@ internal sealed class ReceiveTimeout(
 
     public void Dispose() => _timer.Dispose();
 
-    private async ValueTask<T> WithinLimit<T>(Func<CancellationToken, ValueTask<T>> receive)
+    private async ValueTask<T> WithinLimit<T>(
+        Func<CancellationToken, ValueTask<T>> receive, CancellationToken stop = default)
     {
         (TimeSpan most, Refusal guilt) = _patience;
         _timer.CancelAfter(most > TimeSpan.Zero ? most : TimeSpan.Zero);
@@ -40,7 +48,8 @@ internal sealed class ReceiveTimeout(
 
             return result;
         }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException e) when (
+            !cancellationToken.IsCancellationRequested && !stop.IsCancellationRequested)
         {
             string what = guilt switch
             {

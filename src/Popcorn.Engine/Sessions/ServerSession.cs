@@ -124,7 +124,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         }
 
         StepExchange ExchangeFor(Plan of) =>
-            new(connection, receiver, options.Progress, of.Steps.Count, cancellationToken, pace);
+            new(connection, receiver, options.Progress, of, cancellationToken, pace);
 
         ValueTask<MemoryReservation> ReserveAsync(Plan of, long bytes) => resources.ReserveAsync(
             bytes, of.Images == 1 ? "an image" : $"{of.Images} images", cancellationToken);

@@ -3,9 +3,9 @@ using Popcorn.Engine.Resources;
 namespace Popcorn.Engine.Sessions;
 
 /// <summary>
-/// A session's turn to compute: given up while it waits for its client, and for the next one. A step whose two halves
-/// run side by side shares the turn: it ends when the first of them waits, and whoever comes back first takes the next.
-/// So one half may compute for a message's time without a turn; never do both have one each.
+/// A session's turn to compute: given up while it waits for its client, and for the next one. Steps, or the halves
+/// of one, that run side by side share the turn: it ends when the first of them waits, and whoever comes back first
+/// takes the next. So the others may compute for a message's time without a turn; never do they have one each.
 /// </summary>
 /// <param name="resources">Where turns come from.</param>
 /// <param name="cancellationToken">Ends the wait for a turn.</param>

@@ -167,13 +167,12 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
     /// <summary>Before the input is known: what a comparison uses up.</summary>
     public async Task MakeTicketsAsync(TicketStep step)
     {
-        await FinishSendingAsync().ConfigureAwait(false);
-        SecretArray<ulong> board = await _shares.BoardOf(step.Layer).ConfigureAwait(false);
         var numbers = new BoardNumbers(step.Round, plan.Layers.RoundsOf(step.Layer)!.Board);
         var messages = new StepMessages(Exchange, step.Index);
         for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
         {
             await transfers.ExtendForAsync(messages, plan.CotDemands, _chunk++).ConfigureAwait(false);
+            SecretArray<ulong> board = await _shares.BoardOf(step.Layer).ConfigureAwait(false);
             using Preparation preparation = Prepare(step, chunk, numbers, board);
             await messages.RunAsync(preparation).ConfigureAwait(false);
             _tickets.Enqueue(preparation.TakeTickets());
@@ -257,8 +256,18 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
 
     private async Task SendSharesAsync()
     {
-        foreach (PackStep step in plan.Steps.OfType<PackStep>())
+        var underWay = new Queue<PackStep>();
+        long bytes = 0;
+        foreach (PackStep step in plan.Packs)
         {
+            while (underWay.TryPeek(out PackStep? oldest) && bytes + step.MessageBytes > SharesPlan.MostPackedBytes)
+            {
+                await _shares.Of(oldest.Layer + 1).ConfigureAwait(false);
+                bytes -= underWay.Dequeue().MessageBytes;
+            }
+
+            underWay.Enqueue(step);
+            bytes += step.MessageBytes;
             int input = plan.Network.Layers[step.Layer].Input;
             SecretArray<ulong> shares = await _shares.Of(input).ConfigureAwait(false);
             for (int chunk = 0; chunk < step.Up.Count; chunk++)

@@ -9,7 +9,8 @@ internal static class SharesMemory
     private const long OfTransfers = 100L << 20;
 
     /// <summary>On the client, while it is made and until it is used.</summary>
-    public static long OfClient(SharesPlan plan) => OfTransfers + TicketsOf(plan, Party.Client) + ValuesOf(plan);
+    public static long OfClient(SharesPlan plan) =>
+        OfTransfers + plan.MostBytesAhead + TicketsOf(plan, Party.Client) + ValuesOf(plan);
 
     /// <summary>On the server, from preparation to query.</summary>
     public static long OfBundle(SharesPlan plan) => TicketsOf(plan, Party.Server) + plan.Steps.OfType<PackStep>()

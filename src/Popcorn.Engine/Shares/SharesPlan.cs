@@ -15,6 +15,14 @@ internal sealed class SharesPlan : Plan
     /// <summary>COTs of a direction that are made at a time, at most: 32 MB of them.</summary>
     public const long MostCots = 1 << 21;
 
+    /// <summary>Bytes of ciphertexts that the client has under way, with those that they are answered by, unless a
+    /// single layer has more.</summary>
+    public const long MostPackedBytes = 1 << 24;
+
+    /// <summary>What the messages of tickets up to the next that the other party waits for are less than: no more COTs
+    /// than <see cref="MostCots"/> of a direction lie between two such.</summary>
+    private const long MostTicketBytes = 1 << 23;
+
     private SharesPlan(
         PublicNetwork network, SharesLayers layers, SharesSizes sizes, IReadOnlyList<SharesStep> steps)
         : base(
@@ -23,6 +31,7 @@ internal sealed class SharesPlan : Plan
     {
         Layers = layers;
         Sizes = sizes;
+        Packs = [.. steps.OfType<PackStep>()];
         Tickets = [.. steps.OfType<TicketStep>()];
         Transfers = new TransferOptions(sizes.Silent);
         CotDemands = [.. Tickets.SelectMany(step => Enumerable.Range(0, step.Chunks.Count).Select(chunk => (
@@ -35,6 +44,9 @@ internal sealed class SharesPlan : Plan
 
     /// <summary>What sizes follow from.</summary>
     public SharesSizes Sizes { get; }
+
+    /// <summary>The steps on ciphertexts, in order.</summary>
+    public IReadOnlyList<PackStep> Packs { get; }
 
     /// <summary>The steps that make tickets, in order.</summary>
     public IReadOnlyList<TicketStep> Tickets { get; }
@@ -77,11 +89,17 @@ internal sealed class SharesPlan : Plan
     }
 
     /// <inheritdoc/>
+    internal override long MostBytesAhead => MostTicketBytes + Math.Max(
+        Math.Min(MostPackedBytes, Packs.Sum(step => step.MessageBytes)),
+        Packs.Select(step => step.MessageBytes).DefaultIfEmpty().Max());
+
+    /// <inheritdoc/>
     public override long ServerBytesOf(Shape value) => (long)Images * value.Size * sizeof(ulong);
 
     /// <summary>
-    /// Silent transfers settle on the larger sets the more of them a bundle takes: that of a single image, because a
-    /// connection settles once.
+    /// What silent transfers settle on: a larger set the more of them a bundle takes, that of a single image, because a
+    /// connection settles once. Of the largest the secret vectors of both directions fill 16 MB, which caches do not
+    /// hold: a COT takes a quarter longer, to save a fortieth of the bytes of a query.
     /// </summary>
     private static FerretParameters SilentFor(SharesLayers layers)
     {
@@ -89,12 +107,7 @@ internal sealed class SharesPlan : Plan
             .SelectMany(layer => layers.RoundsOf(layer)?.Rounds ?? [])
             .Sum(round => (long)round.Items * Math.Max(
                 round.Comparison.Cots(Party.Server), round.Comparison.Cots(Party.Client)));
-        return cots switch
-        {
-            < SharesSizes.CotsOfFirstSet => FerretParameters.Depth11,
-            < 1 << 22 => FerretParameters.Depth12,
-            _ => FerretParameters.Depth13,
-        };
+        return cots < SharesSizes.CotsOfFirstSet ? FerretParameters.Depth11 : FerretParameters.Depth12;
     }
 
     private static List<SharesStep> StepsOf(SharesLayers layers, SharesSizes sizes, PackingCosts costs)

@@ -114,12 +114,16 @@ internal sealed class SharesServerQuery(
             await Exchange.SendAsync(step.Index, first, bytes).ConfigureAwait(false);
             Exchange.Report(step, chunks.EndOf(chunk), chunks.Items);
         }
+
+        if (step == plan.Packs[^1])
+        {
+            FinishProducts();
+        }
     }
 
     /// <summary>Before the input is known: what a comparison uses up.</summary>
     public async Task MakeTicketsAsync(TicketStep step)
     {
-        FinishProducts();
         var messages = new StepMessages(Exchange, step.Index);
         for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
         {

@@ -68,6 +68,9 @@ internal sealed record PackStep(
             up, down);
     }
 
+    /// <summary>Bytes of messages, both ways.</summary>
+    public long MessageBytes => (long)(Linear.Sent + Linear.Received) * Sizes.CiphertextBytes;
+
     public override long ServerBytes => Sizes.MemoryBytes * Linear.Blocks * (
         (2L * Linear.Packing.Sent) + (2L * Linear.Packing.Derived.Count) + Linear.Packing.CoreInput.Size
         + Linear.Packing.CoreOutput.Size + Linear.Packing.Received);
@@ -95,6 +98,8 @@ internal sealed record TicketStep(
     : SharesStep(Index, Layer, Name, Sizes)
 {
     public override Phase Phase => Phase.Offline;
+
+    public override int Lane => 1;
 
     public override int Rounds => IsFirst ? 1 : 0;
 

@@ -165,8 +165,9 @@ public abstract class CotPool : IDisposable
         Span<Block> usable = RoomFor(stage.Usable);
         for (int i = 0; i < stage.Count; i++)
         {
-            int tree = stage.First + i;
-            Span<Block> leaves = _leaves.Span[..set.Leaves];
+            int tree = stage.First + i, output = tree * set.Leaves;
+            int forNext = Math.Clamp(next.Length - output, 0, set.Leaves);
+            Span<Block> leaves = forNext == 0 ? usable[..set.Leaves] : _leaves.Span[..set.Leaves];
             _hash!.SetTree(tree);
             MakeTree(
                 _hash,
@@ -174,12 +175,13 @@ public abstract class CotPool : IDisposable
                 received.IsEmpty ? received : received.Slice(i * set.TreeBytes, set.TreeBytes),
                 sent.IsEmpty ? sent : sent.Slice(i * set.TreeBytes, set.TreeBytes),
                 leaves);
-            int output = tree * set.Leaves;
             _code!.AddTo(state[..set.Secret], (ulong)output, leaves);
+            if (forNext > 0)
+            {
+                leaves[..forNext].CopyTo(next[output..]);
+                leaves[forNext..].CopyTo(usable);
+            }
 
-            int forNext = Math.Clamp(next.Length - output, 0, leaves.Length);
-            leaves[..forNext].CopyTo(next[Math.Min(output, next.Length)..]);
-            leaves[forNext..].CopyTo(usable);
             usable = usable[(leaves.Length - forNext)..];
         }
 
@@ -217,7 +219,8 @@ public abstract class CotPool : IDisposable
             Span<Block> left = _blocks.Span[_begin.._end];
             if (left.Length + count > _blocks.Length)
             {
-                var larger = new SecretArray<Block>(left.Length + count);
+                var larger = new SecretArray<Block>(
+                    Math.Max(left.Length + count, (int)Math.Min(2L * _blocks.Length, MostAvailable)));
                 left.CopyTo(larger.Span);
                 _blocks.Dispose();
                 _blocks = larger;
@@ -225,7 +228,7 @@ public abstract class CotPool : IDisposable
             else
             {
                 left.CopyTo(_blocks.Span);
-                _blocks.Span[left.Length.._end].Clear();
+                _blocks.Span[Math.Max(left.Length, _begin).._end].Clear(); // before that they are taken, and wiped
             }
 
             _end -= _begin;

@@ -427,6 +427,8 @@ public sealed class RoundTests : IDisposable
             return ValueTask.FromResult<ReadOnlyMemory<byte>>(bytes);
         }
 
+        public Task RunSideBySideAsync(IReadOnlyList<Func<Task>> lanes) => throw new NotSupportedException();
+
         public void Report(PlanStep step, int done, int total)
         {
         }

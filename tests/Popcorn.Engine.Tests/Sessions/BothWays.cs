@@ -32,7 +32,7 @@ internal static class BothWays
     {
         var connection = new Connection(channel);
         using var receiver = new ReceiveTimeout(connection, Eventually.Patience, default);
-        var exchange = new StepExchange(connection, receiver, null, 1, default, pace);
+        var exchange = new StepExchange(connection, receiver, null, plan: null, default, pace);
         var clock = Stopwatch.StartNew();
         await Task.WhenAll(Task.Run(SendAsync), Task.Run(ReceiveAsync));
         TimeSpan elapsed = clock.Elapsed;
