@@ -17,15 +17,31 @@ internal sealed class PhaseForecast(
     /// <param name="beside">What it costs beside its steps.</param>
     public PhaseUse Of(Phase phase, int? layer = null, StepCost? beside = null)
     {
-        StepCost common = beside ?? StepCost.None, apart = StepCost.None;
-        double seconds = 0;
         PlanStep[] steps =
             [.. plan.Steps.Where(step => step.Phase == phase && (layer is null || step.Layer == layer))];
+        int rounds = steps.Sum(step => step.Rounds);
+        StepCost all = steps.Aggregate(beside ?? StepCost.None, (sum, step) => sum + costs[step]);
+
+        // Lanes keep all cores busy together, or one of them takes longer than that.
+        IGrouping<int, PlanStep>[] lanes = [.. steps.GroupBy(step => step.Lane)];
+        double seconds = lanes.Length == 0
+            ? SecondsOf(all, phase, rounds)
+            : lanes.Max(lane => SecondsOf(phase, lane, lane.Key == 0 ? beside : null));
+        return new PhaseUse(
+            lanes.Length > 1 ? Math.Max(seconds, SecondsOf(all.Server, all.Client)) : seconds, all.BytesUp,
+            all.BytesDown, rounds);
+    }
+
+    private double SecondsOf(Phase phase, IEnumerable<PlanStep> steps, StepCost? beside)
+    {
+        StepCost common = beside ?? StepCost.None;
+        double seconds = 0;
+        int rounds = 0;
         foreach (PlanStep step in steps)
         {
+            rounds += step.Rounds;
             if (step.Overlap is double overlap)
             {
-                apart += costs[step];
                 seconds += SecondsOf(costs[step], overlap);
             }
             else
@@ -34,9 +50,14 @@ internal sealed class PhaseForecast(
             }
         }
 
-        int rounds = steps.Sum(step => step.Rounds);
-        StepCost all = common + apart;
-        return new PhaseUse(seconds + SecondsOf(common, phase, rounds), all.BytesUp, all.BytesDown, rounds);
+        return seconds + SecondsOf(common, phase, rounds);
+    }
+
+    /// <summary>Both parties' parts, on all cores.</summary>
+    private double SecondsOf(Work server, Work client)
+    {
+        OperationTimes times = conditions.Times;
+        return (server.Seconds(times.SecondsOf) + client.Seconds(times.SecondsOf)) / conditions.Cores;
     }
 
     /// <summary>The server works from beginning to end, the client beside it where there are cores for both.</summary>
@@ -44,8 +65,7 @@ internal sealed class PhaseForecast(
     {
         OperationTimes times = conditions.Times;
         int cores = conditions.Cores;
-        double server = cost.Server.Seconds(times.SecondsOf), client = cost.Client.Seconds(times.SecondsOf);
-        double seconds = Math.Max((server + client) / cores, SecondsOf(cost.Server));
+        double seconds = Math.Max(SecondsOf(cost.Server, cost.Client), SecondsOf(cost.Server));
 
         // Once in every round with packed ciphertexts the other cores wait for one that makes or opens a group of them.
         if (cost.Client[Operation.Decrypt] > 0)
@@ -60,10 +80,8 @@ internal sealed class PhaseForecast(
     /// <summary>Where each party waits for the other before and after.</summary>
     private double SecondsOf(StepCost cost, double overlap)
     {
-        OperationTimes times = conditions.Times;
-        double both = cost.Server.Seconds(times.SecondsOf) + cost.Client.Seconds(times.SecondsOf);
         double server = SecondsOf(cost.Server), client = SecondsOf(cost.Client);
-        double beside = Math.Max(both / conditions.Cores, Math.Max(server, client));
+        double beside = Math.Max(SecondsOf(cost.Server, cost.Client), Math.Max(server, client));
         return (overlap * beside) + ((1 - overlap) * (server + client));
     }
 

@@ -30,7 +30,10 @@ public sealed record TransferTimes(
     double Transfer, double TicketHash, double Tickets, double Comparison, double CompareBit, double Accumulate,
     double AccumulateWide, double Move, double Message, double MessageByte)
 {
-    private const int Rounds = 24;
+    private const int Rounds = 12;
+
+    /// <summary>In which the runtime sees what is worth compiling well, and does so.</summary>
+    private static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(400);
 
     /// <summary>Nothing takes time.</summary>
     public static TransferTimes None { get; } = new(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
@@ -63,21 +66,13 @@ public sealed record TransferTimes(
         var moves = new SampleMoves();
         var messages = new SampleMessages();
 
-        // Operations take turns, and of all times the third counts, as with those on ciphertexts; the first ones wait
-        // for the runtime to compile.
-        var rounds = new double[Rounds][];
-        for (int i = 0; i < Rounds; i++)
+        for (long start = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(start) < WarmUp;)
         {
-            (double transfer, double manyTickets, double manyCompared) = comparisons.Time(SampleComparison.Many);
-            (_, double fewTickets, double fewCompared) = comparisons.Time(SampleComparison.Few);
-            (double small, double large) = messages.Time();
-            rounds[i] =
-            [
-                transfer, manyTickets, fewTickets, manyCompared, fewCompared, narrow.Time(), wide.Time(), moves.Time(),
-                small, large,
-            ];
+            TimeAll();
         }
 
+        // Operations take turns, and of all times the third counts, as with those on ciphertexts.
+        double[][] rounds = [.. Enumerable.Range(0, Rounds).Select(_ => TimeAll())];
         double[] times =
             [.. rounds[0].Select((_, i) => rounds.Select(round => round[i]).Order().ElementAt(Rounds / 3))];
         (double tickets, double ofItem) = SampleComparison.Line(times[1], times[2]);
@@ -86,12 +81,25 @@ public sealed record TransferTimes(
             times[0], ofItem / SampleComparison.HashesOfItem, tickets, comparison / 2,
             compared / (2 * SampleComparison.BitsOfItem), times[5], times[6], times[7], times[8],
             Math.Max(0, times[9] - times[8]) / SampleMessages.LargeBytes);
+
+        double[] TimeAll()
+        {
+            double transfer = comparisons.TimeTransfers();
+            (double manyTickets, double manyCompared) = comparisons.Time(SampleComparison.Many);
+            (double fewTickets, double fewCompared) = comparisons.Time(SampleComparison.Few);
+            (double small, double large) = messages.Time();
+            return
+            [
+                transfer, manyTickets, fewTickets, manyCompared, fewCompared, narrow.Time(), wide.Time(), moves.Time(),
+                small, large,
+            ];
+        }
     }
 
     /// <summary>Transfers, and a ReLU that takes them.</summary>
     private sealed class SampleComparison : IDisposable
     {
-        public const int Many = 1024, Few = 64;
+        public const int Many = 16384, Few = 64;
 
         private static readonly ComparisonPlan Plan = ComparisonPlan.Of(new Relu(20, 8, 12));
 
@@ -102,7 +110,7 @@ public sealed record TransferTimes(
         public SampleComparison(int cores)
         {
             _cores = cores;
-            var options = new TransferOptions(FerretParameters.Depth11);
+            var options = new TransferOptions(FerretParameters.Depth12); // as most networks take
             using SetUp server = SetUp.For(Party.Server, options), client = SetUp.For(Party.Client, options);
             Run(server, client);
             (_server, _client) = (server.Finish(), client.Finish());
@@ -122,17 +130,27 @@ public sealed record TransferTimes(
             return (Math.Max(0, few - (Few * ofItem)), ofItem);
         }
 
-        /// <summary>Seconds of a transfer, of a party's tickets and of both parties' comparison.</summary>
-        public (double Transfer, double Tickets, double Compared) Time(int items)
+        /// <summary>
+        /// Seconds of a transfer, of as many as the comparisons take. One party after the other: in a query they run
+        /// beside other work, which leaves them more of the caches than two of their kind leave each other.
+        /// </summary>
+        public double TimeTransfers()
         {
-            var shares = new ulong[items];
-            long ofServer = (long)Plan.Cots(Party.Server) * items, ofClient = (long)Plan.Cots(Party.Client) * items;
+            const long Items = Many + Few;
             long before = _server.Sending.Available + _server.Receiving.Available;
             long start = Stopwatch.GetTimestamp();
-            Extend(_server.Sending.Available + ofServer, _server.Receiving.Available + ofClient);
-            double transfers = SideBySide(start) / (_server.Sending.Available + _server.Receiving.Available - before);
+            Extend(
+                _server.Sending.Available + (Items * Plan.Cots(Party.Server)),
+                _server.Receiving.Available + (Items * Plan.Cots(Party.Client)));
+            long made = _server.Sending.Available + _server.Receiving.Available - before;
+            return Stopwatch.GetElapsedTime(start).TotalSeconds / (2 * made);
+        }
 
-            start = Stopwatch.GetTimestamp();
+        /// <summary>Seconds of a party's tickets and of both parties' comparison.</summary>
+        public (double Tickets, double Compared) Time(int items)
+        {
+            var shares = new ulong[items];
+            long start = Stopwatch.GetTimestamp();
             Preparation? atServer = null, atClient = null;
             Both(() => atServer = _server.Prepare(Plan, items), () => atClient = _client.Prepare(Plan, shares, shares));
             using Preparation server = atServer!, client = atClient!;
@@ -143,7 +161,7 @@ public sealed record TransferTimes(
             using Compared serves = Compared.OfServer(ofServers, shares), asks = Compared.OfClient(ofClients);
             Run(serves, asks);
             serves.CopyResults(shares);
-            return (transfers, tickets, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            return (tickets, Stopwatch.GetElapsedTime(start).TotalSeconds);
         }
 
         public void Dispose()
@@ -169,26 +187,12 @@ public sealed record TransferTimes(
         private void Both(Action server, Action client) => Parallel.Invoke(
             new ParallelOptions { MaxDegreeOfParallelism = Math.Min(_cores, 2) }, server, client);
 
-        /// <summary>Both directions at a time, of which each party sends one.</summary>
         private void Extend(long ofServer, long ofClient)
         {
             using Protocol sends = _server.Extend(ofServer, 0), receives = _client.Extend(0, ofServer);
             using Protocol otherReceives = _server.Extend(0, ofClient), otherSends = _client.Extend(ofClient, 0);
-            while (sends.Due is not null || otherSends.Due is not null)
-            {
-                byte[]? down = null, up = null;
-                if (sends.Due?.From != Party.Server || otherSends.Due?.From != Party.Client)
-                {
-                    Run(sends, receives);
-                    Run(otherReceives, otherSends);
-                    return;
-                }
-
-                Both(
-                    () => sends.Write(down = new byte[sends.Due.Value.Bytes]),
-                    () => otherSends.Write(up = new byte[otherSends.Due.Value.Bytes]));
-                Both(() => otherReceives.Read(up), () => receives.Read(down));
-            }
+            Run(sends, receives);
+            Run(otherReceives, otherSends);
         }
     }
 

@@ -172,6 +172,7 @@ internal abstract class PartyQuery(Plan plan) : IDisposable
         try
         {
             await RunAsync(Phase.Offline, exchange).ConfigureAwait(false);
+            await FinishPreparingAsync().ConfigureAwait(false);
         }
         catch
         {
@@ -182,6 +183,9 @@ internal abstract class PartyQuery(Plan plan) : IDisposable
 
     /// <inheritdoc/>
     public abstract void Dispose();
+
+    /// <summary>Called once when all steps that need no input have run: what the others do not need may go.</summary>
+    protected virtual Task FinishPreparingAsync() => Task.CompletedTask;
 
     /// <summary>Runs the steps that need the input; a query that was not prepared refuses.</summary>
     protected Task RunOnlineAsync(IExchange exchange) => RunAsync(Phase.Online, exchange);

@@ -19,6 +19,18 @@ internal sealed record CompareRound(
     /// <summary>Items that are compared by one message of each flow, at most.</summary>
     private const int MostItems = 1 << 16;
 
+    /// <summary>What the server adds to its shares of all operands first.</summary>
+    public ulong Addend { get; init; }
+
+    /// <summary>Adds it.</summary>
+    public void AddTo(Span<ulong> shares)
+    {
+        for (int i = 0; Addend != 0 && i < shares.Length; i++)
+        {
+            shares[i] += Addend;
+        }
+    }
+
     /// <summary>How items of all images are spread: no message is longer than an exchange takes.</summary>
     public Chunking Chunks(int images)
     {
@@ -50,7 +62,9 @@ internal sealed record LayerRounds(IReadOnlyList<CompareRound> Rounds, int Board
             LayerKind.Sign => Each(new Sign(bits, made.Ring)),
             LayerKind.Clip => Each(new Clip(bits, guard, made.Ring, description.BoundBits + guard)),
             LayerKind.Square => Each(new Square(made.Ring)),
-            LayerKind.Rescale => Each(new SignedShift(bits, guard + description.Shift, made.Ring)),
+            LayerKind.Rescale => Each(
+                new SignedShift(bits, guard + description.Shift, made.Ring),
+                addend: 1ul << (guard + description.Shift - 1)), // to the nearest: half a step more, and then down
             LayerKind.Shift when rings.TakesOver(layer, LayerKind.Clip) => Each(new Clip(
                 bits, guard + description.Shift, made.Ring, network.BoundBitsOf(description.Input) + guard)),
             LayerKind.Shift when rings.ShiftIsRelu(layer) => Each(new Relu(
@@ -64,8 +78,13 @@ internal sealed record LayerRounds(IReadOnlyList<CompareRound> Rounds, int Board
                 throw new InvalidOperationException($"A layer of kind {description.Kind} compares nothing."),
         };
 
-        LayerRounds Each(Compared operation) => new(
-            [new CompareRound(ComparisonPlan.Of(operation), input.Size, input.Size, (_, item) => item)],
+        LayerRounds Each(Compared operation, ulong addend = 0) => new(
+            [
+                new CompareRound(ComparisonPlan.Of(operation), input.Size, input.Size, (_, item) => item)
+                {
+                    Addend = addend,
+                },
+            ],
             2 * input.Size, output => input.Size + output);
     }
 

@@ -50,9 +50,11 @@ internal sealed class LocalSums(SharesLayers layers, Party self)
                 }
 
                 break;
-            default: // left to the shift behind it
+            case NoTerms when layers.Rings.IsLeftToShift(layer):
                 Lift(sourceOf(description.Input).Span, LiftOf(description.Input), result.Span);
                 break;
+            default:
+                throw new NotSupportedException($"Nobody can sum {description.Kind} with {layers.Terms[layer]}.");
         }
 
         return result;

@@ -90,6 +90,15 @@ internal sealed class Rings
             && (shift.SaturationBits == 0 || _network.Layers[layer].Kind != LayerKind.Clip);
     }
 
+    /// <summary>Whether a layer compares itself.</summary>
+    public bool Compares(int layer) => _network.Layers[layer].Kind switch
+    {
+        LayerKind.Linear or LayerKind.Add or LayerKind.Concat => false,
+        LayerKind.Relu or LayerKind.Clip => !IsLeftToShift(layer),
+        LayerKind.MaxPool or LayerKind.MaxPoolRelu or LayerKind.Square or LayerKind.Sign or LayerKind.Shift
+            or LayerKind.Rescale => true,
+    };
+
     /// <summary>Whether a shift does what is left to it by a layer of some kind.</summary>
     public bool TakesOver(int layer, LayerKind kind)
     {
@@ -118,7 +127,7 @@ internal sealed class Rings
             LayerKind.Shift when TakesOver(layer, LayerKind.Clip) => bits + 2,
             LayerKind.Shift when ShiftIsRelu(layer) => bits + 1,
             LayerKind.Shift => Math.Max(bits, description.Shift) + 2, // |x| < 2^(k−2), t ≤ k − 2
-            LayerKind.Rescale => Math.Max(bits, description.Shift) + 3, // half a step more
+            LayerKind.Rescale => Math.Max(bits, description.Shift) + 3, // half a step more: LayerRounds
             LayerKind.MaxPool or LayerKind.MaxPoolRelu => IsOr(layer) ? 1 : bits + (_isNeverNegative[value] ? 1 : 2),
             LayerKind.Square => _ring[layer + 1],
             LayerKind.Linear or LayerKind.Add or LayerKind.Concat =>
@@ -297,11 +306,9 @@ internal sealed class Rings
         {
             PublicLayer layer = _network.Layers[i];
             bool needsResult = IsLocal(i) || _terms[i] is PackedTerms || layer.Kind == LayerKind.Square;
-            bool compares = layer.Kind is not (LayerKind.Linear or LayerKind.Add or LayerKind.Concat)
-                && !(layer.Kind is LayerKind.Relu or LayerKind.Clip && IsLeftToShift(i));
             foreach (int input in layer.Inputs)
             {
-                int needed = Math.Max(needsResult ? _ring[i + 1] : 0, compares ? ComparedBits(i) : 0);
+                int needed = Math.Max(needsResult ? _ring[i + 1] : 0, Compares(i) ? ComparedBits(i) : 0);
                 _ring[input] = Math.Max(_ring[input], needed);
             }
         }

@@ -9,21 +9,27 @@ internal sealed class ShareTransfers : IDisposable
 {
     private const int CotsOfPart = 1 << 18;
 
-    private ShareTransfers(Transfers transfers) => Transfers = transfers;
+    private readonly SharesPlan _plan;
+
+    private ShareTransfers(Transfers transfers, SharesPlan plan)
+    {
+        Transfers = transfers;
+        _plan = plan;
+    }
 
     /// <summary>The transfers.</summary>
     public Transfers Transfers { get; }
 
     /// <summary>Begins: base transfers, and what the first silent extension starts from.</summary>
     /// <param name="self">Which party this is.</param>
-    /// <param name="options">The same for both.</param>
+    /// <param name="plan">That of an image, the same for both: there is room for what it takes.</param>
     /// <param name="exchange">The way to the other party.</param>
-    public static async Task<ShareTransfers> SetUpAsync(Party self, TransferOptions options, IExchange exchange)
+    public static async Task<ShareTransfers> SetUpAsync(Party self, SharesPlan plan, IExchange exchange)
     {
         var messages = new StepMessages(exchange, IExchange.SetUp);
-        using SetUp setUp = SetUp.For(self, options);
+        using SetUp setUp = SetUp.For(self, plan.Transfers);
         await messages.RunAsync(setUp).ConfigureAwait(false);
-        var transfers = new ShareTransfers(setUp.Finish());
+        var transfers = new ShareTransfers(setUp.Finish(), plan);
         try
         {
             await transfers.ExtendAsync(messages, 1, 1).ConfigureAwait(false);
@@ -57,7 +63,8 @@ internal sealed class ShareTransfers : IDisposable
         StepMessages messages, IReadOnlyList<(long OfServer, long OfClient)> demands, int chunk)
     {
         (long server, long client) = demands[chunk];
-        (int ofServer, int ofClient) = Transfers.Self == Party.Server
+        bool isServer = Transfers.Self == Party.Server;
+        (int ofServer, int ofClient) = isServer
             ? (Transfers.Sending.Available, Transfers.Receiving.Available)
             : (Transfers.Receiving.Available, Transfers.Sending.Available);
         if (ofServer >= server && ofClient >= client)
@@ -77,6 +84,8 @@ internal sealed class ShareTransfers : IDisposable
             client += demands[next].OfClient;
         }
 
+        ForBoth(Transfers.Reserve, server, client);
+
         // In parts: while one party takes one in, the other makes the next.
         while (ofServer < server || ofClient < client)
         {
@@ -86,5 +95,14 @@ internal sealed class ShareTransfers : IDisposable
         }
     }
 
+    /// <summary>Gives back room that queries of more images took.</summary>
+    public void Trim() => ForBoth(Transfers.Trim, _plan.CotsAtOnce.OfServer, _plan.CotsAtOnce.OfClient);
+
     public void Dispose() => Transfers.Dispose();
+
+    private void ForBoth(Action<long, long> action, long ofServer, long ofClient)
+    {
+        bool isServer = Transfers.Self == Party.Server;
+        action(isServer ? ofServer : ofClient, isServer ? ofClient : ofServer);
+    }
 }

@@ -36,7 +36,7 @@ internal sealed class SharesClient(PaillierPrivateKey key, PartyOptions options)
     public override async Task SetUpAsync(IExchange exchange)
     {
         _encryptor = new Encryptor(key, TablesFor(_plan!));
-        _transfers = await ShareTransfers.SetUpAsync(Party.Client, _plan!.Transfers, exchange).ConfigureAwait(false);
+        _transfers = await ShareTransfers.SetUpAsync(Party.Client, _plan!, exchange).ConfigureAwait(false);
     }
 
     public override ClientQuery NewQuery(Plan plan) => new SharesClientQuery(
@@ -183,7 +183,6 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
     /// <summary>Sends the input less its share.</summary>
     public async Task SendInputAsync(InputSharesStep step)
     {
-        await FinishPreparingAsync().ConfigureAwait(false);
         using SecretArray<ulong> own = _ofInput!;
         _ofInput = null;
         Span<ulong> masked = own.Span;
@@ -246,6 +245,20 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
         _tickets.Clear();
     }
 
+    /// <summary>Keeps of all shares those of input and logits.</summary>
+    protected override async Task FinishPreparingAsync()
+    {
+        if (_sending is not null)
+        {
+            await _sending.ConfigureAwait(false);
+        }
+
+        transfers.Trim();
+        _ofInput = await _shares.TakeAsync(0).ConfigureAwait(false);
+        _ofLogits = await _shares.TakeAsync(plan.Network.Layers.Count).ConfigureAwait(false);
+        _shares.Dispose();
+    }
+
     protected override void SetInput(SecretArray<int> input) => _input = input;
 
     protected override Task RunAsync(PlanStep step, IExchange exchange)
@@ -280,14 +293,6 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
         }
     }
 
-    private async Task FinishSendingAsync()
-    {
-        if (_sending is not null)
-        {
-            await _sending.ConfigureAwait(false);
-        }
-    }
-
     private Preparation Prepare(TicketStep step, int chunk, BoardNumbers numbers, SecretArray<ulong> board)
     {
         int first = step.Chunks.FirstOf(chunk), count = step.Chunks.ItemsIn(chunk);
@@ -298,12 +303,4 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
         return transfers.Transfers.Prepare(step.Round.Comparison, operands.Span, results.Span);
     }
 
-    /// <summary>Keeps of all shares those of input and logits.</summary>
-    private async Task FinishPreparingAsync()
-    {
-        await FinishSendingAsync().ConfigureAwait(false);
-        _ofInput = await _shares.TakeAsync(0).ConfigureAwait(false);
-        _ofLogits = await _shares.TakeAsync(plan.Network.Layers.Count).ConfigureAwait(false);
-        _shares.Dispose();
-    }
 }

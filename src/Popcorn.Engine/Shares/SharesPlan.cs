@@ -51,6 +51,10 @@ internal sealed class SharesPlan : Plan
     /// <summary>The steps that make tickets, in order.</summary>
     public IReadOnlyList<TicketStep> Tickets { get; }
 
+    /// <summary>COTs that are there at once at most, by who holds Δ.</summary>
+    public (long OfServer, long OfClient) CotsAtOnce => (
+        AtOnce(CotDemands.Select(demand => demand.OfServer)), AtOnce(CotDemands.Select(demand => demand.OfClient)));
+
     /// <summary>How the connection makes its transfers.</summary>
     public TransferOptions Transfers { get; }
 
@@ -95,6 +99,10 @@ internal sealed class SharesPlan : Plan
 
     /// <inheritdoc/>
     public override long ServerBytesOf(Shape value) => (long)Images * value.Size * sizeof(ulong);
+
+    /// <summary>As many as chunks take that are made together.</summary>
+    private static long AtOnce(IEnumerable<long> demands) =>
+        Math.Min(demands.Sum(), Math.Max(MostCots, demands.DefaultIfEmpty().Max()));
 
     /// <summary>
     /// What silent transfers settle on: a larger set the more of them a bundle takes, that of a single image, because a
@@ -142,14 +150,16 @@ internal sealed class SharesPlan : Plan
             int rounds = RoundsOf(i).Count;
             for (int r = 0; r < rounds; r++)
             {
-                steps.Add(new CompareSharesStep(steps.Count, sizes, tickets[ticket++], r == 0, r == rounds - 1));
+                steps.Add(new CompareSharesStep(
+                    steps.Count, sizes, tickets[ticket++], r == 0, r == rounds - 1, layers.RoundsOf(i)!.Board));
             }
 
             if (rounds == 0)
             {
                 steps.Add(layers.Terms[i] is PackedTerms
                     ? new ApplyStep(steps.Count, i, NameOf(i), sizes)
-                    : new LocalShareStep(steps.Count, i, NameOf(i), sizes));
+                    : new LocalShareStep(
+                        steps.Count, i, NameOf(i), sizes, layers.RoundsOf(i)?.Board ?? 0));
             }
         }
 
@@ -228,7 +238,7 @@ internal sealed class SharesLayers
         _rounds = new LayerRounds?[network.Layers.Count];
         for (int i = 0; i < _rounds.Length; i++)
         {
-            _rounds[i] = Compares(i) ? CompareOf(i) : null;
+            _rounds[i] = rings.Compares(i) ? CompareOf(i) : null;
         }
     }
 
@@ -298,14 +308,6 @@ internal sealed class SharesLayers
 
         static string OneLine(string message) => message.ReplaceLineEndings(" ");
     }
-
-    private bool Compares(int layer) => Network.Layers[layer].Kind switch
-    {
-        LayerKind.Linear or LayerKind.Add or LayerKind.Concat => false,
-        LayerKind.Relu or LayerKind.Clip => !Rings.IsLeftToShift(layer),
-        LayerKind.MaxPool or LayerKind.MaxPoolRelu or LayerKind.Square or LayerKind.Sign or LayerKind.Shift
-            or LayerKind.Rescale => true,
-    };
 }
 
 /// <summary>How a linear layer of a query is computed on ciphertexts.</summary>

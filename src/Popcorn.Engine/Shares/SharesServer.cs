@@ -16,6 +16,7 @@ internal sealed class SharesServer : ServerParty
     private readonly PaillierPublicKey _key;
     private readonly SharesPlan _plan;
     private ShareTransfers? _transfers;
+    private MemoryReservation? _memory;
 
     /// <param name="model">The model.</param>
     /// <param name="opening">The client's public key, and the proof of its modulus.</param>
@@ -37,7 +38,9 @@ internal sealed class SharesServer : ServerParty
     {
         _model.Prepare(_plan);
         (await RentTablesAsync(exchange.Cancellation).ConfigureAwait(false)).Dispose();
-        _transfers = await ShareTransfers.SetUpAsync(Party.Server, _plan.Transfers, exchange).ConfigureAwait(false);
+        _memory = await _options.Resources!.ReserveAsync(
+            SharesMemory.OfTransfers(_plan), "a client's transfers", exchange.Cancellation).ConfigureAwait(false);
+        _transfers = await ShareTransfers.SetUpAsync(Party.Server, _plan, exchange).ConfigureAwait(false);
     }
 
     public override async ValueTask<ServerQuery> NewQueryAsync(Plan plan, CancellationToken cancellationToken)
@@ -51,6 +54,7 @@ internal sealed class SharesServer : ServerParty
     public override void Dispose()
     {
         _transfers?.Dispose();
+        _memory?.Dispose();
         _key.Dispose();
     }
 
@@ -212,7 +216,7 @@ internal sealed class SharesServerQuery(
                 int first = made.Chunks.FirstOf(chunk), count = made.Chunks.ItemsIn(chunk);
                 using var shares = new SecretArray<ulong>(made.Round.Comparison.Operation.Operands * count);
                 numbers.Gather(board.Span, first, count, shares.Span);
-                AddHalfStep(made.Layer, shares.Span);
+                made.Round.AddTo(shares.Span);
                 ulong[] ofItems = caps is null
                     ? []
                     : [.. Enumerable.Range(first, count).Select(item => caps[item / area % caps.Length])];
@@ -256,6 +260,12 @@ internal sealed class SharesServerQuery(
         return ((SharesStep)step).ServeAsync(this);
     }
 
+    protected override Task FinishPreparingAsync()
+    {
+        transfers.Trim();
+        return Task.CompletedTask;
+    }
+
     protected override void Release()
     {
         _values.Dispose();
@@ -294,22 +304,6 @@ internal sealed class SharesServerQuery(
         var result = new SecretArray<ulong>(checked(plan.Images * plan.Network.Layers[layer].Output.Size));
         BoardNumbers.Select(board.Span, rounds, plan.Images, result.Span);
         _values.Finish(layer, result);
-    }
-
-    /// <summary>A rescaling rounds to the nearest: half a step more, and then down.</summary>
-    private void AddHalfStep(int layer, Span<ulong> shares)
-    {
-        Model.PublicLayer description = plan.Network.Layers[layer];
-        if (description.Kind != Model.LayerKind.Rescale)
-        {
-            return;
-        }
-
-        int guard = plan.Layers.Rings.FormOf(description.Input).Guard;
-        foreach (ref ulong share in shares)
-        {
-            share += 1ul << (guard + description.Shift - 1);
-        }
     }
 
     private async Task<CiphertextBatch> ReceiveAndMultiplyAsync(PackStep step, PaillierPublicKey key)
@@ -405,68 +399,5 @@ internal sealed class SharesServerQuery(
         var joined = new CiphertextBatch(key, linear.Received);
         products += Evaluator.Combine([parts], terms.ToArray(), rows.ToArray(), joined, 0, Execution);
         return joined;
-    }
-}
-
-/// <summary>A round's numbers on a board of all images.</summary>
-/// <param name="round">The round.</param>
-/// <param name="board">Places of an image.</param>
-internal readonly struct BoardNumbers(CompareRound round, int board)
-{
-    /// <summary>Puts down what a layer reads: for each image its elements first.</summary>
-    public static void PutSource(ReadOnlySpan<ulong> source, int images, Span<ulong> numbers)
-    {
-        int size = source.Length / images, places = numbers.Length / images;
-        for (int image = 0; image < images; image++)
-        {
-            source.Slice(image * size, size).CopyTo(numbers[(image * places)..]);
-        }
-    }
-
-    /// <summary>The results of a layer.</summary>
-    public static void Select(ReadOnlySpan<ulong> numbers, LayerRounds rounds, int images, Span<ulong> results)
-    {
-        int size = results.Length / images;
-        for (int output = 0; output < size; output++)
-        {
-            int place = rounds.Output(output);
-            for (int image = 0; image < images; image++)
-            {
-                results[(image * size) + output] = numbers[(image * rounds.Board) + place];
-            }
-        }
-    }
-
-    /// <summary>The operands of some items: of all of them the first, then the second, and so on.</summary>
-    public void Gather(ReadOnlySpan<ulong> numbers, int first, int count, Span<ulong> operands)
-    {
-        for (int operand = 0; operand < round.Comparison.Operation.Operands; operand++)
-        {
-            for (int i = 0; i < count; i++)
-            {
-                (int image, int item) = Math.DivRem(first + i, round.Items);
-                operands[(operand * count) + i] = numbers[(image * board) + round.Player(operand, item)];
-            }
-        }
-    }
-
-    /// <summary>Puts down the results of some items.</summary>
-    public void PutResults(ReadOnlySpan<ulong> results, int first, Span<ulong> numbers)
-    {
-        for (int i = 0; i < results.Length; i++)
-        {
-            (int image, int item) = Math.DivRem(first + i, round.Items);
-            numbers[(image * board) + round.FirstResult + item] = results[i];
-        }
-    }
-
-    /// <summary>Takes the results of some items.</summary>
-    public void TakeResults(ReadOnlySpan<ulong> numbers, int first, Span<ulong> results)
-    {
-        for (int i = 0; i < results.Length; i++)
-        {
-            (int image, int item) = Math.DivRem(first + i, round.Items);
-            results[i] = numbers[(image * board) + round.FirstResult + item];
-        }
     }
 }

@@ -135,7 +135,8 @@ internal sealed class SharesServerModel : ServerModel
 
     public override long WorkBytes(Plan plan, int layer) => base.WorkBytes(plan, layer)
         + plan.Steps.OfType<PackStep>().Where(step => step.Layer == layer)
-            .Sum(step => CoreOf(step).WorkSize * step.Linear.Blocks * step.Sizes.MemoryBytes);
+            .Sum(step => CoreOf(step).WorkSize * step.Linear.Blocks * step.Sizes.MemoryBytes)
+        + TransfersBeyond((SharesPlan)plan);
 
     public override Work WorkOfWeights(Plan plan, PlanStep step)
     {
@@ -209,6 +210,10 @@ internal sealed class SharesServerModel : ServerModel
             core.Value.Dispose();
         }
     }
+
+    /// <summary>Room for transfers beyond what the connection keeps, which is what an image takes.</summary>
+    private long TransfersBeyond(SharesPlan plan) => Math.Max(0, SharesMemory.OfTransfers(plan)
+        - SharesMemory.OfTransfers(PlanFor(plan.Sizes.KeyBits))); // the same under keys of either order
 
     private static ulong Reduce(BigInteger number) => (ulong)(number & ulong.MaxValue);
 

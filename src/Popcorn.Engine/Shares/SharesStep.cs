@@ -11,10 +11,6 @@ namespace Popcorn.Engine.Shares;
 internal abstract record SharesStep(int Index, int Layer, string Name, SharesSizes Sizes)
     : PlanStep(Index, Layer, Name)
 {
-    public override StepCost Cost => StepCost.None;
-
-    public override long ServerBytes => 0;
-
     /// <summary>The server's part.</summary>
     public abstract Task ServeAsync(SharesServerQuery query);
 
@@ -127,6 +123,10 @@ internal sealed record TicketStep(
         }
     }
 
+    public override long ServerBytes => Chunks.Count == 0
+        ? 0
+        : Round.Comparison.WorkBytes(Party.Server, Chunks.ItemsIn(0)).Prepare;
+
     public override string Describe()
     {
         var comparison = Round.Comparison;
@@ -181,6 +181,8 @@ internal sealed record InputSharesStep(int Index, SharesSizes Sizes, int Size, S
 
     public override double? Overlap => 0;
 
+    public override long ServerBytes => Bytes;
+
     public override string Describe() => $"input shares of {Form.Ring} bits";
 
     public override Task ServeAsync(SharesServerQuery query) => query.ReceiveInputAsync(this);
@@ -198,6 +200,10 @@ internal sealed record ApplyStep(int Index, int Layer, string Name, SharesSizes 
 {
     public override double? Overlap => 0;
 
+    public override StepCost Cost => StepCost.None; // the weights tell
+
+    public override long ServerBytes => 0; // beside the layer's result
+
     public override string Describe() => "apply";
 
     public override Task ServeAsync(SharesServerQuery query)
@@ -212,10 +218,15 @@ internal sealed record ApplyStep(int Index, int Layer, string Name, SharesSizes 
 /// <param name="Layer">See <see cref="PlanStep"/>.</param>
 /// <param name="Name">See <see cref="PlanStep"/>.</param>
 /// <param name="Sizes">What its sizes follow from.</param>
-internal sealed record LocalShareStep(int Index, int Layer, string Name, SharesSizes Sizes)
+/// <param name="Board">Places of an image on the board, where the layer is one whose rounds are all left out.</param>
+internal sealed record LocalShareStep(int Index, int Layer, string Name, SharesSizes Sizes, int Board)
     : SharesStep(Index, Layer, Name, Sizes)
 {
     public override double? Overlap => 0;
+
+    public override StepCost Cost => StepCost.None; // some additions
+
+    public override long ServerBytes => (long)Sizes.Images * Board * sizeof(ulong);
 
     public override string Describe() => "local";
 
@@ -232,7 +243,9 @@ internal sealed record LocalShareStep(int Index, int Layer, string Name, SharesS
 /// <param name="Tickets">Where they are made.</param>
 /// <param name="IsFirst">Whether it is the layer's first.</param>
 /// <param name="IsLast">Whether it is the layer's last.</param>
-internal sealed record CompareSharesStep(int Index, SharesSizes Sizes, TicketStep Tickets, bool IsFirst, bool IsLast)
+/// <param name="Board">Places of an image on the layer's board.</param>
+internal sealed record CompareSharesStep(
+    int Index, SharesSizes Sizes, TicketStep Tickets, bool IsFirst, bool IsLast, int Board)
     : SharesStep(Index, Tickets.Layer, Tickets.Name, Sizes)
 {
     public override int Rounds => (Tickets.Round.Comparison.OnlineBits.Count + 1) / 2;
@@ -250,6 +263,20 @@ internal sealed record CompareSharesStep(int Index, SharesSizes Sizes, TicketSte
             return Tickets.MessagesOf(comparison.OnlineFlows) + new StepCost(
                 new Work((Operation.Comparison, chunks), (Operation.CompareBit, bits), (Operation.Move, Tickets.Moves)),
                 new Work((Operation.Comparison, chunks), (Operation.CompareBit, bits)), 0, 0);
+        }
+    }
+
+    /// <remarks>The board, the operands of a chunk, and what all chunks are compared in.</remarks>
+    public override long ServerBytes
+    {
+        get
+        {
+            Chunking chunks = Tickets.Chunks;
+            ObliviousTransfer.Comparisons.ComparisonPlan comparison = Tickets.Round.Comparison;
+            long numbers = ((long)Sizes.Images * Board)
+                + ((comparison.Operation.Operands + 1L) * Math.Min(chunks.PerChunk, chunks.Items));
+            return (numbers * sizeof(ulong)) + Enumerable.Range(0, chunks.Count)
+                .Sum(chunk => comparison.WorkBytes(Party.Server, chunks.ItemsIn(chunk)).Query);
         }
     }
 
@@ -280,6 +307,8 @@ internal sealed record LogitSharesStep(int Index, SharesSizes Sizes, int Size, S
     };
 
     public override double? Overlap => 0;
+
+    public override long ServerBytes => Bytes;
 
     public override string Describe() => $"logit shares of {Form.Ring} bits";
 

@@ -27,8 +27,8 @@ public sealed class Comparison : Protocol
         bool hasInputs = Self == Party.Client && _circuit.IsKnown;
         int inputs = hasInputs ? 0 : _circuit.InputPlanes, results = _circuit.ResultPlanes;
         int messages = _circuit.MessagePlanes(Self.Other());
-        int message = _circuit.Flows.Max(_circuit.PlanesOf), scratch = _circuit.ScratchPlanes;
-        _lease = new PlaneLease(inputs + results + messages + message + scratch, tickets.Items);
+        int message = _circuit.Flows.Max(_circuit.PlanesOf);
+        _lease = new PlaneLease(tickets.Plan.QueryPlanes(Self), tickets.Items);
         BitPlanes workspace = _lease.Planes;
         _message = workspace.Slice(inputs + results + messages, message);
         _memory = new GateMemory
@@ -38,7 +38,7 @@ public sealed class Comparison : Protocol
             TicketPlanes = tickets.Correlations,
             Results = workspace.Slice(inputs, results),
             Messages = workspace.Slice(inputs + results, messages),
-            Scratch = workspace.Slice(inputs + results + messages + message, scratch),
+            Scratch = workspace.Slice(inputs + results + messages + message, _circuit.ScratchPlanes),
         };
         try
         {

@@ -80,6 +80,16 @@ public sealed class ComparisonPlan
         return (long)(TicketBits(party) + ShareBits(party)) * BitPlanes.WordsFor(items) * sizeof(ulong);
     }
 
+    /// <summary>Bytes of memory that a party works in, in prepare and in the query, beside its tickets.</summary>
+    /// <param name="party">Whose.</param>
+    /// <param name="items">On how many items.</param>
+    public (long Prepare, long Query) WorkBytes(Party party, int items)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(items);
+        long plane = (long)BitPlanes.WordsFor(items) * sizeof(ulong);
+        return (PreparePlanes(party) * plane, QueryPlanes(party) * plane);
+    }
+
     /// <summary>Messages in prepare.</summary>
     /// <param name="items">How many items.</param>
     public Flow[] PrepareFlows(int items) => FlowsOf(PrepareBits, items);
@@ -87,6 +97,15 @@ public sealed class ComparisonPlan
     /// <summary>Messages in the query.</summary>
     /// <param name="items">How many items.</param>
     public Flow[] OnlineFlows(int items) => FlowsOf(OnlineBits, items);
+
+    /// <summary>Planes that a party works in, in prepare.</summary>
+    internal int PreparePlanes(Party party) => Circuit.DraftPlanes(party)
+        + Math.Max(Circuit.CorrectionPlanes, Circuit.PreparedPlanes) + Circuit.ScratchPlanes;
+
+    /// <summary>Planes that a party works in, in the query.</summary>
+    internal int QueryPlanes(Party party) => (party == Party.Client && Circuit.IsKnown ? 0 : Circuit.InputPlanes)
+        + Circuit.ResultPlanes + Circuit.MessagePlanes(party.Other()) + Circuit.Flows.Max(Circuit.PlanesOf)
+        + Circuit.ScratchPlanes;
 
     /// <summary>Bits of an item's own shares that stand with a party's ticket: the client's share of the result, and
     /// its inputs where it knows them.</summary>

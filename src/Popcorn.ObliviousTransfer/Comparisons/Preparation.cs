@@ -24,7 +24,7 @@ public sealed class Preparation : Protocol
         _tickets = tickets;
         Circuit circuit = plan.Circuit;
         int drafts = circuit.DraftPlanes(self), message = Math.Max(circuit.CorrectionPlanes, circuit.PreparedPlanes);
-        _lease = new PlaneLease(drafts + message + circuit.ScratchPlanes, items);
+        _lease = new PlaneLease(plan.PreparePlanes(self), items);
         BitPlanes workspace = _lease.Planes;
         _message = workspace.Slice(drafts, message);
         _memory = new GateMemory

@@ -48,6 +48,26 @@ public abstract class CotPool : IDisposable
     /// <exception cref="InvalidOperationException">There are fewer; extend first.</exception>
     public void Take(Span<Block> blocks) => TakeRange(blocks);
 
+    /// <summary>Makes room for so many.</summary>
+    internal void Reserve(long count)
+    {
+        AssertIsThere();
+        if (_blocks.Length < RoomOf(count))
+        {
+            MoveTo(new SecretArray<Block>(RoomOf(count)));
+        }
+    }
+
+    /// <summary>Gives back room for more than so many.</summary>
+    internal void Trim(long count)
+    {
+        AssertIsThere();
+        if (_blocks.Length > Math.Max(Available, RoomOf(count)))
+        {
+            MoveTo(new SecretArray<Block>(Math.Max(Available, RoomOf(count))));
+        }
+    }
+
     /// <summary>Wipes everything.</summary>
     public void Dispose()
     {
@@ -216,26 +236,35 @@ public abstract class CotPool : IDisposable
     {
         if (_end + count > _blocks.Length)
         {
-            Span<Block> left = _blocks.Span[_begin.._end];
-            if (left.Length + count > _blocks.Length)
+            if (Available + count > _blocks.Length)
             {
-                var larger = new SecretArray<Block>(
-                    Math.Max(left.Length + count, (int)Math.Min(2L * _blocks.Length, MostAvailable)));
-                left.CopyTo(larger.Span);
-                _blocks.Dispose();
-                _blocks = larger;
+                MoveTo(new SecretArray<Block>(Available + count));
             }
             else
             {
+                Span<Block> left = _blocks.Span[_begin.._end];
                 left.CopyTo(_blocks.Span);
                 _blocks.Span[Math.Max(left.Length, _begin).._end].Clear(); // before that they are taken, and wiped
+                (_begin, _end) = (0, left.Length);
             }
-
-            _end -= _begin;
-            _begin = 0;
         }
 
         return _blocks.Span.Slice(_end, count);
+    }
+
+    /// <summary>A tree more, because extending makes whole ones.</summary>
+    private int RoomOf(long count)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MostAvailable);
+        return (int)count + _leaves.Length;
+    }
+
+    private void MoveTo(SecretArray<Block> room)
+    {
+        _blocks.Span[_begin.._end].CopyTo(room.Span);
+        _blocks.Dispose();
+        _blocks = room;
+        (_begin, _end) = (0, _end - _begin);
     }
 
     private void Advance(Stage stage)

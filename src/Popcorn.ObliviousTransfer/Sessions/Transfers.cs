@@ -45,6 +45,27 @@ public sealed class Transfers : IDisposable
     /// <exception cref="ArgumentOutOfRangeException">That is more than some 134 million.</exception>
     public Protocol Extend(long sending, long receiving) => new ExtensionProtocol(this, sending, receiving);
 
+    /// <summary>
+    /// Makes room for COTs of each direction: for as many as one is going to extend to, so that those that are there
+    /// need not be moved meanwhile.
+    /// </summary>
+    /// <param name="sending">Of those in which this party holds Δ.</param>
+    /// <param name="receiving">And in which it chooses.</param>
+    public void Reserve(long sending, long receiving)
+    {
+        Sending.Reserve(sending);
+        Receiving.Reserve(receiving);
+    }
+
+    /// <summary>Gives back room for more COTs than so many of each direction, and a tree.</summary>
+    /// <param name="sending">Of those in which this party holds Δ.</param>
+    /// <param name="receiving">And in which it chooses.</param>
+    public void Trim(long sending, long receiving)
+    {
+        Sending.Trim(sending);
+        Receiving.Trim(receiving);
+    }
+
     /// <summary>Takes random transfers, of which this party is the sender. Nothing is sent.</summary>
     /// <param name="first">Filled: the pads of choice 0.</param>
     /// <param name="second">Filled, as many: the pads of choice 1.</param>

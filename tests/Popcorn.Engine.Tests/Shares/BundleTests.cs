@@ -54,6 +54,37 @@ public class BundleTests
     }
 
     [Fact]
+    public void Boards_and_what_is_compared_in_are_reserved()
+    {
+        using SharesServerModel model = FamilySession.Compile(Network);
+        SharesPlan plan = model.PlanFor(TestKeys.Bits, images: 7);
+        Assert.All(plan.Steps.OfType<CompareSharesStep>(), step => Assert.True(
+            model.WorkBytes(plan, step.Layer)
+                > (8L * plan.Images * plan.Layers.RoundsOf(step.Layer)!.Board)
+                    + step.Tickets.Round.Comparison.WorkBytes(Party.Server, step.Tickets.Chunks.Items).Query));
+    }
+
+    [Fact]
+    public async Task Transfers_are_reserved_as_long_as_a_client_is_there()
+    {
+        using ServedModel model = FamilySession.Serve(Network);
+        using var resources = new ServerResources();
+        await FamilySession.RunAsync(
+            model,
+            client =>
+            {
+                var plan = (SharesPlan)client.Plan;
+                long vectors = 4L * 16 * plan.Sizes.Silent.Consumed; // of two directions this one and the next
+                Assert.InRange(OfTransfers(), vectors, 2 * vectors);
+                return Task.CompletedTask;
+            },
+            options: TestServer.Options with { Resources = resources });
+        Assert.Equal(0, OfTransfers());
+
+        long OfTransfers() => resources.Use.MemoryReserved - resources.Use.TableBytes;
+    }
+
+    [Fact]
     public async Task What_is_older_than_a_query_is_dropped_and_its_transfers_with_it()
     {
         using ServedModel model = FamilySession.Serve(Network);

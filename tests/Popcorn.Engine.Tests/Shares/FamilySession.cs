@@ -41,9 +41,14 @@ internal static class FamilySession
 
     /// <summary>Opens a session as the client.</summary>
     public static Task<ClientSession> OpenAsync(
-        IMessageChannel channel, ServedModel model, PaillierPrivateKey? key = null) => ClientSession.OpenAsync(
+        IMessageChannel channel, ServedModel model, PaillierPrivateKey? key = null, TimeSpan? patience = null) =>
+        ClientSession.OpenAsync(
             channel, key ?? TestKeys.Key, "net",
-            new ClientOptions { Families = [Named(model.Families[0].Name)], IdleTimeout = Eventually.Patience },
+            new ClientOptions
+            {
+                Families = [Named(model.Families[0].Name)],
+                IdleTimeout = patience ?? Eventually.Patience,
+            },
             default);
 
     private static Family Named(string name) => FamilyRegistry.All.Single(family => family.Name == name);

@@ -17,6 +17,12 @@ public class HostilePeerTests
     private static readonly IntegerNetwork Network = new SampleNetworks.Builder(new Random(3), new Shape(1, 5, 5))
         .Conv(3, 3, 1, 1).MaxPool(2, 2, 0, ceil: true, withZero: true).Dense(4).Relu().Dense(3).Build();
 
+    /// <summary>
+    /// What comes in place of a message may look like one of another lane that is early: then the one that is missing
+    /// is waited for.
+    /// </summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
     /// <summary>What is wrong with a message, given those before it. None: the connection ends.</summary>
     private static readonly Dictionary<string, Func<Chunk, Chunk, Chunk?>> Faults = new()
     {
@@ -61,9 +67,9 @@ public class HostilePeerTests
                 (Exception? client, Exception? server) = await SpoilAsync(model, fromClient, at, fault);
                 string where = $"{name} in place of message {at} of {count}";
                 AssertRefused(client, where);
-                if (fromClient || at < count - 1 || server is not null)
+                if (fromClient || (name != "the end" && at < count - 1) || server is not null)
                 {
-                    AssertRefused(server, where); // a server that has sent the last message may be done
+                    AssertRefused(server, where); // one that has sent all that was due is not told more than the end
                 }
             }
         }
@@ -125,7 +131,8 @@ public class HostilePeerTests
         int next = 0;
         Chunk? before = null;
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        Task serving = TestServer.ServeAsync(model, server);
+        Task serving = TestServer.ServeAsync(
+            model, server, TestServer.Options with { StallTimeout = Patience, IdleTimeout = Patience });
         var spoilt = new FrameFilter(client, (frame, isOut) =>
         {
             if (isOut != fromClient || frame.BodyCase != Frame.BodyOneofCase.Chunk)
@@ -145,7 +152,7 @@ public class HostilePeerTests
         });
         Exception? asked = await Record.ExceptionAsync(async () =>
         {
-            await using ClientSession session = await FamilySession.OpenAsync(spoilt, model);
+            await using ClientSession session = await FamilySession.OpenAsync(spoilt, model, patience: Patience);
             await session.PrepareAsync();
             await session.InferAsync(new int[Network.Input.Shape.Size], null, default);
         }).WaitAsync(2 * Eventually.Patience);
