@@ -5,26 +5,32 @@ namespace Popcorn.Engine.Shares;
 /// <param name="board">Places of an image.</param>
 internal readonly struct BoardNumbers(CompareRound round, int board)
 {
-    /// <summary>Puts down what a layer reads: for each image its elements first.</summary>
-    public static void PutSource(ReadOnlySpan<ulong> source, int images, Span<ulong> numbers)
+    /// <summary>Puts down numbers of all images, those of each from some place on.</summary>
+    public static void Put(ReadOnlySpan<ulong> source, int images, Span<ulong> numbers, int place)
     {
         int size = source.Length / images, places = numbers.Length / images;
         for (int image = 0; image < images; image++)
         {
-            source.Slice(image * size, size).CopyTo(numbers[(image * places)..]);
+            source.Slice(image * size, size).CopyTo(numbers[((image * places) + place)..]);
         }
     }
 
     /// <summary>The results of a layer.</summary>
-    public static void Select(ReadOnlySpan<ulong> numbers, LayerRounds rounds, int images, Span<ulong> results)
+    /// <param name="numbers">The board, of all images.</param>
+    /// <param name="rounds">The layer's.</param>
+    /// <param name="images">How many images.</param>
+    /// <param name="results">Filled.</param>
+    /// <param name="skipped">How many places of each image are missing at its beginning.</param>
+    public static void Select(
+        ReadOnlySpan<ulong> numbers, LayerRounds rounds, int images, Span<ulong> results, int skipped = 0)
     {
-        int size = results.Length / images;
+        int size = results.Length / images, places = rounds.Board - skipped;
         for (int output = 0; output < size; output++)
         {
-            int place = rounds.Output(output);
+            int place = rounds.Output(output) - skipped;
             for (int image = 0; image < images; image++)
             {
-                results[(image * size) + output] = numbers[(image * rounds.Board) + place];
+                results[(image * size) + output] = numbers[(image * places) + place];
             }
         }
     }

@@ -20,6 +20,7 @@ internal sealed class ClientShares(SharesPlan plan) : IDisposable
         new Task<SecretArray<ulong>>?[plan.Network.Layers.Count + 1];
 
     private readonly Task<SecretArray<ulong>>?[] _boards = new Task<SecretArray<ulong>>?[plan.Network.Layers.Count];
+    private readonly SecretArray<ulong>?[] _chosen = new SecretArray<ulong>?[plan.Network.Layers.Count];
     private readonly Dictionary<int, TaskCompletionSource<SecretArray<ulong>>> _products = [];
     private readonly List<SecretArray<ulong>> _all = [];
 
@@ -31,6 +32,11 @@ internal sealed class ClientShares(SharesPlan plan) : IDisposable
             return _shares[value] ??= MakeAsync(value);
         }
     }
+
+    /// <summary>The shares that a packed linear layer reads, of all images.</summary>
+    public Task<SecretArray<ulong>> ReadBy(int layer) => plan.Layers.RoundsOf(layer) is null
+        ? Of(plan.Network.Layers[layer].Input)
+        : Task.FromResult(ChosenOf(layer)); // a copy of its input
 
     /// <summary>The board of a layer's comparisons: what it reads, and random results.</summary>
     public Task<SecretArray<ulong>> BoardOf(int layer)
@@ -95,7 +101,7 @@ internal sealed class ClientShares(SharesPlan plan) : IDisposable
     {
         if (value == 0)
         {
-            return Random(plan.Network.Input.Shape.Size, 0);
+            return Random(plan.Network.Input.Shape.Size);
         }
 
         int layer = value - 1;
@@ -107,9 +113,17 @@ internal sealed class ClientShares(SharesPlan plan) : IDisposable
         PublicLayer description = plan.Network.Layers[layer];
         if (plan.Layers.RoundsOf(layer) is { } rounds)
         {
-            SecretArray<ulong> board = await BoardOf(layer).ConfigureAwait(false);
             SecretArray<ulong> result = New(description.Output.Size);
-            BoardNumbers.Select(board.Span, rounds, plan.Images, result.Span);
+            if (rounds.IsChosen)
+            {
+                BoardNumbers.Select(ChosenOf(layer).Span, rounds, plan.Images, result.Span, skipped: rounds.Source);
+            }
+            else
+            {
+                SecretArray<ulong> board = await BoardOf(layer).ConfigureAwait(false);
+                BoardNumbers.Select(board.Span, rounds, plan.Images, result.Span);
+            }
+
             return result;
         }
 
@@ -128,22 +142,26 @@ internal sealed class ClientShares(SharesPlan plan) : IDisposable
     {
         LayerRounds rounds = plan.Layers.RoundsOf(layer)!;
         SecretArray<ulong> source = await Of(plan.Network.Layers[layer].Input).ConfigureAwait(false);
-        int size = source.Length / plan.Images;
-        SecretArray<ulong> board = Random(rounds.Board, size);
-        BoardNumbers.PutSource(source.Span, plan.Images, board.Span);
+        SecretArray<ulong> board = New(rounds.Board);
+        BoardNumbers.Put(source.Span, plan.Images, board.Span, place: 0);
+        BoardNumbers.Put(ChosenOf(layer).Span, plan.Images, board.Span, rounds.Source);
         return board;
     }
 
-    /// <summary>Numbers of which, for each image, all but the first are random.</summary>
-    private SecretArray<ulong> Random(int sizeOfImage, int first)
+    /// <summary>The client's shares of what a layer's comparisons result in, which wait for nothing.</summary>
+    private SecretArray<ulong> ChosenOf(int layer)
+    {
+        LayerRounds rounds = plan.Layers.RoundsOf(layer)!;
+        lock (_lock)
+        {
+            return _chosen[layer] ??= Random(rounds.Board - rounds.Source);
+        }
+    }
+
+    private SecretArray<ulong> Random(int sizeOfImage)
     {
         SecretArray<ulong> numbers = New(sizeOfImage);
-        for (int image = 0; image < plan.Images; image++)
-        {
-            RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(
-                numbers.Span.Slice((image * sizeOfImage) + first, sizeOfImage - first)));
-        }
-
+        RandomNumberGenerator.Fill(MemoryMarshal.AsBytes(numbers.Span));
         return numbers;
     }
 

@@ -42,9 +42,12 @@ internal sealed record CompareRound(
 
 /// <summary>All comparisons of a layer.</summary>
 /// <param name="Rounds">In order.</param>
+/// <param name="Source">Places of an image on the board for what the layer reads, the first.</param>
 /// <param name="Board">Places of an image on the board.</param>
 /// <param name="Output">The place of each element of the layer's result.</param>
-internal sealed record LayerRounds(IReadOnlyList<CompareRound> Rounds, int Board, Func<int, int> Output)
+/// <param name="IsChosen">Whether these are results of rounds only, so that the client chooses its shares.</param>
+internal sealed record LayerRounds(
+    IReadOnlyList<CompareRound> Rounds, int Source, int Board, Func<int, int> Output, bool IsChosen)
 {
     /// <summary>What a layer compares.</summary>
     /// <param name="network">The network.</param>
@@ -74,6 +77,7 @@ internal sealed record LayerRounds(IReadOnlyList<CompareRound> Rounds, int Board
             LayerKind.MaxPool or LayerKind.MaxPoolRelu => rings.IsOr(layer)
                 ? Or(description, input, made.Ring)
                 : Tournament(description, input, bits, rings.EndsWithZero(layer) ? null : made.Bits, read, made.Ring),
+            LayerKind.Linear when rings.MakesExact(layer) => Each(new SignedShift(bits, guard, made.Ring)),
             LayerKind.Linear or LayerKind.Add or LayerKind.Concat =>
                 throw new InvalidOperationException($"A layer of kind {description.Kind} compares nothing."),
         };
@@ -85,7 +89,7 @@ internal sealed record LayerRounds(IReadOnlyList<CompareRound> Rounds, int Board
                     Addend = addend,
                 },
             ],
-            2 * input.Size, output => input.Size + output);
+            input.Size, 2 * input.Size, output => input.Size + output, IsChosen: true);
     }
 
     /// <summary>Bits: that one of a window is 1. A window at the border sees one of its elements again.</summary>
@@ -109,7 +113,8 @@ internal sealed record LayerRounds(IReadOnlyList<CompareRound> Rounds, int Board
                 (int channel, int output) = Math.DivRem(item, layer.Output.Area);
                 return (channel * input.Area) + seen[(output * window.Taps) + tap];
             });
-        return new LayerRounds([round], input.Size + layer.Output.Size, output => input.Size + output);
+        return new LayerRounds(
+            [round], input.Size, input.Size + layer.Output.Size, output => input.Size + output, IsChosen: true);
     }
 
     /// <param name="layer">A max-pool.</param>
@@ -136,13 +141,16 @@ internal sealed record LayerRounds(IReadOnlyList<CompareRound> Rounds, int Board
 
         if (resultBits is not null)
         {
-            return new LayerRounds(rounds, board, output => tournament.Winners[output]);
+            return new LayerRounds(
+                rounds, input.Size, board, output => tournament.Winners[output],
+                tournament.Winners.All(place => place >= input.Size));
         }
 
         int first = board;
         rounds.Add(new CompareRound(
             ComparisonPlan.Of(new Relu(bits, read.Guard, ring)), layer.Output.Size, first,
             (_, item) => tournament.Winners[item]));
-        return new LayerRounds(rounds, first + layer.Output.Size, output => first + output);
+        return new LayerRounds(
+            rounds, input.Size, first + layer.Output.Size, output => first + output, IsChosen: true);
     }
 }

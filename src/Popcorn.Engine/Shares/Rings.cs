@@ -30,6 +30,7 @@ internal sealed class Rings
     private readonly List<int>[] _readers;
     private readonly bool[] _isNeverNegative;
     private readonly bool[] _isExact; // whether no e may arise in a value
+    private readonly bool[] _makesExact; // of layers
     private readonly int[] _excess;
     private readonly int[] _guard; // of all values joined with one; what exact ones are lifted by when they are joined
     private readonly int[] _ring;
@@ -53,6 +54,7 @@ internal sealed class Rings
 
         _isNeverNegative = new bool[values];
         _isExact = new bool[values];
+        _makesExact = [.. Enumerable.Range(0, network.Layers.Count).Select(MayMakeExact)];
         _excess = new int[values];
         _guard = new int[values];
         _ring = new int[values];
@@ -74,6 +76,12 @@ internal sealed class Rings
     public bool MasksExactly(int layer) => _isExact[layer + 1];
 
     /// <summary>
+    /// Whether a packed linear layer takes e off what it reads, by a comparison of each number, before it multiplies:
+    /// where it reads a sum of convolutions, which would all have to be masked exactly for it.
+    /// </summary>
+    public bool MakesExact(int layer) => _makesExact[layer];
+
+    /// <summary>
     /// Whether a layer is left to the shift that alone reads it: a ReLU, a clip, and the comparison with zero at the
     /// end of a max-pool shift while they compare.
     /// </summary>
@@ -93,7 +101,8 @@ internal sealed class Rings
     /// <summary>Whether a layer compares itself.</summary>
     public bool Compares(int layer) => _network.Layers[layer].Kind switch
     {
-        LayerKind.Linear or LayerKind.Add or LayerKind.Concat => false,
+        LayerKind.Linear => MakesExact(layer),
+        LayerKind.Add or LayerKind.Concat => false,
         LayerKind.Relu or LayerKind.Clip => !IsLeftToShift(layer),
         LayerKind.MaxPool or LayerKind.MaxPoolRelu or LayerKind.Square or LayerKind.Sign or LayerKind.Shift
             or LayerKind.Rescale => true,
@@ -130,6 +139,7 @@ internal sealed class Rings
             LayerKind.Rescale => Math.Max(bits, description.Shift) + 3, // half a step more: LayerRounds
             LayerKind.MaxPool or LayerKind.MaxPoolRelu => IsOr(layer) ? 1 : bits + (_isNeverNegative[value] ? 1 : 2),
             LayerKind.Square => _ring[layer + 1],
+            LayerKind.Linear when MakesExact(layer) => bits + 2, // as a shift
             LayerKind.Linear or LayerKind.Add or LayerKind.Concat =>
                 throw new InvalidOperationException($"A layer of kind {description.Kind} compares nothing."),
         };
@@ -146,7 +156,8 @@ internal sealed class Rings
     public bool HasFreshInputs(int layer)
     {
         var sources = new List<int>();
-        return IsFresh(_network.Layers[layer].Input) && sources.Distinct().Count() == sources.Count;
+        return MakesExact(layer)
+            || (IsFresh(_network.Layers[layer].Input) && sources.Distinct().Count() == sources.Count);
 
         bool IsFresh(int value)
         {
@@ -209,10 +220,15 @@ internal sealed class Rings
                 Mark(i + 1);
             }
 
-            if (_network.Layers[i].Kind == LayerKind.Square || _terms[i] is PackedTerms)
+            if (_network.Layers[i].Kind == LayerKind.Square || (_terms[i] is PackedTerms && !MakesExact(i)))
             {
                 Mark(_network.Layers[i].Input);
             }
+        }
+
+        for (int i = 0; i < _makesExact.Length; i++)
+        {
+            _makesExact[i] &= !_isExact[_network.Layers[i].Input]; // where another reader wants it exact, it is
         }
 
         void Mark(int value)
@@ -230,6 +246,25 @@ internal sealed class Rings
                     Mark(input);
                 }
             }
+        }
+    }
+
+    private bool MayMakeExact(int layer)
+    {
+        return _terms[layer] is PackedTerms && Sums(_network.Layers[layer].Input, isSum: false);
+
+        bool Sums(int value, bool isSum)
+        {
+            if (value == 0)
+            {
+                return false;
+            }
+
+            PublicLayer maker = _network.Layers[value - 1];
+            return _terms[value - 1] is PackedTerms
+                ? isSum && maker.Window!.Value.Taps > 1
+                : MayBeLocal(value - 1)
+                    && maker.Inputs.Any(input => Sums(input, isSum || maker.Kind == LayerKind.Add));
         }
     }
 
@@ -305,7 +340,8 @@ internal sealed class Rings
         for (int i = _network.Layers.Count - 1; i >= 0; i--)
         {
             PublicLayer layer = _network.Layers[i];
-            bool needsResult = IsLocal(i) || _terms[i] is PackedTerms || layer.Kind == LayerKind.Square;
+            bool needsResult = IsLocal(i) || (_terms[i] is PackedTerms && !MakesExact(i))
+                || layer.Kind == LayerKind.Square;
             foreach (int input in layer.Inputs)
             {
                 int needed = Math.Max(needsResult ? _ring[i + 1] : 0, Compares(i) ? ComparedBits(i) : 0);

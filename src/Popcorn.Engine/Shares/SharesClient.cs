@@ -281,8 +281,7 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
 
             underWay.Enqueue(step);
             bytes += step.MessageBytes;
-            int input = plan.Network.Layers[step.Layer].Input;
-            SecretArray<ulong> shares = await _shares.Of(input).ConfigureAwait(false);
+            SecretArray<ulong> shares = await _shares.ReadBy(step.Layer).ConfigureAwait(false);
             for (int chunk = 0; chunk < step.Up.Count; chunk++)
             {
                 int first = step.Up.FirstOf(chunk);

@@ -127,7 +127,8 @@ internal sealed class SharesPlan : Plan
             if (layers.Terms[i] is PackedTerms)
             {
                 PackedLinear linear = layers.Pack(i, sizes, costs, NameOf(i));
-                bool waits = steps.Count == 0 || !layers.IsChosen(network.Layers[i].Input);
+                bool waits = steps.Count == 0
+                    || !(layers.Rings.MakesExact(i) || layers.IsChosen(network.Layers[i].Input));
                 steps.Add(new PackStep(steps.Count, i, NameOf(i), sizes, linear, waits));
             }
         }
@@ -154,12 +155,14 @@ internal sealed class SharesPlan : Plan
                     steps.Count, sizes, tickets[ticket++], r == 0, r == rounds - 1, layers.RoundsOf(i)!.Board));
             }
 
-            if (rounds == 0)
+            if (layers.Terms[i] is PackedTerms)
             {
-                steps.Add(layers.Terms[i] is PackedTerms
-                    ? new ApplyStep(steps.Count, i, NameOf(i), sizes)
-                    : new LocalShareStep(
-                        steps.Count, i, NameOf(i), sizes, layers.RoundsOf(i)?.Board ?? 0));
+                steps.Add(new ApplyStep(steps.Count, i, NameOf(i), sizes));
+            }
+            else if (rounds == 0)
+            {
+                steps.Add(new LocalShareStep(
+                    steps.Count, i, NameOf(i), sizes, layers.RoundsOf(i)?.Board ?? 0));
             }
         }
 
@@ -264,7 +267,7 @@ internal sealed class SharesLayers
 
         PublicLayer maker = Network.Layers[value - 1];
         return Terms[value - 1] is not PackedTerms
-            && ((_rounds[value - 1] is not null && !Rings.IsLocal(value - 1)) || maker.Inputs.All(IsChosen));
+            && (_rounds[value - 1] is { IsChosen: true } || maker.Inputs.All(IsChosen));
     }
 
     /// <summary>How a linear layer is computed on ciphertexts.</summary>

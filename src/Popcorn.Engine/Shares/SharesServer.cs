@@ -78,6 +78,7 @@ internal sealed class SharesServerQuery(
     private readonly SecretArray<ulong>?[] _products = new SecretArray<ulong>?[plan.Network.Layers.Count];
     private readonly Queue<Tickets> _tickets = [];
     private SecretArray<ulong>? _board;
+    private SecretArray<ulong>? _copy; // of what the next linear layer reads, exact
     private TableLease<KeyTables>? _lease = lease;
     private IExchange? _exchange;
     private int _chunk;
@@ -156,7 +157,9 @@ internal sealed class SharesServerQuery(
     {
         SecretArray<ulong> masks = _products[step.Layer]!;
         int guard = plan.Layers.Rings.FormOf(step.Layer + 1).Guard;
-        SecretArray<ulong> source = _values[plan.Network.Layers[step.Layer].Input];
+        using SecretArray<ulong>? copy = _copy;
+        _copy = null;
+        SecretArray<ulong> source = copy ?? _values[plan.Network.Layers[step.Layer].Input];
         var result = new SecretArray<ulong>(masks.Length);
         int cores = threads == 0 ? Environment.ProcessorCount : threads;
         model.RingOf(step.Layer).Run(source.Span, plan.Images, result.Span, cores);
@@ -281,6 +284,7 @@ internal sealed class SharesServerQuery(
 
         _tickets.Clear();
         _board?.Dispose();
+        _copy?.Dispose();
         FinishProducts();
     }
 
@@ -295,15 +299,24 @@ internal sealed class SharesServerQuery(
     {
         SecretArray<ulong> source = _values[plan.Network.Layers[layer].Input];
         var board = new SecretArray<ulong>(checked(plan.Images * rounds.Board));
-        BoardNumbers.PutSource(source.Span, plan.Images, board.Span);
+        BoardNumbers.Put(source.Span, plan.Images, board.Span, place: 0);
         return board;
     }
 
     private void FinishRounds(int layer, LayerRounds rounds, SecretArray<ulong> board)
     {
-        var result = new SecretArray<ulong>(checked(plan.Images * plan.Network.Layers[layer].Output.Size));
+        bool isCopy = plan.Layers.Terms[layer] is PackedTerms;
+        int size = isCopy ? rounds.Source : plan.Network.Layers[layer].Output.Size;
+        var result = new SecretArray<ulong>(checked(plan.Images * size));
         BoardNumbers.Select(board.Span, rounds, plan.Images, result.Span);
-        _values.Finish(layer, result);
+        if (isCopy)
+        {
+            _copy = result;
+        }
+        else
+        {
+            _values.Finish(layer, result);
+        }
     }
 
     private async Task<CiphertextBatch> ReceiveAndMultiplyAsync(PackStep step, PaillierPublicKey key)

@@ -14,7 +14,7 @@ public class RingsTests
     [Fact]
     public void A_value_has_the_ring_of_its_readers_through_local_layers()
     {
-        (Rings rings, PublicNetwork network) = Of(From(4).Conv(2, 3, 1, 1, limit: 3).Add(1, 300, 0)
+        (Rings rings, PublicNetwork network) = Of(From(4).Conv(2, 1, 1, 0, limit: 31).Add(1, 300, 0)
             .Concat(1).MaxPool(2, 1, 0, ceil: false, withZero: false).Dense(2, limit: 100));
         int[] all = [.. Enumerable.Range(0, 6).Select(value => rings.FormOf(value).Ring)];
         Assert.True(all[5] > network.BoundBitsOf(5));
@@ -73,6 +73,28 @@ public class RingsTests
     }
 
     [Fact]
+    public void A_product_of_a_sum_of_convolutions_takes_the_sums_e_off_itself()
+    {
+        (Rings rings, PublicNetwork network) = Of(Sum().Conv(3, 1, 1, 0, groups: 3, limit: 7).Relu().Dense(2));
+        Assert.True(rings.MakesExact(3));
+        Assert.Equal((true, false), (rings.MasksExactly(0), rings.MasksExactly(1))); // the second reads the first
+        Assert.True(rings.Compares(3) && rings.HasFreshInputs(3));
+        Assert.Equal(network.BoundBitsOf(3) + 2, rings.ComparedBits(3));
+        Assert.True(rings.FormOf(3).Guard > 0 && rings.FormOf(3).Ring >= rings.ComparedBits(3));
+
+        // Not of a sum that leaves the network too, so that it is exact, nor of pointwise products, for which exact
+        // masks are as cheap.
+        (rings, _) = Of(Sum().Conv(3, 1, 1, 0, limit: 7).Add(1, 1, 1));
+        Assert.False(rings.MakesExact(3));
+        (rings, _) = Of(From(5).Conv(3, 1, 1, 0, limit: 7).Conv(3, 1, 1, 0, limit: 7).Add(1, 3, -5)
+            .Conv(3, 3, 1, 1, limit: 7).Relu().Dense(2));
+        Assert.False(rings.MakesExact(3));
+        Assert.True(rings.MasksExactly(1));
+
+        static Builder Sum() => From(5).Conv(3, 3, 1, 1, limit: 7).Conv(3, 3, 1, 1, limit: 7).Add(1, -3, 5);
+    }
+
+    [Fact]
     public void A_shift_takes_over_what_it_alone_reads()
     {
         (Rings rings, _) = Of(From(6).Conv(2, 3, 1, 1).Relu().Shift(3, 0).Conv(2, 3, 1, 1).Relu().Shift(3, 4)
@@ -115,7 +137,9 @@ public class RingsTests
             bool multiplies = layer is SquareLayer || (layer is LinearLayer && !rings.IsLocal(i));
             foreach (SharedForm read in layer.Inputs.Select(rings.FormOf))
             {
-                Assert.True(!multiplies || (read.Excess == 0 && read.Ring >= made.Ring));
+                Assert.True(rings.MakesExact(i)
+                    ? read.Excess > 0 && read.Ring >= rings.ComparedBits(i)
+                    : !multiplies || (read.Excess == 0 && read.Ring >= made.Ring));
                 Assert.True(!rings.IsLocal(i) || read.Ring >= made.Ring);
                 Assert.True(!rings.IsLocal(i) || read.Excess == 0 || read.Guard == made.Guard || made.Excess == 0);
             }

@@ -23,6 +23,14 @@ public class SharesNetworkTests
             .Add(0, 5, -4).Dense(3, limit: 7).Build() },
         { "a value with many readers", r => From(r, 2, 5).Conv(3, 3, 1, 1, limit: 7).Relu().Conv(3, 3, 1, 1, limit: 7)
             .Add(2, -1, 2).Add(2, 3, -2).Concat(4).Shift(4, 5).Concat(1).Dense(3, limit: 7).Build() },
+        { "a product of a sum of convolutions", r => From(r, 2, 5).Conv(3, 3, 1, 1, limit: 7)
+            .Conv(3, 3, 1, 1, limit: 7).Add(1, -3, 5).Conv(3, 1, 1, 0, groups: 3, limit: 7).Relu()
+            .Dense(3, limit: 7).Build() },
+        { "products of one sum, and its logits", r => From(r, 2, 4).Conv(2, 3, 1, 1, limit: 7)
+            .Conv(2, 3, 1, 1, limit: 7).Add(1, 2, 5).Conv(2, 1, 1, 0, limit: 7).Add(3, 1, -1)
+            .Conv(2, 3, 1, 1, limit: 7).Add(3, 1, 1).Build() },
+        { "a product of a pool of a sum", r => From(r, 2, 6).Conv(3, 3, 1, 1, limit: 7)
+            .Conv(3, 3, 1, 1, limit: 7).Add(1, -1, 1).AveragePool(6).Dense(3, limit: 7).Dense(2, limit: 7).Build() },
         { "a pool before its shift", r => From(r, 2, 7).Conv(3, 3, 1, 1, limit: 7)
             .MaxPool(3, 2, 1, ceil: false, withZero: true).Shift(4, 4).Dense(3).Build() },
         { "a pool before a shift of signed numbers", r => From(r, 2, 7).Conv(3, 3, 1, 1, limit: 7)
