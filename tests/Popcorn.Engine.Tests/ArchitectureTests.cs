@@ -67,7 +67,8 @@ public partial class ArchitectureTests
     public void Only_the_registry_names_families()
     {
         Assert.DoesNotContain(
-            ArrowsIn("Popcorn.Engine"), arrow => FamilyFolders.Contains(arrow.To) && arrow.From is not "Families");
+            ProjectNames.SelectMany(project => Arrows(project, "Popcorn.Engine")),
+            arrow => FamilyFolders.Contains(arrow.To) && arrow.From is not "Families");
         string[] homes = [.. typeof(Family).Assembly.GetTypes()
             .Where(type => type.IsSubclassOf(typeof(Family))).Select(type => type.Namespace!)];
         Assert.Equal(FamilyFolders.Select(folder => $"Popcorn.Engine.{folder}").Order(), homes.Order());
@@ -90,15 +91,33 @@ public partial class ArchitectureTests
         Assert.Empty(CircleIn([("a", "b"), ("b", "c"), ("a", "c")]));
     }
 
-    private static HashSet<(string From, string To)> ArrowsIn(string project)
+    [Theory]
+    [InlineData("internal sealed record Name(int Number);", "Name")]
+    [InlineData("    internal sealed record Name(int Number);", "Name")]
+    [InlineData("    private enum Name", null)] // seen by nobody else
+    [InlineData("public delegate List<int> Name<in T>(T value);", "Name")]
+    [InlineData("    protected delegate (int, int) Name();", "Name")]
+    public void Declarations_are_found(string text, string? name) =>
+        Assert.Equal(name, TypesIn(text).SingleOrDefault());
+
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void The_namespaces_of_every_project_are_known(string project) =>
+        Assert.Equal(project, Opened().Match($"using {project}.Folder;").Groups[1].Value);
+
+    private static HashSet<(string From, string To)> ArrowsIn(string project) => Arrows(project, project);
+
+    /// <summary>From folders of a project to others of it, or from all of another project to them.</summary>
+    private static HashSet<(string From, string To)> Arrows(string from, string project)
     {
         (string Folder, string Text)[] files = FilesOf(project);
-        ILookup<string, string> homes = files
-            .SelectMany(file =>
-                TypeDeclaration().Matches(file.Text).Select(m => (Type: m.Groups[1].Value, file.Folder)))
+        (string Folder, string Text)[] readers =
+            from == project ? files : [.. FilesOf(from).Select(file => (from, file.Text))];
+        ILookup<string, string> homes = files.Union(readers)
+            .SelectMany(file => TypesIn(file.Text).Select(type => (Type: type, file.Folder)))
             .Distinct().ToLookup(pair => pair.Type, pair => pair.Folder);
         var arrows = new HashSet<(string, string)>();
-        foreach ((string folder, string text) in files)
+        foreach ((string folder, string text) in readers)
         {
             foreach (Match opened in Opened().Matches(text).Where(m => m.Groups[1].Value == project))
             {
@@ -149,13 +168,19 @@ public partial class ArchitectureTests
         ];
     }
 
+    private static IEnumerable<string> TypesIn(string text) =>
+        TypeDeclaration().Matches(text).Select(m => m.Groups["name"].Value);
+
+    /// <summary>Types and delegates, those within others too unless they are private.</summary>
     [GeneratedRegex(
-        @"^(?:public |internal |file |sealed |abstract |static |partial |readonly |unsafe |ref )*"
-        + @"(?:class|record struct|record|struct|interface|enum) (\w+)",
+        @"^(?: +(?=public |internal |protected ))?"
+        + @"(?:public |internal |protected |file |new |sealed |abstract |static |partial |readonly |unsafe |ref )*"
+        + @"(?:(?:class|record struct|record|struct|interface|enum) (?<name>\w+)"
+        + @"|delegate .*?(?<name>\w+)(?:<[^(<]*>)?\()",
         RegexOptions.Multiline)]
     private static partial Regex TypeDeclaration();
 
-    [GeneratedRegex(@"\b(Popcorn\.(?:Interop|Engine|Hosting|Cli|ObliviousTransfer))\.(\w+(?:\.\w+)*)")]
+    [GeneratedRegex(@"\b(Popcorn\.\w+)\.(\w+(?:\.\w+)*)")]
     private static partial Regex Opened();
 
     [GeneratedRegex(@"\b[A-Z]\w+\b")]

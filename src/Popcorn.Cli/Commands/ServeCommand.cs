@@ -11,7 +11,6 @@ using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
-using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Families;
 using Popcorn.Engine.Sessions;
@@ -145,8 +144,8 @@ internal static partial class ServeCommand
         Description =
             "Packed ciphertexts in one message of a round, at most: more for many cores, fewer for less memory.",
         HelpName = "N",
-        DefaultValueFactory = _ => BlindedFamily.DefaultChunkCiphertexts,
-    }.InRange(1, BlindedFamily.MostChunkCiphertexts);
+        DefaultValueFactory = _ => FamilyRegistry.DefaultChunkCiphertexts,
+    }.InRange(1, FamilyRegistry.MostChunkCiphertexts);
 
     private static Option<int> Seconds(string name, string description, Func<PopcornOptions, TimeSpan> of) =>
         new Option<int>(name)

@@ -31,15 +31,18 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
         ? _plan!
         : BlindedPlan.Create(_plan!.Network, _plan.KeyBits, images, _plan.ChunkCiphertexts);
 
-    /// <remarks>The tables, the ciphertexts of two messages, and what stands in the clear: input and logits.</remarks>
+    /// <remarks>
+    /// The tables, a message and its answer, each as bytes and as ciphertexts, and what stands in the clear: input and
+    /// logits.
+    /// </remarks>
     public override long MemoryOf(Plan plan)
     {
-        const int NumberOverhead = 64;
+        const int NumberOverhead = 64, Messages = 2, Forms = 2;
         PublicLayer last = plan.Network.Layers[^1];
         long logits = (long)plan.Images * last.Output.Size * (NumberOverhead + last.BoundBits / 8);
         long inputs = 2L * plan.Images * plan.Network.Input.Shape.Size * sizeof(int);
         long tables = TableSize.BytesOfClient(TablesFor(plan), key.PublicKey.Bits, key.PublicKey.Order);
-        return tables + 4 * Plan.MaxPayloadBytes + inputs + logits;
+        return tables + Messages * Forms * Plan.MaxPayloadBytes + inputs + logits;
     }
 
     public override Task SetUpAsync(IExchange exchange)

@@ -19,6 +19,9 @@ internal sealed record ClipStep(
     new SlotFields(SignCarrier.FieldBits(Bound) + 1, Masks.MaskedBits(Bound), SignedFields: 2),
     replies: (Count: 4, Bits: Masks.MaskedBits(Bound)))
 {
+    /// <remarks>At what it saturates is a number of the layer.</remarks>
+    protected override string Parameters => string.Empty;
+
     protected override (double Products, double Squares) Unblinding =>
         (3 + 6 + 1 + 2.5 + AlignedPower(BoundBits, BoundBits) + MaskPower, Layout.Fields.MaskedBits);
 

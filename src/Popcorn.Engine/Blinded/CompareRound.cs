@@ -35,6 +35,9 @@ internal sealed record CompareStep : RoundStep
     public override long ServerBytes => Sizes.MemoryBytes
         * ((long)Sizes.Images * (_input.Size + _tournament.Matches + 1) + 4L * Chunks.Items);
 
+    /// <remarks>The matches follow from the layer, and which round of them it is from where it stands.</remarks>
+    protected override string Parameters => string.Empty;
+
     protected override (double Products, double Squares) Unblinding =>
         (3 + 3 + 1.5 + MaskPower, Layout.Fields.MaskedBits);
 

@@ -7,9 +7,9 @@ internal sealed record RescaleStep(StepPlace Place, StepSizes Sizes, int Items, 
     Place, Sizes, (Items, Bound), new SlotFields(0, Masks.MaskedBits(Bound)),
     replies: (Count: 1, Bits: Math.Max(1, Masks.MaskedBits(Bound) - Shift)))
 {
-    protected override (double Products, double Squares) Unblinding => (0, 0);
+    protected override string Parameters => $"shift {Shift}";
 
-    public override string Describe() => $"{base.Describe()} shift {Shift}";
+    protected override (double Products, double Squares) Unblinding => (0, 0);
 
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)
     {

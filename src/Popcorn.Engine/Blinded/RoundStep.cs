@@ -92,10 +92,16 @@ internal abstract record RoundStep : BlindedStep
     /// <summary>Expected products and squares of an item for negation and for taking the blinding off again.</summary>
     protected abstract (double Products, double Squares) Unblinding { get; }
 
-    public override string Describe() =>
+    /// <summary>
+    /// What it was told beside the numbers that all rounds have, for the parties to compare; nothing where those, or
+    /// the layer's own numbers, say it already.
+    /// </summary>
+    protected abstract string Parameters { get; }
+
+    public sealed override string Describe() =>
         $"{GetType().Name} items {Chunks.Items} by {Chunks.PerChunk} bits {BoundBits} replies {RepliesPerItem} "
         + $"fields {Layout.Fields.SignedFields} of {Layout.Fields.SignedBits} and {Layout.Fields.MaskedBits} by "
-        + $"{Layout.ItemsPerCiphertext}";
+        + $"{Layout.ItemsPerCiphertext} {Parameters}".TrimEnd();
 
     public override async Task ServeAsync(BlindedServerQuery query)
     {

@@ -57,14 +57,14 @@ internal sealed record SplitStep(StepPlace Place, StepSizes Sizes, int Items, in
     /// <summary>Bits of z mod 2^t.</summary>
     public int Dropped => DroppedBits(Bound, Shift);
 
+    protected override string Parameters => $"shift {Shift}";
+
     protected override (double Products, double Squares) Unblinding => (0, 0);
 
     /// <summary>See <see cref="Dropped"/>.</summary>
     /// <param name="bound">|x| &lt; 2^b, b.</param>
     /// <param name="shift">t.</param>
     public static int DroppedBits(int bound, int shift) => Math.Min(shift, Masks.MaskedBits(bound));
-
-    public override string Describe() => $"{base.Describe()} shift {Shift}";
 
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)
     {

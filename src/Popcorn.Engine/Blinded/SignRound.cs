@@ -6,6 +6,8 @@ namespace Popcorn.Engine.Blinded;
 internal record SignStep(StepPlace Place, StepSizes Sizes, int Items, int Bound) : RoundStep(
     Place, Sizes, (Items, Bound), new SlotFields(SignCarrier.FieldBits(Bound), 0), replies: (Count: 1, Bits: 1))
 {
+    protected override string Parameters => string.Empty;
+
     protected override (double Products, double Squares) Unblinding => (3 + 3 + 0.4, 0);
 
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer) =>

@@ -7,6 +7,8 @@ internal sealed record SquareStep(StepPlace Place, StepSizes Sizes, int Items, i
     Place, Sizes, (Items, Bound), new SlotFields(0, Masks.MaskedBits(Bound)),
     replies: (Count: 1, Bits: 2 * Masks.MaskedBits(Bound)))
 {
+    protected override string Parameters => string.Empty;
+
     protected override (double Products, double Squares) Unblinding => (3 + 1.4 + MaskPower, Layout.Fields.MaskedBits);
 
     protected override void Decide(ReadOnlySpan<ulong> plaintext, int slot, Span<ulong> answer)

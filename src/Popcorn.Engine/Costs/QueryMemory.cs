@@ -8,7 +8,7 @@ namespace Popcorn.Engine.Costs;
 internal static class QueryMemory
 {
     /// <summary>Buffers of a round's chunks: they are recycled by size, and each round has sizes of its own.</summary>
-    private const long ChunksOfRound = 4 * Plan.MaxPayloadBytes;
+    private const long ChunksOfRound = IExchange.MessagesAhead * Plan.MaxPayloadBytes;
 
     /// <summary>
     /// The peak over all layers, in bytes, for all images: values that a later layer reads, and what a layer itself

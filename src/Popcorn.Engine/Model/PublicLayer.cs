@@ -31,6 +31,14 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
         LayerKind.Linear or LayerKind.MaxPool or LayerKind.Add or LayerKind.Concat or LayerKind.Rescale => false,
     };
 
+    /// <summary>Taps of all windows of a max-pool over one channel; 0 for all other kinds.</summary>
+    internal long PoolTaps => Kind switch
+    {
+        LayerKind.MaxPool or LayerKind.MaxPoolRelu => (long)Output.Area * Window!.Value.Taps,
+        LayerKind.Linear or LayerKind.Relu or LayerKind.Square or LayerKind.Sign or LayerKind.Add or LayerKind.Concat
+            or LayerKind.Clip or LayerKind.Rescale or LayerKind.Shift => 0,
+    };
+
     /// <summary>The kind as shown to users.</summary>
     public string KindName => Kind switch
     {
@@ -98,10 +106,9 @@ public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window
         RequireInputs(1);
         ValidateWindow();
         Require(Output.Channels == source.Channels, "it changes the number of channels");
-        long taps = (long)Output.Area * Window.Value.Taps;
         Require(
-            taps <= NetworkValidator.MaxPoolTaps,
-            $"its windows see {taps} elements of a channel, more than {NetworkValidator.MaxPoolTaps}");
+            PoolTaps <= NetworkValidator.MaxPoolTaps,
+            $"its windows see {PoolTaps} elements of a channel, more than {NetworkValidator.MaxPoolTaps}");
         Require(
             Window.Value.AlwaysSees(source.Height, source.Width), "one of its windows lies outside the plane");
     }

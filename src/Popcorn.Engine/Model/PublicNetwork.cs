@@ -73,10 +73,8 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
                 throw Malformed($"layer {i + 1}: {e.Message}", e);
             }
 
-            bool isPool = layer.Kind is LayerKind.MaxPool or LayerKind.MaxPoolRelu;
-            long taps = isPool ? layer.Window!.Value.Taps : 0;
-            elements += layer.Output.Size * (1 + taps);
-            poolTaps += layer.Output.Area * taps;
+            elements += layer.Output.Size + layer.Output.Channels * layer.PoolTaps;
+            poolTaps += layer.PoolTaps;
             if (elements > MaxElements || poolTaps > NetworkValidator.MaxPoolTaps)
             {
                 throw Malformed("it is too large");

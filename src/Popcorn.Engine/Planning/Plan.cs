@@ -107,7 +107,8 @@ public abstract class Plan
 
         foreach (PlanStep step in Steps)
         {
-            Line($"{step.Phase} {step.Layer} {step.Describe()}");
+            string lane = step.Lane == 0 ? "" : $" lane {step.Lane}";
+            Line($"{step.Phase}{lane} {step.Layer} {step.Describe()}");
         }
 
         return text.ToString();

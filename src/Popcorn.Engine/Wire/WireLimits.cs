@@ -1,3 +1,6 @@
+using Popcorn.Engine.Planning;
+using Popcorn.Engine.Protocols;
+
 namespace Popcorn.Engine.Wire;
 
 /// <summary>Constants of the wire that both parties share.</summary>
@@ -18,5 +21,5 @@ public static class WireLimits
     /// <summary>
     /// Bytes of them from which on a channel reads no more: twice what a party sends before it waits for an answer.
     /// </summary>
-    public const int BufferedBytes = 1 << 21;
+    public const int BufferedBytes = 2 * IExchange.MessagesAhead * Plan.MaxPayloadBytes;
 }

@@ -140,7 +140,8 @@ public sealed class ComparisonPlan
             Clip clip => Best(clip.Shift, compared - clip.Shift, 0, copies: 2),
             SignedShift shift => Best(shift.Shift, 0, 0),
             Sign or Maximum => Best(0, compared, 0),
-            _ => ComparisonTrees.None,
+            AnyOf or Choose or Square => ComparisonTrees.None,
+            _ => throw new ArgumentException($"no such operation: {operation.GetType().Name}", nameof(operation)),
         };
 
         ComparisonTrees Best(int low, int middle, int top, int copies = 1) =>

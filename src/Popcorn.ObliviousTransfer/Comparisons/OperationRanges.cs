@@ -34,6 +34,10 @@ internal static class OperationRanges
             case AnyOf any:
                 Check(any.Count, 1, MostOperands, nameof(any.Count));
                 break;
+            case Sign or Maximum or Square:
+                break;
+            default:
+                throw new ArgumentException($"no such operation: {operation.GetType().Name}", nameof(operation));
         }
     }
 

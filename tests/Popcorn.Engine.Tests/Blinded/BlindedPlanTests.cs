@@ -102,6 +102,30 @@ public class BlindedPlanTests
         Assert.Equal(count + 3, hashes.Count);
     }
 
+    /// <summary>Parties of two versions compare what these say.</summary>
+    [Fact]
+    public void A_round_says_what_it_was_told()
+    {
+        var sizes = new StepSizes(2048, Images: 2, ChunkCiphertexts: 16);
+        var place = new StepPlace(1, 0, "test");
+        RoundStep[] rounds =
+        [
+            new SignStep(place, sizes, 3, 9), new SquareStep(place, sizes, 3, 9), new ClipStep(place, sizes, 3, 9, 5),
+            new RescaleStep(place, sizes, 3, 9, 4), new SplitStep(place, sizes, 3, 9, 4),
+            new BorrowStep(place, sizes, 3, 4),
+        ];
+        Assert.Equal(
+            [
+                "SignStep items 6 by 272 bits 9 replies 1 fields 1 of 116 and 0 by 17",
+                "SquareStep items 6 by 480 bits 9 replies 1 fields 1 of 0 and 51 by 40",
+                "ClipStep items 6 by 112 bits 9 replies 4 fields 2 of 117 and 51 by 7",
+                "RescaleStep items 6 by 480 bits 9 replies 1 fields 1 of 0 and 51 by 40 shift 4",
+                "SplitStep items 6 by 240 bits 9 replies 2 fields 1 of 0 and 51 by 40 shift 4",
+                "BorrowStep items 6 by 288 bits 4 replies 1 fields 1 of 111 and 0 by 18",
+            ],
+            rounds.Select(round => round.Describe()));
+    }
+
     [Fact]
     public void The_hash_tells_nothing_of_the_weights()
     {

@@ -41,6 +41,7 @@ public class LayerKindTests
         [
             () => _ = layer.KindName,
             () => _ = layer.Describe(1).IsNeverNegative,
+            () => _ = layer.Describe(1).PoolTaps,
             () => NetworkValidator.Validate(network),
             () => PublicNetwork.From(network).Validate(),
             () => ModelFile.Save(network, new MemoryStream()),

@@ -74,6 +74,11 @@ public sealed class LanesTests : IAsyncDisposable
     }
 
     [Fact]
+    public void The_parties_agree_on_lanes() => Assert.EndsWith(
+        "\nOnline -1 step\nOnline lane 1 -1 step\nOnline -1 step\nOnline lane 1 -1 step\n", new TwoLanes().Text,
+        StringComparison.Ordinal);
+
+    [Fact]
     public async Task Both_lanes_may_send()
     {
         await _exchange.RunSideBySideAsync([() => SendAsync(0), () => SendAsync(1)]);

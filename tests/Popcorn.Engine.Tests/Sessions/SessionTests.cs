@@ -304,17 +304,22 @@ public class SessionTests
     [Fact]
     public async Task Small_keys_are_refused()
     {
-        using var model = new ServedModel("net", SampleNetworks.Squares(new Random(3)));
-        foreach (ServerOptions strict in (ServerOptions[])
-            [Options with { MinimumKeyBits = 2048 }, Options with { KeyOptions = null }])
+        foreach (Family family in TestServer.EncryptingFamilies)
         {
-            (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-            Task serving = Serve(model, strict, server);
-            await Assert.ThrowsAsync<PopcornException>(() => Open(client));
-            await Assert.ThrowsAsync<PopcornException>(() => serving);
+            using var model = new ServedModel("net", SampleNetworks.Signs(new Random(3)), [family]);
+            foreach (ServerOptions strict in (ServerOptions[])
+                [Options with { MinimumKeyBits = 2048 }, Options with { KeyOptions = null }])
+            {
+                (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+                Task serving = Serve(model, strict, server);
+                await Assert.ThrowsAsync<PopcornException>(() => Open(client));
+                await Assert.ThrowsAsync<PopcornException>(() => serving);
+            }
         }
     }
 
+    /// <summary>Of the blinded family: the other has no ring for such values, and has said so to whoever serves them.
+    /// </summary>
     [Fact]
     public async Task A_bound_too_large_for_the_key_is_refused_before_anything_is_sent()
     {
@@ -322,7 +327,7 @@ public class SessionTests
             .Dense(4).Square().Dense(4).Square().Dense(4).Square().Dense(4).Square().Dense(4).Square()
             .Dense(4).Square()
             .Dense(2).Build();
-        using var model = new ServedModel("net", deep);
+        using var model = new ServedModel("net", deep, [new BlindedFamily()]);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         Task serving = Serve(model, Options, server);
         await Refuses(() => Open(client), "larger key");

@@ -20,6 +20,9 @@ public sealed class ShortOrderSessionTests : IDisposable
 
     public static TheoryData<string> Names => [.. FamilyRegistry.All.Select(family => family.Name)];
 
+    public static TheoryData<string> EncryptingNames =>
+        [.. TestServer.EncryptingFamilies.Select(family => family.Name)];
+
     public void Dispose()
     {
         _key.PublicKey.Dispose();
@@ -53,7 +56,7 @@ public sealed class ShortOrderSessionTests : IDisposable
     }
 
     [Theory]
-    [MemberData(nameof(Names))]
+    [MemberData(nameof(EncryptingNames))]
     public async Task Other_servers_refuse_them_and_say_what_to_do(string name)
     {
         using var model = new ServedModel(

@@ -1,4 +1,7 @@
+using Popcorn.Engine.Blinded;
+using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
+using Popcorn.Engine.Shares;
 using Popcorn.Engine.Wire;
 using Popcorn.Tests;
 
@@ -14,6 +17,9 @@ internal static class TestServer
         MinimumKeyBits = 512,
         IdleTimeout = Eventually.Patience,
     };
+
+    /// <summary>The families that encrypt: what keys must be like is their business.</summary>
+    public static IReadOnlyList<Family> EncryptingFamilies { get; } = [new BlindedFamily(), new SharesFamily()];
 
     /// <summary>Serves one connection to its end.</summary>
     public static async Task ServeAsync(ServedModel model, IMessageChannel channel, ServerOptions? options = null)

@@ -2,6 +2,7 @@ using System.Numerics;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Shares;
 using Popcorn.Engine.Tests.Model;
+using Popcorn.Interop;
 
 namespace Popcorn.Engine.Tests.Shares;
 
@@ -59,6 +60,11 @@ public class PackingTests
         var error = Assert.Throws<PopcornException>(() => problem.Best(1));
         Assert.Contains("larger key", error.Message, StringComparison.Ordinal);
     }
+
+    /// <summary>A constant, because both parties choose by it: it must not depend on what either has loaded.</summary>
+    [Fact]
+    public void Costs_count_the_lanes_of_the_widest_kernel() =>
+        Assert.Equal(PackingCosts.Lanes, PaillierLibrary.MaxLanes);
 
     /// <summary>3×3 over a padded plane of 8 × 8: whoever leaves the spare slots empty loses the halo.</summary>
     [Fact]

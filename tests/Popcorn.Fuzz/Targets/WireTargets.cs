@@ -106,7 +106,7 @@ internal sealed class NetworkTarget : FuzzTarget
 
     private static PublicLayer LayerOn(Shape source, int input, Random random)
     {
-        var kind = (LayerKind)random.Next(1, 12);
+        LayerKind kind = random.GetItems(Enum.GetValues<LayerKind>(), 1)[0];
         int bits = random.Next(1, 1 << random.Next(1, 12));
         switch (kind)
         {

@@ -292,6 +292,11 @@ public sealed class ComparisonTests
     public void Impossible_operations_are_refused(Operation operation) =>
         Assert.ThrowsAny<ArgumentException>(() => ComparisonPlan.Of(operation));
 
+    /// <summary>Before anything is derived from its numbers.</summary>
+    [Fact]
+    public void An_operation_that_nobody_knows_is_refused() =>
+        Assert.Throws<ArgumentException>(() => OperationRanges.Check(new UnknownOperation()));
+
     [Fact]
     public void A_message_that_is_not_due_ends_it()
     {
@@ -436,4 +441,6 @@ public sealed class ComparisonTests
 
         return (client, server, operation is Clip clip ? random.Numbers(items, clip.CapBits) : null);
     }
+
+    private sealed record UnknownOperation() : Operation(8, 8);
 }
