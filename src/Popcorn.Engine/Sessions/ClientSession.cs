@@ -300,7 +300,7 @@ public sealed class ClientSession : IAsyncDisposable
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
         StepExchange exchange = ExchangeFor(plan, receiver, progress, cancellationToken);
         PreparedQuery<ClientQuery>? ready = _prepared.Take(number);
-        ClientQuery query = ready?.Query ?? _party.NewQuery(plan);
+        using ClientQuery query = ready?.Query ?? _party.NewQuery(plan);
         if (ready is null)
         {
             await query.PrepareAsync(exchange).ConfigureAwait(false);

@@ -11,11 +11,18 @@ namespace Popcorn.Engine.Sessions;
 /// <param name="plan">Tells what lane a step is of; null: there is but one.</param>
 internal sealed class Inbox(Func<CancellationToken, ValueTask<Chunk>> read, Plan? plan)
 {
+    /// <summary>What a message that is kept takes beside its bytes: of those without any there are not many either.
+    /// </summary>
+    private const int BytesOfKept = 256;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<int, Queue<Chunk>> _early = [];
     private readonly Dictionary<int, TaskCompletionSource<Chunk?>> _waiting = []; // null: its turn to read
     private bool _isRead;
     private long _earlyBytes;
+
+    /// <summary>Whether lanes run side by side now; where they do not, no message comes before it is due.</summary>
+    public bool HasLanes { get; set; }
 
     /// <summary>Whether something has come that nobody asked for.</summary>
     public bool HasRest
@@ -47,7 +54,7 @@ internal sealed class Inbox(Func<CancellationToken, ValueTask<Chunk>> read, Plan
         {
             if (_early.TryGetValue(lane, out Queue<Chunk>? queue) && queue.TryDequeue(out Chunk? early))
             {
-                _earlyBytes -= early.Payload.Length;
+                _earlyBytes -= early.Payload.Length + BytesOfKept;
                 return early;
             }
 
@@ -106,7 +113,7 @@ internal sealed class Inbox(Func<CancellationToken, ValueTask<Chunk>> read, Plan
                 return;
             }
 
-            _earlyBytes += chunk.Payload.Length;
+            _earlyBytes += chunk.Payload.Length + BytesOfKept;
             if (_earlyBytes > plan!.MostBytesAhead)
             {
                 throw new PopcornException(
@@ -122,5 +129,6 @@ internal sealed class Inbox(Func<CancellationToken, ValueTask<Chunk>> read, Plan
         }
     }
 
-    private int LaneOf(uint step) => step < (plan?.Steps.Count ?? 0) ? plan!.Steps[(int)step].Lane : 0;
+    private int LaneOf(uint step) =>
+        HasLanes && step < (plan?.Steps.Count ?? 0) ? plan!.Steps[(int)step].Lane : 0;
 }

@@ -72,6 +72,7 @@ internal sealed class StepExchange(
         CancellationToken whole = Cancellation;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(whole);
         Cancellation = stop.Token;
+        _inbox.HasLanes = true;
         var failures = new ConcurrentQueue<Exception>();
         using (connection.WaitOnlyIfAll(lanes.Count))
         {
@@ -79,6 +80,7 @@ internal sealed class StepExchange(
                 .ConfigureAwait(false);
         }
 
+        _inbox.HasLanes = false;
         Cancellation = whole;
         if (!failures.IsEmpty)
         {

@@ -11,7 +11,7 @@ namespace Popcorn.Engine.Tests.Sessions;
 /// </summary>
 public sealed class LanesTests : IAsyncDisposable
 {
-    private const int MostAhead = 1000;
+    private const int MostAhead = 10_000;
 
     private readonly IMessageChannel _own;
     private readonly IMessageChannel _peer;
