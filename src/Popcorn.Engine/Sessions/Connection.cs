@@ -35,22 +35,6 @@ internal sealed class Connection(IMessageChannel channel)
         }
     }
 
-    private async ValueTask WriteAsync(Frame frame, CancellationToken cancellationToken)
-    {
-        byte[] message = MessageCodec.Encode(frame);
-        try
-        {
-            await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
-        }
-        catch (PopcornException e)
-        {
-            // A peer that gave up has said why before it left.
-            throw await TryFindFailureAsync().ConfigureAwait(false) ?? e;
-        }
-
-        Interlocked.Add(ref _bytesSent, message.Length);
-    }
-
     /// <summary>Sends a message of a step; whoever does counts the wait.</summary>
     public ValueTask SendChunkAsync(
         int step, int first, ReadOnlyMemory<byte> payload, CancellationToken cancellationToken) =>
@@ -73,30 +57,6 @@ internal sealed class Connection(IMessageChannel channel)
         {
             return await ReadAsync(cancellationToken).ConfigureAwait(false);
         }
-    }
-
-    private async ValueTask<Frame?> ReadAsync(CancellationToken cancellationToken)
-    {
-        byte[]? message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
-        if (message is null)
-        {
-            return null;
-        }
-
-        Interlocked.Add(ref _bytesReceived, message.Length);
-        Frame frame = MessageCodec.Decode(message);
-        if (frame.BodyCase != Frame.BodyOneofCase.Failure)
-        {
-            return frame;
-        }
-
-        // Kept for whoever sends meanwhile: it has been read, and will not come again.
-        var word = new PopcornException($"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
-        {
-            IsPeersWord = true,
-        };
-        Volatile.Write(ref _peersWord, word);
-        throw word;
     }
 
     /// <summary>The next frame, which must have the given body.</summary>
@@ -144,6 +104,46 @@ internal sealed class Connection(IMessageChannel channel)
         }
 
         return null;
+    }
+
+    private async ValueTask WriteAsync(Frame frame, CancellationToken cancellationToken)
+    {
+        byte[] message = MessageCodec.Encode(frame);
+        try
+        {
+            await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PopcornException e)
+        {
+            // A peer that gave up has said why before it left.
+            throw await TryFindFailureAsync().ConfigureAwait(false) ?? e;
+        }
+
+        Interlocked.Add(ref _bytesSent, message.Length);
+    }
+
+    private async ValueTask<Frame?> ReadAsync(CancellationToken cancellationToken)
+    {
+        byte[]? message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+        if (message is null)
+        {
+            return null;
+        }
+
+        Interlocked.Add(ref _bytesReceived, message.Length);
+        Frame frame = MessageCodec.Decode(message);
+        if (frame.BodyCase != Frame.BodyOneofCase.Failure)
+        {
+            return frame;
+        }
+
+        // Kept for whoever sends meanwhile: it has been read, and will not come again.
+        var word = new PopcornException($"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
+        {
+            IsPeersWord = true,
+        };
+        Volatile.Write(ref _peersWord, word);
+        throw word;
     }
 
     private static Frame Require(Frame.BodyOneofCase expected, Frame? frame)

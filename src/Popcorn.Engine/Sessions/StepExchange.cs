@@ -5,9 +5,7 @@ using Popcorn.Engine.Protocols;
 
 namespace Popcorn.Engine.Sessions;
 
-/// <summary>
-/// The messages of a query's steps over a connection.
-/// </summary>
+/// <summary>The messages of a query's steps over a connection.</summary>
 /// <param name="connection">Sends.</param>
 /// <param name="receiver">Receives, with its patience.</param>
 /// <param name="progress">Told how far each step is.</param>

@@ -226,11 +226,6 @@ internal sealed class Rings
             }
         }
 
-        for (int i = 0; i < _makesExact.Length; i++)
-        {
-            _makesExact[i] &= !_isExact[_network.Layers[i].Input]; // where another reader wants it exact, it is
-        }
-
         void Mark(int value)
         {
             if (value == 0 || _isExact[value])
@@ -283,6 +278,7 @@ internal sealed class Rings
         int[] group = [.. Enumerable.Range(0, _excess.Length)];
         for (int i = 0; i < _network.Layers.Count; i++)
         {
+            _makesExact[i] &= _excess[_network.Layers[i].Input] > 0; // other readers may have made it exact
             long excess = ExcessOf(i);
             Require(excess < 1L << 30, i + 1, MostBits + 1);
             _excess[i + 1] = (int)excess;

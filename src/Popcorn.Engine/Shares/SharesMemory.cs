@@ -6,7 +6,7 @@ namespace Popcorn.Engine.Shares;
 /// <summary>What a connection and its queries take of memory, in bytes.</summary>
 internal static class SharesMemory
 {
-    private const int BytesOfCot = 16;
+    private const int BlockBytes = 16;
 
     /// <summary>
     /// What transfers of a connection take of a party: in each direction COTs, the vector that an iteration starts
@@ -17,7 +17,7 @@ internal static class SharesMemory
     {
         FerretParameters set = plan.Sizes.Silent;
         (long ofServer, long ofClient) = plan.CotsAtOnce;
-        return BytesOfCot * (ofServer + ofClient + (4L * (set.Consumed + set.Leaves)));
+        return BlockBytes * (ofServer + ofClient + (4L * (set.Consumed + set.Leaves)));
     }
 
     /// <summary>On the client, while it is made and until it is used.</summary>

@@ -115,7 +115,7 @@ internal sealed class SharesServerModel : ServerModel
     public override (string Strategy, double Products) Inspect(Plan plan, int layer)
     {
         var own = (SharesPlan)plan;
-        PackStep? step = own.Steps.OfType<PackStep>().FirstOrDefault(step => step.Layer == layer);
+        PackStep? step = own.Packs.FirstOrDefault(step => step.Layer == layer);
         if (step is not null)
         {
             CompiledLinear core = CoreOf(step);
@@ -134,7 +134,7 @@ internal sealed class SharesServerModel : ServerModel
     }
 
     public override long WorkBytes(Plan plan, int layer) => base.WorkBytes(plan, layer)
-        + plan.Steps.OfType<PackStep>().Where(step => step.Layer == layer)
+        + ((SharesPlan)plan).Packs.Where(step => step.Layer == layer)
             .Sum(step => CoreOf(step).WorkSize * step.Linear.Blocks * step.Sizes.MemoryBytes)
         + TransfersBeyond((SharesPlan)plan);
 
@@ -154,7 +154,7 @@ internal sealed class SharesServerModel : ServerModel
     {
         var own = (SharesPlan)plan;
         SharedForm form = own.Layers.Rings.FormOf(layer + 1);
-        Packing? packing = own.Steps.OfType<PackStep>().FirstOrDefault(step => step.Layer == layer)?.Linear.Packing;
+        Packing? packing = own.Packs.FirstOrDefault(step => step.Layer == layer)?.Linear.Packing;
         long comparisons = own.Tickets.Where(step => step.Layer == layer).Sum(step => (long)step.Chunks.Items);
         return new LayerFacts(form.Ring, form.Guard)
         {
@@ -171,7 +171,7 @@ internal sealed class SharesServerModel : ServerModel
 
     /// <summary>Compiles what a plan needs.</summary>
     public void Prepare(SharesPlan plan) =>
-        Parallel.ForEach(plan.Steps.OfType<PackStep>(), step => CoreOf(step));
+        Parallel.ForEach(plan.Packs, step => CoreOf(step));
 
     /// <summary>The core of a packed layer.</summary>
     public CompiledLinear CoreOf(PackStep step)

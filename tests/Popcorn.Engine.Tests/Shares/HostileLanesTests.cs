@@ -30,75 +30,65 @@ public class HostileLanesTests
 
     [Theory]
     [MemberData(nameof(Lanes))]
-    public async Task A_message_that_its_lane_does_not_wait_for_is_refused(bool fromClient, Moment lane)
-    {
-        using var server = new WatchedServer();
-        await using WatchedSession other = await server.OpenAsync();
-        long reserved = server.Resources.Use.MemoryReserved;
-        await other.PrepareAsync();
-        foreach ((string name, (Func<Chunk, uint, Chunk[]> send, string told)) in Faults)
+    public Task A_message_that_its_lane_does_not_wait_for_is_refused(bool fromClient, Moment lane) =>
+        BesideAnotherAsync(async server =>
         {
-            int seen = 0;
-            await AssertRefusedAsync(server, fromClient, name, told, frame =>
-                server.MomentOf(frame) == lane && ++seen == 2
-                    ? send(frame.Chunk, NextOf(server, lane, frame.Chunk)).Select(chunk => new Frame { Chunk = chunk })
-                    : [frame]);
-        }
-
-        await other.InferAsync(1);
-        await other.InferAsync(2);
-        await Eventually.EqualAsync(reserved, () => server.Resources.Use.MemoryReserved);
-    }
+            foreach ((string name, (Func<Chunk, uint, Chunk[]> send, string told)) in Faults)
+            {
+                int seen = 0;
+                await AssertRefusedAsync(server, fromClient, name, told, frame =>
+                    server.MomentOf(frame) == lane && ++seen == 2
+                        ? send(frame.Chunk, NextOf(server, lane, frame.Chunk))
+                            .Select(chunk => new Frame { Chunk = chunk })
+                        : [frame]);
+            }
+        });
 
     [Theory]
     [MemberData(nameof(Lanes))]
-    public async Task What_comes_after_its_lane_has_ended_is_refused(bool fromClient, Moment lane)
-    {
-        using var server = new WatchedServer();
-        await using WatchedSession other = await server.OpenAsync();
-        long reserved = server.Resources.Use.MemoryReserved;
-        await other.PrepareAsync();
-        Dictionary<Moment, Chunk> last = await LastOfLanesAsync(server, fromClient);
-        await AfterEndAsync("one more", "more than was due", c => [c]);
-        int most = (int)(server.Plan.MostBytesAhead / (1 << 18));
-        await AfterEndAsync(
-            "a flood", "ahead of what was due", c => Enumerable.Repeat(Longer(c, 1 << 18), most + 2));
-        await AfterEndAsync(
-            "a flood of nothing", "ahead of what was due",
-            c => Enumerable.Repeat(new Chunk(c) { Payload = ByteString.Empty }, (int)server.Plan.MostBytesAhead / 64));
-        await other.InferAsync(1);
-        await Eventually.EqualAsync(reserved, () => server.Resources.Use.MemoryReserved);
-
-        // The last message of the other lane waits until this lane has ended, and what is too much comes before it.
-        Task AfterEndAsync(string name, string told, Func<Chunk, IEnumerable<Chunk>> more)
+    public Task What_comes_after_its_lane_has_ended_is_refused(bool fromClient, Moment lane) =>
+        BesideAnotherAsync(async server =>
         {
-            Frame? held = null;
-            Chunk? ended = null;
-            return AssertRefusedAsync(server, fromClient, name, told, frame =>
+            Dictionary<Moment, Chunk> last = await LastOfLanesAsync(server, fromClient);
+            await AfterEndAsync("one more", "more than was due", c => [c]);
+            int most = (int)(server.Plan.MostBytesAhead / (1 << 18));
+            await AfterEndAsync(
+                "a flood", "ahead of what was due", c => Enumerable.Repeat(Longer(c, 1 << 18), most + 2));
+            await AfterEndAsync(
+                "a flood of nothing", "ahead of what was due",
+                c => Enumerable.Repeat(
+                    new Chunk(c) { Payload = ByteString.Empty }, (int)server.Plan.MostBytesAhead / 64));
+
+            // The last message of the other lane waits until this lane has ended, and what is too much comes before it.
+            Task AfterEndAsync(string name, string told, Func<Chunk, IEnumerable<Chunk>> more)
             {
-                IEnumerable<Frame> send = [frame];
-                if (IsLast(frame, lane))
+                Frame? held = null;
+                Chunk? ended = null;
+                return AssertRefusedAsync(server, fromClient, name, told, frame =>
                 {
-                    ended = frame.Chunk;
-                }
-                else if (IsLast(frame, 1 - lane))
-                {
-                    (held, send) = (frame, []);
-                }
+                    IEnumerable<Frame> send = [frame];
+                    if (IsLast(frame, lane))
+                    {
+                        ended = frame.Chunk;
+                    }
+                    else if (IsLast(frame, 1 - lane))
+                    {
+                        (held, send) = (frame, []);
+                    }
 
-                if (held is not null && ended is not null)
-                {
-                    send = [.. send, .. more(ended).Select(chunk => new Frame { Chunk = chunk }), held];
-                    (held, ended) = (null, null);
-                }
+                    if (held is not null && ended is not null)
+                    {
+                        send = [.. send, .. more(ended).Select(chunk => new Frame { Chunk = chunk }), held];
+                        (held, ended) = (null, null);
+                    }
 
-                return send;
-            });
-        }
+                    return send;
+                });
+            }
 
-        bool IsLast(Frame frame, Moment of) => server.MomentOf(frame) == of
-            && (frame.Chunk.Step, frame.Chunk.First) == (last[of].Step, last[of].First);
-    }
+            bool IsLast(Frame frame, Moment of) => server.MomentOf(frame) == of
+                && (frame.Chunk.Step, frame.Chunk.First) == (last[of].Step, last[of].First);
+        });
 
     /// <summary>No lanes run side by side then, and nothing is early.</summary>
     [Theory]
@@ -127,6 +117,19 @@ public class HostileLanesTests
         Assert.Contains("was due", asked.Message, StringComparison.Ordinal); // its own word, or what it is told
         await using WatchedSession other = await server.OpenAsync();
         await other.InferAsync(1);
+    }
+
+    /// <summary>Attacks a server that another client has prepared a query with, and is served by afterwards.</summary>
+    private static async Task BesideAnotherAsync(Func<WatchedServer, Task> attack)
+    {
+        using var server = new WatchedServer();
+        await using WatchedSession other = await server.OpenAsync();
+        long reserved = server.Resources.Use.MemoryReserved;
+        await other.PrepareAsync();
+        await attack(server);
+        await other.InferAsync(1);
+        await other.InferAsync(2);
+        await Eventually.EqualAsync(reserved, () => server.Resources.Use.MemoryReserved);
     }
 
     private static Chunk Longer(Chunk chunk, int bytes)

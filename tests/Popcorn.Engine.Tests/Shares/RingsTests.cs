@@ -82,6 +82,11 @@ public class RingsTests
         Assert.Equal(network.BoundBitsOf(3) + 2, rings.ComparedBits(3));
         Assert.True(rings.FormOf(3).Guard > 0 && rings.FormOf(3).Ring >= rings.ComparedBits(3));
 
+        // Not of a sum of what is exact for others: the second reads the first, and leaves the network.
+        (rings, _) = Of(Sum().Conv(3, 1, 1, 0, limit: 7).Add(2, 1, 1));
+        Assert.Equal((true, true), (rings.MasksExactly(0), rings.MasksExactly(1)));
+        Assert.Equal((0, false), (rings.FormOf(3).Excess, rings.MakesExact(3)));
+
         // Not of a sum that leaves the network too, so that it is exact, nor of pointwise products, for which exact
         // masks are as cheap.
         (rings, _) = Of(Sum().Conv(3, 1, 1, 0, limit: 7).Add(1, 1, 1));

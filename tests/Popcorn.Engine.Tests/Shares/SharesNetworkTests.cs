@@ -29,6 +29,8 @@ public class SharesNetworkTests
         { "products of one sum, and its logits", r => From(r, 2, 4).Conv(2, 3, 1, 1, limit: 7)
             .Conv(2, 3, 1, 1, limit: 7).Add(1, 2, 5).Conv(2, 1, 1, 0, limit: 7).Add(3, 1, -1)
             .Conv(2, 3, 1, 1, limit: 7).Add(3, 1, 1).Build() },
+        { "a product of a sum of what is exact for others", r => From(r, 2, 4).Conv(3, 3, 1, 1, limit: 7)
+            .Conv(3, 3, 1, 1, limit: 7).Add(1, -3, 5).Conv(3, 1, 1, 0, limit: 7).Add(2, 1, 1).Build() },
         { "a product of a pool of a sum", r => From(r, 2, 6).Conv(3, 3, 1, 1, limit: 7)
             .Conv(3, 3, 1, 1, limit: 7).Add(1, -1, 1).AveragePool(6).Dense(3, limit: 7).Dense(2, limit: 7).Build() },
         { "a pool before its shift", r => From(r, 2, 7).Conv(3, 3, 1, 1, limit: 7)
