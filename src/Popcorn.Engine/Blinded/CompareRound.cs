@@ -33,7 +33,7 @@ internal sealed record CompareStep : RoundStep
 
     /// <remarks>The players of all rounds stand in one batch; a match has two.</remarks>
     public override long ServerBytes => Sizes.MemoryBytes
-        * ((long)Sizes.Images * (_input.Size + _tournament.Matches + 1) + 4L * Chunks.Items);
+        * ((long)Sizes.Images * (_input.Size + _tournament.MatchCount + 1) + 4L * Chunks.Items);
 
     /// <remarks>The matches follow from the layer, and which round of them it is from where it stands.</remarks>
     protected override string Parameters => string.Empty;
@@ -46,7 +46,7 @@ internal sealed record CompareStep : RoundStep
     public static IEnumerable<BlindedStep> Of(
         Tournament tournament, StepPlace place, StepSizes sizes, Shape input, int bound)
     {
-        if (sizes.Images * ((long)input.Size + tournament.Matches) >= Shape.MaxSize)
+        if (sizes.Images * ((long)input.Size + tournament.MatchCount) >= Shape.MaxSize)
         {
             throw new PopcornException(
                 $"Layer {place.Layer + 1} ({place.Name}) is too large; use a smaller input, or fewer at once.");

@@ -23,7 +23,7 @@ internal sealed class TournamentPlayers : IDisposable
         _tournament = tournament;
         _context = context;
         _images = images;
-        _ofImage = size + tournament.Matches;
+        _ofImage = size + tournament.MatchCount;
         _firstOfRound = new int[tournament.Rounds.Count + 1];
         _firstOfRound[0] = size;
         for (int r = 0; r < tournament.Rounds.Count; r++)
@@ -47,7 +47,7 @@ internal sealed class TournamentPlayers : IDisposable
     /// <returns>New batches, which the caller disposes; no right players where all are zero.</returns>
     public (CiphertextBatch Left, CiphertextBatch? Right) Pair(int round, ReadOnlySpan<int> order)
     {
-        IReadOnlyList<Match> matches = _tournament.Rounds[round];
+        Matches matches = _tournament.Rounds[round];
         using var left = new SecretArray<int>(order.Length);
         using var right = new SecretArray<int>(order.Length);
         for (int i = 0; i < order.Length; i++)
@@ -76,7 +76,7 @@ internal sealed class TournamentPlayers : IDisposable
     /// <summary>The layer's output: the winner of every window.</summary>
     public CiphertextBatch Winners()
     {
-        IReadOnlyList<int> winners = _tournament.Winners;
+        ChannelPlaces winners = _tournament.Winners;
         using var places = new SecretArray<int>(checked(_images * winners.Count));
         for (int i = 0; i < places.Length; i++)
         {

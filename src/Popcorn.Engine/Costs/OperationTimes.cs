@@ -28,6 +28,12 @@ public sealed record OperationTimes(
     /// </summary>
     private const int Rounds = 7;
 
+    /// <summary>As many where the machine is slow: times are the less disturbed the longer they are.</summary>
+    private const int FewRounds = 3;
+
+    /// <summary>After which there are no more than these.</summary>
+    private const double SecondsForMore = 1;
+
     private const double SecondsPerRound = 0.015;
 
     /// <summary>Ciphertexts of one operation: more than the nearest caches hold, as in a layer.</summary>
@@ -105,11 +111,17 @@ public sealed record OperationTimes(
             () => Time(n => batch.Import(bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), 0, n, all)),
             () => Time(n => batch.Export(0, n, bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), all)),
         ];
-        double[][] rounds = [.. Enumerable.Range(0, Rounds).Select(_ => Array.ConvertAll(operations, time => time()))];
+        var rounds = new List<double[]>();
+        long begin = Stopwatch.GetTimestamp();
+        while (rounds.Count < FewRounds
+            || (rounds.Count < Rounds && Stopwatch.GetElapsedTime(begin).TotalSeconds < SecondsForMore))
+        {
+            rounds.Add(Array.ConvertAll(operations, time => time()));
+        }
 
         // Of seven the third: whatever else the machine does only adds time.
         double[] thirds =
-            [.. operations.Select((_, i) => rounds.Select(times => times[i]).Order().ElementAt(Rounds / 3))];
+            [.. operations.Select((_, i) => rounds.Select(times => times[i]).Order().ElementAt(rounds.Count / 3))];
         return new OperationTimes(
             thirds[0], thirds[1], thirds[2], thirds[3], thirds[4], thirds[5], thirds[6], key.PublicKey.Lanes)
         {

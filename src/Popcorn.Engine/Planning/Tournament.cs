@@ -25,8 +25,7 @@ public sealed class Tournament
     /// <param name="rounds">The matches.</param>
     /// <param name="betweenPlayers">See <see cref="IsBetweenPlayers"/>.</param>
     /// <param name="winners">The winners of all windows.</param>
-    private Tournament(
-        IReadOnlyList<IReadOnlyList<Match>> rounds, bool[] betweenPlayers, IReadOnlyList<int> winners)
+    private Tournament(IReadOnlyList<Matches> rounds, bool[] betweenPlayers, ChannelPlaces winners)
     {
         Rounds = rounds;
         _betweenPlayers = betweenPlayers;
@@ -34,22 +33,22 @@ public sealed class Tournament
     }
 
     /// <summary>Matches of each round.</summary>
-    public IReadOnlyList<IReadOnlyList<Match>> Rounds { get; }
+    public IReadOnlyList<Matches> Rounds { get; }
 
     /// <summary>Matches of all rounds.</summary>
-    public int Matches => Rounds.Sum(round => round.Count);
+    public int MatchCount => Rounds.Sum(round => round.Count);
 
     /// <summary>For each output element the player that wins its window.</summary>
-    public IReadOnlyList<int> Winners { get; }
+    public ChannelPlaces Winners { get; }
 
     /// <summary>Whether any match of a round is not against zero.</summary>
     public bool IsBetweenPlayers(int round) => _betweenPlayers[round];
 
     /// <summary>Every element against zero.</summary>
     public static Tournament AgainstZero(int players) => new(
-        [new Derived<Match>(players, i => new Match(i, Zero))],
+        [new Matches(ChannelPlaces.Row(0, players), ChannelPlaces.Same(Zero, players))],
         [false],
-        new Derived<int>(players, i => players + i));
+        ChannelPlaces.Row(players, players));
 
     /// <summary>The elements of each window against each other.</summary>
     /// <param name="window">The window; each sees an element.</param>
@@ -58,24 +57,24 @@ public sealed class Tournament
     public static Tournament OverWindows(Window window, Shape input, bool withZero)
     {
         // Rows of overlapping windows are shared as a whole; single matches seldom are.
-        Tournament whole = PlayPlane(window, input, withZero, rowsFirst: false);
+        PlayedPlane whole = PlayPlane(window, input, withZero, rowsFirst: false);
         bool isLine = window.KernelHeight == 1 || window.KernelWidth == 1;
-        Tournament byRows = isLine ? whole : PlayPlane(window, input, withZero, rowsFirst: true);
-        return (byRows.Matches < whole.Matches ? byRows : whole).ForChannels(input.Channels, input.Area);
+        PlayedPlane byRows = isLine ? whole : PlayPlane(window, input, withZero, rowsFirst: true);
+        return ForChannels(byRows.Matches < whole.Matches ? byRows : whole, input.Channels, input.Area);
     }
 
     /// <summary>The tournament of a plane played in each of several channels.</summary>
-    private Tournament ForChannels(int channels, int area)
+    private static Tournament ForChannels(PlayedPlane plane, int channels, int area)
     {
         // Of each player of the plane, where it stands in the first channel, and how far apart two channels are.
-        var places = new (int First, int Apart)[area + Matches];
+        var places = new (int First, int Apart)[area + plane.Matches];
         int next = 0;
         for (; next < area; next++)
         {
             places[next] = (next, area);
         }
 
-        foreach (IReadOnlyList<Match> round in Rounds)
+        foreach (List<Match> round in plane.Rounds)
         {
             int before = channels * next;
             for (int winner = 0; winner < round.Count; winner++)
@@ -85,21 +84,23 @@ public sealed class Tournament
         }
 
         return new Tournament(
-            [.. Rounds.Select(round => new Derived<Match>(channels * round.Count, i =>
-            {
-                (int channel, int match) = Math.DivRem(i, round.Count);
-                return new Match(Place(round[match].Left, channel), Place(round[match].Right, channel));
-            }))],
-            _betweenPlayers,
-            new Derived<int>(channels * Winners.Count, i => Place(Winners[i % Winners.Count], i / Winners.Count)));
+            [.. plane.Rounds.Select(round => new Matches(
+                Of([.. round.Select(match => match.Left)]), Of([.. round.Select(match => match.Right)])))],
+            [.. plane.Rounds.Select(round => round.Any(match => match.Right != Zero))],
+            Of(plane.Winners));
 
-        int Place(int player, int channel) =>
-            player == Zero ? Zero : places[player].First + channel * places[player].Apart;
+        ChannelPlaces Of(int[] players)
+        {
+            (int First, int Apart)[] of = Array.ConvertAll(
+                players, player => player == Zero ? (Zero, 0) : places[player]);
+            return new ChannelPlaces(
+                Array.ConvertAll(of, place => place.First), Array.ConvertAll(of, place => place.Apart), channels);
+        }
     }
 
-    private static Tournament PlayPlane(Window window, Shape input, bool withZero, bool rowsFirst)
+    private static PlayedPlane PlayPlane(Window window, Shape input, bool withZero, bool rowsFirst)
     {
-        var rounds = new List<IReadOnlyList<Match>>();
+        var rounds = new List<List<Match>>();
         int players = input.Area;
         Groups rows = RowsOf(window, input);
         if (rowsFirst)
@@ -109,13 +110,12 @@ public sealed class Tournament
 
         Groups windows = rows.Joined(window.KernelHeight, withZero);
         Reduce(windows, rounds, players);
-        bool[] betweenPlayers = [.. rounds.Select(round => round.Any(match => match.Right != Zero))];
-        return new Tournament(rounds, betweenPlayers, windows.Players);
+        return new PlayedPlane(rounds, windows.Players);
     }
 
     /// <summary>Adds rounds until one player of every group is left; returns the number of players there are then.
     /// </summary>
-    private static int Reduce(Groups groups, List<IReadOnlyList<Match>> rounds, int players)
+    private static int Reduce(Groups groups, List<List<Match>> rounds, int players)
     {
         while (groups.Pairs is > 0 and int pairs)
         {
@@ -226,15 +226,34 @@ public sealed class Tournament
         private int StartOf(int group) => group == 0 ? 0 : ends[group - 1];
     }
 
-    /// <summary>A list that follows from a rule: both parties plan networks of millions of matches.</summary>
-    private sealed class Derived<T>(int count, Func<int, T> item) : IReadOnlyList<T>
+    /// <summary>A tournament of one channel.</summary>
+    /// <param name="Rounds">Its matches.</param>
+    /// <param name="Winners">The winners of its windows.</param>
+    private sealed record PlayedPlane(List<List<Match>> Rounds, int[] Winners)
     {
-        public int Count => count;
-
-        public T this[int index] => item(index);
-
-        public IEnumerator<T> GetEnumerator() => Enumerable.Range(0, count).Select(item).GetEnumerator();
-
-        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+        public int Matches => Rounds.Sum(round => round.Count);
     }
+}
+
+/// <summary>The matches of a round.</summary>
+/// <param name="left">The one player of each.</param>
+/// <param name="right">The other one.</param>
+public sealed class Matches(ChannelPlaces left, ChannelPlaces right) : IReadOnlyList<Match>
+{
+    /// <summary>The one player of each.</summary>
+    public ChannelPlaces Left => left;
+
+    /// <summary>The other one, or <see cref="Tournament.Zero"/>.</summary>
+    public ChannelPlaces Right => right;
+
+    /// <inheritdoc/>
+    public int Count => left.Count;
+
+    /// <inheritdoc/>
+    public Match this[int index] => new(left[index], right[index]);
+
+    /// <inheritdoc/>
+    public IEnumerator<Match> GetEnumerator() => left.Zip(right, (l, r) => new Match(l, r)).GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 }

@@ -12,8 +12,8 @@ internal static class TableSize
     /// <summary>Queries that a connection is taken to serve when its tables are sized.</summary>
     private const int QueriesPerConnection = 4;
 
-    /// <summary>67 MB under a key of 2048 bits; wider ones take more memory than they save time.</summary>
-    private const int WidestOfClient = 10;
+    /// <summary>37 MB under a key of 2048 bits; wider ones take more memory than they save time.</summary>
+    private const int WidestOfClient = 9;
 
     /// <summary>45 MB: a server keeps such tables for every client's key.</summary>
     private const int WidestOfServer = 8;

@@ -1,3 +1,5 @@
+using Popcorn.Engine.Planning;
+
 namespace Popcorn.Engine.Shares;
 
 /// <summary>A round's numbers on a board of all images.</summary>
@@ -24,47 +26,60 @@ internal readonly struct BoardNumbers(CompareRound round, int board)
     public static void Select(
         ReadOnlySpan<ulong> numbers, LayerRounds rounds, int images, Span<ulong> results, int skipped = 0)
     {
-        int size = results.Length / images, places = rounds.Board - skipped;
-        for (int output = 0; output < size; output++)
+        int size = results.Length / images;
+        for (int image = 0; image < images; image++)
         {
-            int place = rounds.Output(output) - skipped;
-            for (int image = 0; image < images; image++)
-            {
-                results[(image * size) + output] = numbers[(image * places) + place];
-            }
+            // Taken as if they were there: none of the places is among those that are missing.
+            int begin = (image * (rounds.Board - skipped)) - skipped;
+            rounds.Outputs.Take(numbers, begin, 0, results.Slice(image * size, size));
         }
     }
 
     /// <summary>The operands of some items: of all of them the first, then the second, and so on.</summary>
     public void Gather(ReadOnlySpan<ulong> numbers, int first, int count, Span<ulong> operands)
     {
-        for (int operand = 0; operand < round.Comparison.Operation.Operands; operand++)
+        foreach (ChannelPlaces players in round.Players)
         {
-            for (int i = 0; i < count; i++)
+            for (int done = 0; done < count;)
             {
-                (int image, int item) = Math.DivRem(first + i, round.Items);
-                operands[(operand * count) + i] = numbers[(image * board) + round.Player(operand, item)];
+                (int image, int item) = Math.DivRem(first + done, round.Items);
+                int some = Math.Min(count - done, round.Items - item);
+                players.Take(numbers, image * board, item, operands.Slice(done, some));
+                done += some;
             }
+
+            operands = operands[count..];
         }
     }
 
     /// <summary>Puts down the results of some items.</summary>
     public void PutResults(ReadOnlySpan<ulong> results, int first, Span<ulong> numbers)
     {
-        for (int i = 0; i < results.Length; i++)
+        while (!results.IsEmpty)
         {
-            (int image, int item) = Math.DivRem(first + i, round.Items);
-            numbers[(image * board) + round.FirstResult + item] = results[i];
+            (int place, int some) = ResultsFrom(first, results.Length);
+            results[..some].CopyTo(numbers[place..]);
+            results = results[some..];
+            first += some;
         }
     }
 
     /// <summary>Takes the results of some items.</summary>
     public void TakeResults(ReadOnlySpan<ulong> numbers, int first, Span<ulong> results)
     {
-        for (int i = 0; i < results.Length; i++)
+        while (!results.IsEmpty)
         {
-            (int image, int item) = Math.DivRem(first + i, round.Items);
-            results[i] = numbers[(image * board) + round.FirstResult + item];
+            (int place, int some) = ResultsFrom(first, results.Length);
+            numbers.Slice(place, some).CopyTo(results);
+            results = results[some..];
+            first += some;
         }
+    }
+
+    /// <summary>Where the result of an item stands, and how many of the next ones stand behind it.</summary>
+    private (int Place, int Count) ResultsFrom(int first, int count)
+    {
+        (int image, int item) = Math.DivRem(first, round.Items);
+        return ((image * board) + round.FirstResult + item, Math.Min(count, round.Items - item));
     }
 }

@@ -12,9 +12,9 @@ namespace Popcorn.Engine.Shares;
 /// <param name="Comparison">What is computed of each item.</param>
 /// <param name="Items">Items of an image.</param>
 /// <param name="FirstResult">Where on the board the result of item 0 stands; the others follow.</param>
-/// <param name="Player">The place of an operand of an item.</param>
+/// <param name="Players">The places of every operand, of all items.</param>
 internal sealed record CompareRound(
-    ComparisonPlan Comparison, int Items, int FirstResult, Func<int, int, int> Player)
+    ComparisonPlan Comparison, int Items, int FirstResult, IReadOnlyList<ChannelPlaces> Players)
 {
     /// <summary>Items that are compared by one message of each flow, at most.</summary>
     private const int MostItems = 1 << 16;
@@ -44,10 +44,10 @@ internal sealed record CompareRound(
 /// <param name="Rounds">In order.</param>
 /// <param name="Source">Places of an image on the board for what the layer reads, the first.</param>
 /// <param name="Board">Places of an image on the board.</param>
-/// <param name="Output">The place of each element of the layer's result.</param>
+/// <param name="Outputs">The places of the elements of the layer's result.</param>
 /// <param name="IsChosen">Whether these are results of rounds only, so that the client chooses its shares.</param>
 internal sealed record LayerRounds(
-    IReadOnlyList<CompareRound> Rounds, int Source, int Board, Func<int, int> Output, bool IsChosen)
+    IReadOnlyList<CompareRound> Rounds, int Source, int Board, ChannelPlaces Outputs, bool IsChosen)
 {
     /// <summary>What a layer compares.</summary>
     /// <param name="network">The network.</param>
@@ -84,37 +84,43 @@ internal sealed record LayerRounds(
 
         LayerRounds Each(Compared operation, ulong addend = 0) => new(
             [
-                new CompareRound(ComparisonPlan.Of(operation), input.Size, input.Size, (_, item) => item)
+                new CompareRound(
+                    ComparisonPlan.Of(operation), input.Size, input.Size, [ChannelPlaces.Row(0, input.Size)])
                 {
                     Addend = addend,
                 },
             ],
-            input.Size, 2 * input.Size, output => input.Size + output, IsChosen: true);
+            input.Size, 2 * input.Size, ChannelPlaces.Row(input.Size, input.Size), IsChosen: true);
     }
 
     /// <summary>Bits: that one of a window is 1. A window at the border sees one of its elements again.</summary>
     private static LayerRounds Or(PublicLayer layer, Shape input, int ring)
     {
         Window window = layer.Window!.Value;
-        var seen = new int[layer.Output.Area * window.Taps];
+        var seen = new int[window.Taps][];
+        for (int tap = 0; tap < window.Taps; tap++)
+        {
+            seen[tap] = new int[layer.Output.Area];
+        }
+
         for (int output = 0; output < layer.Output.Area; output++)
         {
             int[] positions = [.. Enumerable.Range(0, window.Taps)
                 .Select(tap => window.Position(output, tap, input)).Where(position => position >= 0)];
             for (int tap = 0; tap < window.Taps; tap++)
             {
-                seen[(output * window.Taps) + tap] = positions[tap % positions.Length];
+                seen[tap][output] = positions[tap % positions.Length];
             }
         }
 
+        var apart = new int[layer.Output.Area];
+        Array.Fill(apart, input.Area);
         var round = new CompareRound(
-            ComparisonPlan.Of(new AnyOf(window.Taps, ring)), layer.Output.Size, input.Size, (tap, item) =>
-            {
-                (int channel, int output) = Math.DivRem(item, layer.Output.Area);
-                return (channel * input.Area) + seen[(output * window.Taps) + tap];
-            });
+            ComparisonPlan.Of(new AnyOf(window.Taps, ring)), layer.Output.Size, input.Size,
+            [.. seen.Select(positions => new ChannelPlaces(positions, apart, input.Channels))]);
         return new LayerRounds(
-            [round], input.Size, input.Size + layer.Output.Size, output => input.Size + output, IsChosen: true);
+            [round], input.Size, input.Size + layer.Output.Size,
+            ChannelPlaces.Row(input.Size, layer.Output.Size), IsChosen: true);
     }
 
     /// <param name="layer">A max-pool.</param>
@@ -131,26 +137,24 @@ internal sealed record LayerRounds(
         ComparisonPlan maximum = ComparisonPlan.Of(new Maximum(bits, Math.Max(bits, resultBits ?? 0)));
         var rounds = new List<CompareRound>();
         int board = input.Size;
-        foreach (IReadOnlyList<Match> matches in tournament.Rounds)
+        foreach (Matches matches in tournament.Rounds)
         {
-            rounds.Add(new CompareRound(
-                maximum, matches.Count, board,
-                (operand, item) => operand == 0 ? matches[item].Left : matches[item].Right));
+            rounds.Add(new CompareRound(maximum, matches.Count, board, [matches.Left, matches.Right]));
             board += matches.Count;
         }
 
         if (resultBits is not null)
         {
             return new LayerRounds(
-                rounds, input.Size, board, output => tournament.Winners[output],
+                rounds, input.Size, board, tournament.Winners,
                 tournament.Winners.All(place => place >= input.Size));
         }
 
         int first = board;
         rounds.Add(new CompareRound(
-            ComparisonPlan.Of(new Relu(bits, read.Guard, ring)), layer.Output.Size, first,
-            (_, item) => tournament.Winners[item]));
+            ComparisonPlan.Of(new Relu(bits, read.Guard, ring)), layer.Output.Size, first, [tournament.Winners]));
         return new LayerRounds(
-            rounds, input.Size, first + layer.Output.Size, output => first + output, IsChosen: true);
+            rounds, input.Size, first + layer.Output.Size, ChannelPlaces.Row(first, layer.Output.Size),
+            IsChosen: true);
     }
 }

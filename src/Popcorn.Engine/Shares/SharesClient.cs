@@ -146,8 +146,7 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
             for (int chunk = 0; chunk < step.Down.Count; chunk++)
             {
                 int first = step.Down.FirstOf(chunk), count = step.Down.ItemsIn(chunk);
-                ReadOnlyMemory<byte> message =
-                    await Exchange.ReceiveAsync(step.Index, first).ConfigureAwait(false);
+                ReadOnlyMemory<byte> message = await ReceiveProductsAsync(step.Index, first).ConfigureAwait(false);
                 ciphertexts.Decrypt(step, first, count, message.Span, shares.Span, Exchange.Cancellation);
                 Exchange.Report(step, step.Down.EndOf(chunk), step.Down.Items);
             }
@@ -267,6 +266,20 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
         return ((SharesStep)step).AskAsync(this);
     }
 
+    /// <summary>A message of products, unless what they are of cannot be sent: then the server has nothing to answer.
+    /// </summary>
+    private async Task<ReadOnlyMemory<byte>> ReceiveProductsAsync(int step, int first)
+    {
+        Task<ReadOnlyMemory<byte>> receiving = Exchange.ReceiveAsync(step, first).AsTask();
+        await Task.WhenAny(receiving, _sending!).ConfigureAwait(false);
+        if (_sending!.IsCompleted)
+        {
+            await _sending.ConfigureAwait(false);
+        }
+
+        return await receiving.ConfigureAwait(false);
+    }
+
     private async Task SendSharesAsync()
     {
         var underWay = new Queue<PackStep>();
@@ -301,5 +314,4 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
         numbers.TakeResults(board.Span, first, results.Span);
         return transfers.Transfers.Prepare(step.Round.Comparison, operands.Span, results.Span);
     }
-
 }

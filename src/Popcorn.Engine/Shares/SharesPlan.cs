@@ -12,8 +12,8 @@ namespace Popcorn.Engine.Shares;
 /// </summary>
 internal sealed class SharesPlan : Plan
 {
-    /// <summary>COTs of a direction that are made at a time, at most: 32 MB of them.</summary>
-    public const long MostCots = 1 << 21;
+    /// <summary>COTs of a direction that are made at a time, at most: 16 MB of them.</summary>
+    public const long MostCots = 1 << 20;
 
     /// <summary>Bytes of ciphertexts that the client has under way, with those that they are answered by, unless a
     /// single layer has more.</summary>

@@ -88,6 +88,8 @@ internal sealed class SharesServerQuery(
 
     private IExchange Exchange => _exchange!;
 
+    private int Cores => threads == 0 ? Environment.ProcessorCount : threads;
+
     private Execution Execution => new(threads, Exchange.Cancellation);
 
     /// <summary>Before the input is known: the layer on what the client sends, masked.</summary>
@@ -161,8 +163,7 @@ internal sealed class SharesServerQuery(
         _copy = null;
         SecretArray<ulong> source = copy ?? _values[plan.Network.Layers[step.Layer].Input];
         var result = new SecretArray<ulong>(masks.Length);
-        int cores = threads == 0 ? Environment.ProcessorCount : threads;
-        model.RingOf(step.Layer).Run(source.Span, plan.Images, result.Span, cores);
+        model.RingOf(step.Layer).Run(source.Span, plan.Images, result.Span, Cores);
         Span<ulong> sums = result.Span, off = masks.Span;
         for (int i = 0; i < sums.Length; i++)
         {
@@ -208,36 +209,38 @@ internal sealed class SharesServerQuery(
         }
 
         SecretArray<ulong> board = _board!;
-        var comparisons = new List<Comparison>();
+        var numbers = new BoardNumbers(made.Round, rounds.Board);
+        ulong[]? caps = model.CapsOf(made.Layer);
+        int area = plan.Network.Layers[made.Layer].Output.Area;
+        Tickets[] tickets = [.. Enumerable.Range(0, made.Chunks.Count).Select(_ => _tickets.Dequeue())];
+        var comparisons = new Comparison[tickets.Length];
         try
         {
-            var numbers = new BoardNumbers(made.Round, rounds.Board);
-            ulong[]? caps = model.CapsOf(made.Layer);
-            int area = plan.Network.Layers[made.Layer].Output.Area;
-            for (int chunk = 0; chunk < made.Chunks.Count; chunk++)
+            ForChunks(made.Chunks, (chunk, first, count) =>
             {
-                int first = made.Chunks.FirstOf(chunk), count = made.Chunks.ItemsIn(chunk);
                 using var shares = new SecretArray<ulong>(made.Round.Comparison.Operation.Operands * count);
                 numbers.Gather(board.Span, first, count, shares.Span);
                 made.Round.AddTo(shares.Span);
                 ulong[] ofItems = caps is null
                     ? []
                     : [.. Enumerable.Range(first, count).Select(item => caps[item / area % caps.Length])];
-                comparisons.Add(Comparison.OfServer(_tickets.Dequeue(), shares.Span, ofItems));
-            }
-
+                comparisons[chunk] = Comparison.OfServer(tickets[chunk], shares.Span, ofItems);
+            });
             await new StepMessages(Exchange, step.Index).RunAsync(comparisons).ConfigureAwait(false);
-            for (int chunk = 0; chunk < made.Chunks.Count; chunk++)
+            ForChunks(made.Chunks, (chunk, first, count) =>
             {
-                int first = made.Chunks.FirstOf(chunk), count = made.Chunks.ItemsIn(chunk);
                 using var results = new SecretArray<ulong>(count);
                 comparisons[chunk].CopyResults(results.Span);
                 numbers.PutResults(results.Span, first, board.Span);
-            }
+            });
         }
         finally
         {
-            comparisons.ForEach(comparison => comparison.Dispose());
+            for (int chunk = 0; chunk < tickets.Length; chunk++)
+            {
+                comparisons[chunk]?.Dispose();
+                tickets[chunk].Dispose();
+            }
         }
 
         Exchange.Report(step, 1, 1);
@@ -286,6 +289,22 @@ internal sealed class SharesServerQuery(
         _board?.Dispose();
         _copy?.Dispose();
         FinishProducts();
+    }
+
+    /// <summary>Chunks are worked on side by side: the client waits meanwhile.</summary>
+    /// <param name="chunks">The chunks.</param>
+    /// <param name="work">Takes a chunk, its first item and how many it has.</param>
+    private void ForChunks(Chunking chunks, Action<int, int, int> work)
+    {
+        if (chunks.Count == 1)
+        {
+            work(0, 0, chunks.Items);
+            return;
+        }
+
+        Parallel.For(
+            0, chunks.Count, new ParallelOptions { MaxDegreeOfParallelism = Cores },
+            chunk => work(chunk, chunks.FirstOf(chunk), chunks.ItemsIn(chunk)));
     }
 
     /// <summary>Tables are no longer needed.</summary>

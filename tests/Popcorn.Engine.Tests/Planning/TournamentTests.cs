@@ -64,7 +64,8 @@ public class TournamentTests
         var window = new Window(3, 3, 2, 2, 1, 1, 0, 0, 3, 3);
 
         // Seven rows of three windows with two matches each, two more and one against zero for every window.
-        Assert.Equal((7 * 3 * 2) + (9 * 3), Tournament.OverWindows(window, new Shape(1, 7, 7), withZero: true).Matches);
+        Assert.Equal(
+            (7 * 3 * 2) + (9 * 3), Tournament.OverWindows(window, new Shape(1, 7, 7), withZero: true).MatchCount);
     }
 
     [Fact]

@@ -205,6 +205,20 @@ public class ManyClientsTests(ITestOutputHelper output)
         Assert.Equal(0, session.Serves.Held);
     }
 
+    /// <summary>The server has nothing to answer then: a client that waited for it would never hear of its own error.
+    /// </summary>
+    [Fact]
+    public async Task A_client_that_cannot_encrypt_ends_at_once_and_says_why()
+    {
+        using var server = new WatchedServer();
+        WatchedSession session = await server.OpenAsync();
+        session.Asks.EndNative();
+        await Assert.ThrowsAsync<ObjectDisposedException>(() => session.PrepareAsync());
+        Assert.Equal(0, session.Asks.Held);
+        await session.DisposeAsync();
+        Assert.Equal(0, session.Serves.Held);
+    }
+
     private static void AssertOneLine(Exception? error)
     {
         Assert.IsType<PopcornException>(error);
