@@ -1,7 +1,7 @@
-# Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, fuzz, bench or clean; see build.sh, which
-# this mirrors. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc and GMP; installs nothing.
+# Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, fuzz, pack, bench or clean; see build.sh,
+# which this mirrors. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc and GMP; installs nothing.
 param(
-  [ValidateSet('build', 'demo', 'test', 'fuzz', 'bench', 'clean')] [string] $Command = 'build',
+  [ValidateSet('build', 'demo', 'test', 'fuzz', 'pack', 'bench', 'clean')] [string] $Command = 'build',
   [Parameter(ValueFromRemainingArguments)] [string[]] $Options = @()
 )
 
@@ -28,7 +28,8 @@ foreach ($tool in 'dotnet', 'cmake', 'ninja') {
 
 switch ($Command) {
   { $_ -in 'build', 'demo', 'bench' } {
-    Invoke-Step dotnet @('publish', 'src/Popcorn.Cli', '-c', 'Release', '-o', 'artifacts/popcorn')
+    Invoke-Step dotnet @('publish', 'src/Popcorn.Cli', '-c', 'Release', '-o', 'artifacts/popcorn',
+      '--use-current-runtime', '--self-contained', 'false', '-p:PublishReadyToRun=true')
   }
   'demo' { Invoke-Step 'artifacts/popcorn/popcorn' (@('demo') + $Options) }
   'test' {
@@ -39,5 +40,11 @@ switch ($Command) {
     exit $status
   }
   'fuzz' { Invoke-Step dotnet (@('run', '--project', 'tests/Popcorn.Fuzz', '-c', 'Release', '--') + $Options) }
+  'pack' {
+    Remove-Item -Recurse -Force artifacts/packages -ErrorAction SilentlyContinue
+    foreach ($project in 'Interop', 'ObliviousTransfer', 'Engine', 'Hosting', 'Cli') {
+      Invoke-Step dotnet @('pack', "src/Popcorn.$project", '-c', 'Release')
+    }
+  }
   'bench' { Invoke-Step dotnet (@('run', '--project', 'bench/Popcorn.Bench', '-c', 'Release', '--') + $Options) }
 }

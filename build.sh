@@ -3,6 +3,7 @@
 #   demo [options]   two processes recognise real digits obliviously
 #   test             all native and managed tests, format too; the last line is "N passed, N failed"
 #   fuzz [options]   mutated inputs for every reader of foreign bytes: --seconds N, --target NAME, --help
+#   pack             NuGet packages and the tool, into artifacts/packages
 #   bench [options]  benchmarks of the arithmetic; --check: against bench/baseline.json; see docs/PERFORMANCE.md
 #   clean            removes everything that was built
 # Without an argument it only builds. The logic is in native/CMakePresets.json, the projects and tests/Tests.proj.
@@ -57,15 +58,21 @@ install_valgrind() {
     ${as_root[@]+"${as_root[@]}"} $install || echo 'build.sh: no valgrind: one test will be skipped' >&2
 }
 
+# Compiled beforehand: the first query of a process waits less for the compiler.
+publish_command() {
+    dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn \
+        --use-current-runtime --self-contained false -p:PublishReadyToRun=true
+}
+
 command=${1:-build}
 [ $# -eq 0 ] || shift
 case $command in
-    build | demo | test | fuzz | bench) ;;
+    build | demo | test | fuzz | bench | pack) ;;
     clean)
         rm -rf artifacts
         exit
         ;;
-    *) fail "unknown command '$command'; use demo, test, fuzz, bench or clean" ;;
+    *) fail "unknown command '$command'; use demo, test, fuzz, bench, pack or clean" ;;
 esac
 
 have dotnet || fail 'install the .NET SDK 10 from https://dot.net, then run this again'
@@ -73,7 +80,7 @@ prerequisites_met || install_prerequisites
 
 case $command in
     build | demo)
-        dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn
+        publish_command
         [ "$command" = build ] || artifacts/popcorn/popcorn demo "$@"
         ;;
     test)
@@ -87,8 +94,14 @@ case $command in
     fuzz)
         dotnet run --project tests/Popcorn.Fuzz -c Release -- "$@"
         ;;
+    pack)
+        rm -rf artifacts/packages
+        for project in Interop ObliviousTransfer Engine Hosting Cli; do
+            dotnet pack "src/Popcorn.$project" -c Release
+        done
+        ;;
     bench)
-        dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn
+        publish_command
         dotnet run --project bench/Popcorn.Bench -c Release -- "$@"
         ;;
 esac

@@ -50,6 +50,7 @@ internal sealed partial class Document
     public static IReadOnlyList<Document> All { get; } =
     [
         .. new[] { ".", "docs", "samples", "tools" }
+            .Concat(Directory.GetDirectories(System.IO.Path.Combine(Repository.Root, "src")))
             .SelectMany(folder => Directory.GetFiles(System.IO.Path.Combine(Repository.Root, folder), "*.md"))
             .Select(path => System.IO.Path.GetRelativePath(Repository.Root, path).Replace('\\', '/'))
             .Order(StringComparer.Ordinal)

@@ -1,0 +1,148 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Security;
+using Popcorn.Tests;
+using Xunit.Abstractions;
+
+namespace Popcorn.EndToEnd.Tests;
+
+/// <summary>The packages as somebody outside the repository takes them: from a feed, in an empty folder.</summary>
+public sealed class PackageTests(ITestOutputHelper output) : IDisposable
+{
+    private const string Program = """
+        using Popcorn.Engine.Model;
+        using Popcorn.Engine.Sessions;
+        using Popcorn.Engine.Wire;
+        using Popcorn.Interop;
+
+        using FileStream file = File.OpenRead(args[0]);
+        using var model = new ServedModel("digits", ModelFile.Load(file));
+        byte[] pixels = File.ReadAllBytes(args[1])[16..(16 + (28 * 28))];
+        using var key = PaillierPrivateKey.Generate();
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        var models = new Dictionary<string, ServedModel> { ["digits"] = model };
+        Task serving = new ServerSession(models, new ServerOptions()).RunAsync(server, default);
+        await using (ClientSession session =
+            await ClientSession.OpenAsync(client, key, "digits", new ClientOptions(), default))
+        {
+            int[] image = Array.ConvertAll(pixels, pixel => (int)pixel);
+            InferenceResult result = await session.InferAsync(image, null, default);
+            Console.WriteLine($"It is a {result.Label}.");
+        }
+
+        await serving;
+        """;
+
+    private static readonly (string Name, string[] Options)[] WaysToPublish =
+    [
+        ("framework-dependent", []),
+        ("for this system", ["--use-current-runtime", "--self-contained", "false"]),
+        ("self-contained", ["--use-current-runtime", "--self-contained"]),
+        ("single file", ["--use-current-runtime", "--self-contained", "-p:PublishSingleFile=true"]),
+        ("trimmed", ["--use-current-runtime", "--self-contained", "-p:PublishTrimmed=true"]),
+        ("ahead of time", ["--use-current-runtime", "-p:PublishAot=true"]),
+    ];
+
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("popcorn-packages-");
+
+    private string Feed => Path.Combine(_folder.FullName, "feed");
+
+    [SlowFact]
+    public async Task Packages_run_however_they_are_published()
+    {
+        await PackAsync("Interop", "ObliviousTransfer", "Engine");
+        string project = Directory.CreateDirectory(Path.Combine(_folder.FullName, "app")).FullName;
+        await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), Program);
+        string cache = SecurityElement.Escape(Path.Combine(_folder.FullName, "cache"));
+        await File.WriteAllTextAsync(Path.Combine(project, "app.csproj"), $"""
+            <Project Sdk="Microsoft.NET.Sdk">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                <TargetFramework>net10.0</TargetFramework>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <Nullable>enable</Nullable>
+                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+                <RestoreAdditionalProjectSources>{SecurityElement.Escape(Feed)}</RestoreAdditionalProjectSources>
+                <RestorePackagesPath>{cache}</RestorePackagesPath>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="Popcorn.Engine" Version="*-*" />
+              </ItemGroup>
+            </Project>
+            """);
+        foreach ((string name, string[] options) in WaysToPublish)
+        {
+            string to = Path.Combine(_folder.FullName, name);
+            var clock = Stopwatch.StartNew();
+            await RunAsync("dotnet", project, ["publish", "-c", "Release", "-o", to, .. options]);
+            string said = await RunAsync(
+                Path.Combine(to, OperatingSystem.IsWindows() ? "app.exe" : "app"), to,
+                Sample("mnist-small.popcorn"), Sample("mnist-100-images.idx3-ubyte"));
+            Assert.Equal("It is a 7.", said.Trim());
+            output.WriteLine($"{name}: {Directory.GetFiles(to).Length} files, {clock.Elapsed.TotalSeconds:0} s");
+        }
+    }
+
+    [SlowFact]
+    public async Task The_command_is_installed_as_a_tool()
+    {
+        await PackAsync("Cli");
+        string tools = Path.Combine(_folder.FullName, "tools");
+        await RunAsync(
+            "dotnet", _folder.FullName,
+            "tool", "install", "Popcorn.Cli", "--tool-path", tools, "--add-source", Feed, "--prerelease");
+        string said = await RunAsync(
+            Path.Combine(tools, OperatingSystem.IsWindows() ? "popcorn.exe" : "popcorn"), _folder.FullName,
+            "inspect", Sample("mnist-small.popcorn"), "--json");
+        Assert.StartsWith("{", said, StringComparison.Ordinal);
+    }
+
+    [SlowFact]
+    public async Task The_arithmetic_comes_with_its_native_libraries_and_their_terms()
+    {
+        await PackAsync("Interop");
+        using System.IO.Compression.ZipArchive package =
+            System.IO.Compression.ZipFile.OpenRead(Directory.GetFiles(Feed, "*.nupkg").Single());
+        string[] names = [.. package.Entries.Select(entry => entry.FullName)];
+        Assert.Contains("README.md", names);
+        Assert.Contains("NOTICES.md", names);
+        Assert.Contains("icon.png", names);
+        string native = $"runtimes/{RuntimeInformation.RuntimeIdentifier}/native/";
+        Assert.Contains(names, name => name.StartsWith(native, StringComparison.Ordinal)
+            && name.Contains("popcorn_native", StringComparison.Ordinal));
+        if (OperatingSystem.IsLinux())
+        {
+            Assert.Contains(native + "libgmp.so.10", names);
+        }
+
+        Assert.DoesNotContain(names, name => name.StartsWith("content", StringComparison.Ordinal));
+    }
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    private static string Sample(string name) => Path.Combine(Repository.Root, "samples", name);
+
+    private async Task PackAsync(params string[] projects)
+    {
+        foreach (string project in projects)
+        {
+            await RunAsync(
+                "dotnet", Repository.Root, "pack", $"src/Popcorn.{project}", "-c", "Release", "-o", Feed);
+        }
+    }
+
+    private static async Task<string> RunAsync(string program, string folder, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            WorkingDirectory = folder,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start)!;
+        CommandRun run = await CommandRun.ToEnd(process);
+        Assert.True(run.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {run.Out}{run.Error}");
+        return run.Out;
+    }
+}
