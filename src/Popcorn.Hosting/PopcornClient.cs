@@ -18,35 +18,44 @@ public static class PopcornClient
     /// <summary>Longest list of models, in bytes: that of hundreds of networks of a hundred layers.</summary>
     private const int MaxListBytes = 1 << 22;
 
-    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(15);
-
     /// <summary>Opens a connection for one session.</summary>
     /// <param name="server">
     /// <c>http://host:port</c>, <c>https</c>, <c>ws</c> or <c>wss</c>; without a path, <see cref="DefaultPath"/>.
     /// </param>
+    /// <param name="options">Credentials, proxy, time.</param>
     /// <param name="cancellationToken">Gives up connecting.</param>
-    /// <exception cref="PopcornException">Nobody listens there, or no Popcorn service.</exception>
+    /// <exception cref="PopcornException">
+    /// Nobody listens there, no Popcorn service, or one that refuses these credentials.
+    /// </exception>
     public static async Task<WebSocketMessageChannel> ConnectAsync(
-        Uri server, CancellationToken cancellationToken = default)
+        Uri server, ConnectionOptions? options = null, CancellationToken cancellationToken = default)
     {
         Uri endpoint = Endpoint(server);
+        options ??= new ConnectionOptions();
         var socket = new ClientWebSocket();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(ConnectTimeout);
+        limit.CancelAfter(options.Timeout);
         try
         {
             socket.Options.AddSubProtocol(WireLimits.Subprotocol);
             socket.Options.CollectHttpResponseDetails = true;
             socket.Options.KeepAliveInterval = TimeSpan.FromSeconds(30);
             socket.Options.KeepAliveTimeout = TimeSpan.FromSeconds(60);
-            await socket.ConnectAsync(endpoint, limit.Token).ConfigureAwait(false);
+            foreach ((string name, string value) in options.Headers)
+            {
+                socket.Options.SetRequestHeader(name, value);
+            }
+
+            using HttpMessageInvoker? invoker =
+                options.Handler is null ? null : new HttpMessageInvoker(options.Handler, disposeHandler: false);
+            await socket.ConnectAsync(endpoint, invoker, limit.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException)
         {
             HttpStatusCode status = socket.HttpStatusCode;
             socket.Dispose();
             cancellationToken.ThrowIfCancellationRequested();
-            throw new PopcornException(ConnectFailure(server, status, e), e);
+            throw new PopcornException(ConnectFailure(server, status, options.Timeout, e), e);
         }
 
         return new WebSocketMessageChannel(socket, "the server");
@@ -58,15 +67,17 @@ public static class PopcornClient
     /// <param name="model">Name of the model.</param>
     /// <param name="prepareAhead">Queries of one image to keep prepared, at most.</param>
     /// <param name="options">Threads, randomness, families.</param>
+    /// <param name="connection">As for <see cref="ConnectAsync"/>.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="PopcornException">
     /// Nobody listens there, the server refused, or a query costs more than allowed.
     /// </exception>
     public static async Task<PreparingSession> OpenAsync(
         Uri server, PaillierPrivateKey key, string model, int prepareAhead, ClientOptions? options = null,
-        CancellationToken cancellationToken = default)
+        ConnectionOptions? connection = null, CancellationToken cancellationToken = default)
     {
-        WebSocketMessageChannel channel = await ConnectAsync(server, cancellationToken).ConfigureAwait(false);
+        WebSocketMessageChannel channel =
+            await ConnectAsync(server, connection, cancellationToken).ConfigureAwait(false);
         ClientSession session = await ClientSession.OpenAsync(
             channel, key, model, options ?? new ClientOptions(), cancellationToken).ConfigureAwait(false);
         return new PreparingSession(session, prepareAhead);
@@ -74,21 +85,31 @@ public static class PopcornClient
 
     /// <summary>The models that a service offers.</summary>
     /// <param name="server">As for <see cref="ConnectAsync"/>; the list stands beside the path of the sessions.</param>
+    /// <param name="options">As for <see cref="ConnectAsync"/>.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="PopcornException">Nobody listens there, or no Popcorn service.</exception>
+    /// <exception cref="PopcornException">As for <see cref="ConnectAsync"/>.</exception>
     public static async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(
-        Uri server, CancellationToken cancellationToken = default)
+        Uri server, ConnectionOptions? options = null, CancellationToken cancellationToken = default)
     {
+        options ??= new ConnectionOptions();
         var url = new UriBuilder(new Uri(Endpoint(server), "models"));
         url.Scheme = url.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
-        using var http = new HttpClient { Timeout = ConnectTimeout };
+        using HttpClient http =
+            options.Handler is null ? new HttpClient() : new HttpClient(options.Handler, disposeHandler: false);
+        http.Timeout = options.Timeout;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(ConnectTimeout);
+        limit.CancelAfter(options.Timeout);
+        using var request = new HttpRequestMessage(HttpMethod.Get, url.Uri);
+        foreach ((string name, string value) in options.Headers)
+        {
+            request.Headers.Add(name, value);
+        }
+
         try
         {
             // All of it within the time, however slowly it comes: the client's own limit ends with the headers.
-            using HttpResponseMessage answer = await http.GetAsync(
-                url.Uri, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
+            using HttpResponseMessage answer = await http.SendAsync(
+                request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
             answer.EnsureSuccessStatusCode();
             using Stream content = await answer.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false);
             return ReadModels(await ReadAllAsync(content, limit.Token).ConfigureAwait(false));
@@ -98,7 +119,7 @@ public static class PopcornClient
         {
             cancellationToken.ThrowIfCancellationRequested();
             HttpStatusCode status = (e as HttpRequestException)?.StatusCode ?? default;
-            throw new PopcornException(ConnectFailure(server, status, e), e);
+            throw new PopcornException(ConnectFailure(server, status, options.Timeout, e), e);
         }
     }
 
@@ -154,11 +175,17 @@ public static class PopcornClient
         }.Uri;
     }
 
-    private static string ConnectFailure(Uri server, HttpStatusCode status, Exception e)
+    private static string ConnectFailure(Uri server, HttpStatusCode status, TimeSpan timeout, Exception e)
     {
         string where = server.GetLeftPart(UriPartial.Authority);
         switch (status)
         {
+            case HttpStatusCode.Unauthorized:
+                return $"The server at {where} wants credentials, and these are none that it knows; check the token.";
+            case HttpStatusCode.Forbidden:
+                return $"The server at {where} does not allow you that (HTTP status 403); ask whoever runs it.";
+            case HttpStatusCode.ProxyAuthenticationRequired:
+                return $"A proxy on the way to {where} wants credentials (HTTP status 407).";
             case HttpStatusCode.ServiceUnavailable:
                 return $"The server at {where} has no connection free; try again later.";
             case HttpStatusCode.TooManyRequests:
@@ -180,7 +207,7 @@ public static class PopcornClient
                 case HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }:
                     return $"No secure connection to {where} could be made; is it https, is its certificate trusted?";
                 case OperationCanceledException:
-                    return $"The server at {where} did not answer within {ConnectTimeout.TotalSeconds} s.";
+                    return $"The server at {where} did not answer within {timeout.TotalSeconds} s.";
             }
         }
 

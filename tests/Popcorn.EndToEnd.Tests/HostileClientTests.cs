@@ -187,6 +187,7 @@ public sealed class HostileClientTests(ITestOutputHelper output, HostileClientTe
             });
             WebApplication host = builder.Build();
             host.MapPopcorn();
+            host.MapPopcornHealth();
             await host.StartAsync();
             return new Service(host, model);
         }

@@ -6,6 +6,8 @@ using System.Numerics;
 using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Popcorn.Engine;
@@ -122,6 +124,97 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         Assert.Equal(1, health.GetProperty("models").GetInt32());
         using HttpResponseMessage plain = await http.GetAsync(new Uri("/popcorn", UriKind.Relative));
         Assert.Equal(HttpStatusCode.UpgradeRequired, plain.StatusCode);
+    }
+
+    [Fact]
+    public async Task What_is_required_of_sessions_is_required_of_the_list_of_models()
+    {
+        const string Mark = "required";
+        await using WebApplication host = Service.Build();
+        host.MapPopcorn("/inner/popcorn").WithMetadata(Mark);
+        await host.StartAsync();
+        Endpoint[] endpoints = [.. host.Services.GetRequiredService<EndpointDataSource>().Endpoints];
+        Assert.Equal(2, endpoints.Length);
+        Assert.All(endpoints, endpoint => Assert.Contains(Mark, endpoint.Metadata));
+    }
+
+    [Fact]
+    public async Task Credentials_are_sent_and_those_who_have_none_are_told()
+    {
+        await using WebApplication host = Service.Build(inProcess: false);
+        host.Urls.Add("http://127.0.0.1:0");
+        host.UseRouting();
+        host.Use((context, next) =>
+        {
+            context.Response.StatusCode = (string?)context.Request.Headers.Authorization switch
+            {
+                "Bearer right" => StatusCodes.Status200OK,
+                null => StatusCodes.Status401Unauthorized,
+                _ => StatusCodes.Status403Forbidden,
+            };
+            return context.Response.StatusCode == StatusCodes.Status200OK ? next() : Task.CompletedTask;
+        });
+        host.MapPopcorn();
+        await host.StartAsync();
+        var url = new Uri(host.Urls.Single());
+        using var handler = new CountingHandler();
+        ConnectionOptions With(string token) => new()
+        {
+            Headers = new Dictionary<string, string> { ["Authorization"] = $"Bearer {token}" },
+            Handler = handler,
+        };
+        foreach (Func<ConnectionOptions?, Task> ask in (Func<ConnectionOptions?, Task>[])
+        [
+            options => PopcornClient.ListModelsAsync(url, options),
+            async options => await (await PopcornClient.ConnectAsync(url, options)).DisposeAsync(),
+        ])
+        {
+            await ask(With("right"));
+            PopcornException none = await Assert.ThrowsAsync<PopcornException>(() => ask(null));
+            Assert.Contains("wants credentials", none.Message, StringComparison.Ordinal);
+            PopcornException wrong = await Assert.ThrowsAsync<PopcornException>(() => ask(With("wrong")));
+            Assert.Contains("does not allow", wrong.Message, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(4, handler.Requests);
+    }
+
+    /// <summary>Requests that go through it.</summary>
+    private sealed class CountingHandler() : DelegatingHandler(new SocketsHttpHandler())
+    {
+        public int Requests { get; private set; }
+
+        protected override Task<HttpResponseMessage> SendAsync(
+            HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            Requests++;
+            return base.SendAsync(request, cancellationToken);
+        }
+    }
+
+    [Fact]
+    public async Task A_hosts_own_health_stays_and_a_service_may_be_mapped_twice()
+    {
+        await using WebApplication host = Service.Build();
+        host.MapPopcorn();
+        host.MapPopcorn("/other");
+        host.MapPopcorn("/inner/popcorn");
+        host.MapGet("/health", () => "mine");
+        host.MapPopcornHealth("/inner/health");
+        await host.StartAsync();
+        using HttpClient http = host.GetTestClient();
+        Assert.Equal("mine", await http.GetStringAsync("/health"));
+        Assert.Contains("\"ok\"", await http.GetStringAsync("/inner/health"), StringComparison.Ordinal);
+        foreach (string folder in (string[])["/", "/inner/"])
+        {
+            Assert.Single(PopcornClient.ReadModels(await http.GetByteArrayAsync(folder + "models")));
+        }
+
+        foreach (string sessions in (string[])["/popcorn", "/other", "/inner/popcorn"])
+        {
+            using HttpResponseMessage plain = await http.GetAsync(new Uri(sessions, UriKind.Relative));
+            Assert.Equal(HttpStatusCode.UpgradeRequired, plain.StatusCode);
+        }
     }
 
     [Fact]
@@ -503,18 +596,29 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
 
         public WebApplication Host { get; }
 
+        /// <summary>A host with nothing mapped yet.</summary>
+        public static WebApplication Build(
+            ServedModel? model = null, Action<PopcornOptions>? configure = null, bool inProcess = true)
+        {
+            WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+            if (inProcess)
+            {
+                builder.WebHost.UseTestServer();
+            }
+
+            builder.Services.AddPopcorn(options =>
+            {
+                options.Models.Add(model ?? new ServedModel("tiny", TestFiles.TinyNetwork()));
+                configure?.Invoke(options);
+            });
+            return builder.Build();
+        }
+
         public static async Task<Service> StartAsync(
             Action<PopcornOptions>? configure = null, params Family[] families)
         {
             var model = new ServedModel("tiny", TestFiles.TinyNetwork(), families.Length > 0 ? families : null);
-            WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-            builder.WebHost.UseTestServer();
-            builder.Services.AddPopcorn(options =>
-            {
-                options.Models.Add(model);
-                configure?.Invoke(options);
-            });
-            WebApplication host = builder.Build();
+            WebApplication host = Build(model, configure);
             host.Use((context, next) =>
             {
                 context.Connection.RemoteIpAddress =
@@ -522,6 +626,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
                 return next();
             });
             host.MapPopcorn();
+            host.MapPopcornHealth();
             await host.StartAsync();
             return new Service(host, model);
         }

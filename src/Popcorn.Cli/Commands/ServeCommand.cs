@@ -235,6 +235,7 @@ internal static partial class ServeCommand
             .AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
         WebApplication app = builder.Build();
         app.MapPopcorn();
+        app.MapPopcornHealth();
         return app;
     }
 

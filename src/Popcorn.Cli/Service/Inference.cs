@@ -78,7 +78,7 @@ internal sealed class Inference(Uri server, string model)
     {
         const int NamesShown = 20, LongestName = 64;
         IReadOnlyList<ModelDescription> models =
-            await PopcornClient.ListModelsAsync(server, cancellationToken).ConfigureAwait(false);
+            await PopcornClient.ListModelsAsync(server, cancellationToken: cancellationToken).ConfigureAwait(false);
         IEnumerable<string> names = models.Take(NamesShown).Select(m => OneLine.Of(m.Name, LongestName));
         return models.FirstOrDefault(candidate => candidate.Name == model)
             ?? throw new PopcornException(
@@ -103,7 +103,7 @@ internal sealed class Inference(Uri server, string model)
         CancellationToken cancellationToken)
     {
         WebSocketMessageChannel channel =
-            await PopcornClient.ConnectAsync(server, cancellationToken).ConfigureAwait(false);
+            await PopcornClient.ConnectAsync(server, cancellationToken: cancellationToken).ConfigureAwait(false);
         ClientSession session;
         using (new ProgressLine("agreeing on a plan, building encryption tables"))
         {

@@ -1,0 +1,17 @@
+namespace Popcorn.Hosting;
+
+/// <summary>How a client reaches a service.</summary>
+public sealed record ConnectionOptions
+{
+    /// <summary>Headers of every request, such as credentials: names and values.</summary>
+    public IReadOnlyDictionary<string, string> Headers { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>
+    /// What requests go through, for a proxy, certificates of one's own or their check; the caller's to dispose, after
+    /// the connections. Null: what the system has set up.
+    /// </summary>
+    public HttpMessageHandler? Handler { get; init; }
+
+    /// <summary>How long connecting, or reading the list of models, may take.</summary>
+    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(15);
+}
