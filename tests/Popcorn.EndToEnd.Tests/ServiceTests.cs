@@ -177,6 +177,16 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         }
 
         Assert.Equal(4, handler.Requests);
+
+        using var files = new TestFiles();
+        string[] infer = ["infer", "--server", url.ToString(), "--model", "tiny", "--image", files.Images(1)];
+        await CommandRun.Json([.. infer, "--header", "authorization:Bearer right"]);
+        await CommandRun.Fails(1, "does not allow", [.. infer, "--header", "Authorization: Bearer wrong"]);
+        await CommandRun.Fails(1, "wants credentials", infer);
+        foreach (string header in (string[])["Bearer right", ":x", "a b:c", "a:\u00e9", "a:b\nc:d"])
+        {
+            await CommandRun.Fails(1, "NAME:VALUE", [.. infer, "--header", header]);
+        }
     }
 
     /// <summary>Requests that go through it.</summary>

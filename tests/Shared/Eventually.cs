@@ -8,7 +8,7 @@ internal static class Eventually
 {
     /// <summary>Longer than anything takes that tests wait for; whoever waits so long waits for what never comes.
     /// </summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(150);
 
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(20);
 

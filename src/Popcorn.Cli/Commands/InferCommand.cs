@@ -26,6 +26,11 @@ internal static class InferCommand
             HelpName = "NAME",
             Required = true,
         };
+        var headers = new Option<string[]>("--header")
+        {
+            Description = "A header of every request, such as \"Authorization: Bearer TOKEN\"; may be repeated.",
+            HelpName = "NAME:VALUE",
+        };
         var images = new Option<string[]>("--image")
         {
             Description = "PNG, JPEG or BMP (turned to gray or RGB as the model takes), IDX, CIFAR-10 .bin or .npy.",
@@ -84,7 +89,7 @@ internal static class InferCommand
         }.InRange(0, int.MaxValue);
         var command = new Command("infer", "Classify images obliviously: the server never sees them.")
         {
-            server, model, images, indices, labels, keys, bits, order, shortExponent, imagesPerQuery,
+            server, model, headers, images, indices, labels, keys, bits, order, shortExponent, imagesPerQuery,
             prepare, traffic, rounds, memory,
         };
         families.AddTo(command);
@@ -100,6 +105,7 @@ internal static class InferCommand
             {
                 ImagesPerQuery = parsed.GetValue(imagesPerQuery),
                 Prepare = parsed.GetValue(prepare),
+                Connection = new ConnectionOptions { Headers = HeadersOf(parsed.GetValue(headers) ?? []) },
             };
             // First what needs no server: it must not learn from what follows, or when, what the files hold.
             List<NamedImage> named = ImageInputs.Read(
@@ -136,6 +142,28 @@ internal static class InferCommand
         HelpName = "N",
         DefaultValueFactory = _ => 1,
     }.InRange(1, 1000);
+
+    private static Dictionary<string, string> HeadersOf(string[] headers)
+    {
+        const string Separators = "()<>@,;:\\\"/[]?={} ";
+        var named = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (string header in headers)
+        {
+            int colon = header.IndexOf(':', StringComparison.Ordinal);
+            string name = header[..Math.Max(colon, 0)].Trim(), value = header[(colon + 1)..].Trim();
+            if (name.Length == 0 || header.Any(char.IsControl) || !header.All(char.IsAscii)
+                || name.AsSpan().ContainsAny(Separators))
+            {
+                // Not the header itself, which may be a secret.
+                throw new PopcornException(
+                    "--header is not NAME:VALUE; write --header \"Authorization: Bearer TOKEN\".");
+            }
+
+            named[name] = value;
+        }
+
+        return named;
+    }
 
     private static void Show(InferReport report, Output output)
     {

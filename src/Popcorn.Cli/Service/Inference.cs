@@ -72,13 +72,16 @@ internal sealed class Inference(Uri server, string model)
     /// as they are asked.</summary>
     public int Prepare { get; init; }
 
+    /// <summary>How the service is reached.</summary>
+    public ConnectionOptions Connection { get; init; } = new();
+
     /// <summary>The model as the service's public list has it; nothing secret is needed to ask.</summary>
     /// <exception cref="PopcornException">No service there, or it has no such model.</exception>
     public async Task<ModelDescription> DescribeAsync(CancellationToken cancellationToken)
     {
         const int NamesShown = 20, LongestName = 64;
         IReadOnlyList<ModelDescription> models =
-            await PopcornClient.ListModelsAsync(server, cancellationToken: cancellationToken).ConfigureAwait(false);
+            await PopcornClient.ListModelsAsync(server, Connection, cancellationToken).ConfigureAwait(false);
         IEnumerable<string> names = models.Take(NamesShown).Select(m => OneLine.Of(m.Name, LongestName));
         return models.FirstOrDefault(candidate => candidate.Name == model)
             ?? throw new PopcornException(
@@ -103,7 +106,7 @@ internal sealed class Inference(Uri server, string model)
         CancellationToken cancellationToken)
     {
         WebSocketMessageChannel channel =
-            await PopcornClient.ConnectAsync(server, cancellationToken: cancellationToken).ConfigureAwait(false);
+            await PopcornClient.ConnectAsync(server, Connection, cancellationToken).ConfigureAwait(false);
         ClientSession session;
         using (new ProgressLine("agreeing on a plan, building encryption tables"))
         {
