@@ -7,6 +7,7 @@ if(NOT POPCORN_GMP_SOURCE)
   if(NOT GMP_RUNTIME)
     message(FATAL_ERROR "There is no libgmp.so.10 beside ${GMP_LIBRARY}: install GMP's shared library.")
   endif()
-  add_custom_command(TARGET popcorn_native POST_BUILD
-    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${GMP_RUNTIME}" $<TARGET_FILE_DIR:popcorn_native>/libgmp.so.10)
+  add_custom_command(OUTPUT libgmp.so.10 DEPENDS "${GMP_RUNTIME}"
+    COMMAND ${CMAKE_COMMAND} -E copy "${GMP_RUNTIME}" libgmp.so.10)
+  add_custom_target(gmp_beside ALL DEPENDS libgmp.so.10)
 endif()
