@@ -88,8 +88,6 @@ internal sealed class SharesServerQuery(
 
     private IExchange Exchange => _exchange!;
 
-    private int Cores => threads == 0 ? Environment.ProcessorCount : threads;
-
     private Execution Execution => new(threads, Exchange.Cancellation);
 
     /// <summary>Before the input is known: the layer on what the client sends, masked.</summary>
@@ -163,7 +161,8 @@ internal sealed class SharesServerQuery(
         _copy = null;
         SecretArray<ulong> source = copy ?? _values[plan.Network.Layers[step.Layer].Input];
         var result = new SecretArray<ulong>(masks.Length);
-        model.RingOf(step.Layer).Run(source.Span, plan.Images, result.Span, Cores);
+        int cores = threads == 0 ? Environment.ProcessorCount : threads;
+        model.RingOf(step.Layer).Run(source.Span, plan.Images, result.Span, cores);
         Span<ulong> sums = result.Span, off = masks.Span;
         for (int i = 0; i < sums.Length; i++)
         {
@@ -294,18 +293,8 @@ internal sealed class SharesServerQuery(
     /// <summary>Chunks are worked on side by side: the client waits meanwhile.</summary>
     /// <param name="chunks">The chunks.</param>
     /// <param name="work">Takes a chunk, its first item and how many it has.</param>
-    private void ForChunks(Chunking chunks, Action<int, int, int> work)
-    {
-        if (chunks.Count == 1)
-        {
-            work(0, 0, chunks.Items);
-            return;
-        }
-
-        Parallel.For(
-            0, chunks.Count, new ParallelOptions { MaxDegreeOfParallelism = Cores },
-            chunk => work(chunk, chunks.FirstOf(chunk), chunks.ItemsIn(chunk)));
-    }
+    private void ForChunks(Chunking chunks, Action<int, int, int> work) => Execution.ForEach(
+        chunks.Count, chunk => work(chunk, chunks.FirstOf(chunk), chunks.ItemsIn(chunk)));
 
     /// <summary>Tables are no longer needed.</summary>
     private void FinishProducts()
