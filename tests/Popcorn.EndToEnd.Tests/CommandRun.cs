@@ -44,16 +44,27 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
         }
     }
 
-    private static Process Start(string dataHome, string program, string[] arguments)
+    private static Process Start(string dataHome, string program, string[] arguments, string folder = "")
     {
         var start = new ProcessStartInfo(program, arguments)
         {
+            WorkingDirectory = folder,
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
             RedirectStandardError = true,
             Environment = { ["XDG_DATA_HOME"] = dataHome },
         };
         return Process.Start(start)!;
+    }
+
+    /// <summary>Runs another program in a folder to its end, which must be a good one.</summary>
+    /// <returns>What it wrote.</returns>
+    public static async Task<string> OtherAsync(string program, string folder, params string[] arguments)
+    {
+        using Process process = Start(DataHome, program, arguments, folder);
+        CommandRun run = await ToEnd(process);
+        Assert.True(run.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {run.Out}{run.Error}");
+        return run.Out;
     }
 
     /// <summary>Runs the command to its end.</summary>

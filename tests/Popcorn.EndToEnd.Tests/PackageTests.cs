@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Security;
 using Popcorn.Tests;
@@ -74,8 +75,8 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
         {
             string to = Path.Combine(_folder.FullName, name);
             var clock = Stopwatch.StartNew();
-            await RunAsync("dotnet", project, ["publish", "-c", "Release", "-o", to, .. options]);
-            string said = await RunAsync(
+            await CommandRun.OtherAsync("dotnet", project, ["publish", "-c", "Release", "-o", to, .. options]);
+            string said = await CommandRun.OtherAsync(
                 Path.Combine(to, OperatingSystem.IsWindows() ? "app.exe" : "app"), to,
                 Sample("mnist-small.popcorn"), Sample("mnist-100-images.idx3-ubyte"));
             Assert.Equal("It is a 7.", said.Trim());
@@ -88,10 +89,10 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
     {
         await PackAsync("Cli");
         string tools = Path.Combine(_folder.FullName, "tools");
-        await RunAsync(
+        await CommandRun.OtherAsync(
             "dotnet", _folder.FullName,
             "tool", "install", "Popcorn.Cli", "--tool-path", tools, "--add-source", Feed, "--prerelease");
-        string said = await RunAsync(
+        string said = await CommandRun.OtherAsync(
             Path.Combine(tools, OperatingSystem.IsWindows() ? "popcorn.exe" : "popcorn"), _folder.FullName,
             "inspect", Sample("mnist-small.popcorn"), "--json");
         Assert.StartsWith("{", said, StringComparison.Ordinal);
@@ -101,8 +102,7 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
     public async Task The_arithmetic_comes_with_its_native_libraries_and_their_terms()
     {
         await PackAsync("Interop");
-        using System.IO.Compression.ZipArchive package =
-            System.IO.Compression.ZipFile.OpenRead(Directory.GetFiles(Feed, "*.nupkg").Single());
+        using ZipArchive package = ZipFile.OpenRead(Directory.GetFiles(Feed, "*.nupkg").Single());
         string[] names = [.. package.Entries.Select(entry => entry.FullName)];
         Assert.Contains("README.md", names);
         Assert.Contains("NOTICES.md", names);
@@ -126,23 +126,8 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
     {
         foreach (string project in projects)
         {
-            await RunAsync(
+            await CommandRun.OtherAsync(
                 "dotnet", Repository.Root, "pack", $"src/Popcorn.{project}", "-c", "Release", "-o", Feed);
         }
-    }
-
-    private static async Task<string> RunAsync(string program, string folder, params string[] arguments)
-    {
-        var start = new ProcessStartInfo(program, arguments)
-        {
-            WorkingDirectory = folder,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using Process process = Process.Start(start)!;
-        CommandRun run = await CommandRun.ToEnd(process);
-        Assert.True(run.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {run.Out}{run.Error}");
-        return run.Out;
     }
 }
