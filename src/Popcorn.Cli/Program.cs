@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Parsing;
 using Popcorn.Cli.Commands;
+using Popcorn.Cli.Terminal;
 
 namespace Popcorn.Cli;
 
@@ -19,6 +20,7 @@ internal static class Program
             ServeCommand.Create(),
             InferCommand.Create(),
             BenchCommand.Create(),
+            DoctorCommand.Create(),
         };
         root.Options.Add(CommandAction.Json);
 
@@ -34,10 +36,12 @@ internal static class Program
             return ExitStatus.Usage;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration
+        using var interruption = new Interruption();
+        var configuration = new InvocationConfiguration
         {
             EnableDefaultExceptionHandler = false,
-            ProcessTerminationTimeout = TimeSpan.FromSeconds(5),
-        }).ConfigureAwait(false);
+            ProcessTerminationTimeout = null,
+        };
+        return await parsed.InvokeAsync(configuration, interruption.Token).ConfigureAwait(false);
     }
 }

@@ -14,6 +14,8 @@ namespace Popcorn.Hosting;
 /// <param name="InputOrder">Order of an image's channels: <c>Rgb</c> or <c>Bgr</c>.</param>
 /// <param name="Outputs">Number of logits.</param>
 /// <param name="Layers">The architecture, in order.</param>
+/// <param name="LogitScale">Real logit = integer logit × scale; 0 where the service does not tell.</param>
+/// <param name="ClassNames">A name for each logit, or none.</param>
 public sealed record ModelDescription(
     string Name,
     IReadOnlyList<int> Input,
@@ -22,7 +24,9 @@ public sealed record ModelDescription(
     double InputScale,
     ChannelOrder InputOrder,
     int Outputs,
-    IReadOnlyList<LayerDescription> Layers)
+    IReadOnlyList<LayerDescription> Layers,
+    double LogitScale = 0,
+    IReadOnlyList<string>? ClassNames = null)
 {
     private const int LongestName = 64;
 
@@ -32,6 +36,7 @@ public sealed record ModelDescription(
     public InputDescription InputDescription => Input is [int channels, int height, int width]
         ? new InputDescription(new Shape(channels, height, width), InputMinimum, InputMaximum, InputScale, InputOrder)
         : throw new PopcornException(
+            PopcornError.Protocol,
             $"The server describes the input of '{OneLine.Of(Name, LongestName)}' in a way not understood.");
 
     /// <summary>
@@ -50,6 +55,7 @@ public sealed record ModelDescription(
         if (!isSame)
         {
             throw new PopcornException(
+                PopcornError.Protocol,
                 $"The server describes '{OneLine.Of(Name, LongestName)}' in another way than its list of models did; "
                 + "ask for the list again.");
         }
@@ -64,7 +70,9 @@ public sealed record ModelDescription(
         network.Input.Order,
         network.Layers[^1].Output.Size,
         [.. network.Layers.Select(layer => new LayerDescription(
-            layer.KindName, [layer.Output.Channels, layer.Output.Height, layer.Output.Width], layer.BoundBits))]);
+            layer.KindName, [layer.Output.Channels, layer.Output.Height, layer.Output.Width], layer.BoundBits))],
+        network.LogitScale,
+        network.ClassNames);
 }
 
 /// <summary>A layer as <c>GET /models</c> tells it.</summary>

@@ -1,24 +1,104 @@
-using System.Net;
-using System.Net.Sockets;
-using System.Net.WebSockets;
-using System.Text.Json;
+using System.Diagnostics.CodeAnalysis;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Popcorn.Engine;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Sessions;
-using Popcorn.Engine.Wire;
 using Popcorn.Interop;
 
 namespace Popcorn.Hosting;
 
-/// <summary>The client's way to a Popcorn service: connections and the list of models.</summary>
-public static class PopcornClient
+/// <summary>
+/// A client of one model of a service: opens sessions as they are needed, keeps them and the queries prepared in them,
+/// and opens others where the connection was lost. Thread-safe; keep it as long as the application runs.
+/// </summary>
+public sealed partial class PopcornClient : IPopcornClient
 {
     /// <summary>Where the service listens when its URL names no path.</summary>
     public const string DefaultPath = "/popcorn";
 
-    /// <summary>Longest list of models, in bytes: that of hundreds of networks of a hundred layers.</summary>
-    private const int MaxListBytes = 1 << 22;
+    private readonly PopcornClientOptions _options;
+    private readonly ILogger _logger;
+    private readonly TimeProvider _time;
+    private readonly SemaphoreSlim _places;
+    private readonly Stack<PreparingSession> _idle = [];
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Lazy<Task<PaillierPrivateKey>> _key;
+    private int _disposed;
 
-    /// <summary>Opens a connection for one session.</summary>
+    /// <summary>A client; it connects with its first query.</summary>
+    /// <param name="options">Which model of which service, and how.</param>
+    /// <param name="logger">Told of sessions and of what is tried again.</param>
+    /// <param name="time">Tells when to try again.</param>
+    /// <exception cref="PopcornException">The options are not sound.</exception>
+    public PopcornClient(
+        PopcornClientOptions options, ILogger<PopcornClient>? logger = null, TimeProvider? time = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        _options = options;
+        _logger = logger ?? NullLogger<PopcornClient>.Instance;
+        _time = time ?? TimeProvider.System;
+        _places = new SemaphoreSlim(options.MaxSessions, options.MaxSessions);
+        _key = new Lazy<Task<PaillierPrivateKey>>(() =>
+            options.Key is null ? Task.Run(() => PaillierPrivateKey.Generate()) : Task.FromResult(options.Key));
+    }
+
+    /// <inheritdoc/>
+    public Task<PublicNetwork> DescribeAsync(CancellationToken cancellationToken = default) =>
+        InSessionAsync((session, _) => Task.FromResult(session.Session.Network), cancellationToken);
+
+    /// <inheritdoc/>
+    public async Task<InferenceResult> InferAsync(
+        ReadOnlyMemory<int> input, IProgress<SessionProgress>? progress = null,
+        CancellationToken cancellationToken = default) =>
+        (await InferAsync([input], progress, cancellationToken).ConfigureAwait(false))[0];
+
+    /// <inheritdoc/>
+    public Task<IReadOnlyList<InferenceResult>> InferAsync(
+        IReadOnlyList<ReadOnlyMemory<int>> inputs, IProgress<SessionProgress>? progress = null,
+        CancellationToken cancellationToken = default) =>
+        InSessionAsync((session, token) => session.InferAsync(inputs, progress, token), cancellationToken);
+
+    /// <inheritdoc/>
+    public Task<InferenceResult> InferAsync(
+        Image image, IProgress<SessionProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return InSessionAsync(
+            async (session, token) => (await session.InferAsync(
+                [image.For(session.Session.Input)], progress, token).ConfigureAwait(false))[0],
+            cancellationToken);
+    }
+
+    /// <summary>Ends all sessions; a query under way is cancelled.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        await _closing.CancelAsync().ConfigureAwait(false);
+        for (int i = 0; i < _options.MaxSessions; i++)
+        {
+            await _places.WaitAsync().ConfigureAwait(false);
+        }
+
+        while (_idle.TryPop(out PreparingSession? session))
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+        }
+
+        if (_options.Key is null && _key.IsValueCreated)
+        {
+            (await _key.Value.ConfigureAwait(false)).Dispose();
+        }
+
+        _places.Dispose();
+    }
+
+    /// <summary>Opens a connection for one session that its user runs.</summary>
     /// <param name="server">
     /// <c>http://host:port</c>, <c>https</c>, <c>ws</c> or <c>wss</c>; without a path, <see cref="DefaultPath"/>.
     /// </param>
@@ -27,190 +107,107 @@ public static class PopcornClient
     /// <exception cref="PopcornException">
     /// Nobody listens there, no Popcorn service, or one that refuses these credentials.
     /// </exception>
-    public static async Task<WebSocketMessageChannel> ConnectAsync(
-        Uri server, ConnectionOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        Uri endpoint = Endpoint(server);
-        options ??= new ConnectionOptions();
-        var socket = new ClientWebSocket();
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(options.Timeout);
-        try
-        {
-            socket.Options.AddSubProtocol(WireLimits.Subprotocol);
-            socket.Options.CollectHttpResponseDetails = true;
-            socket.Options.KeepAliveInterval = TimeSpan.FromSeconds(30);
-            socket.Options.KeepAliveTimeout = TimeSpan.FromSeconds(60);
-            foreach ((string name, string value) in options.Headers)
-            {
-                socket.Options.SetRequestHeader(name, value);
-            }
-
-            using HttpMessageInvoker? invoker =
-                options.Handler is null ? null : new HttpMessageInvoker(options.Handler, disposeHandler: false);
-            await socket.ConnectAsync(endpoint, invoker, limit.Token).ConfigureAwait(false);
-        }
-        catch (Exception e) when (e is WebSocketException or OperationCanceledException)
-        {
-            HttpStatusCode status = socket.HttpStatusCode;
-            socket.Dispose();
-            cancellationToken.ThrowIfCancellationRequested();
-            throw new PopcornException(ConnectFailure(server, status, options.Timeout, e), e);
-        }
-
-        return new WebSocketMessageChannel(socket, "the server");
-    }
-
-    /// <summary>Opens a session that prepares queries while none is asked.</summary>
-    /// <param name="server">As for <see cref="ConnectAsync"/>.</param>
-    /// <param name="key">The client's key; must outlive the session.</param>
-    /// <param name="model">Name of the model.</param>
-    /// <param name="prepareAhead">Queries of one image to keep prepared, at most.</param>
-    /// <param name="options">Threads, randomness, families.</param>
-    /// <param name="connection">As for <see cref="ConnectAsync"/>.</param>
-    /// <param name="cancellationToken">Gives up.</param>
-    /// <exception cref="PopcornException">
-    /// Nobody listens there, the server refused, or a query costs more than allowed.
-    /// </exception>
-    public static async Task<PreparingSession> OpenAsync(
-        Uri server, PaillierPrivateKey key, string model, int prepareAhead, ClientOptions? options = null,
-        ConnectionOptions? connection = null, CancellationToken cancellationToken = default)
-    {
-        WebSocketMessageChannel channel =
-            await ConnectAsync(server, connection, cancellationToken).ConfigureAwait(false);
-        ClientSession session = await ClientSession.OpenAsync(
-            channel, key, model, options ?? new ClientOptions(), cancellationToken).ConfigureAwait(false);
-        return new PreparingSession(session, prepareAhead);
-    }
+    public static Task<WebSocketMessageChannel> ConnectAsync(
+        Uri server, ConnectionOptions? options = null, CancellationToken cancellationToken = default) =>
+        ServiceConnection.ConnectAsync(server, options ?? new ConnectionOptions(), cancellationToken);
 
     /// <summary>The models that a service offers.</summary>
     /// <param name="server">As for <see cref="ConnectAsync"/>; the list stands beside the path of the sessions.</param>
     /// <param name="options">As for <see cref="ConnectAsync"/>.</param>
     /// <param name="cancellationToken">Gives up.</param>
     /// <exception cref="PopcornException">As for <see cref="ConnectAsync"/>.</exception>
-    public static async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(
-        Uri server, ConnectionOptions? options = null, CancellationToken cancellationToken = default)
-    {
-        options ??= new ConnectionOptions();
-        var url = new UriBuilder(new Uri(Endpoint(server), "models"));
-        url.Scheme = url.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
-        using HttpClient http =
-            options.Handler is null ? new HttpClient() : new HttpClient(options.Handler, disposeHandler: false);
-        http.Timeout = options.Timeout;
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(options.Timeout);
-        using var request = new HttpRequestMessage(HttpMethod.Get, url.Uri);
-        foreach ((string name, string value) in options.Headers)
-        {
-            request.Headers.Add(name, value);
-        }
+    public static Task<IReadOnlyList<ModelDescription>> ListModelsAsync(
+        Uri server, ConnectionOptions? options = null, CancellationToken cancellationToken = default) =>
+        ServiceConnection.ListModelsAsync(server, options ?? new ConnectionOptions(), cancellationToken);
 
+    /// <summary>Does something in a session that nobody else uses; in another where it fails and may yet go well.
+    /// </summary>
+    private async Task<T> InSessionAsync<T>(
+        Func<PreparingSession, CancellationToken, Task<T>> action, CancellationToken cancellationToken)
+    {
+        ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+        await _places.WaitAsync(end.Token).ConfigureAwait(false);
         try
         {
-            // All of it within the time, however slowly it comes: the client's own limit ends with the headers.
-            using HttpResponseMessage answer = await http.SendAsync(
-                request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
-            answer.EnsureSuccessStatusCode();
-            using Stream content = await answer.Content.ReadAsStreamAsync(limit.Token).ConfigureAwait(false);
-            return ReadModels(await ReadAllAsync(content, limit.Token).ConfigureAwait(false));
-        }
-        catch (Exception e) when (e is HttpRequestException or IOException or JsonException
-            or OperationCanceledException)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            HttpStatusCode status = (e as HttpRequestException)?.StatusCode ?? default;
-            throw new PopcornException(ConnectFailure(server, status, options.Timeout, e), e);
-        }
-    }
-
-    /// <summary>The list of models in JSON.</summary>
-    /// <exception cref="JsonException">It is none.</exception>
-    internal static IReadOnlyList<ModelDescription> ReadModels(ReadOnlySpan<byte> json)
-    {
-        ModelDescription[] models = JsonSerializer.Deserialize(json, HostingJson.Default.ModelDescriptionArray) ?? [];
-        return Array.TrueForAll(models, model => model?.Name is not null)
-            ? models
-            : throw new JsonException("A model has no name.");
-    }
-
-    private static async Task<byte[]> ReadAllAsync(Stream stream, CancellationToken cancellationToken)
-    {
-        var buffer = new byte[1 << 12];
-        int length = 0, count;
-        while ((count = await stream.ReadAsync(buffer.AsMemory(length), cancellationToken).ConfigureAwait(false)) > 0)
-        {
-            length += count;
-            if (length > MaxListBytes)
+            int retries = 0;
+            while (true)
             {
-                throw new PopcornException($"The server's list of models is longer than {MaxListBytes >> 20} MiB.");
-            }
+                bool isFresh = false;
+                try
+                {
+                    if (!TryTakeIdle(out PreparingSession? session))
+                    {
+                        isFresh = true;
+                        session = await OpenAsync(end.Token).ConfigureAwait(false);
+                    }
 
-            if (length == buffer.Length)
-            {
-                Array.Resize(ref buffer, 2 * length);
+                    return await UseAsync(session, action, end.Token).ConfigureAwait(false);
+                }
+                catch (PopcornException e) when (
+                    (e.IsTransient || (!isFresh && e.Error == PopcornError.SessionEnded)) && retries < _options.Retries)
+                {
+                    // A session that has lain idle may have ended long since: no reason to wait, and no retry.
+                    TimeSpan delay = isFresh ? _options.RetryDelay * Math.Pow(2, retries++) : TimeSpan.Zero;
+                    LogRetry(e.Message, delay.TotalSeconds);
+                    await Task.Delay(delay, _time, end.Token).ConfigureAwait(false);
+                }
             }
         }
-
-        return buffer[..length];
+        finally
+        {
+            _places.Release();
+        }
     }
 
-    private static Uri Endpoint(Uri server)
+    private async Task<T> UseAsync<T>(
+        PreparingSession session, Func<PreparingSession, CancellationToken, Task<T>> action,
+        CancellationToken cancellationToken)
     {
-        ArgumentNullException.ThrowIfNull(server);
-        string? scheme = !server.IsAbsoluteUri ? null : server.Scheme switch
+        try
         {
-            "http" or "ws" => Uri.UriSchemeWs,
-            "https" or "wss" => Uri.UriSchemeWss,
-            _ => null,
-        };
-        if (scheme is null || server.Host.Length == 0)
-        {
-            throw new PopcornException($"'{server}' is not a server's URL; write http://host:port.");
+            return await action(session, cancellationToken).ConfigureAwait(false);
         }
-
-        return new UriBuilder(server)
+        finally
         {
-            Scheme = scheme,
-            Path = server.AbsolutePath is "/" ? DefaultPath : server.AbsolutePath,
-        }.Uri;
-    }
-
-    private static string ConnectFailure(Uri server, HttpStatusCode status, TimeSpan timeout, Exception e)
-    {
-        string where = server.GetLeftPart(UriPartial.Authority);
-        switch (status)
-        {
-            case HttpStatusCode.Unauthorized:
-                return $"The server at {where} wants credentials, and these are none that it knows; check the token.";
-            case HttpStatusCode.Forbidden:
-                return $"The server at {where} does not allow you that (HTTP status 403); ask whoever runs it.";
-            case HttpStatusCode.ProxyAuthenticationRequired:
-                return $"A proxy on the way to {where} wants credentials (HTTP status 407).";
-            case HttpStatusCode.ServiceUnavailable:
-                return $"The server at {where} has no connection free; try again later.";
-            case HttpStatusCode.TooManyRequests:
-                return $"The server at {where} allows your address no more connections; close one.";
-            case not default(HttpStatusCode) and not HttpStatusCode.SwitchingProtocols:
-                return $"No Popcorn service at {server}: it answered with HTTP status {(int)status}.";
-        }
-
-        for (Exception? cause = e; cause is not null; cause = cause.InnerException)
-        {
-            switch (cause)
+            if (session.IsUsable)
             {
-                case SocketException { SocketErrorCode: SocketError.ConnectionRefused }:
-                    return $"Nobody listens at {where} (connection refused); is the server running?";
-                case SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.TryAgain }:
-                    return $"There is no host named '{server.Host}'; check the server's URL.";
-                case SocketException socket:
-                    return $"Cannot reach {where}: {socket.Message}.";
-                case HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }:
-                    return $"No secure connection to {where} could be made; is it https, is its certificate trusted?";
-                case OperationCanceledException:
-                    return $"The server at {where} did not answer within {timeout.TotalSeconds} s.";
+                lock (_idle)
+                {
+                    _idle.Push(session);
+                }
+            }
+            else
+            {
+                await session.DisposeAsync().ConfigureAwait(false);
             }
         }
-
-        return $"What listens at {where} is not a Popcorn service.";
     }
+
+    private bool TryTakeIdle([NotNullWhen(true)] out PreparingSession? session)
+    {
+        lock (_idle)
+        {
+            return _idle.TryPop(out session);
+        }
+    }
+
+    private async Task<PreparingSession> OpenAsync(CancellationToken cancellationToken)
+    {
+        PaillierPrivateKey key = await _key.Value.WaitAsync(cancellationToken).ConfigureAwait(false);
+        WebSocketMessageChannel channel =
+            await ConnectAsync(_options.Server!, _options.Connection, cancellationToken).ConfigureAwait(false);
+        ClientSession session = await ClientSession.OpenAsync(
+            channel, key, _options.Model, _options.Session, cancellationToken).ConfigureAwait(false);
+        LogOpened(_options.Model, session.Family, session.SetUpSeconds);
+        return new PreparingSession(session, _options.PrepareAhead);
+    }
+
+    [LoggerMessage(
+        Level = LogLevel.Debug,
+        Message = "Opened a session for '{Model}' by the {Family} protocols in {Seconds:F2} s.")]
+    private partial void LogOpened(string model, string family, double seconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{Reason} Trying again in {Seconds} s.")]
+    private partial void LogRetry(string reason, double seconds);
 }

@@ -11,6 +11,10 @@ public sealed class PopcornMetrics
     /// <summary>Name of the meter, for exporters.</summary>
     public const string MeterName = "Popcorn.Hosting";
 
+    /// <summary>A query of MNIST takes a millisecond, the preparation of an ImageNet network half a minute.</summary>
+    private static readonly double[] SecondsOfBuckets =
+        [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 150, 600];
+
     private readonly Meter _meter;
     private readonly UpDownCounter<int> _activeSessions;
     private readonly Counter<long> _queries;
@@ -29,13 +33,15 @@ public sealed class PopcornMetrics
         Meter meter = _meter = meters.Create(MeterName);
         _activeSessions = meter.CreateUpDownCounter<int>("popcorn.sessions.active", "{session}", "Sessions open now.");
         _queries = meter.CreateCounter<long>("popcorn.queries", "{query}", "Queries answered.");
-        _failures = meter.CreateCounter<long>("popcorn.failures", "{session}", "Sessions that ended by an error.");
+        _failures = meter.CreateCounter<long>(
+            "popcorn.failures", "{session}", "Sessions that ended by an error, by popcorn.error.");
         _refusals = meter.CreateCounter<long>(
             "popcorn.refusals", "{client}", "Clients sent away that broke no rule, by popcorn.reason.");
         _bytesReceived = meter.CreateCounter<long>("popcorn.bytes.received", "By", "Bytes of messages from clients.");
         _bytesSent = meter.CreateCounter<long>("popcorn.bytes.sent", "By", "Bytes of messages to clients.");
-        _seconds = meter.CreateHistogram<double>(
-            "popcorn.query.duration", "s", "From the first message of a query's popcorn.phase to its last.");
+        _seconds = meter.CreateHistogram(
+            "popcorn.query.duration", "s", "From the first message of a query's popcorn.phase to its last.",
+            advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = SecondsOfBuckets });
         _queryBytesReceived = meter.CreateCounter<long>(
             "popcorn.query.bytes.received", "By", "Bytes of answered queries from clients, by popcorn.phase.");
         _queryBytesSent = meter.CreateCounter<long>(
@@ -76,7 +82,8 @@ public sealed class PopcornMetrics
         _bytesSent.Add(bytesSent);
     }
 
-    internal void SessionFailed() => _failures.Add(1);
+    internal void SessionFailed(PopcornError? error) =>
+        _failures.Add(1, new KeyValuePair<string, object?>("popcorn.error", error?.ToString() ?? "Internal"));
 
     internal void QueryDone(string model, QueryUse use)
     {

@@ -2,6 +2,7 @@ using Popcorn.Engine;
 using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
+using Popcorn.Interop;
 
 namespace Popcorn.Hosting;
 
@@ -49,8 +50,11 @@ public sealed class PopcornOptions
     /// <summary>Longest message accepted, in bytes; at most <see cref="WireLimits.MaxMessageBytes"/>.</summary>
     public int MaxMessageBytes { get; set; } = WireLimits.MaxMessageBytes;
 
-    /// <summary>How long sessions may finish their work when the host stops.</summary>
-    public TimeSpan ShutdownGrace { get; set; } = TimeSpan.FromSeconds(5);
+    /// <summary>
+    /// How long queries under way may go on when the host stops; sessions without one end at once. The host itself
+    /// waits no longer than its own <c>HostOptions.ShutdownTimeout</c>, which is 30 seconds by default.
+    /// </summary>
+    public TimeSpan ShutdownGrace { get; set; } = TimeSpan.FromSeconds(25);
 
     /// <summary>Threads that one session computes with; 0: all cores.</summary>
     public int DegreeOfParallelism { get; set; }
@@ -63,6 +67,9 @@ public sealed class PopcornOptions
     /// hidden from those of them alone that made their key as they should.
     /// </summary>
     public bool AcceptShortOrder { get; set; }
+
+    /// <summary>Allows keys below the library's minimum: tests only.</summary>
+    internal KeyOptions? KeyOptions { get; set; }
 
     internal void Validate()
     {

@@ -172,11 +172,13 @@ internal sealed partial class PopcornService : IDisposable
                     DegreeOfParallelism = _options.DegreeOfParallelism,
                     MinimumKeyBits = _options.MinimumKeyBits,
                     AcceptShortOrder = _options.AcceptShortOrder,
+                    KeyOptions = _options.KeyOptions,
                     Resources = _resources,
                     Client = client,
                     HandshakeTimeout = _options.HandshakeTimeout,
                     IdleTimeout = _options.IdleTimeout,
                     StallTimeout = _options.StallTimeout,
+                    Stopping = _lifetime.ApplicationStopping,
                     QueryDone = query =>
                     {
                         _metrics.QueryDone(query.Model, query.Use);
@@ -197,6 +199,16 @@ internal sealed partial class PopcornService : IDisposable
                 LogStopped(session);
                 await channel.CloseAsync(WebSocketCloseStatus.EndpointUnavailable, "the server is shutting down")
                     .ConfigureAwait(false);
+            }
+            catch (PopcornException e) when (e.Error == PopcornError.Cancelled)
+            {
+                LogLeft(session, channel.BytesReceived, channel.BytesSent);
+            }
+            catch (PopcornException e) when (
+                e.Error == PopcornError.Busy && e.Refusal is null
+                && _lifetime.ApplicationStopping.IsCancellationRequested)
+            {
+                LogStopped(session);
             }
             catch (PopcornException e)
             {
@@ -225,7 +237,7 @@ internal sealed partial class PopcornService : IDisposable
 
     private void Fail(long session, Exception e)
     {
-        _metrics.SessionFailed();
+        _metrics.SessionFailed((e as PopcornException)?.Error);
         if (e is PopcornException { Refusal: Refusal reason })
         {
             _metrics.Refused(reason);

@@ -38,6 +38,9 @@ public sealed class PreparingSession : IAsyncDisposable
     /// <summary>The session, for what it says of itself; queries go through this object.</summary>
     public ClientSession Session => _session;
 
+    /// <summary>Whether another query may go well: nothing has failed yet.</summary>
+    public bool IsUsable => Volatile.Read(ref _failure) is null && _session.IsUsable;
+
     /// <summary>One query for one or several images; see <see cref="ClientSession"/>.</summary>
     /// <param name="inputs">For each image the input's integers, channel by channel, row by row.</param>
     /// <param name="progress">Told how far it is.</param>
@@ -53,7 +56,7 @@ public sealed class PreparingSession : IAsyncDisposable
         {
             if (_failure is not null)
             {
-                throw new PopcornException(_failure.Message, _failure);
+                throw new PopcornException(_failure.Error, _failure.Message, _failure);
             }
 
             IReadOnlyList<InferenceResult> results =

@@ -258,21 +258,25 @@ public sealed class WebSocketMessageChannel : IMessageChannel
                 case WebSocketMessageType.Close:
                     string reason = OneLine.Of(_socket.CloseStatusDescription ?? "").Trim().TrimEnd('.');
                     throw new PopcornException(
+                        PopcornError.ConnectionLost,
                         reason.Length == 0
                             ? $"{Capital(_peer)} closed the connection ({_socket.CloseStatus})."
                             : $"{Capital(_peer)} closed the connection: {reason}.");
                 case WebSocketMessageType.Text:
-                    throw new PopcornException($"{Capital(_peer)} sent text; {WireLimits.Subprotocol} is binary.");
+                    throw new PopcornException(
+                        PopcornError.Protocol, $"{Capital(_peer)} sent text; {WireLimits.Subprotocol} is binary.");
             }
 
             if (frame.Count == 0 && !frame.EndOfMessage && ++empty > MaxEmptyFragments)
             {
-                throw new PopcornException($"{Capital(_peer)} sent a message in too many fragments of nothing.");
+                throw new PopcornException(
+                    PopcornError.Protocol, $"{Capital(_peer)} sent a message in too many fragments of nothing.");
             }
 
             if (length > _maxMessageBytes)
             {
                 throw new PopcornException(
+                    PopcornError.Protocol,
                     $"{Capital(_peer)} sent a message longer than the limit of {_maxMessageBytes} bytes.");
             }
 
@@ -307,7 +311,8 @@ public sealed class WebSocketMessageChannel : IMessageChannel
         return Loss(sendFailure);
     }
 
-    private PopcornException Loss(Exception e) => new($"{Capital(_peer)} went away: the connection was lost.", e);
+    private PopcornException Loss(Exception e) =>
+        new(PopcornError.ConnectionLost, $"{Capital(_peer)} went away: the connection was lost.", e);
 
     private static bool IsConnectionFailure(Exception e) =>
         e is WebSocketException or IOException or OperationCanceledException or ObjectDisposedException

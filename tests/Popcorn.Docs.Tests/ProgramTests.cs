@@ -46,7 +46,7 @@ public class ProgramTests
         service.BeginErrorReadLine();
         try
         {
-            await ProgramOf("PopcornClient.ConnectAsync(")
+            await ProgramOf("new PopcornClient(")
                 .RunsAsPromisedAsync(await url.Task.WaitAsync(TimeSpan.FromMinutes(1)));
         }
         finally

@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
@@ -150,7 +149,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.InRange(report.GetProperty("nnz").GetInt32(), 40, 54);
         Assert.InRange(report.GetProperty("sparsity").GetDouble(), 0.5, 0.6);
         JsonElement dense = report.GetProperty("layers").EnumerateArray().Last();
-        AssertKeys(
+        CommandRun.AssertKeys(
             dense, "name", "kind", "output", "weights", "nnz", "sparsity", "weightBits", "distinctWeights",
             "boundBits");
         Assert.InRange(dense.GetProperty("weightBits").GetInt32(), 2, 8);
@@ -197,7 +196,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.True(File.Exists(_files["net.popcorn"]));
 
         JsonElement generated = (await CommandRun.Json([.. import, "--strict"])).GetProperty("fidelity");
-        AssertKeys(
+        CommandRun.AssertKeys(
             generated, "images", "areGenerated", "meanCosine", "worstCosine", "agreement", "prunedCosine",
             "roundedCosine", "worstLayer", "worstLayerCosine", "isBad");
         Assert.True(generated.GetProperty("areGenerated").GetBoolean());
@@ -263,16 +262,33 @@ public sealed class CommandLineTests : IDisposable
         JsonElement[] layers = [.. report.GetProperty("layers").EnumerateArray()];
         Assert.Equal(["conv", "relu", "dense"], layers.Select(layer => layer.GetProperty("name").GetString()));
         string[] keys = ["name", "kind", "outputs", "macs", "nnz", "strategy", "products", "boundBits"];
-        Assert.All(layers, layer => AssertKeys(
+        Assert.All(layers, layer => CommandRun.AssertKeys(
             layer,
             layer.GetProperty("kind").GetString() == "relu" ? keys : [.. keys, "weightBits", "distinctWeights"]));
         Assert.Equal([32, 32, 3], layers.Select(layer => layer.GetProperty("outputs").GetInt32()));
         Assert.Equal(2 * 9 * 16, layers[0].GetProperty("macs").GetInt32());
         JsonElement predicted = report.GetProperty("predicted");
-        AssertKeys(
+        CommandRun.AssertKeys(
             predicted, "seconds", "serverSeconds", "clientSeconds", "bytesUp", "bytesDown", "rounds", "products",
             "serverMemoryBytes");
         Assert.All(predicted.EnumerateObject(), figure => Assert.True(figure.Value.GetDouble() > 0, figure.Name));
+    }
+
+    [Fact]
+    public async Task Doctor_tells_what_is_here_and_tests_it()
+    {
+        JsonElement report = await CommandRun.Json("doctor");
+        Assert.True(report.GetProperty("isRight").GetBoolean());
+        Assert.Contains(
+            report.GetProperty("kernel").GetString(),
+            report.GetProperty("kernels").EnumerateArray().Select(kernel => kernel.GetString()));
+        Assert.Equal(Environment.ProcessorCount, report.GetProperty("cores").GetInt32());
+        Assert.True(report.GetProperty("memoryBytes").GetInt64() > 1 << 20);
+        CommandRun shown = await CommandRun.Of("doctor");
+        Assert.Contains("results are right", shown.Out, StringComparison.Ordinal);
+        Assert.Equal(
+            report.GetProperty("advice").EnumerateArray().Any(line => line.GetString()!.Contains("No vector kernel")),
+            shown.Out.Contains("No vector kernel", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -433,98 +449,4 @@ public sealed class CommandLineTests : IDisposable
         await CommandRun.Fails(1, "http://host:port", [.. infer, "ftp://127.0.0.1"]);
         await CommandRun.Fails(1, "http://host:port", [.. infer, "127.0.0.1:80"]);
     }
-
-    [Fact]
-    public async Task Bench_kernels_times_every_operation()
-    {
-        JsonElement report = await CommandRun.Json("bench", "kernels");
-        AssertKeys(report, "isa", "keyBits", "threads", "referencePowmMicroseconds", "operations");
-        Assert.Equal(2048, report.GetProperty("keyBits").GetInt32());
-        Assert.Equal(1, report.GetProperty("threads").GetInt32());
-        double powm = report.GetProperty("referencePowmMicroseconds").GetDouble();
-        JsonElement[] operations = [.. report.GetProperty("operations").EnumerateArray()];
-        Assert.Equal(
-            [
-                "keygen", "encryptOwner", "encryptOwnerShort", "encryptPublic", "encryptPublicShort", "decrypt",
-                "decryptSingle", "add", "multiply8bit", "macBinary", "mac4bit", "mac4bitSparse80", "pack64",
-                "invertBatch",
-            ],
-            operations.Select(operation => operation.GetProperty("name").GetString()));
-        Assert.All(operations, operation => Assert.Equal(
-            operation.GetProperty("microseconds").GetDouble() / powm,
-            operation.GetProperty("ratioToPowm").GetDouble(),
-            precision: 9));
-        await CommandRun.Fails(1, "abacus", "bench", "kernels", "--isa", "abacus");
-        string tooMany = (Environment.ProcessorCount + 1).ToString(CultureInfo.InvariantCulture);
-        Assert.Equal(2, (await CommandRun.Of("bench", "kernels", "--threads", tooMany)).ExitCode);
-    }
-
-    [Fact]
-    public async Task Bench_transfers_times_both_parties_and_counts_bits()
-    {
-        JsonElement report = await CommandRun.Json("bench", "transfers");
-        AssertKeys(
-            report, "instructions", "aesBlockNanoseconds", "operations", "softSpoken", "setUp", "ticketBytes");
-        AssertKeys(report.GetProperty("softSpoken"), "nanoseconds", "serverNanoseconds", "clientNanoseconds", "bits");
-        Assert.Equal(31, report.GetProperty("softSpoken").GetProperty("bits").GetDouble());
-        JsonElement setUp = report.GetProperty("setUp");
-        AssertKeys(setUp, "seconds", "serverSeconds", "clientSeconds", "bytes");
-        Assert.Equal(
-            setUp.GetProperty("serverSeconds").GetDouble() + setUp.GetProperty("clientSeconds").GetDouble(),
-            setUp.GetProperty("seconds").GetDouble(),
-            precision: 6);
-        JsonElement tickets = report.GetProperty("ticketBytes");
-        AssertKeys(tickets, "server", "client");
-        Assert.InRange(tickets.GetProperty("server").GetInt64(), 1_000_000, 60_000_000);
-
-        JsonElement[] operations = [.. report.GetProperty("operations").EnumerateArray()];
-        Assert.Equal(
-            ["cot", "rot", "rot8", "triple", "reluTicket20", "relu20", "sign13"],
-            operations.Select(operation => operation.GetProperty("name").GetString()));
-        Assert.Equal(
-            [0.2106, 0, 3, 0, 19, 154, 90],
-            operations.Select(operation => Math.Round(operation.GetProperty("bits").GetDouble(), 4)));
-        Assert.All(operations, operation =>
-        {
-            AssertKeys(operation, "name", "nanoseconds", "serverNanoseconds", "clientNanoseconds", "bits");
-            Assert.Equal(
-                Math.Max(
-                    operation.GetProperty("serverNanoseconds").GetDouble(),
-                    operation.GetProperty("clientNanoseconds").GetDouble()),
-                operation.GetProperty("nanoseconds").GetDouble());
-            Assert.True(operation.GetProperty("clientNanoseconds").GetDouble() > 0);
-        });
-
-        CommandRun text = await CommandRun.Of("bench", "transfers");
-        Assert.Equal(0, text.ExitCode);
-        Assert.All(
-            ["reluTicket20", "softSpoken", "AES block", "a million ReLU tickets", "ns", "bits", "MB"],
-            word => Assert.Contains(word, text.Out, StringComparison.Ordinal));
-    }
-
-    [Fact]
-    public async Task Kernel_times_are_measured_once_and_a_damaged_record_of_them_harms_nothing()
-    {
-        // A record of its own: commands of other tests read and write theirs meanwhile.
-        string model = _files.Model("tiny.popcorn"), home = _files["data-home"];
-        async Task<double> Predicted(params string[] options) =>
-            (await CommandRun.JsonWith(home, ["inspect", model, .. options]))
-                .GetProperty("predicted").GetProperty("seconds").GetDouble();
-        double first = await Predicted();
-        if (OperatingSystem.IsWindows())
-        {
-            return; // The record is the user's own there.
-        }
-
-        Assert.Equal(first, await Predicted());
-        double anew = await Predicted("--measure");
-        Assert.NotEqual(first, anew);
-        Assert.Equal(anew, await Predicted());
-        string record = Directory.GetFiles(Path.Combine(home, "popcorn"), "kernel-times.json").Single();
-        await File.WriteAllTextAsync(record, "{ damaged");
-        Assert.True(await Predicted() > 0);
-    }
-
-    private static void AssertKeys(JsonElement element, params string[] keys) =>
-        Assert.Equal(keys.Order(), element.EnumerateObject().Select(property => property.Name).Order());
 }

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
@@ -32,6 +31,10 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     public static Process StartWith(string dataHome, params string[] arguments) =>
         Start(dataHome, Executable, arguments);
 
+    /// <summary>Starts the command with these variables of its environment changed.</summary>
+    public static Process StartIn(Dictionary<string, string?> variables, params string[] arguments) =>
+        Start(DataHome, Executable, arguments, variables: variables);
+
     private static bool InterruptsAreIgnored
     {
         get
@@ -44,7 +47,9 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
         }
     }
 
-    private static Process Start(string dataHome, string program, string[] arguments, string folder = "")
+    private static Process Start(
+        string dataHome, string program, string[] arguments, string folder = "",
+        Dictionary<string, string?>? variables = null)
     {
         var start = new ProcessStartInfo(program, arguments)
         {
@@ -54,6 +59,11 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
             RedirectStandardError = true,
             Environment = { ["XDG_DATA_HOME"] = dataHome },
         };
+        foreach ((string name, string? value) in variables ?? [])
+        {
+            start.Environment[name] = value;
+        }
+
         return Process.Start(start)!;
     }
 
@@ -105,6 +115,10 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
         return JsonDocument.Parse(run.Out).RootElement;
     }
 
+    /// <summary>Checks that an object of JSON has these keys and no other.</summary>
+    public static void AssertKeys(JsonElement element, params string[] keys) =>
+        Assert.Equal(keys.Order(), element.EnumerateObject().Select(property => property.Name).Order());
+
     /// <summary>Runs the command, which must fail with this status and one line that says these words.</summary>
     public static async Task Fails(int exitCode, string words, params string[] arguments) =>
         (await Of(arguments)).AssertFailure(exitCode, words);
@@ -124,8 +138,6 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
 /// <summary>The command as a running server.</summary>
 internal sealed class RunningServer : IAsyncDisposable
 {
-    private static readonly ConcurrentDictionary<string, Lazy<Task<CommandRun>>> Measured = new();
-
     private readonly Process _process;
     private readonly StringBuilder _log = new();
 
@@ -180,18 +192,20 @@ internal sealed class RunningServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends it a signal that ends it.</summary>
+    /// <returns>Its exit status.</returns>
+    public async Task<int> EndAsync(string signal)
+    {
+        using Process kill = Process.Start("kill", [$"-{signal}", $"{Id}"]);
+        await _process.WaitForExitAsync().WaitAsync(Eventually.Patience);
+        return _process.ExitCode;
+    }
+
     /// <summary>Serves these models, with these options among them, on a free port.</summary>
     public static async Task<RunningServer> StartAsync(params string[] models)
     {
-        // Each server would measure the machine for its forecast, and be killed before it could keep what it found.
-        foreach (string model in models.Where(model => model.StartsWith(Path.GetTempPath(), StringComparison.Ordinal)))
-        {
-            await Measured.GetOrAdd(
-                Path.GetFileName(model), _ => new(() => CommandRun.Of("inspect", model))).Value;
-        }
-
         var server = new RunningServer(
-            CommandRun.Start(["serve", .. models, "--listen", "http://127.0.0.1:0"]));
+            CommandRun.Start(["serve", .. models, "--listen", "http://127.0.0.1:0", "--no-forecast"]));
         string? ready = await server._process.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
         Assert.True(ready?.StartsWith("listening on http://127.0.0.1:", StringComparison.Ordinal), server.Log);
         server.Url = ready!["listening on ".Length..];

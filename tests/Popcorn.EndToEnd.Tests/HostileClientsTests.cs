@@ -42,7 +42,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         public string ModelPath { get; }
 
         public IReadOnlyList<PaillierPrivateKey> All { get; } =
-            [.. Enumerable.Range(0, 8).Select(_ => PaillierPrivateKey.Generate())];
+            [.. Enumerable.Range(0, 5).Select(_ => PaillierPrivateKey.Generate())];
 
         public void Dispose()
         {
@@ -158,7 +158,6 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
         await using RunningServer server = await RunningServer.StartAsync(
             TestFiles.Sample(Large + ".popcorn"), "--memory", "2048");
         using var patience = new CancellationTokenSource(2 * Eventually.Patience);
-        await server.LogsAsync("an inference under a key of"); // what is forecast at the start takes memory too
         long before = server.Memory;
         using RawClient client = await RawClient.ConnectAsync(server.Url, AddressOf(0), patience.Token);
         await AskAsync(client, keys.All[0], Large, patience.Token);
@@ -173,7 +172,7 @@ public sealed class HostileClientsTests(HostileClientsTests.Keys keys, ITestOutp
 
     [Fact]
     public Task An_honest_client_among_hostile_ones_is_served() =>
-        AmongHostileAsync(hostile: 64, rounds: 3, most: 30); // other tests run beside it, and load the machine as well
+        AmongHostileAsync(hostile: 24, rounds: 2, most: 30); // other tests run beside it, and load the machine as well
 
     [SlowFact]
     public Task An_honest_client_among_hostile_ones_is_served_for_long() =>

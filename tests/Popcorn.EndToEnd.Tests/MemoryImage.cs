@@ -10,8 +10,10 @@ namespace Popcorn.EndToEnd.Tests;
 internal sealed class MemoryImage : IDisposable
 {
     private const int BlockBytes = 1 << 22;
+    private const int PageBytes = 1 << 12;
     private readonly FileStream _file = new(
-        Path.GetTempFileName(), FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+        Path.GetTempFileName(), FileMode.Open, FileAccess.ReadWrite, FileShare.None, BlockBytes,
+        FileOptions.DeleteOnClose);
 
     /// <summary>Copies the memory of a process.</summary>
     /// <param name="process">Its number, or "self".</param>
@@ -35,7 +37,15 @@ internal sealed class MemoryImage : IDisposable
                 try
                 {
                     int read = RandomAccess.Read(memory.SafeFileHandle, block.AsSpan(0, wanted), at);
-                    _file.Write(block, 0, read);
+                    for (int page = 0; page < read; page += PageBytes)
+                    {
+                        // Nothing stands in the others, which are most.
+                        ReadOnlySpan<byte> bytes = block.AsSpan(page, Math.Min(PageBytes, read - page));
+                        if (bytes.ContainsAnyExcept((byte)0))
+                        {
+                            _file.Write(bytes);
+                        }
+                    }
                 }
                 catch (IOException)
                 {
@@ -43,6 +53,8 @@ internal sealed class MemoryImage : IDisposable
                 }
             }
         }
+
+        _file.Flush();
     }
 
     /// <summary>How often any of some words stands in the memory, at any multiple of four bytes.</summary>

@@ -38,7 +38,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     /// <summary>One key for all tests.</summary>
     public sealed class Key : IDisposable
     {
-        public PaillierPrivateKey Private { get; } = PaillierPrivateKey.Generate();
+        public PaillierPrivateKey Private { get; } = TestService.QuickKey();
 
         public void Dispose() => Private.Dispose();
     }
@@ -46,7 +46,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task Several_clients_at_once_get_exact_logits()
     {
-        await using Service service = await Service.StartAsync();
+        await using TestService service = await TestService.StartAsync();
         var evaluator = new PlainEvaluator(TestFiles.TinyNetwork());
         await Task.WhenAll(Enumerable.Range(0, 3).Select(async client =>
         {
@@ -64,7 +64,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     public async Task A_family_without_cryptography_runs_over_the_same_transport()
     {
         var family = new NoOpFamily();
-        await using Service service = await Service.StartAsync(families: family);
+        await using TestService service = await TestService.StartAsync(families: family);
         var evaluator = new PlainEvaluator(TestFiles.TinyNetwork());
         var options = new ClientOptions { Families = [family] };
         await using ClientSession session =
@@ -81,7 +81,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     public async Task Phases_of_queries_are_counted_apart()
     {
         var family = new NoOpFamily();
-        await using Service service = await Service.StartAsync(families: family);
+        await using TestService service = await TestService.StartAsync(families: family);
         var counts = new Dictionary<string, double>();
         using MeterListener listener = Listen(service, counts);
         var options = new ClientOptions { Families = [family] };
@@ -107,7 +107,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task The_public_list_tells_public_facts_only()
     {
-        await using Service service = await Service.StartAsync();
+        await using TestService service = await TestService.StartAsync();
         using HttpClient http = service.Host.GetTestClient();
         JsonElement models = JsonDocument.Parse(await http.GetStringAsync("/models")).RootElement;
         JsonElement model = Assert.Single(models.EnumerateArray().ToArray());
@@ -130,7 +130,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     public async Task What_is_required_of_sessions_is_required_of_the_list_of_models()
     {
         const string Mark = "required";
-        await using WebApplication host = Service.Build();
+        await using WebApplication host = TestService.Build();
         host.MapPopcorn("/inner/popcorn").WithMetadata(Mark);
         await host.StartAsync();
         Endpoint[] endpoints = [.. host.Services.GetRequiredService<EndpointDataSource>().Endpoints];
@@ -141,7 +141,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task Credentials_are_sent_and_those_who_have_none_are_told()
     {
-        await using WebApplication host = Service.Build(inProcess: false);
+        await using WebApplication host = TestService.Build(inProcess: false);
         host.Urls.Add("http://127.0.0.1:0");
         host.UseRouting();
         host.Use((context, next) =>
@@ -205,7 +205,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task A_hosts_own_health_stays_and_a_service_may_be_mapped_twice()
     {
-        await using WebApplication host = Service.Build();
+        await using WebApplication host = TestService.Build();
         host.MapPopcorn();
         host.MapPopcorn("/other");
         host.MapPopcorn("/inner/popcorn");
@@ -217,7 +217,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         Assert.Contains("\"ok\"", await http.GetStringAsync("/inner/health"), StringComparison.Ordinal);
         foreach (string folder in (string[])["/", "/inner/"])
         {
-            Assert.Single(PopcornClient.ReadModels(await http.GetByteArrayAsync(folder + "models")));
+            Assert.Single(ServiceConnection.ReadModels(await http.GetByteArrayAsync(folder + "models")));
         }
 
         foreach (string sessions in (string[])["/popcorn", "/other", "/inner/popcorn"])
@@ -230,9 +230,9 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task A_server_must_say_the_same_of_its_model_twice()
     {
-        await using Service service = await Service.StartAsync();
+        await using TestService service = await TestService.StartAsync();
         using HttpClient http = service.Host.GetTestClient();
-        ModelDescription listed = Assert.Single(PopcornClient.ReadModels(await http.GetByteArrayAsync("/models")));
+        ModelDescription listed = Assert.Single(ServiceConnection.ReadModels(await http.GetByteArrayAsync("/models")));
         await OpenAsync(listed);
 
         LayerDescription[] layers = [.. listed.Layers];
@@ -297,7 +297,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task Queries_are_counted()
     {
-        await using Service service = await Service.StartAsync();
+        await using TestService service = await TestService.StartAsync();
         var counts = new Dictionary<string, double>();
         using MeterListener listener = Listen(service, counts);
         long up;
@@ -332,7 +332,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task An_unknown_model_is_refused_with_the_names_of_the_known()
     {
-        await using Service service = await Service.StartAsync();
+        await using TestService service = await TestService.StartAsync();
         PopcornException e = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(service, "huge"));
         Assert.Contains("'huge'", e.Message, StringComparison.Ordinal);
         Assert.Contains("tiny", e.Message, StringComparison.Ordinal);
@@ -342,7 +342,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task Keys_too_small_or_malformed_are_refused()
     {
-        await using Service service = await Service.StartAsync(options => options.MinimumKeyBits = 3072);
+        await using TestService service = await TestService.StartAsync(options => options.MinimumKeyBits = 3072);
         PopcornException e = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(service));
         Assert.Contains("3072", e.Message, StringComparison.Ordinal);
 
@@ -358,7 +358,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task Another_version_and_another_plan_are_refused()
     {
-        await using Service service = await Service.StartAsync();
+        await using TestService service = await TestService.StartAsync();
         await using WebSocketMessageChannel old = await service.ConnectAsync();
         await old.SendAsync(Messages.Hello(99, "tiny", _key.PublicKey.Export()), default);
         Assert.Contains("version 99", Messages.Failure(await old.ReceiveAsync(default)), StringComparison.Ordinal);
@@ -378,7 +378,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [InlineData(WireLimits.MaxMessageBytes)]
     public async Task Garbage_ends_its_own_session_only(int length)
     {
-        await using Service service = await Service.StartAsync();
+        await using TestService service = await TestService.StartAsync();
         await using WebSocketMessageChannel channel = await service.ConnectAsync();
         var garbage = new byte[length];
         new Random(length).NextBytes(garbage);
@@ -393,7 +393,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task Messages_that_are_too_long_or_text_are_refused()
     {
-        await using Service service = await Service.StartAsync();
+        await using TestService service = await TestService.StartAsync();
         using WebSocket flood = await service.ConnectSocketAsync();
         await flood.SendAsync(
             new byte[WireLimits.MaxMessageBytes + 1], WebSocketMessageType.Binary, endOfMessage: true, default);
@@ -408,7 +408,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task A_silent_client_is_sent_away()
     {
-        await using Service service = await Service.StartAsync(
+        await using TestService service = await TestService.StartAsync(
             options => options.HandshakeTimeout = TimeSpan.FromSeconds(0.3));
         using WebSocket silent = await service.ConnectSocketAsync();
         Assert.Contains("introduce itself", await FailureAsync(silent), StringComparison.Ordinal);
@@ -417,7 +417,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task A_client_that_vanishes_costs_its_session_only()
     {
-        await using Service service = await Service.StartAsync();
+        await using TestService service = await TestService.StartAsync();
         WebSocket socket = await service.ConnectSocketAsync();
         await socket.SendAsync(
             Messages.Hello(2, "tiny", Opening),
@@ -432,7 +432,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task No_more_connections_than_allowed()
     {
-        await using Service service = await Service.StartAsync(options => options.MaxConnections = 1);
+        await using TestService service = await TestService.StartAsync(options => options.MaxConnections = 1);
         using (WebSocket first = await service.ConnectSocketAsync())
         {
             InvalidOperationException e =
@@ -448,7 +448,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task No_more_connections_than_an_address_may_have()
     {
-        await using Service service = await Service.StartAsync(options => options.MaxConnectionsPerAddress = 1);
+        await using TestService service = await TestService.StartAsync(options => options.MaxConnectionsPerAddress = 1);
         var counts = new Dictionary<string, double>();
         using MeterListener listener = Listen(service, counts);
         using (WebSocket first = await service.ConnectSocketAsync("192.0.2.1"))
@@ -473,9 +473,11 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task A_server_without_memory_says_so()
     {
+        using PaillierPrivateKey key = PaillierPrivateKey.Generate();
+
         // An address gets half of it. First that is enough for the messages of one connection.
         long ofConnection = WebSocketMessageChannel.MemoryOf(WireLimits.MaxMessageBytes);
-        await using Service small = await StartWith(2 * ofConnection);
+        await using TestService small = await StartWith(2 * ofConnection);
         using WebSocket first = await small.ConnectSocketAsync();
         InvalidOperationException e =
             await Assert.ThrowsAsync<InvalidOperationException>(() => small.ConnectSocketAsync());
@@ -483,15 +485,15 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         first.Abort();
 
         // Then for tables, but not for a connection's messages beside them.
-        Plan plan = BlindedPlan.Create(PublicNetwork.From(TestFiles.TinyNetwork()), _key.PublicKey.Bits);
-        int window = TableSize.ForServer(plan, _key.PublicKey.Bits);
-        long ofTables = TableSize.BytesOfServer(window, _key.PublicKey.Bits);
+        Plan plan = BlindedPlan.Create(PublicNetwork.From(TestFiles.TinyNetwork()), key.PublicKey.Bits);
+        int window = TableSize.ForServer(plan, key.PublicKey.Bits);
+        long ofTables = TableSize.BytesOfServer(window, key.PublicKey.Bits);
         Assert.InRange(ofTables, ofConnection, 20 * ofConnection);
-        await using Service larger = await StartWith(2 * ofTables);
-        PopcornException busy = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(larger));
+        await using TestService larger = await StartWith(2 * ofTables);
+        PopcornException busy = await Assert.ThrowsAsync<PopcornException>(() => OpenAsync(larger, key: key));
         Assert.Contains("busy", busy.Message, StringComparison.Ordinal);
 
-        static Task<Service> StartWith(long bytes) => Service.StartAsync(options =>
+        static Task<TestService> StartWith(long bytes) => TestService.StartAsync(options =>
         {
             options.MemoryBytes = bytes;
             options.QueueTimeout = TimeSpan.FromSeconds(0.1);
@@ -501,7 +503,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     [Fact]
     public async Task A_server_that_stops_says_so()
     {
-        await using Service service = await Service.StartAsync(
+        await using TestService service = await TestService.StartAsync(
             options => options.ShutdownGrace = TimeSpan.FromSeconds(0.1));
         await using WebSocketMessageChannel channel = await service.ConnectAsync();
         Task stop = service.Host.StopAsync();
@@ -515,12 +517,12 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     public async Task Models_of_one_name_are_refused_at_start()
     {
         PopcornException e = await Assert.ThrowsAsync<PopcornException>(
-            () => Service.StartAsync(options => options.Models.Add(options.Models[0])));
+            () => TestService.StartAsync(options => options.Models.Add(options.Models[0])));
         Assert.Contains("'tiny'", e.Message, StringComparison.Ordinal);
     }
 
     /// <summary>Adds up what a service's instruments tell.</summary>
-    private static MeterListener Listen(Service service, Dictionary<string, double> counts)
+    private static MeterListener Listen(TestService service, Dictionary<string, double> counts)
     {
         var listener = new MeterListener
         {
@@ -563,10 +565,11 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         return [.. Enumerable.Range(0, 36).Select(_ => random.Next(256))];
     }
 
-    private async Task<ClientSession> OpenAsync(Service service, string model = "tiny") =>
-        await ClientSession.OpenAsync(await service.ConnectAsync(), _key, model, new ClientOptions(), default);
+    private async Task<ClientSession> OpenAsync(
+        TestService service, string model = "tiny", PaillierPrivateKey? key = null) =>
+        await ClientSession.OpenAsync(await service.ConnectAsync(), key ?? _key, model, new ClientOptions(), default);
 
-    private async Task AssertServesAsync(Service service)
+    private async Task AssertServesAsync(TestService service)
     {
         await using ClientSession session = await OpenAsync(service);
         int[] image = Image(7);
@@ -589,82 +592,6 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         using var patience = new CancellationTokenSource(Eventually.Patience);
         WebSocketReceiveResult frame = await socket.ReceiveAsync(buffer, patience.Token);
         return Messages.Failure(buffer[..frame.Count]);
-    }
-
-    /// <summary>A service in memory.</summary>
-    private sealed class Service : IAsyncDisposable
-    {
-        private const string AddressHeader = "Test-Address";
-
-        private readonly ServedModel _model;
-
-        private Service(WebApplication host, ServedModel model)
-        {
-            Host = host;
-            _model = model;
-        }
-
-        public WebApplication Host { get; }
-
-        /// <summary>A host with nothing mapped yet.</summary>
-        public static WebApplication Build(
-            ServedModel? model = null, Action<PopcornOptions>? configure = null, bool inProcess = true)
-        {
-            WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
-            if (inProcess)
-            {
-                builder.WebHost.UseTestServer();
-            }
-
-            builder.Services.AddPopcorn(options =>
-            {
-                options.Models.Add(model ?? new ServedModel("tiny", TestFiles.TinyNetwork()));
-                configure?.Invoke(options);
-            });
-            return builder.Build();
-        }
-
-        public static async Task<Service> StartAsync(
-            Action<PopcornOptions>? configure = null, params Family[] families)
-        {
-            var model = new ServedModel("tiny", TestFiles.TinyNetwork(), families.Length > 0 ? families : null);
-            WebApplication host = Build(model, configure);
-            host.Use((context, next) =>
-            {
-                context.Connection.RemoteIpAddress =
-                    IPAddress.TryParse(context.Request.Headers[AddressHeader], out IPAddress? address) ? address : null;
-                return next();
-            });
-            host.MapPopcorn();
-            host.MapPopcornHealth();
-            await host.StartAsync();
-            return new Service(host, model);
-        }
-
-        public Task<WebSocket> ConnectSocketAsync(string? from = null)
-        {
-            WebSocketClient client = Host.GetTestServer().CreateWebSocketClient();
-            client.SubProtocols.Add(WireLimits.Subprotocol);
-            client.ConfigureRequest = request => request.Headers[AddressHeader] = from;
-            return client.ConnectAsync(new Uri("ws://localhost/popcorn"), default);
-        }
-
-        public async Task<WebSocketMessageChannel> ConnectAsync() => new(await ConnectSocketAsync(), "the server");
-
-        public async Task SessionsEndedAsync()
-        {
-            using HttpClient http = Host.GetTestClient();
-            await Eventually.IsTrueAsync(
-                async () => JsonDocument.Parse(await http.GetStringAsync("/health")).RootElement
-                    .GetProperty("connections").GetInt32() == 0,
-                "A session has not ended.");
-        }
-
-        public async ValueTask DisposeAsync()
-        {
-            await Host.DisposeAsync();
-            _model.Dispose();
-        }
     }
 
     /// <summary>A few frames, written and read by hand, byte for byte as the wire has them.</summary>

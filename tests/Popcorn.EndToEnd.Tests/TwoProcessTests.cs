@@ -211,6 +211,23 @@ public sealed class TwoProcessTests : IDisposable
         run.AssertFailure(130, "interrupted");
     }
 
+    [Fact]
+    public async Task A_server_that_is_told_to_end_finishes_queries_and_ends_well()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return; // No signal to send there.
+        }
+
+        await using RunningServer server = await RunningServer.StartAsync(Digits());
+        using Process client = StartLongInference(server);
+        await AnsweredAsync(server);
+        Assert.Equal(0, await server.EndAsync("TERM"));
+        (await CommandRun.ToEnd(client)).AssertFailure(1, "shutting down");
+        Assert.Contains("session 1: ended because the server stops", server.Log, StringComparison.Ordinal);
+        Assert.DoesNotContain("failed", server.Log, StringComparison.Ordinal);
+    }
+
     /// <summary>The logits of all images by <c>popcorn eval</c>.</summary>
     internal static async Task<string[][]> EvalAsync(string model, string images)
     {

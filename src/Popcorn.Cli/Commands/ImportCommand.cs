@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text;
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
@@ -113,6 +114,12 @@ internal static class ImportCommand
         HelpName = "NAME",
     };
 
+    private static readonly Option<string?> ClassNames = new("--classes")
+    {
+        Description = "Names of the classes, one on each line, in the order of the network's outputs.",
+        HelpName = "FILE",
+    };
+
     private static readonly Option<bool> Sensitivity = new("--sensitivity")
     {
         Description = "Prune each layer on its own, more and more, and tell the accuracy on --data.",
@@ -130,7 +137,8 @@ internal static class ImportCommand
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
             Source, Target, WeightBits, Sparsity, LayerSparsity, InputScale, Means, Deviations, Bgr, ActivationSteps,
-            ActivationBits, RescaleBits, CalibrationImages, CalibrationLimit, NetworkOutput, Sensitivity, Strict,
+            ActivationBits, RescaleBits, CalibrationImages, CalibrationLimit, NetworkOutput, ClassNames, Sensitivity,
+            Strict,
         };
         TestData.AddTo(command);
         command.SetWork((parsed, output, cancellationToken) =>
@@ -149,6 +157,11 @@ internal static class ImportCommand
         IntegerNetwork network = Import(
             parsed.GetRequiredValue(Source), options with { Measured = measured => fidelity = measured },
             out byte[] onnx);
+        if (parsed.GetValue(ClassNames) is string names)
+        {
+            network = network with { ClassNames = ReadClassNames(names, network.Outputs) };
+        }
+
         TestSet? images = TestData.Open(parsed, network.Input)?.RequireLabels();
         if (images is null && parsed.GetValue(Sensitivity))
         {
@@ -199,6 +212,18 @@ internal static class ImportCommand
             : null,
         Report = Output.Note,
     };
+
+    private static string[] ReadClassNames(string path, int outputs)
+    {
+        const int MostBytes = 1 << 22;
+        using FileStream file = Files.OpenRead(path);
+        string text = Encoding.UTF8.GetString(BoundedStream.ReadAll(file, MostBytes, "list of classes"));
+        string[] names = [.. text.TrimStart('\uFEFF').TrimEnd().Split('\n').Select(name => name.Trim())];
+        return names.Length == outputs
+            ? names
+            : throw new PopcornException(
+                $"'{path}' names {names.Length} classes, one on each line, and the network has {outputs} outputs.");
+    }
 
     private static IReadOnlyList<int[]> FirstImages(string path, int limit, InputDescription input)
     {

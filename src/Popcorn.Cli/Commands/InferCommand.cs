@@ -173,13 +173,14 @@ internal static class InferCommand
             return;
         }
 
+        const int ShownName = 24;
         Table table = Tables.Create(
             "image", ">label", ">expected", ">seconds", ">up", ">down", ">rounds", "logits");
         foreach (ImagePrediction result in report.Results)
         {
             table.AddCells(
                 result.Image,
-                result.Label.ToString(),
+                result.Name is null ? result.Label.ToString() : $"{result.Label} {OneLine.Of(result.Name, ShownName)}",
                 result.Expected?.ToString() ?? "",
                 result.Seconds.ToString("0.00"),
                 Units.Bytes(result.BytesUp),

@@ -50,11 +50,48 @@ internal sealed record FamilyReport(string Family, double LinkSeconds, Predictio
 internal sealed record EvalReport(
     double? Accuracy, double? Top5, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>>? Logits);
 
+/// <summary>What <c>popcorn doctor</c> finds.</summary>
+internal sealed record DoctorReport
+{
+    public required string Version { get; init; }
+
+    public required string Rid { get; init; }
+
+    public required string Runtime { get; init; }
+
+    public required string Processor { get; init; }
+
+    public required int Cores { get; init; }
+
+    /// <summary>What this process may use, in a container its limit.</summary>
+    public required long MemoryBytes { get; init; }
+
+    /// <summary>What a server's clients get of it by default.</summary>
+    public required long BudgetBytes { get; init; }
+
+    public required string Kernel { get; init; }
+
+    public required IReadOnlyList<string> Kernels { get; init; }
+
+    public required string GmpVersion { get; init; }
+
+    public required bool AesInstructions { get; init; }
+
+    /// <summary>Where measured times are kept; null: nowhere.</summary>
+    public string? DataFolder { get; init; }
+
+    /// <summary>Whether every kernel computes what it should.</summary>
+    public required bool IsRight { get; init; }
+
+    public IReadOnlyList<string> Advice { get; init; } = [];
+}
+
 internal sealed record ServeReport(string Url, IReadOnlyList<string> Models);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(DoctorReport))]
 [JsonSerializable(typeof(KeygenReport))]
 [JsonSerializable(typeof(ImportReport))]
 [JsonSerializable(typeof(InspectReport))]

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Service;
@@ -25,7 +26,11 @@ internal static partial class ServeCommand
     /// <summary>The option by which a server accepts keys of short order.</summary>
     public const string AcceptShortOrder = "--accept-short-order";
 
-    private static readonly TimeSpan ShutdownGrace = TimeSpan.FromSeconds(2);
+    /// <summary>For queries under way when Ctrl-C ends the server.</summary>
+    private static readonly TimeSpan InterruptionGrace = TimeSpan.FromSeconds(2);
+
+    /// <summary>For what is left to do after the last query.</summary>
+    private static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(5);
 
     public static Command Create()
     {
@@ -76,6 +81,10 @@ internal static partial class ServeCommand
         Option<int> queue = Seconds(
             "--queue-timeout", "How long a client waits for memory before it is told to try again later.",
             options => options.QueueTimeout);
+        Option<int> drain = Seconds(
+            "--drain-timeout",
+            "How long queries under way may go on when SIGTERM ends the server; those who ask for none leave at once.",
+            options => options.ShutdownGrace);
         var families = new FamilyOptions(
             "The only family of protocols to offer; by default all that can serve a model, the cheaper one first.",
             "for the choice between families");
@@ -84,19 +93,25 @@ internal static partial class ServeCommand
             Description = "Accept keys of short order, of clients trusted to make them as they should; see "
                 + "THREAT_MODEL.md.",
         };
+        var noForecast = new Option<bool>("--no-forecast")
+        {
+            Description = "Do not measure this machine to predict what queries will cost, for the log and for the "
+                + "choice between families: the first that can serve a model is preferred.",
+        };
         var untilInputEnds = new Option<bool>(ServerProcess.UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
         {
             models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
-            acceptShortOrder, untilInputEnds,
+            drain, noForecast, acceptShortOrder, untilInputEnds,
         };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen));
+            bool forecasts = !parsed.GetValue(noForecast);
             List<ServedModel> served = Load(
                 parsed.GetRequiredValue(models),
-                families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk))));
+                families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk))), forecasts);
             try
             {
                 using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -105,7 +120,9 @@ internal static partial class ServeCommand
                     StopWhenInputEnds(stop);
                 }
 
-                WebApplication app = Build(address, parsed.GetValue(handshake), options =>
+                TimeSpan grace = TimeSpan.FromSeconds(parsed.GetValue(drain));
+                Interruption.Patience = grace + EndGrace;
+                WebApplication app = Build(address, parsed.GetValue(handshake), Interruption.Patience, options =>
                 {
                     foreach (ServedModel model in served)
                     {
@@ -120,15 +137,18 @@ internal static partial class ServeCommand
                     options.IdleTimeout = TimeSpan.FromSeconds(parsed.GetValue(idle));
                     options.StallTimeout = TimeSpan.FromSeconds(parsed.GetValue(stall));
                     options.QueueTimeout = TimeSpan.FromSeconds(parsed.GetValue(queue));
-                    options.ShutdownGrace = ShutdownGrace;
+                    options.ShutdownGrace = grace;
                     options.AcceptShortOrder = parsed.GetValue(acceptShortOrder);
                 });
                 await using (app.ConfigureAwait(false))
                 {
-                    await RunAsync(app, address, served, output, stop.Token).ConfigureAwait(false);
+                    await RunAsync(app, address, served, forecasts, output, stop.Token).ConfigureAwait(false);
                 }
 
-                cancellationToken.ThrowIfCancellationRequested();
+                if (!Interruption.IsTermination)
+                {
+                    cancellationToken.ThrowIfCancellationRequested();
+                }
             }
             finally
             {
@@ -159,6 +179,7 @@ internal static partial class ServeCommand
         WebApplication app,
         IPEndPoint address,
         List<ServedModel> served,
+        bool forecasts,
         Output output,
         CancellationToken cancellationToken)
     {
@@ -179,8 +200,23 @@ internal static partial class ServeCommand
         }
 
         output.Line($"{ServerProcess.ReadyPrefix}{url}");
-        _ = Task.Run(() => served.ForEach(model => Forecast(app.Logger, model)), cancellationToken);
-        await app.WaitForShutdownAsync(cancellationToken).ConfigureAwait(false);
+        if (forecasts)
+        {
+            _ = Task.Run(() => served.ForEach(model => Forecast(app.Logger, model)), cancellationToken);
+        }
+
+        PopcornOptions options = app.Services.GetRequiredService<IOptions<PopcornOptions>>().Value;
+        using var shutdown = new CancellationTokenSource();
+        using CancellationTokenRegistration begins = cancellationToken.Register(() =>
+        {
+            if (!Interruption.IsTermination)
+            {
+                options.ShutdownGrace = InterruptionGrace;
+            }
+
+            shutdown.Cancel();
+        });
+        await app.WaitForShutdownAsync(shutdown.Token).ConfigureAwait(false);
     }
 
     /// <summary>Says in the log what a query will cost; queries need not wait for it.</summary>
@@ -209,7 +245,7 @@ internal static partial class ServeCommand
     private static partial void LogForecast(ILogger logger, string model, int keyBits, double seconds, string cost);
 
     private static WebApplication Build(
-        IPEndPoint address, int handshakeSeconds, Action<PopcornOptions> configure)
+        IPEndPoint address, int handshakeSeconds, TimeSpan shutdown, Action<PopcornOptions> configure)
     {
         // The empty builder: no settings file or environment variable of some other application gets a say.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -222,6 +258,7 @@ internal static partial class ServeCommand
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(handshakeSeconds);
             kestrel.Listen(address);
         });
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = shutdown);
         builder.Services.AddRoutingCore();
         builder.Services.AddPopcorn(configure);
         builder.Logging
@@ -239,7 +276,7 @@ internal static partial class ServeCommand
         return app;
     }
 
-    private static List<ServedModel> Load(string[] paths, FamilyOffer offer)
+    private static List<ServedModel> Load(string[] paths, FamilyOffer offer, bool ranks)
     {
         foreach (IGrouping<string, string> same in paths.GroupBy(NameOf).Where(group => group.Count() > 1))
         {
@@ -256,7 +293,7 @@ internal static partial class ServeCommand
                 ServedModel model = offer.Compile(
                     NameOf(path), Files.LoadModel(path), KeyDirectory.AllowedBits.Max());
                 served.Add(model);
-                if (model.Families.Count > 1)
+                if (ranks && model.Families.Count > 1)
                 {
                     offer.Rank(
                         model, KeygenCommand.DefaultBits,

@@ -9,12 +9,7 @@ internal sealed class FittedImages(IImageSource images, InputDescription input) 
 
     public Shape Shape => input.Shape;
 
-    public int[] Read(int index)
-    {
-        var image = new Image(images.Shape, images.Read(index));
-        image = image.Resize(input.Shape.Height, input.Shape.Width);
-        return input.Order == ChannelOrder.Bgr ? image.Reversed().Values : image.Values;
-    }
+    public int[] Read(int index) => new Image(images.Shape, images.Read(index)).For(input);
 
     public int? Label(int index) => images.Label(index);
 }

@@ -119,11 +119,12 @@ internal static class ImageInputs
         Image image = named.Image;
         if (named.IsResizable)
         {
-            image = image.Convert(input.Shape.Channels, named.Path).Resize(input.Shape.Height, input.Shape.Width);
+            image = image.Convert(input.Shape.Channels, $"'{named.Path}'")
+                .Resize(input.Shape.Height, input.Shape.Width);
         }
 
         RequireShape(image.Shape, input, named.Path);
-        return input.Order == ChannelOrder.Bgr ? image.Reversed().Values : image.Values;
+        return image.For(input);
     }
 
     private static void RequireShape(Shape shape, InputDescription input, string path)

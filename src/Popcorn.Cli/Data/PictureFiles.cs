@@ -72,7 +72,7 @@ internal sealed class PictureFiles : IImageSource
         string path = _files[index].Path;
         byte[] bytes = ImageSources.ReadFile(path);
         return PictureReader.IsPicture(bytes)
-            ? PictureReader.Read(bytes, path).Convert(_channels, path)
+            ? PictureReader.Read(bytes, path).Convert(_channels, $"'{path}'")
             : throw new PopcornException($"'{path}' is no PNG, JPEG or BMP file. Convert it to one of these.");
     }
 

@@ -40,6 +40,9 @@ internal sealed class NetworkBenchmark
     /// </summary>
     public int Repeat { get; init; }
 
+    /// <summary>Where times of operations come from; null: they are measured.</summary>
+    public OperationTimes? Times { get; init; }
+
     /// <summary>Runs a model on random input; costs do not depend on it.</summary>
     /// <param name="path">The model.</param>
     /// <param name="progress">Told how far the client is.</param>
@@ -63,7 +66,9 @@ internal sealed class NetworkBenchmark
         var clock = Stopwatch.StartNew();
         using ServedModel model = Offer.Compile(name, network, KeyBits);
         double compileSeconds = clock.Elapsed.TotalSeconds;
-        FamilyForecast forecast = Offer.Rank(model, KeyBits, family => Forecast(model, family))[0];
+        TransferTimes? transfers = null;
+        FamilyForecast forecast = Offer.Rank(
+            model, KeyBits, family => Forecast(model, family, transfers ??= TransfersNow()))[0];
         var link = new EmulatedLink(Offer.Link.DelayMilliseconds, Offer.Link.Mbit);
 
         clock.Restart();
@@ -149,13 +154,16 @@ internal sealed class NetworkBenchmark
         Offer.Link.DelayMilliseconds, Offer.Link.Mbit)
         .SecondsWith(phase.Seconds, phase.BytesUp, phase.BytesDown, phase.Rounds);
 
+    private TransferTimes TransfersNow() =>
+        Times?.Transfers ?? TransferTimes.Measure(Environment.ProcessorCount);
+
     /// <summary>What a family will take, from times measured now.</summary>
-    private Inspection Forecast(ServedModel model, Family family)
+    private Inspection Forecast(ServedModel model, Family family, TransferTimes transfers)
     {
         int cores = Environment.ProcessorCount;
-        OperationTimes times = OperationTimes.Measure(
+        OperationTimes times = Times ?? OperationTimes.Measure(
             model.PlanFor(KeyBits, family: family, order: KeyOrder), KeyBits, cores, Client.Profile,
-            new KeyOptions { Order = KeyOrder });
+            new KeyOptions { Order = KeyOrder }, transfers);
         return model.Inspect(
             new InspectionConditions(KeyBits, times, cores, Client.DegreeOfParallelism) { KeyOrder = KeyOrder },
             Images, family);

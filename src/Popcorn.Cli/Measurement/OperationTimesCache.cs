@@ -28,6 +28,35 @@ internal static class OperationTimesCache
 
     private static readonly string FilePath = Path.Combine(Folder, "popcorn", "kernel-times.json");
 
+    /// <summary>Where times are kept; null where nothing can be.</summary>
+    public static string? WritableFolder
+    {
+        get
+        {
+            if (Folder.Length == 0)
+            {
+                return null; // A service without a home.
+            }
+
+            string folder = Path.GetDirectoryName(FilePath)!;
+            try
+            {
+                Directory.CreateDirectory(folder);
+                string probe = Path.Combine(folder, $"{Guid.NewGuid():N}.tmp");
+                File.WriteAllBytes(probe, []);
+                File.Delete(probe);
+                return folder;
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                return null;
+            }
+        }
+    }
+
+    /// <summary>Measured once in a command: what is no work on ciphertexts takes as long in all families.</summary>
+    private static TransferTimes? _transfers;
+
     /// <summary>Predicts the cost of a model from known times.</summary>
     /// <param name="model">The model.</param>
     /// <param name="keyBits">Bits of the clients' keys.</param>
@@ -48,7 +77,9 @@ internal static class OperationTimesCache
             + OperationTimes.ConditionsOf(plan, keyBits, cores, order: order);
         if (anew || !Load().TryGetValue(conditions, out OperationTimes? times))
         {
-            times = OperationTimes.Measure(plan, keyBits, cores, options: new KeyOptions { Order = order });
+            _transfers ??= TransferTimes.Measure(cores);
+            times = OperationTimes.Measure(
+                plan, keyBits, cores, options: new KeyOptions { Order = order }, transfers: _transfers);
 
             // Others may have measured meanwhile.
             Dictionary<string, OperationTimes> known = Load();

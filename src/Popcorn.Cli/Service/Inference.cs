@@ -44,6 +44,9 @@ internal sealed record ImagePrediction : PhaseFigures
 
     public required int Label { get; init; }
 
+    /// <summary>The label's name, where the model has names.</summary>
+    public string? Name { get; init; }
+
     public int? Expected { get; init; }
 
     public required IReadOnlyList<string> Logits { get; init; }
@@ -171,6 +174,7 @@ internal sealed class Inference(Uri server, string model)
     {
         Image = image.Name,
         Label = result.Label,
+        Name = result.Name,
         Expected = image.Expected,
         Logits = [.. result.Logits.Select(logit => logit.ToString())],
         Seconds = result.Seconds,

@@ -12,7 +12,7 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
 {
     private readonly CiphertextBatchPool _pool = new(key.PublicKey);
     private BlindedPlan? _plan;
-    private Encryptor? _encryptor;
+    private OwnerTables? _tables;
 
     public override ReadOnlyMemory<byte> Opening => KeyOpening.Of(key);
 
@@ -20,7 +20,8 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
     {
         if (terms.Length != sizeof(int))
         {
-            throw new PopcornException("The server did not say how long its messages are; refused.");
+            throw new PopcornException(
+                PopcornError.Protocol, "The server did not say how long its messages are; refused.");
         }
 
         return _plan = BlindedPlan.Create(
@@ -47,17 +48,17 @@ internal sealed class BlindedClient(PaillierPrivateKey key, PartyOptions options
 
     public override Task SetUpAsync(IExchange exchange)
     {
-        _encryptor = new Encryptor(key, TablesFor(_plan!));
+        _tables = OwnerTables.Rent(key, TablesFor(_plan!));
         return Task.CompletedTask;
     }
 
     public override ClientQuery NewQuery(Plan plan) => new BlindedClientQuery(
         plan,
-        new ClientContext(_encryptor!, new Decryptor(key), _pool, new Execution(options.DegreeOfParallelism)));
+        new ClientContext(_tables!.Encryptor, new Decryptor(key), _pool, new Execution(options.DegreeOfParallelism)));
 
     public override void Dispose()
     {
-        _encryptor?.Dispose();
+        _tables?.Dispose();
         _pool.Dispose();
     }
 
@@ -149,6 +150,7 @@ internal sealed record ClientContext(
         if (ciphertexts.Length != count * Key.CiphertextBytes)
         {
             throw new PopcornException(
+                PopcornError.Protocol,
                 $"The server sent {ciphertexts.Length} bytes instead of {count} ciphertexts for '{step}'; refused.");
         }
 

@@ -274,6 +274,7 @@ internal sealed class BlindedServerQuery(
             if (bytes.Length != count * rerandomizer.Key.CiphertextBytes)
             {
                 throw new PopcornException(
+                    PopcornError.Protocol,
                     $"The input from {first} on has {bytes.Length} bytes instead of {count} ciphertexts; refused.");
             }
 

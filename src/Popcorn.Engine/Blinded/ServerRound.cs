@@ -82,6 +82,7 @@ internal abstract class ServerRound(RoundStep step, ServerContext context, Ciphe
         if (answer.Length != count * Context.Key.CiphertextBytes)
         {
             throw new PopcornException(
+                PopcornError.Protocol,
                 $"An answer to '{Step.Name}' has {answer.Length} bytes instead of {count} ciphertexts; refused.");
         }
 

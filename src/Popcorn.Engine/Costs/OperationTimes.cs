@@ -77,9 +77,12 @@ public sealed record OperationTimes(
     /// <param name="cores">Threads to measure on.</param>
     /// <param name="profile">The client's randomness.</param>
     /// <param name="options">Kernel, kind of the key and test switch.</param>
+    /// <param name="transfers">
+    /// What has been measured of other work on as many threads, which is the same under all keys; null: it is measured.
+    /// </param>
     public static OperationTimes Measure(
         Plan plan, int keyBits, int cores, RandomnessProfile profile = RandomnessProfile.Standard,
-        KeyOptions? options = null)
+        KeyOptions? options = null, TransferTimes? transfers = null)
     {
         using PaillierPrivateKey key = PaillierPrivateKey.Generate(keyBits, options);
         KeyOrder order = key.PublicKey.Order;
@@ -125,7 +128,7 @@ public sealed record OperationTimes(
         return new OperationTimes(
             thirds[0], thirds[1], thirds[2], thirds[3], thirds[4], thirds[5], thirds[6], key.PublicKey.Lanes)
         {
-            Transfers = TransferTimes.Measure(cores),
+            Transfers = transfers ?? TransferTimes.Measure(cores),
         };
 
         double Time(Action<int> operation)

@@ -32,6 +32,12 @@ public sealed record TransferTimes(
 {
     private const int Rounds = 12;
 
+    /// <summary>As many where the machine is slow, so that it need not be slow for long.</summary>
+    private const int FewRounds = 3;
+
+    /// <summary>After which there are no more than these.</summary>
+    private const double SecondsForMore = 2;
+
     /// <summary>In which the runtime sees what is worth compiling well, and does so.</summary>
     private static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(400);
 
@@ -72,9 +78,16 @@ public sealed record TransferTimes(
         }
 
         // Operations take turns, and of all times the third counts, as with those on ciphertexts.
-        double[][] rounds = [.. Enumerable.Range(0, Rounds).Select(_ => TimeAll())];
+        var rounds = new List<double[]>();
+        long begin = Stopwatch.GetTimestamp();
+        while (rounds.Count < FewRounds
+            || (rounds.Count < Rounds && Stopwatch.GetElapsedTime(begin).TotalSeconds < SecondsForMore))
+        {
+            rounds.Add(TimeAll());
+        }
+
         double[] times =
-            [.. rounds[0].Select((_, i) => rounds.Select(round => round[i]).Order().ElementAt(Rounds / 3))];
+            [.. rounds[0].Select((_, i) => rounds.Select(round => round[i]).Order().ElementAt(rounds.Count / 3))];
         (double tickets, double ofItem) = SampleComparison.Line(times[1], times[2]);
         (double comparison, double compared) = SampleComparison.Line(times[3], times[4]);
         return new TransferTimes(

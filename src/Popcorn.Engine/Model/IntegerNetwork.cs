@@ -62,6 +62,9 @@ public sealed record InputDescription(
 /// <param name="LogitScale">Real logit = integer logit × this.</param>
 public sealed record IntegerNetwork(InputDescription Input, IReadOnlyList<Layer> Layers, double LogitScale)
 {
+    /// <summary>Names of the classes, one for each logit; none where nobody gave them.</summary>
+    public IReadOnlyList<string> ClassNames { get; init; } = [];
+
     /// <summary>Shape of a value: 0 is the input, i + 1 the output of layer i.</summary>
     public Shape ShapeOf(int value) => value == 0 ? Input.Shape : Layers[value - 1].Output;
 

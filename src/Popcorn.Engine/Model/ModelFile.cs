@@ -141,7 +141,7 @@ public static class ModelFile
         }
 
         return reader.Remaining == 0
-            ? new IntegerNetwork(description.Input, layers, logitScale)
+            ? new IntegerNetwork(description.Input, layers, logitScale) { ClassNames = description.ClassNames }
             : throw new PopcornException($"{reader.Remaining} bytes are left over after the last layer");
     }
 

@@ -14,6 +14,9 @@ public static class NetworkValidator
     /// <summary>Longest layer name, in characters.</summary>
     public const int MaxNameLength = 256;
 
+    /// <summary>Longest name of a class, in characters.</summary>
+    public const int MaxClassNameLength = 256;
+
     /// <summary>Most weights that a layer may have.</summary>
     public const int MaxWeights = 1 << 28;
 
@@ -64,6 +67,21 @@ public static class NetworkValidator
                 string name = string.Concat(layer.Name.Take(MaxNameLength).Where(c => !char.IsControl(c)));
                 throw new PopcornException($"layer {i + 1} ({layer.KindName} '{name}'): {e.Message}", e);
             }
+        }
+
+        RequireClassNames(network.ClassNames, network.Outputs);
+    }
+
+    /// <summary>Accepts a name for each logit, or none at all: names that can be shown to a person.</summary>
+    internal static void RequireClassNames(IReadOnlyList<string> names, int logits)
+    {
+        Require(names.Count == 0 || names.Count == logits, $"it has {names.Count} class names for {logits} logits");
+        foreach (string name in names)
+        {
+            Require(
+                name.Length is > 0 and <= MaxClassNameLength,
+                $"a class name has {name.Length} characters, not 1…{MaxClassNameLength}");
+            Require(!name.Any(char.IsControl), "a class name holds a control character");
         }
     }
 

@@ -11,12 +11,22 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
     /// </summary>
     private const long MaxElements = 1 << 25;
 
+    /// <summary>Real logit = integer logit × this; 0 where nobody told.</summary>
+    public double LogitScale { get; init; }
+
+    /// <summary>Names of the classes, one for each logit; none where nobody gave them.</summary>
+    public IReadOnlyList<string> ClassNames { get; init; } = [];
+
     /// <summary>The public part of an integer network; bounds come from <see cref="Bounds"/>.</summary>
     public static PublicNetwork From(IntegerNetwork network)
     {
         Bounds bounds = Bounds.Of(network);
         return new PublicNetwork(
-            network.Input, [.. network.Layers.Select((layer, i) => layer.Describe(BitsOf(bounds.Hull(i + 1))))]);
+            network.Input, [.. network.Layers.Select((layer, i) => layer.Describe(BitsOf(bounds.Hull(i + 1))))])
+        {
+            LogitScale = network.LogitScale,
+            ClassNames = network.ClassNames,
+        };
     }
 
     /// <summary>Shape of a value: 0 is the input, i + 1 the output of layer i.</summary>
@@ -54,6 +64,9 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
         {
             Input.Validate();
             NetworkValidator.Require(Layers.Count > 0, "it has no layers");
+            NetworkValidator.Require(
+                double.IsFinite(LogitScale) && LogitScale >= 0, "the scale of its logits is no number from 0 up");
+            NetworkValidator.RequireClassNames(ClassNames, Layers[^1].Output.Size);
         }
         catch (PopcornException e)
         {
@@ -85,5 +98,5 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
     private static int BitsOf(Interval interval) => Math.Max(1, interval.MagnitudeBits);
 
     private static PopcornException Malformed(string what, Exception? inner = null) =>
-        new($"The model's description is malformed: {what}.", inner);
+        new(PopcornError.Protocol, $"The model's description is malformed: {what}.", inner);
 }

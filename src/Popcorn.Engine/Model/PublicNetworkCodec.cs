@@ -19,6 +19,8 @@ internal static class PublicNetworkCodec
             InputMaximum = network.Input.Maximum,
             InputScale = network.Input.Scale,
             InputOrder = (uint)network.Input.Order,
+            LogitScale = network.LogitScale,
+            ClassNames = { network.ClassNames },
         };
         foreach (PublicLayer layer in network.Layers)
         {
@@ -42,12 +44,13 @@ internal static class PublicNetworkCodec
     {
         if (message is null)
         {
-            throw new PopcornException("The server did not describe its model; refused.");
+            throw new PopcornException(PopcornError.Protocol, "The server did not describe its model; refused.");
         }
 
         if (message.Layers.Count > NetworkValidator.MaxLayers)
         {
-            throw new PopcornException($"The model has more than {NetworkValidator.MaxLayers} layers; refused.");
+            throw new PopcornException(
+                PopcornError.Protocol, $"The model has more than {NetworkValidator.MaxLayers} layers; refused.");
         }
 
         try
@@ -64,7 +67,8 @@ internal static class PublicNetworkCodec
                     (LayerKind)layer.Kind,
                     inputs.Length > 0
                         ? inputs[0]
-                        : throw new PopcornException("The server described a layer that reads nothing; refused."),
+                        : throw new PopcornException(
+                            PopcornError.Protocol, "The server described a layer that reads nothing; refused."),
                     Decode(layer.Output),
                     layer.Window is null ? null : Decode(layer.Window),
                     checked((int)layer.Groups),
@@ -76,13 +80,18 @@ internal static class PublicNetworkCodec
                 };
             }
 
-            var network = new PublicNetwork(input, layers);
+            var network = new PublicNetwork(input, layers)
+            {
+                LogitScale = message.LogitScale,
+                ClassNames = [.. message.ClassNames],
+            };
             network.Validate();
             return network;
         }
         catch (OverflowException e)
         {
-            throw new PopcornException("The server described a model with numbers out of range; refused.", e);
+            throw new PopcornException(
+                PopcornError.Protocol, "The server described a model with numbers out of range; refused.", e);
         }
     }
 

@@ -77,6 +77,7 @@ public abstract class Plan
         if (!CryptographicOperations.FixedTimeEquals(hash, Hash.Span))
         {
             throw new PopcornException(
+                PopcornError.Protocol,
                 "Client and server derive different plans from this model; use the same version on both sides.");
         }
     }
@@ -86,9 +87,15 @@ public abstract class Plan
     protected static void CheckImages(PublicNetwork network, int images)
     {
         int largest = Math.Max(network.Input.Shape.Size, network.Layers.Max(layer => layer.Output.Size));
-        if (images < 1 || images > Shape.MaxSize / largest)
+        if (images < 1)
         {
-            throw new PopcornException($"{images} images are not what one query can hold; send fewer at once.");
+            throw new PopcornException("A query is for one image at least.");
+        }
+
+        if (images > Shape.MaxSize / largest)
+        {
+            throw new PopcornException(
+                PopcornError.TooLarge, $"{images} images are not what one query can hold; send fewer at once.");
         }
     }
 

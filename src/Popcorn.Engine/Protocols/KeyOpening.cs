@@ -24,6 +24,7 @@ internal static class KeyOpening
         if (order == KeyOrder.Short && !options.AcceptShortOrder)
         {
             throw new PopcornException(
+                PopcornError.Refused,
                 "The key is of short order and this server accepts full order alone; send a key of full order, or let "
                 + "the server accept short ones (serve --accept-short-order).");
         }
@@ -35,6 +36,7 @@ internal static class KeyOpening
             if (key.Bits < options.MinimumKeyBits)
             {
                 throw new PopcornException(
+                    PopcornError.Refused,
                     $"The key has {key.Bits} bits and this server asks for {options.MinimumKeyBits} at least; "
                     + "make a larger one.");
             }
@@ -46,6 +48,7 @@ internal static class KeyOpening
             return key.VerifyModulus(opening[length..])
                 ? (key, plan)
                 : throw new PopcornException(
+                    PopcornError.Refused,
                     "The proof that comes with the key does not show that gcd(n, φ(n)) = 1; make another key, with "
                     + "this version of Popcorn.");
         }

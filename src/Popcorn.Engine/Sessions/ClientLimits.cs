@@ -35,7 +35,7 @@ public sealed record ClientLimits
     {
         if (cost > limit)
         {
-            throw new PopcornException(string.Create(
+            throw new PopcornException(PopcornError.TooLarge, string.Create(
                 CultureInfo.InvariantCulture,
                 $"An image takes {(cost + unit - 1) / unit} {what} with the server's model, and this client allows "
                 + $"{limit / unit}; raise {nameof(ClientLimits)}.{name} if you trust that."));

@@ -13,7 +13,7 @@ namespace Popcorn.Engine.Sessions;
 
 /// <summary>
 /// The client's side of one connection: agrees on model, family and plan, then asks any number of queries, one at a
-/// time.
+/// time: calls from several threads wait for their turns. Nothing is computed on the caller's thread.
 /// </summary>
 public sealed class ClientSession : IAsyncDisposable
 {
@@ -22,7 +22,9 @@ public sealed class ClientSession : IAsyncDisposable
     private readonly ClientOptions _options;
     private readonly ClientParty _party;
     private readonly PreparedQueries<ClientQuery> _prepared = new();
-    private bool _broken;
+    private readonly SemaphoreSlim _turn = new(1, 1); // whoever has it may use the connection, and what is prepared
+    private readonly CancellationTokenSource _closing = new();
+    private string? _failure;
 
     private ClientSession(
         IMessageChannel channel, Connection connection, ClientOptions options, ClientParty party, Plan plan)
@@ -35,13 +37,19 @@ public sealed class ClientSession : IAsyncDisposable
     }
 
     /// <summary>What the model takes.</summary>
-    public InputDescription Input => Plan.Network.Input;
+    public InputDescription Input => Network.Input;
+
+    /// <summary>What the server tells of the model.</summary>
+    public required PublicNetwork Network { get; init; }
 
     /// <summary>The plan of a single image that both parties agreed on.</summary>
     public Plan Plan { get; }
 
     /// <summary>Name of the family of protocols that the server took of those offered.</summary>
     public required string Family { get; init; }
+
+    /// <summary>Whether another query may go well: none has failed half way, or was cancelled.</summary>
+    public bool IsUsable => Volatile.Read(ref _failure) is null && !_closing.IsCancellationRequested;
 
     /// <summary>Queries that are prepared and wait for their input.</summary>
     public int PreparedCount => _prepared.Count;
@@ -85,9 +93,9 @@ public sealed class ClientSession : IAsyncDisposable
         }
         catch (Exception e)
         {
-            if (e is PopcornException)
+            if (e is PopcornException error)
             {
-                await connection.TryFailAsync(e.Message).ConfigureAwait(false);
+                await connection.TryFailAsync(error).ConfigureAwait(false);
             }
 
             await channel.DisposeAsync().ConfigureAwait(false);
@@ -116,8 +124,8 @@ public sealed class ClientSession : IAsyncDisposable
         Plan plan = PlanFor(images);
         if (plan.HasOfflineSteps)
         {
-            RequireRoom();
-            await UnlessBrokenAsync(
+            await InTurnAsync(
+                RequireRoom,
                 async token =>
                 {
                     await PrepareAsync(plan, progress, token).ConfigureAwait(false);
@@ -151,34 +159,53 @@ public sealed class ClientSession : IAsyncDisposable
         IReadOnlyList<ReadOnlyMemory<int>> inputs, IProgress<SessionProgress>? progress,
         CancellationToken cancellationToken)
     {
+        ArgumentNullException.ThrowIfNull(inputs);
+        if (inputs.Count == 0)
+        {
+            throw new PopcornException("There is no image in the query; send one at least.");
+        }
+
         foreach (ReadOnlyMemory<int> input in inputs)
         {
             CheckSize(input.Length);
         }
 
         Plan plan = PlanFor(inputs.Count);
-        if (plan.HasOfflineSteps && _prepared.NumberFor(plan.Images) == _prepared.Next)
-        {
-            RequireRoom();
-        }
-
         int size = Input.Shape.Size;
         using var values = new SecretArray<int>(checked(inputs.Count * size));
 
         // Not refused: whether a query follows must not tell how the values compare with a range that the server chose.
         int[] clamped = [.. inputs.Select((input, i) => InputRange.Clamp(
             input.Span, values.Span.Slice(i * size, size), Input.Minimum, Input.Maximum))];
-        IReadOnlyList<InferenceResult> results = await UnlessBrokenAsync(
-            token => RunAsync(plan, values, progress, token), cancellationToken).ConfigureAwait(false);
+        IReadOnlyList<InferenceResult> results = await InTurnAsync(
+            RequireRoomUnlessPrepared, token => RunAsync(plan, values, progress, token), cancellationToken)
+            .ConfigureAwait(false);
         return [.. results.Zip(clamped, (result, count) => result with { Clamped = count })];
+
+        void RequireRoomUnlessPrepared()
+        {
+            if (plan.HasOfflineSteps && _prepared.NumberFor(plan.Images) == _prepared.Next)
+            {
+                RequireRoom();
+            }
+        }
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_closing.IsCancellationRequested)
+        {
+            return;
+        }
+
+        // What is under way gives up, and what waits for its turn does not begin.
+        await _closing.CancelAsync().ConfigureAwait(false);
+        await _turn.WaitAsync().ConfigureAwait(false);
         _prepared.Dispose();
         _party.Dispose();
         await _channel.DisposeAsync().ConfigureAwait(false);
+        _turn.Dispose();
     }
 
     /// <param name="channel">The connection.</param>
@@ -205,7 +232,8 @@ public sealed class ClientSession : IAsyncDisposable
         PublicNetwork network = PublicNetworkCodec.Decode(welcome.Network);
         options.CheckNetwork?.Invoke(network);
         ClientParty party = parties.GetValueOrDefault(welcome.Family)
-            ?? throw new PopcornException("The server chose a family of protocols that was not offered; refused.");
+            ?? throw new PopcornException(
+                PopcornError.Protocol, "The server chose a family of protocols that was not offered; refused.");
         Plan plan = party.Agree(network, welcome.Terms.Span);
         plan.RequireSame(welcome.PlanHash.Span);
         options.Limits.Require(plan, party.MemoryOf(plan));
@@ -221,6 +249,7 @@ public sealed class ClientSession : IAsyncDisposable
         parties.Remove(welcome.Family);
         return new ClientSession(channel, connection, options, party, plan)
         {
+            Network = network,
             Family = welcome.Family,
             MaxPrepared = (int)Math.Min(welcome.MaxPrepared, int.MaxValue),
             TableSeconds = seconds,
@@ -241,37 +270,65 @@ public sealed class ClientSession : IAsyncDisposable
 
     private Plan PlanFor(int images) => images == 1 ? Plan : _party.PlanFor(images);
 
-    /// <summary>Whatever fails half way leaves the parties at different places: nothing can follow it.</summary>
-    private async Task<T> UnlessBrokenAsync<T>(
-        Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken)
+    /// <summary>Does something alone on the connection.</summary>
+    /// <param name="check">Throws where it should not begin: then the session goes on.</param>
+    /// <param name="action">What there is to do.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    private async Task<T> InTurnAsync<T>(
+        Action check, Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken)
     {
-        if (_broken)
-        {
-            throw new PopcornException("An earlier query of this session failed; open a new session.");
-        }
-
-        _broken = true;
+        ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, this);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+        await _turn.WaitAsync(end.Token).ConfigureAwait(false);
         try
         {
-            T result = await Deadline.RunAsync(_options.QueryTimeout, "The query", action, cancellationToken)
-                .ConfigureAwait(false);
-            _broken = false;
-            return result;
+            if (_failure is not null)
+            {
+                throw new PopcornException(
+                    PopcornError.SessionEnded,
+                    $"An earlier query of this session {_failure}; open a new session.");
+            }
+
+            check();
+            return await UntilFailureAsync(action, end.Token).ConfigureAwait(false);
         }
-        catch (Exception e) when (e is PopcornException or PaillierException or OperationCanceledException)
+        finally
         {
-            if (e is not PopcornException { IsPeersWord: true })
-            {
-                string why = e is OperationCanceledException ? "The client gave up." : e.Message;
-                await _connection.TryFailAsync(why).ConfigureAwait(false);
-            }
+            _turn.Release();
+        }
+    }
 
-            if (e is PaillierException)
+    /// <summary>Whatever fails half way leaves the parties at different places: nothing can follow it.</summary>
+    private async Task<T> UntilFailureAsync<T>(
+        Func<CancellationToken, Task<T>> action, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await Deadline.RunAsync(_options.QueryTimeout, "The query", action, cancellationToken)
+                .ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            _failure = e is OperationCanceledException ? "was cancelled" : "failed";
+            switch (e)
             {
-                throw new PopcornException($"The server sent what does not decrypt: {e.Message}", e);
+                case PopcornException { IsPeersWord: true }:
+                    throw;
+                case PopcornException error:
+                    await _connection.TryFailAsync(error).ConfigureAwait(false);
+                    throw;
+                case OperationCanceledException:
+                    await _connection.TryFailAsync(new PopcornException(PopcornError.Cancelled, "The client gave up."))
+                        .ConfigureAwait(false);
+                    throw;
+                case PaillierException:
+                    var bad = new PopcornException(
+                        PopcornError.Protocol, $"The server sent what does not decrypt: {e.Message}", e);
+                    await _connection.TryFailAsync(bad).ConfigureAwait(false);
+                    throw bad;
+                default:
+                    throw;
             }
-
-            throw;
         }
     }
 
@@ -315,8 +372,15 @@ public sealed class ClientSession : IAsyncDisposable
         double work = took.WorkSeconds + (ready?.Took.WorkSeconds ?? 0);
         return
         [
-            .. logits.Chunk(logits.Count / plan.Images).Select(own => new InferenceResult(
-                own, PlainEvaluator.Label(own), use, work, plan.Images)),
+            .. logits.Chunk(logits.Count / plan.Images).Select(own =>
+            {
+                int label = PlainEvaluator.Label(own);
+                return new InferenceResult(own, label, use, work, plan.Images)
+                {
+                    Name = Network.ClassNames.Count > 0 ? Network.ClassNames[label] : null,
+                    LogitScale = Network.LogitScale,
+                };
+            }),
         ];
     }
 

@@ -71,12 +71,15 @@ internal sealed class Connection(IMessageChannel channel)
     }
 
     /// <summary>Tells the peer why the session ends, if it still listens.</summary>
-    public async ValueTask TryFailAsync(string message)
+    public async ValueTask TryFailAsync(PopcornException why)
     {
         try
         {
             using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-            var frame = new Frame { Failure = new Failure { Message = OneLine.Of(message, LongestReason) } };
+            var frame = new Frame
+            {
+                Failure = new Failure { Message = OneLine.Of(why.Message, LongestReason), Error = (uint)why.Error },
+            };
             await SendAsync(frame, patience.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is PopcornException or OperationCanceledException or IOException)
@@ -138,7 +141,8 @@ internal sealed class Connection(IMessageChannel channel)
         }
 
         // Kept for whoever sends meanwhile: it has been read, and will not come again.
-        var word = new PopcornException($"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
+        var word = new PopcornException(
+            ErrorOf(frame.Failure), $"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
         {
             IsPeersWord = true,
         };
@@ -146,16 +150,26 @@ internal sealed class Connection(IMessageChannel channel)
         throw word;
     }
 
+    /// <summary>What the peer cannot use, it does not do; what it calls by a number that is not known here, too.
+    /// </summary>
+    private static PopcornError ErrorOf(Failure failure)
+    {
+        var error = (PopcornError)failure.Error;
+        return error == PopcornError.Input || !Enum.IsDefined(error) ? PopcornError.Refused : error;
+    }
+
     private static Frame Require(Frame.BodyOneofCase expected, Frame? frame)
     {
         if (frame is null)
         {
-            throw new PopcornException($"The peer closed the connection where {expected} was due.");
+            throw new PopcornException(
+                PopcornError.ConnectionLost, $"The peer closed the connection where {expected} was due.");
         }
 
         return frame.BodyCase == expected
             ? frame
-            : throw new PopcornException($"The peer sent {frame.BodyCase} where {expected} was due.");
+            : throw new PopcornException(
+                PopcornError.Protocol, $"The peer sent {frame.BodyCase} where {expected} was due.");
     }
 
     /// <summary>The peer's last word, read already or among what has arrived.</summary>

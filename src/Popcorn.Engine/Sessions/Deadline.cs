@@ -1,6 +1,9 @@
 namespace Popcorn.Engine.Sessions;
 
-/// <summary>A limit on how long something takes as a whole, however many messages of a peer it waits for.</summary>
+/// <summary>
+/// A limit on how long something takes as a whole, however many messages of a peer it waits for; and that its caller's
+/// thread is free meanwhile.
+/// </summary>
 internal static class Deadline
 {
     /// <summary>Runs something within a time.</summary>
@@ -16,11 +19,12 @@ internal static class Deadline
         timer.CancelAfter(limit);
         try
         {
-            return await action(timer.Token).ConfigureAwait(false);
+            return await Task.Run(() => action(timer.Token), timer.Token).ConfigureAwait(false);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new PopcornException($"{what} took longer than {limit.TotalSeconds:0} s, the most allowed.", e);
+            throw new PopcornException(
+                PopcornError.Timeout, $"{what} took longer than {limit.TotalSeconds:0} s, the most allowed.", e);
         }
     }
 }

@@ -44,6 +44,7 @@ internal sealed class Inbox(Func<CancellationToken, ValueTask<Chunk>> read, Plan
         return chunk.Step == (uint)step && chunk.First == (uint)first
             ? chunk.Payload.Memory
             : throw new PopcornException(
+                PopcornError.Protocol,
                 $"The peer sent item {chunk.First} of step {chunk.Step} where item {first} of step {step} was due.");
     }
 
@@ -117,6 +118,7 @@ internal sealed class Inbox(Func<CancellationToken, ValueTask<Chunk>> read, Plan
             if (_earlyBytes > plan!.MostBytesAhead)
             {
                 throw new PopcornException(
+                    PopcornError.Protocol,
                     $"The peer sent more than {plan.MostBytesAhead >> 20} MiB ahead of what was due; refused.");
             }
 

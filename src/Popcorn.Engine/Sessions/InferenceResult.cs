@@ -14,6 +14,32 @@ namespace Popcorn.Engine.Sessions;
 public sealed record InferenceResult(
     IReadOnlyList<BigInteger> Logits, int Label, QueryUse Use, double WorkSeconds, int Images)
 {
+    /// <summary>Name of the class of <see cref="Label"/>; null where the model has none.</summary>
+    public string? Name { get; init; }
+
+    /// <summary>Real logit = integer logit × this; 0 where the server does not tell.</summary>
+    public double LogitScale { get; init; }
+
+    /// <summary>
+    /// The softmax of the real logits: what a network that was trained with cross-entropy takes for the probability of
+    /// each class. Empty where the server does not tell their scale.
+    /// </summary>
+    public IReadOnlyList<double> Scores
+    {
+        get
+        {
+            if (LogitScale <= 0)
+            {
+                return [];
+            }
+
+            BigInteger greatest = Logits.Max();
+            double[] powers = [.. Logits.Select(logit => Math.Exp((double)(logit - greatest) * LogitScale))];
+            double sum = powers.Sum();
+            return [.. powers.Select(power => power / sum)];
+        }
+    }
+
     /// <summary>Time of the query, its preparation included, for all its images.</summary>
     public double Seconds => Use.Total.Seconds;
 

@@ -41,7 +41,8 @@ internal sealed class PreparedQueries<T> : IDisposable
 
         if (number != Next)
         {
-            throw new PopcornException($"The client runs query {number} where {Next} was due; each is run once.");
+            throw new PopcornException(
+                PopcornError.Protocol, $"The client runs query {number} where {Next} was due; each is run once.");
         }
 
         Next++;

@@ -10,20 +10,18 @@ internal sealed class ReceiveTimeout(
     private (TimeSpan Limit, Refusal Reason) _patience = (limit, reason);
     private CancellationTokenSource _timer = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
 
-    public ValueTask<Frame?> TryReceiveAsync() => WithinLimit(connection.TryReceiveAsync);
+    /// <summary>The next frame; null when the peer has closed in good order.</summary>
+    /// <param name="stop">Ends the wait: nothing can be received after that.</param>
+    public ValueTask<Frame?> TryReceiveAsync(CancellationToken stop = default) =>
+        WithinLimit(connection.TryReceiveAsync, stop);
 
     public ValueTask<Frame> ReceiveAsync(Frame.BodyOneofCase expected) =>
         WithinLimit(token => connection.ReceiveAsync(expected, token));
 
     /// <summary>The next message of a step, whichever.</summary>
     /// <param name="stop">Ends the wait: the connection cannot be used after that.</param>
-    public ValueTask<Chunk> ReceiveChunkAsync(CancellationToken stop) => WithinLimit(
-        async token =>
-        {
-            using CancellationTokenRegistration ends = stop.Register(_timer.Cancel);
-            return await connection.ReceiveChunkAsync(token).ConfigureAwait(false);
-        },
-        stop);
+    public ValueTask<Chunk> ReceiveChunkAsync(CancellationToken stop) =>
+        WithinLimit(connection.ReceiveChunkAsync, stop);
 
     /// <summary>From now on another limit holds.</summary>
     /// <param name="newLimit">The limit.</param>
@@ -39,6 +37,7 @@ internal sealed class ReceiveTimeout(
         _timer.CancelAfter(most > TimeSpan.Zero ? most : TimeSpan.Zero);
         try
         {
+            using CancellationTokenRegistration ends = stop.Register(_timer.Cancel);
             T result = await receive(_timer.Token).ConfigureAwait(false);
             if (!_timer.TryReset())
             {
@@ -58,7 +57,7 @@ internal sealed class ReceiveTimeout(
                 Refusal.Idle or Refusal.Connections or Refusal.Address or Refusal.Memory or Refusal.TooLarge =>
                     $"The peer was silent for {most.TotalSeconds:0.#} seconds",
             };
-            throw new PopcornException($"{what}; session ended.", e) { Refusal = guilt };
+            throw new PopcornException(PopcornError.Timeout, $"{what}; session ended.", e) { Refusal = guilt };
         }
     }
 }

@@ -37,6 +37,9 @@ public sealed record ServerOptions
     /// <summary>Longest time that a session waits for a message within a query, which holds memory.</summary>
     public TimeSpan StallTimeout { get; init; } = TimeSpan.FromMinutes(1);
 
+    /// <summary>Ends the session between two queries, or in the handshake: a query under way goes on.</summary>
+    public CancellationToken Stopping { get; init; }
+
     /// <summary>Keys below the library's minimum are accepted where this allows them: tests only.</summary>
     public KeyOptions? KeyOptions { get; init; }
 

@@ -33,20 +33,20 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         }
         catch (PopcornException e)
         {
-            await connection.TryFailAsync(e.Message).ConfigureAwait(false);
+            await connection.TryFailAsync(e).ConfigureAwait(false);
             throw;
         }
         catch (PaillierException e)
         {
-            await connection.TryFailAsync(e.Message).ConfigureAwait(false);
-            throw new PopcornException(e.Message, e);
+            var bad = new PopcornException(PopcornError.Protocol, e.Message, e);
+            await connection.TryFailAsync(bad).ConfigureAwait(false);
+            throw bad;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
             // Whoever runs the session also cancels it when the connection fails while it computes.
             PopcornException? lost = await connection.TryFindLossAsync().ConfigureAwait(false);
-            await connection.TryFailAsync(lost?.Message ?? "The server is shutting down; try again later.")
-                .ConfigureAwait(false);
+            await connection.TryFailAsync(lost ?? Stopped()).ConfigureAwait(false);
             if (lost is null)
             {
                 throw;
@@ -66,7 +66,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             return;
         }
 
-        Hello hello = first.Hello ?? throw new PopcornException($"The client sent {first.BodyCase} before Hello.");
+        Hello hello = first.Hello ?? throw new PopcornException(
+            PopcornError.Protocol, $"The client sent {first.BodyCase} before Hello.");
         ServedModel model = FindModel(hello);
         List<(Family Family, ByteString Opening)> common = CommonFamilies(model, hello);
         var resources = new SessionResources(
@@ -112,15 +113,24 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                     await AnswerAsync(frame.Query).ConfigureAwait(false);
                     break;
                 default:
-                    throw new PopcornException($"The client sent {frame.BodyCase} where Query was due.");
+                    throw new PopcornException(
+                        PopcornError.Protocol, $"The client sent {frame.BodyCase} where Query was due.");
             }
         }
 
-        ValueTask<Frame?> NextAsync()
+        async ValueTask<Frame?> NextAsync()
         {
             pace.Rest();
             receiver.SetLimit(options.IdleTimeout, Refusal.Idle);
-            return receiver.TryReceiveAsync();
+            try
+            {
+                return await receiver.TryReceiveAsync(options.Stopping).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException e) when (
+                options.Stopping.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+            {
+                throw Stopped(e);
+            }
         }
 
         StepExchange ExchangeFor(Plan of) =>
@@ -186,12 +196,14 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             if (message.Number != prepared.Next)
             {
                 throw new PopcornException(
+                    PopcornError.Protocol,
                     $"The client prepares query {message.Number} where {prepared.Next} was due.");
             }
 
             if (prepared.Count >= options.MaxPreparedQueries)
             {
                 throw new PopcornException(
+                    PopcornError.Protocol,
                     $"This server keeps {options.MaxPreparedQueries} prepared queries for a client; run one first.");
             }
 
@@ -211,7 +223,8 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             Plan of = ready?.Query.Plan ?? PlanFor(party, message.Images);
             if (ready is null && of.HasOfflineSteps)
             {
-                throw new PopcornException($"Query {message.Number} was not prepared; prepare it first.");
+                throw new PopcornException(
+                    PopcornError.Protocol, $"Query {message.Number} was not prepared; prepare it first.");
             }
 
             ServerQuery query = ready?.Query ?? await PreparedAsync(of).ConfigureAwait(false);
@@ -225,6 +238,9 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         }
     }
 
+    private static PopcornException Stopped(Exception? inner = null) =>
+        new(PopcornError.Busy, "The server is shutting down; try again later.", inner);
+
     private static Plan PlanFor(ServerParty party, uint images) =>
         party.PlanFor((int)Math.Clamp(images, 1, int.MaxValue));
 
@@ -233,12 +249,14 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         if (hello.Version != WireLimits.Version)
         {
             throw new PopcornException(
+                PopcornError.Protocol,
                 $"The client speaks protocol version {hello.Version}, this server {WireLimits.Version}; update one.");
         }
 
         return models.TryGetValue(hello.Model, out ServedModel? model)
             ? model
             : throw new PopcornException(
+                PopcornError.Refused,
                 $"No model '{OneLine.Of(hello.Model, 64)}' here; "
                 + $"this server has {string.Join(", ", models.Keys.Order())}.");
     }
@@ -258,6 +276,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         {
             string offered = OneLine.Of(string.Join(", ", hello.Offers.Select(offer => offer.Family)), 64);
             throw new PopcornException(
+                PopcornError.Refused,
                 $"The client speaks the protocols {(offered.Length > 0 ? offered : "of no family")} and this server "
                 + $"{string.Join(", ", own.Select(family => family.Name))}; update one.");
         }

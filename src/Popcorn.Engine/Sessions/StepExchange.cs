@@ -89,7 +89,7 @@ internal sealed class StepExchange(
 
         if (_inbox.HasRest)
         {
-            throw new PopcornException("The peer sent more than was due; refused.");
+            throw new PopcornException(PopcornError.Protocol, "The peer sent more than was due; refused.");
         }
 
         async Task RunAsync(Func<Task> lane)

@@ -14,7 +14,7 @@ internal sealed class SharesClient(PaillierPrivateKey key, PartyOptions options)
     private readonly CiphertextBatchPool _pool = new(key.PublicKey);
     private SharesPlan? _plan;
     private LayerTerms[]? _terms;
-    private Encryptor? _encryptor;
+    private OwnerTables? _tables;
     private ShareTransfers? _transfers;
 
     public override ReadOnlyMemory<byte> Opening => KeyOpening.Of(key);
@@ -35,18 +35,18 @@ internal sealed class SharesClient(PaillierPrivateKey key, PartyOptions options)
 
     public override async Task SetUpAsync(IExchange exchange)
     {
-        _encryptor = new Encryptor(key, TablesFor(_plan!));
+        _tables = OwnerTables.Rent(key, TablesFor(_plan!));
         _transfers = await ShareTransfers.SetUpAsync(Party.Client, _plan!, exchange).ConfigureAwait(false);
     }
 
     public override ClientQuery NewQuery(Plan plan) => new SharesClientQuery(
         (SharesPlan)plan, _transfers!,
-        new ClientCiphertexts(_encryptor!, new Decryptor(key), _pool, options.DegreeOfParallelism));
+        new ClientCiphertexts(_tables!, new Decryptor(key), _pool, options.DegreeOfParallelism));
 
     public override void Dispose()
     {
         _transfers?.Dispose();
-        _encryptor?.Dispose();
+        _tables?.Dispose();
         _pool.Dispose();
     }
 
@@ -58,14 +58,14 @@ internal sealed class SharesClient(PaillierPrivateKey key, PartyOptions options)
 }
 
 /// <summary>The client's work on ciphertexts.</summary>
-/// <param name="Encryptor">The key owner's tables.</param>
+/// <param name="Tables">The key owner's tables.</param>
 /// <param name="Decryptor">The key owner's decryption.</param>
 /// <param name="Pool">Recycles the batches that every message needs.</param>
 /// <param name="Threads">Threads at most; 0: one per core.</param>
 internal sealed record ClientCiphertexts(
-    Encryptor Encryptor, Decryptor Decryptor, CiphertextBatchPool Pool, int Threads)
+    OwnerTables Tables, Decryptor Decryptor, CiphertextBatchPool Pool, int Threads)
 {
-    private PaillierPublicKey Key => Encryptor.Key;
+    private PaillierPublicKey Key => Tables.Encryptor.Key;
 
     /// <summary>A message of packed shares.</summary>
     public byte[] Encrypt(
@@ -83,7 +83,7 @@ internal sealed record ClientCiphertexts(
 
         var execution = new Execution(Threads, cancellationToken);
         using CiphertextBatch batch = Pool.Rent(count);
-        Encryptor.Encrypt(words.Span, Key.PlaintextWords, batch, 0, count, execution);
+        Tables.Encryptor.Encrypt(words.Span, Key.PlaintextWords, batch, 0, count, execution);
         var bytes = new byte[checked(count * Key.CiphertextBytes)];
         batch.Export(0, count, bytes, execution);
         return bytes;
@@ -97,6 +97,7 @@ internal sealed record ClientCiphertexts(
         if (message.Length != count * Key.CiphertextBytes)
         {
             throw new PopcornException(
+                PopcornError.Protocol,
                 $"The server sent {message.Length} bytes instead of {count} ciphertexts for '{step.Name}'; refused.");
         }
 

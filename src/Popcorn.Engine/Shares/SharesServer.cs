@@ -341,6 +341,7 @@ internal sealed class SharesServerQuery(
             if (bytes.Length != count * key.CiphertextBytes)
             {
                 throw new PopcornException(
+                    PopcornError.Protocol,
                     $"The client sent {bytes.Length} bytes instead of {count} ciphertexts for '{step.Name}'; refused.");
             }
 

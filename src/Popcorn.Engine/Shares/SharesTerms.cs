@@ -107,7 +107,7 @@ internal static class SharesTerms
     {
         if (!condition)
         {
-            throw new PopcornException($"The server's terms {finding}; refused.");
+            throw new PopcornException(PopcornError.Protocol, $"The server's terms {finding}; refused.");
         }
     }
 }

@@ -90,7 +90,8 @@ internal sealed class StepMessages(IExchange exchange, int step)
             }
             catch (TransferException e)
             {
-                throw new PopcornException($"The peer sent what an honest one does not: {e.Message}; refused.", e);
+                throw new PopcornException(
+                    PopcornError.Protocol, $"The peer sent what an honest one does not: {e.Message}; refused.", e);
             }
         }
     }
@@ -100,6 +101,7 @@ internal sealed class StepMessages(IExchange exchange, int step)
         ReadOnlyMemory<byte> part = await exchange.ReceiveAsync(step, _received++).ConfigureAwait(false);
         return part.Length == bytes
             ? part
-            : throw new PopcornException($"The peer sent {part.Length} bytes where {bytes} were due; refused.");
+            : throw new PopcornException(
+                PopcornError.Protocol, $"The peer sent {part.Length} bytes where {bytes} were due; refused.");
     }
 }

@@ -32,7 +32,8 @@ public sealed class MemoryChannel : IMessageChannel
         }
         catch (ChannelClosedException e)
         {
-            throw new PopcornException("The connection was closed while sending; try again.", e);
+            throw new PopcornException(
+                PopcornError.ConnectionLost, "The connection was closed while sending; try again.", e);
         }
     }
 

@@ -12,6 +12,7 @@ internal static class MessageCodec
         if (length > WireLimits.MaxMessageBytes)
         {
             throw new PopcornException(
+                PopcornError.Protocol,
                 $"A message of {length} bytes exceeds the limit of {WireLimits.MaxMessageBytes} bytes; refused.");
         }
     }
@@ -32,7 +33,8 @@ internal static class MessageCodec
         }
         catch (InvalidProtocolBufferException e)
         {
-            throw new PopcornException("The peer sent a message that is not of the Popcorn protocol.", e);
+            throw new PopcornException(
+                PopcornError.Protocol, "The peer sent a message that is not of the Popcorn protocol.", e);
         }
     }
 }

@@ -65,6 +65,7 @@ public class NetworkBenchmarkTests
             Offer = new FamilyOffer(families, NetworkLink.None),
             Client = new ClientOptions { DegreeOfParallelism = 1 },
             Repeat = 1,
+            Times = new OperationTimes(1e-6, 1e-6, 1e-3, 1e-3, 1e-3, 1e-5, 1e-5),
         };
         NetworkReport report = await benchmark.RunAsync("net", network, new Progress<SessionProgress>(), default);
         return JsonDocument.Parse(JsonSerializer.Serialize(report, ReportJson.Default.NetworkReport)).RootElement;

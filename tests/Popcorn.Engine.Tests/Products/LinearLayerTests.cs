@@ -122,7 +122,7 @@ public class LinearLayerTests
         var layer = new LinearLayer(
             "zeros", 0, new Shape(3, 1, 1), Window.Whole(1, 1), 1, new int[3 * 10],
             [.. Enumerable.Range(0, 3).Select(i => (BigInteger)(i - 1))]);
-        using var encrypted = new CiphertextBatch(TestKeys.Key.PublicKey, 10);
+        using var encrypted = new CiphertextBatch(TestKeys.ForProducts.PublicKey, 10);
         (BigInteger[] result, long products) = Run(new BlindedLinear(layer, new Shape(10, 1, 1)), encrypted, images: 1);
         Assert.Equal(0, products);
         Assert.Equal([-1, 0, 1], result);
@@ -143,13 +143,13 @@ public class LinearLayerTests
     private static (BigInteger[] Result, long Products) Run(BlindedLinear layer, CiphertextBatch input, int images)
     {
         using (layer)
-        using (var rerandomizer = new Rerandomizer(TestKeys.Key.PublicKey, 4))
-        using (var pool = new CiphertextBatchPool(TestKeys.Key.PublicKey))
+        using (var rerandomizer = new Rerandomizer(TestKeys.ForProducts.PublicKey, 4))
+        using (var pool = new CiphertextBatchPool(TestKeys.ForProducts.PublicKey))
         {
             var context = new ServerContext(rerandomizer, pool, default, new ProductCounter());
             using CiphertextBatch result = layer.Run(input, images, context);
             Assert.Equal(images * layer.Compiled.Products, context.Counter.Total);
-            return (new Decryptor(TestKeys.Key).DecryptSigned(result), context.Counter.Total);
+            return (new Decryptor(TestKeys.ForProducts).DecryptSigned(result), context.Counter.Total);
         }
     }
 
@@ -161,8 +161,8 @@ public class LinearLayerTests
 
     private static CiphertextBatch Encrypt(int[] input)
     {
-        using var encryptor = new Encryptor(TestKeys.Key, new EncryptorOptions { WindowBits = 4 });
-        var encrypted = new CiphertextBatch(TestKeys.Key.PublicKey, input.Length);
+        using var encryptor = new Encryptor(TestKeys.ForProducts, new EncryptorOptions { WindowBits = 4 });
+        var encrypted = new CiphertextBatch(TestKeys.ForProducts.PublicKey, input.Length);
         encryptor.Encrypt([.. input.Select(x => (long)x)], encrypted);
         return encrypted;
     }

@@ -21,10 +21,11 @@ public class ConnectionTests
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
         var connection = new Connection(client);
         ValueTask<Frame?> receiving = connection.TryReceiveAsync(default);
-        await new Connection(server).TryFailAsync("Enough.");
+        await new Connection(server).TryFailAsync(new PopcornException(PopcornError.TooLarge, "Enough."));
         await server.DisposeAsync();
         var told = await Assert.ThrowsAsync<PopcornException>(() => receiving.AsTask());
         Assert.Contains("Enough.", told.Message, StringComparison.Ordinal);
+        Assert.Equal(PopcornError.TooLarge, told.Error);
         var error = await Assert.ThrowsAsync<PopcornException>(
             () => connection.SendAsync(new Frame { Ready = new Ready() }, default).AsTask());
         Assert.Same(told, error);

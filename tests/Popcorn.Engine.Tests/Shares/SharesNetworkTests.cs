@@ -79,7 +79,7 @@ public class SharesNetworkTests
     [Fact]
     public async Task Random_networks_of_all_kinds_have_the_integer_networks_logits()
     {
-        int seeds = SharedData.SlowTests ? 2000 : 60, fit = 0;
+        int seeds = SharedData.SlowTests ? 2000 : 36, fit = 0;
         for (int seed = 0; seed < seeds; seed++)
         {
             IntegerNetwork network = RandomNetworks.Create(seed, small: true);

@@ -81,7 +81,7 @@ internal sealed class WatchedFamily(Action<WatchedParty>? party = null) : Family
             () => Fields.TransfersOf(inner),
             () =>
             {
-                Fields.EncryptorOf(inner)!.Dispose();
+                Fields.TablesOf(inner)!.Dispose();
                 Fields.PoolOf(inner).Dispose();
             });
 
@@ -113,8 +113,8 @@ internal sealed class WatchedFamily(Action<WatchedParty>? party = null) : Family
         [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_transfers")]
         public static extern ref ShareTransfers? TransfersOf(SharesServer server);
 
-        [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_encryptor")]
-        public static extern ref Encryptor? EncryptorOf(SharesClient client);
+        [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_tables")]
+        public static extern ref OwnerTables? TablesOf(SharesClient client);
 
         [UnsafeAccessor(UnsafeAccessorKind.Field, Name = "_pool")]
         public static extern ref CiphertextBatchPool PoolOf(SharesClient client);

@@ -186,7 +186,7 @@ internal sealed class ModelListTarget : FuzzTarget
 
     public override void Run(ReadOnlySpan<byte> input)
     {
-        foreach (ModelDescription model in PopcornClient.ReadModels(input))
+        foreach (ModelDescription model in ServiceConnection.ReadModels(input))
         {
             try
             {

@@ -1,4 +1,4 @@
-namespace Popcorn.Cli.Commands;
+namespace Popcorn.Cli.Terminal;
 
 /// <summary>What the process returns.</summary>
 internal static class ExitStatus

@@ -1,15 +1,53 @@
-using Popcorn.Engine;
-using Popcorn.Engine.Model;
+namespace Popcorn.Engine.Model;
 
-namespace Popcorn.Cli.Data;
-
-/// <summary>One image, channel by channel, row by row.</summary>
-internal sealed record Image(Shape Shape, int[] Values)
+/// <summary>One image.</summary>
+/// <param name="Shape">Its channels, height and width.</param>
+/// <param name="Values">Its samples, channel by channel (red, green, blue), row by row.</param>
+public sealed record Image(Shape Shape, int[] Values)
 {
+    /// <summary>An image out of the bytes that decoders give: row by row, pixel by pixel.</summary>
+    /// <param name="pixels">For each pixel a byte of each channel: gray, or red, green and blue.</param>
+    /// <param name="channels">1 or 3; of four, those after the third are dropped.</param>
+    /// <param name="height">Rows.</param>
+    /// <param name="width">Pixels of a row.</param>
+    /// <exception cref="ArgumentException">These are not as many bytes as the sizes say.</exception>
+    public static Image FromPixels(ReadOnlySpan<byte> pixels, int channels, int height, int width)
+    {
+        var shape = new Shape(channels == 4 ? 3 : channels, height, width);
+        if (channels is not (1 or 3 or 4) || !shape.IsValid || pixels.Length != (long)channels * height * width)
+        {
+            throw new ArgumentException(
+                $"{pixels.Length} bytes are no {height} rows of {width} pixels of {channels} channels.",
+                nameof(pixels));
+        }
+
+        var values = new int[shape.Size];
+        for (int channel = 0; channel < shape.Channels; channel++)
+        {
+            for (int i = 0; i < shape.Area; i++)
+            {
+                values[(channel * shape.Area) + i] = pixels[(i * channels) + channel];
+            }
+        }
+
+        return new Image(shape, values);
+    }
+
+    /// <summary>The integers of the image as a network takes it: in its size, its channels and their order.</summary>
+    /// <param name="input">What the network takes.</param>
+    /// <exception cref="PopcornException">It takes another number of channels.</exception>
+    public int[] For(InputDescription input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        Image fitted = Convert(input.Shape.Channels).Resize(input.Shape.Height, input.Shape.Width);
+        return (input.Order == ChannelOrder.Bgr ? fitted.Reversed() : fitted).Values;
+    }
+
     /// <summary>The same image with the wanted channels: gray by luma (ITU-R BT.601), or RGB by repetition.</summary>
     /// <param name="channels">1, 3, or 0 to leave it as it is.</param>
-    /// <param name="path">Where it came from, for messages.</param>
-    public Image Convert(int channels, string path)
+    /// <param name="name">What to call it in messages.</param>
+    /// <exception cref="PopcornException">It has other channels, and these cannot be made of them.</exception>
+    public Image Convert(int channels, string name = "The image")
     {
         if (channels == 0 || channels == Shape.Channels)
         {
@@ -32,7 +70,7 @@ internal sealed record Image(Shape Shape, int[] Values)
                 return new Image(shape, gray);
             default:
                 throw new PopcornException(
-                    $"'{path}' has {Shape.Channels} channels and the network takes {channels}. Use a .npy file.");
+                    $"{name} has {Shape.Channels} channels and the network takes {channels}.");
         }
     }
 
@@ -46,8 +84,8 @@ internal sealed record Image(Shape Shape, int[] Values)
 
         var shape = new Shape(Shape.Channels, height, width);
         var values = new int[shape.Size];
-        (int First, int Second, double Share)[] columns = Between(Shape.Width, width);
-        (int First, int Second, double Share)[] rows = Between(Shape.Height, height);
+        (int First, int Second, double Fraction)[] columns = Between(Shape.Width, width);
+        (int First, int Second, double Fraction)[] rows = Between(Shape.Height, height);
         for (int channel = 0; channel < shape.Channels; channel++)
         {
             for (int y = 0; y < height; y++)
@@ -56,14 +94,14 @@ internal sealed record Image(Shape Shape, int[] Values)
                 {
                     double above = Mix(rows[y].First, columns[x]);
                     double below = Mix(rows[y].Second, columns[x]);
-                    values[shape.Index(channel, y, x)] = (int)Math.Round(above + rows[y].Share * (below - above));
+                    values[shape.Index(channel, y, x)] = (int)Math.Round(above + rows[y].Fraction * (below - above));
                 }
             }
 
-            double Mix(int row, (int First, int Second, double Share) column)
+            double Mix(int row, (int First, int Second, double Fraction) column)
             {
                 int left = Values[Shape.Index(channel, row, column.First)];
-                return left + column.Share * (Values[Shape.Index(channel, row, column.Second)] - left);
+                return left + column.Fraction * (Values[Shape.Index(channel, row, column.Second)] - left);
             }
         }
 
@@ -76,7 +114,8 @@ internal sealed record Image(Shape Shape, int[] Values)
     /// </param>
     public Image Turned(int orientation)
     {
-        if (orientation == Exif.Upright)
+        const int Upright = 1;
+        if (orientation == Upright)
         {
             return this;
         }
@@ -104,7 +143,7 @@ internal sealed record Image(Shape Shape, int[] Values)
             channel => Values.AsSpan(channel * Shape.Area, Shape.Area).ToArray())]);
 
     /// <summary>For each pixel of a new side the two of the old one that it lies between.</summary>
-    private static (int First, int Second, double Share)[] Between(int size, int newSize)
+    private static (int First, int Second, double Fraction)[] Between(int size, int newSize)
     {
         var result = new (int, int, double)[newSize];
         for (int i = 0; i < newSize; i++)
