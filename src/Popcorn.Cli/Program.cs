@@ -18,6 +18,7 @@ internal static class Program
             InspectCommand.Create(),
             EvalCommand.Create(),
             ServeCommand.Create(),
+            TokenCommand.Create(),
             InferCommand.Create(),
             BenchCommand.Create(),
             DoctorCommand.Create(),

@@ -36,7 +36,8 @@ public sealed class PopcornException : Exception
             _refusal = value;
             Error = value switch
             {
-                Engine.Refusal.Connections or Engine.Refusal.Address or Engine.Refusal.Memory => PopcornError.Busy,
+                Engine.Refusal.Connections or Engine.Refusal.Address or Engine.Refusal.Memory
+                    or Engine.Refusal.Quota => PopcornError.Busy,
                 Engine.Refusal.TooLarge => PopcornError.TooLarge,
                 Engine.Refusal.Handshake or Engine.Refusal.Idle or Engine.Refusal.Stalled => PopcornError.Timeout,
                 null => Error,

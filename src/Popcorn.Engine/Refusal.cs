@@ -23,4 +23,7 @@ public enum Refusal
 
     /// <summary>It did not answer, or took no message, for too long within a query.</summary>
     Stalled,
+
+    /// <summary>It has had as many queries as it may have in this time.</summary>
+    Quota,
 }

@@ -71,6 +71,7 @@ public sealed class PopcornMetrics
             Refusal.Handshake => "handshake",
             Refusal.Idle => "idle",
             Refusal.Stalled => "stalled",
+            Refusal.Quota => "quota",
         }));
 
     internal void SessionStarted() => _activeSessions.Add(1);

@@ -1,3 +1,5 @@
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Http;
 using Popcorn.Engine;
 using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
@@ -68,6 +70,16 @@ public sealed class PopcornOptions
     /// </summary>
     public bool AcceptShortOrder { get; set; }
 
+    /// <summary>Which models a client may ask for, before anything is computed for it; null: all.</summary>
+    public Func<HttpContext, string, bool>? MayUse { get; set; }
+
+    /// <summary>
+    /// How many queries there may be, by client, model or whatever it tells apart; each takes one permit, before it is
+    /// prepared. A client that gets none is told when to try again, where the limiter knows. Null: as many as are
+    /// asked.
+    /// </summary>
+    public PartitionedRateLimiter<PopcornQuery>? QueryLimiter { get; set; }
+
     /// <summary>Allows keys below the library's minimum: tests only.</summary>
     internal KeyOptions? KeyOptions { get; set; }
 
@@ -98,3 +110,9 @@ public sealed class PopcornOptions
         }
     }
 }
+
+/// <summary>A query that a client asks for.</summary>
+/// <param name="Context">The connection that it comes by: who the client is, from where.</param>
+/// <param name="Model">The model's name.</param>
+/// <param name="Images">Images of the query.</param>
+public sealed record PopcornQuery(HttpContext Context, string Model, int Images);

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net.WebSockets;
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -101,7 +102,7 @@ internal sealed partial class PopcornService : IDisposable
     /// <summary>Runs a session if its address has a connection left, and the server memory for messages.</summary>
     private async Task AdmitAsync(HttpContext context)
     {
-        string address = ClientAddress.Of(context.Connection.RemoteIpAddress);
+        string address = ClientAddress.Of(context);
         ClientAccount? client = _resources.TryEnter(address, _options.MaxConnectionsPerAddress);
         if (client is null)
         {
@@ -163,7 +164,10 @@ internal sealed partial class PopcornService : IDisposable
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(channel.PeerLeft);
             using CancellationTokenRegistration stopping =
                 _lifetime.ApplicationStopping.Register(() => stop.CancelAfter(_options.ShutdownGrace));
-            LogConnected(session, context.Connection.RemoteIpAddress?.ToString() ?? "?");
+            string from = context.Connection.RemoteIpAddress?.ToString() ?? "?";
+            LogConnected(
+                session,
+                context.User.Identity is { IsAuthenticated: true, Name: string name } ? $"{name} at {from}" : from);
             _metrics.SessionStarted();
             try
             {
@@ -179,6 +183,7 @@ internal sealed partial class PopcornService : IDisposable
                     IdleTimeout = _options.IdleTimeout,
                     StallTimeout = _options.StallTimeout,
                     Stopping = _lifetime.ApplicationStopping,
+                    Admit = (query, token) => AdmitAsync(context, query, token),
                     QueryDone = query =>
                     {
                         _metrics.QueryDone(query.Model, query.Use);
@@ -224,6 +229,38 @@ internal sealed partial class PopcornService : IDisposable
             finally
             {
                 _metrics.SessionEnded(channel.BytesReceived, channel.BytesSent);
+            }
+        }
+    }
+
+    /// <summary>Asks the host's policy.</summary>
+    private async ValueTask AdmitAsync(HttpContext context, QueryRequest query, CancellationToken cancellationToken)
+    {
+        if (query.Images == 0)
+        {
+            if (_options.MayUse?.Invoke(context, query.Model) == false)
+            {
+                throw new PopcornException(
+                    PopcornError.Forbidden, $"You may not use '{query.Model}'; ask whoever runs this server.");
+            }
+
+            return;
+        }
+
+        if (_options.QueryLimiter is PartitionedRateLimiter<PopcornQuery> limiter)
+        {
+            using RateLimitLease lease = await limiter.AcquireAsync(
+                new PopcornQuery(context, query.Model, query.Images), cancellationToken: cancellationToken)
+                .ConfigureAwait(false);
+            if (!lease.IsAcquired)
+            {
+                string when = lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan after)
+                    ? string.Create(CultureInfo.InvariantCulture, $"in {Math.Ceiling(after.TotalSeconds):0} s")
+                    : "later";
+                throw new PopcornException($"You have had your queries for now; try again {when}.")
+                {
+                    Refusal = Refusal.Quota,
+                };
             }
         }
     }

@@ -202,12 +202,20 @@ internal sealed class RunningServer : IAsyncDisposable
     }
 
     /// <summary>Serves these models, with these options among them, on a free port.</summary>
-    public static async Task<RunningServer> StartAsync(params string[] models)
+    public static Task<RunningServer> StartAsync(params string[] models) => StartAsync("http", models);
+
+    /// <summary>The same with a certificate.</summary>
+    public static Task<RunningServer> StartSecureAsync(
+        (string Certificate, string Key) files, params string[] models) =>
+        StartAsync(
+            "https", [.. models, "--certificate", files.Certificate, "--certificate-key", files.Key]);
+
+    private static async Task<RunningServer> StartAsync(string scheme, string[] models)
     {
         var server = new RunningServer(
-            CommandRun.Start(["serve", .. models, "--listen", "http://127.0.0.1:0", "--no-forecast"]));
+            CommandRun.Start(["serve", .. models, "--listen", $"{scheme}://127.0.0.1:0", "--no-forecast"]));
         string? ready = await server._process.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
-        Assert.True(ready?.StartsWith("listening on http://127.0.0.1:", StringComparison.Ordinal), server.Log);
+        Assert.True(ready?.StartsWith($"listening on {scheme}://127.0.0.1:", StringComparison.Ordinal), server.Log);
         server.Url = ready!["listening on ".Length..];
         return server;
     }

@@ -1,8 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using Popcorn.Tests;
@@ -23,7 +21,7 @@ public sealed class ReverseProxyTests : IDisposable
     {
         await using RunningServer server = await RunningServer.StartAsync(_files.Model("tiny.popcorn"));
         int port = FreePort();
-        string certificate = WriteCertificate(out string key);
+        (string certificate, string key) = _files.Certificate();
         string configuration = (await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs/deploy/nginx.conf")))
             .Replace("127.0.0.1:7310", new Uri(server.Url).Authority, StringComparison.Ordinal)
             .Replace("listen 443 ssl", $"listen 127.0.0.1:{port} ssl", StringComparison.Ordinal)
@@ -80,22 +78,6 @@ public sealed class ReverseProxyTests : IDisposable
         {
             return false;
         }
-    }
-
-    private string WriteCertificate(out string keyPath)
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
-        var names = new SubjectAlternativeNameBuilder();
-        names.AddDnsName("localhost");
-        request.CertificateExtensions.Add(names.Build());
-        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        using X509Certificate2 certificate =
-            request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
-        keyPath = _files["key.pem"];
-        File.WriteAllText(keyPath, key.ExportPkcs8PrivateKeyPem());
-        File.WriteAllText(_files["certificate.pem"], certificate.ExportCertificatePem());
-        return _files["certificate.pem"];
     }
 
     private sealed class NginxFactAttribute : FactAttribute

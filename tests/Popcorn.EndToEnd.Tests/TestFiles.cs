@@ -1,6 +1,9 @@
 using System.Buffers.Binary;
+using System.Net;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Popcorn.Engine.Model;
 
 namespace Popcorn.EndToEnd.Tests;
@@ -127,6 +130,23 @@ public sealed class TestFiles : IDisposable
         }
 
         return this["test-images-idx3-ubyte"];
+    }
+
+    /// <summary>Writes a certificate for this machine by which it is trusted too, and its key.</summary>
+    public (string Certificate, string Key) Certificate()
+    {
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        var request = new CertificateRequest("CN=localhost", key, HashAlgorithmName.SHA256);
+        var names = new SubjectAlternativeNameBuilder();
+        names.AddDnsName("localhost");
+        names.AddIpAddress(IPAddress.Loopback);
+        request.CertificateExtensions.Add(names.Build());
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+        using X509Certificate2 certificate =
+            request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        File.WriteAllText(this["certificate.pem"], certificate.ExportCertificatePem());
+        File.WriteAllText(this["key.pem"], key.ExportPkcs8PrivateKeyPem());
+        return (this["certificate.pem"], this["key.pem"]);
     }
 
     /// <summary>Writes any bytes.</summary>

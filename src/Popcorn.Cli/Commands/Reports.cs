@@ -86,6 +86,8 @@ internal sealed record DoctorReport
     public IReadOnlyList<string> Advice { get; init; } = [];
 }
 
+internal sealed record TokenReport(string Client, string Token);
+
 internal sealed record ServeReport(string Url, IReadOnlyList<string> Models);
 
 [JsonSourceGenerationOptions(
@@ -101,4 +103,5 @@ internal sealed record ServeReport(string Url, IReadOnlyList<string> Models);
 [JsonSerializable(typeof(KernelsReport))]
 [JsonSerializable(typeof(NetworkReport))]
 [JsonSerializable(typeof(TransfersReport))]
+[JsonSerializable(typeof(TokenReport))]
 internal sealed partial class ReportJson : JsonSerializerContext;

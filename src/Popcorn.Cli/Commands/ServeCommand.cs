@@ -1,8 +1,11 @@
 using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
+using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -26,6 +29,8 @@ internal static partial class ServeCommand
     /// <summary>The option by which a server accepts keys of short order.</summary>
     public const string AcceptShortOrder = "--accept-short-order";
 
+    private const string HealthPath = "/health";
+
     /// <summary>For queries under way when Ctrl-C ends the server.</summary>
     private static readonly TimeSpan InterruptionGrace = TimeSpan.FromSeconds(2);
 
@@ -42,7 +47,7 @@ internal static partial class ServeCommand
         };
         var listen = new Option<string>("--listen")
         {
-            Description = "Address and port; port 0 picks a free one.",
+            Description = "Address and port; port 0 picks a free one. https:// with --certificate.",
             HelpName = "http://127.0.0.1:PORT",
             DefaultValueFactory = _ => "http://127.0.0.1:7310",
         };
@@ -93,6 +98,23 @@ internal static partial class ServeCommand
             Description = "Accept keys of short order, of clients trusted to make them as they should; see "
                 + "THREAT_MODEL.md.",
         };
+        var certificate = new Option<string?>("--certificate")
+        {
+            Description = "PEM file of the certificate, with those that lead to a trusted one, for https; read again "
+                + "when it changes.",
+            HelpName = "FILE",
+        };
+        var certificateKey = new Option<string?>("--certificate-key")
+        {
+            Description = "PEM file of its private key; by default in the same file.",
+            HelpName = "FILE",
+        };
+        var clients = new Option<string?>("--clients")
+        {
+            Description = "File of the clients that may connect, as 'popcorn token' makes it; read again when it "
+                + "changes. By default anybody may.",
+            HelpName = "FILE",
+        };
         var noForecast = new Option<bool>("--no-forecast")
         {
             Description = "Do not measure this machine to predict what queries will cost, for the log and for the "
@@ -102,13 +124,20 @@ internal static partial class ServeCommand
         var command = new Command("serve", "Answer inference queries.")
         {
             models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
-            drain, noForecast, acceptShortOrder, untilInputEnds,
+            drain, certificate,
+            certificateKey, clients, noForecast, acceptShortOrder, untilInputEnds,
         };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
-            IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen));
+            ServerCertificate? tls = parsed.GetValue(certificate) is string pem
+                ? new ServerCertificate(pem, parsed.GetValue(certificateKey) ?? pem, Output.Note)
+                : null;
+            IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen), isSecure: tls is not null);
             bool forecasts = !parsed.GetValue(noForecast);
+            ClientRegister? register = parsed.GetValue(clients) is string file
+                ? new ClientRegister(file, Output.Note)
+                : null;
             List<ServedModel> served = Load(
                 parsed.GetRequiredValue(models),
                 families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk))), forecasts);
@@ -122,7 +151,7 @@ internal static partial class ServeCommand
 
                 TimeSpan grace = TimeSpan.FromSeconds(parsed.GetValue(drain));
                 Interruption.Patience = grace + EndGrace;
-                WebApplication app = Build(address, parsed.GetValue(handshake), Interruption.Patience, options =>
+                WebApplication app = Build(address, tls, parsed.GetValue(handshake), register, options =>
                 {
                     foreach (ServedModel model in served)
                     {
@@ -245,7 +274,8 @@ internal static partial class ServeCommand
     private static partial void LogForecast(ILogger logger, string model, int keyBits, double seconds, string cost);
 
     private static WebApplication Build(
-        IPEndPoint address, int handshakeSeconds, TimeSpan shutdown, Action<PopcornOptions> configure)
+        IPEndPoint address, ServerCertificate? tls, int handshakeSeconds, ClientRegister? register,
+        Action<PopcornOptions> configure)
     {
         // The empty builder: no settings file or environment variable of some other application gets a say.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -256,11 +286,30 @@ internal static partial class ServeCommand
             // Whoever connects and asks for nothing, or for half a line, goes as soon as one who does not shake hands.
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(handshakeSeconds);
             kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(handshakeSeconds);
-            kestrel.Listen(address);
+            kestrel.Listen(address, connection =>
+            {
+                if (tls is not null)
+                {
+                    connection.UseHttps(new TlsHandshakeCallbackOptions
+                    {
+                        OnConnection = _ => ValueTask.FromResult(tls.Options),
+                        HandshakeTimeout = TimeSpan.FromSeconds(handshakeSeconds),
+                    });
+                }
+            });
         });
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = shutdown);
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Interruption.Patience);
         builder.Services.AddRoutingCore();
-        builder.Services.AddPopcorn(configure);
+        builder.Services.AddPopcorn(options =>
+        {
+            configure(options);
+            if (register is not null)
+            {
+                options.MayUse = (context, model) =>
+                    Client(context) is { Models: var allowed } && (allowed.Count == 0 || allowed.Contains(model));
+                options.QueryLimiter = PartitionedRateLimiter.Create<PopcornQuery, string>(LimitOf);
+            }
+        });
         builder.Logging
             .AddFilter("Microsoft", LogLevel.Error)
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it logs it throws as well
@@ -271,9 +320,36 @@ internal static partial class ServeCommand
             })
             .AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
         WebApplication app = builder.Build();
+        if (register is not null)
+        {
+            // Before anything else but for probes, which show no token.
+            app.UseWhen(
+                context => context.Request.Path != HealthPath,
+                inner => inner.Use(next => context => register.AuthenticateAsync(context, next)));
+        }
+
+        app.UseRouting();
         app.MapPopcorn();
-        app.MapPopcornHealth();
+        app.MapPopcornHealth(HealthPath);
         return app;
+    }
+
+    private static RegisteredClient? Client(HttpContext context) => context.Features.Get<RegisteredClient>();
+
+    /// <summary>A client's queries come as they were allowed, or as many at once as in a minute.</summary>
+    private static RateLimitPartition<string> LimitOf(PopcornQuery query)
+    {
+        RegisteredClient client = Client(query.Context)!;
+        string name = $"{client.Name} {client.QueriesPerMinute}"; // those of a client whose file has changed go on
+        return client.QueriesPerMinute == 0
+            ? RateLimitPartition.GetNoLimiter(name)
+            : RateLimitPartition.GetTokenBucketLimiter(name, _ => new TokenBucketRateLimiterOptions
+            {
+                TokenLimit = client.QueriesPerMinute,
+                TokensPerPeriod = 1,
+                ReplenishmentPeriod = TimeSpan.FromMinutes(1) / client.QueriesPerMinute,
+                QueueLimit = 0,
+            });
     }
 
     private static List<ServedModel> Load(string[] paths, FamilyOffer offer, bool ranks)
@@ -312,13 +388,14 @@ internal static partial class ServeCommand
 
     private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path);
 
-    private static IPEndPoint ParseAddress(string listen)
+    private static IPEndPoint ParseAddress(string listen, bool isSecure)
     {
-        if (!Uri.TryCreate(listen, UriKind.Absolute, out Uri? url) || url.Scheme != Uri.UriSchemeHttp
-            || url.AbsolutePath != "/")
+        string scheme = isSecure ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
+        if (!Uri.TryCreate(listen, UriKind.Absolute, out Uri? url) || url.Scheme != scheme || url.AbsolutePath != "/")
         {
             throw new PopcornException(
-                $"--listen {listen}: write http://ADDRESS:PORT (for https put a reverse proxy in front).");
+                $"--listen {listen}: write {scheme}://ADDRESS:PORT ({(isSecure ? "with" : "https goes with")} "
+                + "--certificate).");
         }
 
         if (url.Host == "localhost")

@@ -17,7 +17,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// </summary>
     public const string UntilInputEnds = "--until-input-ends";
 
-    private static readonly TimeSpan StartTimeout = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan StartTimeout = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan StopTimeout = TimeSpan.FromSeconds(5);
 
     private readonly Process _process;

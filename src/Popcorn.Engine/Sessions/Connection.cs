@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
@@ -111,10 +112,11 @@ internal sealed class Connection(IMessageChannel channel)
 
     private async ValueTask WriteAsync(Frame frame, CancellationToken cancellationToken)
     {
-        byte[] message = MessageCodec.Encode(frame);
+        ArraySegment<byte> message = MessageCodec.EncodeRented(frame);
         try
         {
             await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
+            ArrayPool<byte>.Shared.Return(message.Array!); // not where it failed: somebody may still read it
         }
         catch (PopcornException e)
         {
@@ -122,7 +124,7 @@ internal sealed class Connection(IMessageChannel channel)
             throw await TryFindFailureAsync().ConfigureAwait(false) ?? e;
         }
 
-        Interlocked.Add(ref _bytesSent, message.Length);
+        Interlocked.Add(ref _bytesSent, message.Count);
     }
 
     private async ValueTask<Frame?> ReadAsync(CancellationToken cancellationToken)

@@ -54,7 +54,8 @@ internal sealed class ReceiveTimeout(
             {
                 Refusal.Handshake => "The peer was too slow to introduce itself",
                 Refusal.Stalled => $"The peer was silent for {most.TotalSeconds:0.#} seconds within a query",
-                Refusal.Idle or Refusal.Connections or Refusal.Address or Refusal.Memory or Refusal.TooLarge =>
+                Refusal.Idle or Refusal.Connections or Refusal.Address or Refusal.Memory or Refusal.TooLarge
+                    or Refusal.Quota =>
                     $"The peer was silent for {most.TotalSeconds:0.#} seconds",
             };
             throw new PopcornException(PopcornError.Timeout, $"{what}; session ended.", e) { Refusal = guilt };

@@ -40,6 +40,12 @@ public sealed record ServerOptions
     /// <summary>Ends the session between two queries, or in the handshake: a query under way goes on.</summary>
     public CancellationToken Stopping { get; init; }
 
+    /// <summary>
+    /// Asked before anything is computed: for the session, before the client's key is looked at, and for each query,
+    /// before it is prepared. Refuses by a <see cref="PopcornException"/>, which ends the session.
+    /// </summary>
+    public Func<QueryRequest, CancellationToken, ValueTask>? Admit { get; init; }
+
     /// <summary>Keys below the library's minimum are accepted where this allows them: tests only.</summary>
     public KeyOptions? KeyOptions { get; init; }
 
@@ -49,6 +55,11 @@ public sealed record ServerOptions
     /// <summary>Told of every finished query.</summary>
     public Action<QueryReport>? QueryDone { get; init; }
 }
+
+/// <summary>What a client asks for.</summary>
+/// <param name="Model">The model's name.</param>
+/// <param name="Images">Images of the query; 0: a session, whose queries are still to come.</param>
+public sealed record QueryRequest(string Model, int Images);
 
 /// <summary>What a finished query cost, as the server saw it.</summary>
 /// <param name="Model">The model's name.</param>

@@ -69,6 +69,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         Hello hello = first.Hello ?? throw new PopcornException(
             PopcornError.Protocol, $"The client sent {first.BodyCase} before Hello.");
         ServedModel model = FindModel(hello);
+        await AdmitAsync(images: 0).ConfigureAwait(false);
         List<(Family Family, ByteString Opening)> common = CommonFamilies(model, hello);
         var resources = new SessionResources(
             options.Resources, options.Client ?? options.Resources.NewAccount(), options.DegreeOfParallelism);
@@ -133,6 +134,9 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
             }
         }
 
+        ValueTask AdmitAsync(int images) =>
+            options.Admit?.Invoke(new QueryRequest(model.Name, images), cancellationToken) ?? ValueTask.CompletedTask;
+
         StepExchange ExchangeFor(Plan of) =>
             new(connection, receiver, options.Progress, of, cancellationToken, pace);
 
@@ -142,6 +146,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
         // Memory first, then tables, the turn last: nobody waits for memory while others wait for its turn to end.
         async Task<ServerQuery> PreparedAsync(Plan of)
         {
+            await AdmitAsync(of.Images).ConfigureAwait(false);
             MemoryReservation memory =
                 await ReserveAsync(of, QueryMemory.Of(of, model.In(family))).ConfigureAwait(false);
             ServerQuery query;

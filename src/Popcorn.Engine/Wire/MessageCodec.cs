@@ -1,3 +1,4 @@
+using System.Buffers;
 using Google.Protobuf;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Wire.Messages;
@@ -17,10 +18,14 @@ internal static class MessageCodec
         }
     }
 
-    public static byte[] Encode(Frame frame)
+    /// <summary>The frame as bytes, in memory that the caller gives back to the shared pool.</summary>
+    public static ArraySegment<byte> EncodeRented(Frame frame)
     {
-        CheckLength(frame.CalculateSize());
-        return frame.ToByteArray();
+        int length = frame.CalculateSize();
+        CheckLength(length);
+        var message = new ArraySegment<byte>(ArrayPool<byte>.Shared.Rent(length), 0, length);
+        frame.WriteTo(message.AsSpan());
+        return message;
     }
 
     public static Frame Decode(ReadOnlyMemory<byte> message)

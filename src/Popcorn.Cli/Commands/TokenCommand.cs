@@ -1,0 +1,62 @@
+using System.CommandLine;
+using Popcorn.Cli.Service;
+using Popcorn.Cli.Terminal;
+using Popcorn.Engine;
+
+namespace Popcorn.Cli.Commands;
+
+/// <summary><c>popcorn token</c>: lets a client in to a server that is run with <c>--clients</c>.</summary>
+internal static class TokenCommand
+{
+    public static Command Create()
+    {
+        var name = new Argument<string>("name") { Description = "The client's name, for the log.", HelpName = "NAME" };
+        var file = new Option<string>("--clients")
+        {
+            Description = "The server's file of clients; made if missing. It holds the token's hash.",
+            HelpName = "FILE",
+            Required = true,
+        };
+        Option<int> rate = new Option<int>("--rate")
+        {
+            Description = "Queries that the client may ask in a minute; by default any number.",
+            HelpName = "N",
+        }.InRange(1, RegisteredClient.MostPerMinute);
+        var until = new Option<DateOnly?>("--until")
+        {
+            Description = "The last day of the token, by UTC.",
+            HelpName = "YYYY-MM-DD",
+        };
+        var models = new Option<string[]>("--model")
+        {
+            Description = "The models that the client may ask for; by default all.",
+            HelpName = "NAME",
+            AllowMultipleArgumentsPerToken = true,
+        };
+        var command = new Command("token", "Make a token by which a server knows a client.")
+        {
+            name, file, rate, until, models,
+        };
+        command.SetWork((parsed, output, _) =>
+        {
+            string client = parsed.GetRequiredValue(name);
+            string[] allowed = parsed.GetValue(models) ?? [];
+            if (!RegisteredClient.IsName(client) || allowed.Any(model => !RegisteredClient.IsName(model)))
+            {
+                throw new PopcornException("A name has 1 to 64 letters, digits or - _ . @, without spaces.");
+            }
+
+            string token = ClientRegister.Add(
+                parsed.GetRequiredValue(file),
+                new RegisteredClient(client, "", parsed.GetValue(rate), parsed.GetValue(until), allowed));
+            if (output.IsJson)
+            {
+                Output.WriteJson(new TokenReport(client, token), ReportJson.Default.TokenReport);
+            }
+
+            output.Line(token);
+            return Task.CompletedTask;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,174 @@
+using System.Globalization;
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Http;
+using Popcorn.Cli.Data;
+using Popcorn.Engine;
+using Popcorn.Engine.Model;
+
+namespace Popcorn.Cli.Service;
+
+/// <summary>A client that a server knows.</summary>
+/// <param name="Name">Its name.</param>
+/// <param name="Hash">SHA-256 of its token, in hexadecimal: nobody who reads the file has a token.</param>
+/// <param name="QueriesPerMinute">Queries that it may ask; 0: any number.</param>
+/// <param name="Until">The last day of its token, by UTC; null: there is none.</param>
+/// <param name="Models">The models that it may ask for; none: all.</param>
+internal sealed record RegisteredClient(
+    string Name, string Hash, int QueriesPerMinute, DateOnly? Until, IReadOnlyList<string> Models)
+{
+    /// <summary>Most queries a minute that can be asked for: more than a machine answers.</summary>
+    public const int MostPerMinute = 1_000_000;
+
+    private const string Any = "-";
+    private const int HashDigits = 64;
+
+    /// <summary>Whether a name can stand in the file, and in a log.</summary>
+    public static bool IsName(string name) =>
+        name.Length is > 0 and <= 64 && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '@');
+
+    /// <summary>Reads a line of the file; null where it is malformed.</summary>
+    public static RegisteredClient? Parse(string line)
+    {
+        int rate = 0;
+        DateOnly day = default;
+        return line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is
+            [string name, string hash, string perMinute, string until, string models]
+            && IsName(name)
+            && hash.Length == HashDigits && hash.All(char.IsAsciiHexDigitLower)
+            && (perMinute == Any
+                || (int.TryParse(perMinute, NumberStyles.None, CultureInfo.InvariantCulture, out rate)
+                    && rate is > 0 and <= MostPerMinute))
+            && (until == Any || DateOnly.TryParseExact(until, "yyyy-MM-dd", out day))
+                ? new RegisteredClient(
+                    name, hash, rate, until == Any ? null : day, models == Any ? [] : models.Split(','))
+                : null;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Join(
+        ' ', Name, Hash, QueriesPerMinute == 0 ? Any : QueriesPerMinute.ToString(CultureInfo.InvariantCulture),
+        Until?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? Any,
+        Models.Count == 0 ? Any : string.Join(',', Models));
+}
+
+/// <summary>The clients that a server knows, by a file that is read again when it has changed.</summary>
+internal sealed class ClientRegister
+{
+    private const int MostBytes = 1 << 24;
+    private const string Scheme = "Bearer ";
+    private const string Heading = "# name sha256-of-token queries-per-minute last-day models";
+
+    private readonly string _path;
+    private readonly Action<string> _report;
+    private readonly Lock _lock = new();
+    private DateTime _written;
+    private Dictionary<string, RegisteredClient> _byHash;
+
+    /// <summary>Reads the file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="report">Told of a change that cannot be read: then what was known stays.</param>
+    /// <exception cref="PopcornException">It cannot be read, or is malformed.</exception>
+    public ClientRegister(string path, Action<string> report)
+    {
+        _path = path;
+        _report = report;
+        _written = File.GetLastWriteTimeUtc(path);
+        _byHash = Read(path);
+    }
+
+    /// <summary>Makes a token for a client and adds the client to a file, which is made where there is none.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="client">The client; its hash is set here.</param>
+    /// <returns>The token: it is kept nowhere.</returns>
+    /// <exception cref="PopcornException">There is a client of this name, or the file cannot be read.</exception>
+    public static string Add(string path, RegisteredClient client)
+    {
+        const int TokenBytes = 32;
+        List<string> lines = File.Exists(path) ? [.. ReadLines(path)] : [Heading];
+        if (lines.Any(line => RegisteredClient.Parse(line)?.Name == client.Name))
+        {
+            throw new PopcornException($"'{path}' has a client '{client.Name}' already; delete its line first.");
+        }
+
+        string token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(TokenBytes));
+        lines.Add((client with { Hash = HashOf(token) }).ToString());
+        byte[] content = Encoding.ASCII.GetBytes(string.Join('\n', lines.Select(line => line.TrimEnd())) + "\n");
+        Files.Replace(path, ownerOnly: true, stream => stream.Write(content));
+        return token;
+    }
+
+    /// <summary>Lets through who shows a token that is known, and has not expired; the user of the request is then the
+    /// client.</summary>
+    public async Task AuthenticateAsync(HttpContext context, RequestDelegate next)
+    {
+        string header = context.Request.Headers.Authorization.ToString();
+        RegisteredClient? client = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
+            ? Find(header[Scheme.Length..].Trim())
+            : null;
+        if (client is null || client.Until < DateOnly.FromDateTime(DateTime.UtcNow))
+        {
+            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            return;
+        }
+
+        context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.Name, client.Name)], "token"));
+        context.Features.Set(client);
+        await next(context).ConfigureAwait(false);
+    }
+
+    private static string HashOf(string token) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
+
+    private RegisteredClient? Find(string token)
+    {
+        // By its hash: how long that takes says nothing of the token.
+        string hash = HashOf(token);
+        lock (_lock)
+        {
+            DateTime written = File.GetLastWriteTimeUtc(_path);
+            if (written != _written)
+            {
+                _written = written;
+                try
+                {
+                    _byHash = Read(_path);
+                }
+                catch (Exception e) when (e is PopcornException or IOException)
+                {
+                    _report($"{e.Message.TrimEnd('.')}; the clients known before stay.");
+                }
+            }
+
+            return _byHash.GetValueOrDefault(hash);
+        }
+    }
+
+    private static string[] ReadLines(string path)
+    {
+        using FileStream file = Files.OpenRead(path);
+        return Encoding.UTF8.GetString(BoundedStream.ReadAll(file, MostBytes, "list of clients"))
+            .TrimEnd().Split('\n');
+    }
+
+    private static Dictionary<string, RegisteredClient> Read(string path)
+    {
+        var clients = new Dictionary<string, RegisteredClient>(StringComparer.Ordinal);
+        foreach ((int i, string line) in ReadLines(path).Index())
+        {
+            if (line.Trim() is "" || line.StartsWith('#'))
+            {
+                continue;
+            }
+
+            RegisteredClient client = RegisteredClient.Parse(line) ?? throw new PopcornException(
+                $"'{path}', line {i + 1}: not NAME HASH QUERIES-PER-MINUTE LAST-DAY MODELS, as 'popcorn token' writes "
+                + "it.");
+            clients[client.Hash] = client;
+        }
+
+        return clients;
+    }
+}
