@@ -70,7 +70,10 @@ public sealed class PopcornOptions
     /// </summary>
     public bool AcceptShortOrder { get; set; }
 
-    /// <summary>Which models a client may ask for, before anything is computed for it; null: all.</summary>
+    /// <summary>
+    /// Which models a client may ask for: asked for a session, before anything is computed for it, and for each of its
+    /// queries, because what a client may do can change meanwhile. Null: all.
+    /// </summary>
     public Func<HttpContext, string, bool>? MayUse { get; set; }
 
     /// <summary>

@@ -236,18 +236,13 @@ internal sealed partial class PopcornService : IDisposable
     /// <summary>Asks the host's policy.</summary>
     private async ValueTask AdmitAsync(HttpContext context, QueryRequest query, CancellationToken cancellationToken)
     {
-        if (query.Images == 0)
+        if (_options.MayUse?.Invoke(context, query.Model) == false)
         {
-            if (_options.MayUse?.Invoke(context, query.Model) == false)
-            {
-                throw new PopcornException(
-                    PopcornError.Forbidden, $"You may not use '{query.Model}'; ask whoever runs this server.");
-            }
-
-            return;
+            throw new PopcornException(
+                PopcornError.Forbidden, $"You may not use '{query.Model}'; ask whoever runs this server.");
         }
 
-        if (_options.QueryLimiter is PartitionedRateLimiter<PopcornQuery> limiter)
+        if (query.Images > 0 && _options.QueryLimiter is PartitionedRateLimiter<PopcornQuery> limiter)
         {
             using RateLimitLease lease = await limiter.AcquireAsync(
                 new PopcornQuery(context, query.Model, query.Images), cancellationToken: cancellationToken)

@@ -1,4 +1,6 @@
 using System.Diagnostics;
+using Popcorn.Engine;
+using Popcorn.Hosting;
 
 namespace Popcorn.EndToEnd.Tests;
 
@@ -38,10 +40,24 @@ public sealed class ClientRegisterTests : IDisposable
         Assert.Contains(
             "ok", await http.GetStringAsync(new Uri(new Uri(server.Url), "/health")), StringComparison.Ordinal);
 
+        var options = new PopcornClientOptions
+        {
+            Server = new Uri(server.Url),
+            Model = "tiny",
+            Connection = new ConnectionOptions
+            {
+                Headers = new Dictionary<string, string> { ["Authorization"] = $"Bearer {any}" },
+            },
+        };
+        await using var connected = new PopcornClient(options);
+        await connected.InferAsync(new int[36]);
+
         // Without a restart: one leaves, one comes, and a file that makes no sense changes nothing.
         await File.WriteAllLinesAsync(
             register, written.Split('\n').Where(line => !line.StartsWith("any ", StringComparison.Ordinal)));
         string fresh = await TokenAsync("fresh");
+        PopcornException gone = await Assert.ThrowsAsync<PopcornException>(() => connected.InferAsync(new int[36]));
+        Assert.Equal(PopcornError.Forbidden, gone.Error);
         await CommandRun.Fails(1, "wants credentials", [.. infer, "0", .. Header(any)]);
         await CommandRun.Json([.. infer, "0", .. Header(fresh)]);
         await File.WriteAllTextAsync(register, "nonsense");

@@ -1,11 +1,8 @@
 using System.CommandLine;
 using System.Net;
 using System.Net.Sockets;
-using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
@@ -29,13 +26,8 @@ internal static partial class ServeCommand
     /// <summary>The option by which a server accepts keys of short order.</summary>
     public const string AcceptShortOrder = "--accept-short-order";
 
-    private const string HealthPath = "/health";
-
     /// <summary>For queries under way when Ctrl-C ends the server.</summary>
     private static readonly TimeSpan InterruptionGrace = TimeSpan.FromSeconds(2);
-
-    /// <summary>For what is left to do after the last query.</summary>
-    private static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(5);
 
     public static Command Create()
     {
@@ -150,8 +142,8 @@ internal static partial class ServeCommand
                 }
 
                 TimeSpan grace = TimeSpan.FromSeconds(parsed.GetValue(drain));
-                Interruption.Patience = grace + EndGrace;
-                WebApplication app = Build(address, tls, parsed.GetValue(handshake), register, options =>
+                Interruption.Patience = grace + InferenceHost.EndGrace;
+                WebApplication app = InferenceHost.Build(address, tls, register, options =>
                 {
                     foreach (ServedModel model in served)
                     {
@@ -272,85 +264,6 @@ internal static partial class ServeCommand
         "{Model}: an inference under a key of {KeyBits} bits, both parties on this machine, will take "
         + "{Seconds:0.00} s, {Cost} of ciphertexts here")]
     private static partial void LogForecast(ILogger logger, string model, int keyBits, double seconds, string cost);
-
-    private static WebApplication Build(
-        IPEndPoint address, ServerCertificate? tls, int handshakeSeconds, ClientRegister? register,
-        Action<PopcornOptions> configure)
-    {
-        // The empty builder: no settings file or environment variable of some other application gets a say.
-        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
-        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
-        {
-            kestrel.AddServerHeader = false;
-
-            // Whoever connects and asks for nothing, or for half a line, goes as soon as one who does not shake hands.
-            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(handshakeSeconds);
-            kestrel.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(handshakeSeconds);
-            kestrel.Listen(address, connection =>
-            {
-                if (tls is not null)
-                {
-                    connection.UseHttps(new TlsHandshakeCallbackOptions
-                    {
-                        OnConnection = _ => ValueTask.FromResult(tls.Options),
-                        HandshakeTimeout = TimeSpan.FromSeconds(handshakeSeconds),
-                    });
-                }
-            });
-        });
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = Interruption.Patience);
-        builder.Services.AddRoutingCore();
-        builder.Services.AddPopcorn(options =>
-        {
-            configure(options);
-            if (register is not null)
-            {
-                options.MayUse = (context, model) =>
-                    Client(context) is { Models: var allowed } && (allowed.Count == 0 || allowed.Contains(model));
-                options.QueryLimiter = PartitionedRateLimiter.Create<PopcornQuery, string>(LimitOf);
-            }
-        });
-        builder.Logging
-            .AddFilter("Microsoft", LogLevel.Error)
-            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it logs it throws as well
-            .AddConsole(console =>
-            {
-                console.FormatterName = LineFormatter.FormatterName;
-                console.LogToStandardErrorThreshold = LogLevel.Trace;
-            })
-            .AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
-        WebApplication app = builder.Build();
-        if (register is not null)
-        {
-            // Before anything else but for probes, which show no token.
-            app.UseWhen(
-                context => context.Request.Path != HealthPath,
-                inner => inner.Use(next => context => register.AuthenticateAsync(context, next)));
-        }
-
-        app.UseRouting();
-        app.MapPopcorn();
-        app.MapPopcornHealth(HealthPath);
-        return app;
-    }
-
-    private static RegisteredClient? Client(HttpContext context) => context.Features.Get<RegisteredClient>();
-
-    /// <summary>A client's queries come as they were allowed, or as many at once as in a minute.</summary>
-    private static RateLimitPartition<string> LimitOf(PopcornQuery query)
-    {
-        RegisteredClient client = Client(query.Context)!;
-        string name = $"{client.Name} {client.QueriesPerMinute}"; // those of a client whose file has changed go on
-        return client.QueriesPerMinute == 0
-            ? RateLimitPartition.GetNoLimiter(name)
-            : RateLimitPartition.GetTokenBucketLimiter(name, _ => new TokenBucketRateLimiterOptions
-            {
-                TokenLimit = client.QueriesPerMinute,
-                TokensPerPeriod = 1,
-                ReplenishmentPeriod = TimeSpan.FromMinutes(1) / client.QueriesPerMinute,
-                QueueLimit = 0,
-            });
-    }
 
     private static List<ServedModel> Load(string[] paths, FamilyOffer offer, bool ranks)
     {

@@ -105,9 +105,9 @@ internal sealed class ClientRegister
     {
         string header = context.Request.Headers.Authorization.ToString();
         RegisteredClient? client = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            ? Find(header[Scheme.Length..].Trim())
+            ? Find(HashOf(header[Scheme.Length..].Trim()))
             : null;
-        if (client is null || client.Until < DateOnly.FromDateTime(DateTime.UtcNow))
+        if (client is null)
         {
             context.Response.StatusCode = StatusCodes.Status401Unauthorized;
             context.Response.Headers.WWWAuthenticate = "Bearer";
@@ -119,13 +119,21 @@ internal sealed class ClientRegister
         await next(context).ConfigureAwait(false);
     }
 
+    /// <summary>The client of a connection, as it is known now; null where it is no longer.</summary>
+    public RegisteredClient? Of(HttpContext context) =>
+        context.Features.Get<RegisteredClient>() is { Hash: string hash } ? Find(hash) : null;
+
+    /// <summary>Whether a connection's client may ask for a model now.</summary>
+    public bool MayUse(HttpContext context, string model) =>
+        Of(context) is { Models: var models } && (models.Count == 0 || models.Contains(model));
+
     private static string HashOf(string token) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));
 
-    private RegisteredClient? Find(string token)
+    /// <summary>The client whose token has not expired. By its hash: how long that takes says nothing of the token.
+    /// </summary>
+    private RegisteredClient? Find(string hash)
     {
-        // By its hash: how long that takes says nothing of the token.
-        string hash = HashOf(token);
         lock (_lock)
         {
             DateTime written = File.GetLastWriteTimeUtc(_path);
@@ -142,7 +150,8 @@ internal sealed class ClientRegister
                 }
             }
 
-            return _byHash.GetValueOrDefault(hash);
+            RegisteredClient? client = _byHash.GetValueOrDefault(hash);
+            return client?.Until < DateOnly.FromDateTime(DateTime.UtcNow) ? null : client;
         }
     }
 

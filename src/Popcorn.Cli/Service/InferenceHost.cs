@@ -1,0 +1,105 @@
+using System.Net;
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Server.Kestrel.Https;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Popcorn.Cli.Terminal;
+using Popcorn.Hosting;
+
+namespace Popcorn.Cli.Service;
+
+/// <summary>The web application that <c>popcorn serve</c> runs.</summary>
+internal static class InferenceHost
+{
+    /// <summary>For what is left to do after the last query.</summary>
+    public static readonly TimeSpan EndGrace = TimeSpan.FromSeconds(5);
+
+    private const string HealthPath = "/health";
+
+    /// <summary>Builds it.</summary>
+    /// <param name="address">Where it listens.</param>
+    /// <param name="tls">Its certificate; null: it speaks plain HTTP.</param>
+    /// <param name="register">The clients that may connect; null: anybody may.</param>
+    /// <param name="configure">Models and limits.</param>
+    public static WebApplication Build(
+        IPEndPoint address, ServerCertificate? tls, ClientRegister? register, Action<PopcornOptions> configure)
+    {
+        var options = new PopcornOptions();
+        configure(options);
+
+        // The empty builder: no settings file or environment variable of some other application gets a say.
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+
+            // Whoever connects and asks for nothing, or for half a line, goes as soon as one who does not shake hands.
+            kestrel.Limits.RequestHeadersTimeout = options.HandshakeTimeout;
+            kestrel.Limits.KeepAliveTimeout = options.HandshakeTimeout;
+            kestrel.Listen(address, connection =>
+            {
+                if (tls is not null)
+                {
+                    connection.UseHttps(new TlsHandshakeCallbackOptions
+                    {
+                        OnConnection = _ => ValueTask.FromResult(tls.Options),
+                        HandshakeTimeout = options.HandshakeTimeout,
+                    });
+                }
+            });
+        });
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownGrace + EndGrace);
+        builder.Services.AddRoutingCore();
+        builder.Services.AddPopcorn(popcorn =>
+        {
+            configure(popcorn);
+            if (register is not null)
+            {
+                popcorn.MayUse = register.MayUse;
+                popcorn.QueryLimiter = PartitionedRateLimiter.Create<PopcornQuery, string>(
+                    query => LimitOf(register.Of(query.Context)));
+            }
+        });
+        builder.Logging
+            .AddFilter("Microsoft", LogLevel.Error)
+            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it logs it throws as well
+            .AddConsole(console =>
+            {
+                console.FormatterName = LineFormatter.FormatterName;
+                console.LogToStandardErrorThreshold = LogLevel.Trace;
+            })
+            .AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
+        WebApplication app = builder.Build();
+        if (register is not null)
+        {
+            // Before anything else but for probes, which show no token.
+            app.UseWhen(
+                context => context.Request.Path != HealthPath,
+                inner => inner.Use(next => context => register.AuthenticateAsync(context, next)));
+        }
+
+        app.UseRouting();
+        app.MapPopcorn();
+        app.MapPopcornHealth(HealthPath);
+        return app;
+    }
+
+    /// <summary>A client's queries come as they were allowed, or as many at once as in a minute.</summary>
+    private static RateLimitPartition<string> LimitOf(RegisteredClient? client)
+    {
+        int rate = client?.QueriesPerMinute ?? 0;
+        string name = $"{client?.Name} {rate}";
+        return rate == 0
+            ? RateLimitPartition.GetNoLimiter(name) // whoever is no longer known may use no model
+            : RateLimitPartition.GetTokenBucketLimiter(name, _ => new TokenBucketRateLimiterOptions
+            {
+                TokenLimit = rate,
+                TokensPerPeriod = 1,
+                ReplenishmentPeriod = TimeSpan.FromMinutes(1) / rate,
+                QueueLimit = 0,
+            });
+    }
+}
