@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using System.Numerics;
 using Google.Protobuf;
@@ -321,13 +320,9 @@ public sealed record TransferTimes(
             }
         }
 
-        private static async Task SendAsync(IMessageChannel channel, byte[] payload)
-        {
-            var chunk = new Chunk { Payload = UnsafeByteOperations.UnsafeWrap(payload) };
-            ArraySegment<byte> message = MessageCodec.EncodeRented(new Frame { Chunk = chunk });
-            await channel.SendAsync(message, CancellationToken.None).ConfigureAwait(false);
-            ArrayPool<byte>.Shared.Return(message.Array!);
-        }
+        private static ValueTask SendAsync(IMessageChannel channel, byte[] payload) => channel.SendAsync(
+            MessageCodec.Encode(new Frame { Chunk = new Chunk { Payload = UnsafeByteOperations.UnsafeWrap(payload) } }),
+            CancellationToken.None);
 
         private static async Task<Frame> ReceiveAsync(IMessageChannel channel) => MessageCodec.Decode(
             await channel.ReceiveAsync(CancellationToken.None).ConfigureAwait(false));

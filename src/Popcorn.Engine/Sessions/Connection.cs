@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Diagnostics;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
@@ -112,11 +111,10 @@ internal sealed class Connection(IMessageChannel channel)
 
     private async ValueTask WriteAsync(Frame frame, CancellationToken cancellationToken)
     {
-        ArraySegment<byte> message = MessageCodec.EncodeRented(frame);
+        byte[] message = MessageCodec.Encode(frame);
         try
         {
             await channel.SendAsync(message, cancellationToken).ConfigureAwait(false);
-            ArrayPool<byte>.Shared.Return(message.Array!); // not where it failed: somebody may still read it
         }
         catch (PopcornException e)
         {
@@ -124,7 +122,7 @@ internal sealed class Connection(IMessageChannel channel)
             throw await TryFindFailureAsync().ConfigureAwait(false) ?? e;
         }
 
-        Interlocked.Add(ref _bytesSent, message.Count);
+        Interlocked.Add(ref _bytesSent, message.Length);
     }
 
     private async ValueTask<Frame?> ReadAsync(CancellationToken cancellationToken)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Protocols;
 using Popcorn.ObliviousTransfer.Flows;
@@ -40,7 +39,7 @@ internal sealed class StepMessages(IExchange exchange, int step)
     }
 
     /// <summary>Sends a message.</summary>
-    /// <param name="message">Not to be changed before it is sent.</param>
+    /// <param name="message">Not to be changed afterwards.</param>
     public async ValueTask SendAsync(ReadOnlyMemory<byte> message)
     {
         for (int first = 0; first < message.Length; first += Plan.MaxPayloadBytes)
@@ -74,11 +73,9 @@ internal sealed class StepMessages(IExchange exchange, int step)
     {
         foreach (Protocol protocol in protocols)
         {
-            int bytes = protocol.Due!.Value.Bytes;
-            byte[] message = ArrayPool<byte>.Shared.Rent(bytes);
-            protocol.Write(message.AsSpan(0, bytes));
-            await SendAsync(message.AsMemory(0, bytes)).ConfigureAwait(false);
-            ArrayPool<byte>.Shared.Return(message);
+            byte[] message = GC.AllocateUninitializedArray<byte>(protocol.Due!.Value.Bytes);
+            protocol.Write(message);
+            await SendAsync(message).ConfigureAwait(false);
         }
     }
 

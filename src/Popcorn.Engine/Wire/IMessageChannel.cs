@@ -11,10 +11,7 @@ namespace Popcorn.Engine.Wire;
 /// </remarks>
 public interface IMessageChannel : IAsyncDisposable
 {
-    /// <summary>
-    /// Sends one message. Messages arrive in the order of the calls; one call at a time. Once it has returned, the
-    /// message's memory is the caller's again.
-    /// </summary>
+    /// <summary>Sends one message. Messages arrive in the order of the calls; one call at a time.</summary>
     /// <exception cref="PopcornException">The connection is lost.</exception>
     ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken);
 

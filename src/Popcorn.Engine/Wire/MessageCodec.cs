@@ -1,4 +1,3 @@
-using System.Buffers;
 using Google.Protobuf;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Wire.Messages;
@@ -18,14 +17,10 @@ internal static class MessageCodec
         }
     }
 
-    /// <summary>The frame as bytes, in memory that the caller gives back to the shared pool.</summary>
-    public static ArraySegment<byte> EncodeRented(Frame frame)
+    public static byte[] Encode(Frame frame)
     {
-        int length = frame.CalculateSize();
-        CheckLength(length);
-        var message = new ArraySegment<byte>(ArrayPool<byte>.Shared.Rent(length), 0, length);
-        frame.WriteTo(message.AsSpan());
-        return message;
+        CheckLength(frame.CalculateSize());
+        return frame.ToByteArray();
     }
 
     public static Frame Decode(ReadOnlyMemory<byte> message)
