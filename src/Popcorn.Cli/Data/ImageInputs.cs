@@ -116,15 +116,12 @@ internal static class ImageInputs
 
     private static int[] ValuesOf(NamedImage named, InputDescription input)
     {
-        Image image = named.Image;
-        if (named.IsResizable)
+        if (!named.IsResizable)
         {
-            image = image.Convert(input.Shape.Channels, $"'{named.Path}'")
-                .Resize(input.Shape.Height, input.Shape.Width);
+            RequireShape(named.Shape, input, named.Path);
         }
 
-        RequireShape(image.Shape, input, named.Path);
-        return image.For(input);
+        return named.Image.For(input, $"'{named.Path}'");
     }
 
     private static void RequireShape(Shape shape, InputDescription input, string path)

@@ -60,23 +60,14 @@ internal sealed class ClientRegister
     private const string Scheme = "Bearer ";
     private const string Heading = "# name sha256-of-token queries-per-minute last-day models";
 
-    private readonly string _path;
-    private readonly Action<string> _report;
-    private readonly Lock _lock = new();
-    private DateTime _written;
-    private Dictionary<string, RegisteredClient> _byHash;
+    private readonly FollowedFiles<Dictionary<string, RegisteredClient>> _byHash;
 
     /// <summary>Reads the file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="report">Told of a change that cannot be read: then what was known stays.</param>
     /// <exception cref="PopcornException">It cannot be read, or is malformed.</exception>
-    public ClientRegister(string path, Action<string> report)
-    {
-        _path = path;
-        _report = report;
-        _written = File.GetLastWriteTimeUtc(path);
-        _byHash = Read(path);
-    }
+    public ClientRegister(string path, Action<string> report) => _byHash = new(
+        [path], () => Read(path), why => report($"{why.TrimEnd('.')}; the clients known before stay."));
 
     /// <summary>Makes a token for a client and adds the client to a file, which is made where there is none.</summary>
     /// <param name="path">The file.</param>
@@ -134,25 +125,8 @@ internal sealed class ClientRegister
     /// </summary>
     private RegisteredClient? Find(string hash)
     {
-        lock (_lock)
-        {
-            DateTime written = File.GetLastWriteTimeUtc(_path);
-            if (written != _written)
-            {
-                _written = written;
-                try
-                {
-                    _byHash = Read(_path);
-                }
-                catch (Exception e) when (e is PopcornException or IOException)
-                {
-                    _report($"{e.Message.TrimEnd('.')}; the clients known before stay.");
-                }
-            }
-
-            RegisteredClient? client = _byHash.GetValueOrDefault(hash);
-            return client?.Until < DateOnly.FromDateTime(DateTime.UtcNow) ? null : client;
-        }
+        RegisteredClient? client = _byHash.Value.GetValueOrDefault(hash);
+        return client?.Until < DateOnly.FromDateTime(DateTime.UtcNow) ? null : client;
     }
 
     private static string[] ReadLines(string path)

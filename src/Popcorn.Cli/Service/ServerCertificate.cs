@@ -8,62 +8,26 @@ namespace Popcorn.Cli.Service;
 /// <summary>A server's certificate with its chain, by PEM files that are read again when they have changed.</summary>
 internal sealed class ServerCertificate
 {
-    private readonly string _path;
-    private readonly string _keyPath;
-    private readonly Action<string> _report;
-    private readonly Lock _lock = new();
-    private (DateTime Certificate, DateTime Key) _written;
-    private SslStreamCertificateContext _context;
+    private readonly FollowedFiles<SslStreamCertificateContext> _context;
 
     /// <summary>Reads the files.</summary>
     /// <param name="path">The certificate, and those that lead to a root that clients trust.</param>
     /// <param name="keyPath">Its private key; the same file, where both are in one.</param>
     /// <param name="report">Told of a change that cannot be read: then the certificate stays.</param>
     /// <exception cref="PopcornException">They cannot be read, or do not belong together.</exception>
-    public ServerCertificate(string path, string keyPath, Action<string> report)
-    {
-        _path = path;
-        _keyPath = keyPath;
-        _report = report;
-        _written = Written;
-        _context = Read();
-    }
+    public ServerCertificate(string path, string keyPath, Action<string> report) => _context = new(
+        [path, keyPath], () => Read(path, keyPath), why => report($"{why} The certificate known before stays."));
 
     /// <summary>What a connection is made with.</summary>
-    public SslServerAuthenticationOptions Options
-    {
-        get
-        {
-            lock (_lock)
-            {
-                if (Written is var written && written != _written)
-                {
-                    _written = written;
-                    try
-                    {
-                        _context = Read();
-                    }
-                    catch (PopcornException e)
-                    {
-                        _report($"{e.Message} The certificate known before stays.");
-                    }
-                }
+    public SslServerAuthenticationOptions Options => new() { ServerCertificateContext = _context.Value };
 
-                return new SslServerAuthenticationOptions { ServerCertificateContext = _context };
-            }
-        }
-    }
-
-    private (DateTime Certificate, DateTime Key) Written =>
-        (File.GetLastWriteTimeUtc(_path), File.GetLastWriteTimeUtc(_keyPath));
-
-    private SslStreamCertificateContext Read()
+    private static SslStreamCertificateContext Read(string path, string keyPath)
     {
         try
         {
-            using X509Certificate2 pem = X509Certificate2.CreateFromPemFile(_path, _keyPath);
+            using X509Certificate2 pem = X509Certificate2.CreateFromPemFile(path, keyPath);
             var chain = new X509Certificate2Collection();
-            chain.ImportFromPemFile(_path);
+            chain.ImportFromPemFile(path);
 
             // Windows does not take a key that is in memory alone.
             X509Certificate2 certificate =
@@ -73,7 +37,7 @@ internal sealed class ServerCertificate
         catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException)
         {
             throw new PopcornException(
-                $"No certificate can be made of '{_path}' and '{_keyPath}': {OneLine.Of(e.Message)}", e);
+                $"No certificate can be made of '{path}' and '{keyPath}': {OneLine.Of(e.Message)}", e);
         }
     }
 }

@@ -23,16 +23,9 @@ public sealed record OperationTimes(
     double Product, double Square, double Rerandomise, double EncryptOwner, double Decrypt, double Import,
     double Export, int Lanes = 1)
 {
-    /// <summary>
-    /// Operations take turns, so that a busy moment of the machine does not fall on one of them alone.
-    /// </summary>
     private const int Rounds = 7;
 
-    /// <summary>As many where the machine is slow: times are the less disturbed the longer they are.</summary>
-    private const int FewRounds = 3;
-
-    /// <summary>After which there are no more than these.</summary>
-    private const double SecondsForMore = 1;
+    private const double SecondsOfRounds = 1;
 
     private const double SecondsPerRound = 0.015;
 
@@ -114,17 +107,8 @@ public sealed record OperationTimes(
             () => Time(n => batch.Import(bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), 0, n, all)),
             () => Time(n => batch.Export(0, n, bytes.AsSpan(0, n * key.PublicKey.CiphertextBytes), all)),
         ];
-        var rounds = new List<double[]>();
-        long begin = Stopwatch.GetTimestamp();
-        while (rounds.Count < FewRounds
-            || (rounds.Count < Rounds && Stopwatch.GetElapsedTime(begin).TotalSeconds < SecondsForMore))
-        {
-            rounds.Add(Array.ConvertAll(operations, time => time()));
-        }
-
-        // Of seven the third: whatever else the machine does only adds time.
-        double[] thirds =
-            [.. operations.Select((_, i) => rounds.Select(times => times[i]).Order().ElementAt(rounds.Count / 3))];
+        double[] thirds = TimedRounds.Thirds(
+            Rounds, SecondsOfRounds, () => Array.ConvertAll(operations, time => time()));
         return new OperationTimes(
             thirds[0], thirds[1], thirds[2], thirds[3], thirds[4], thirds[5], thirds[6], key.PublicKey.Lanes)
         {

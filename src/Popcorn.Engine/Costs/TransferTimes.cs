@@ -32,11 +32,7 @@ public sealed record TransferTimes(
 {
     private const int Rounds = 12;
 
-    /// <summary>As many where the machine is slow, so that it need not be slow for long.</summary>
-    private const int FewRounds = 3;
-
-    /// <summary>After which there are no more than these.</summary>
-    private const double SecondsForMore = 2;
+    private const double SecondsOfRounds = 2;
 
     /// <summary>In which the runtime sees what is worth compiling well, and does so.</summary>
     private static readonly TimeSpan WarmUp = TimeSpan.FromMilliseconds(400);
@@ -77,17 +73,7 @@ public sealed record TransferTimes(
             TimeAll();
         }
 
-        // Operations take turns, and of all times the third counts, as with those on ciphertexts.
-        var rounds = new List<double[]>();
-        long begin = Stopwatch.GetTimestamp();
-        while (rounds.Count < FewRounds
-            || (rounds.Count < Rounds && Stopwatch.GetElapsedTime(begin).TotalSeconds < SecondsForMore))
-        {
-            rounds.Add(TimeAll());
-        }
-
-        double[] times =
-            [.. rounds[0].Select((_, i) => rounds.Select(round => round[i]).Order().ElementAt(rounds.Count / 3))];
+        double[] times = TimedRounds.Thirds(Rounds, SecondsOfRounds, TimeAll);
         (double tickets, double ofItem) = SampleComparison.Line(times[1], times[2]);
         (double comparison, double compared) = SampleComparison.Line(times[3], times[4]);
         return new TransferTimes(

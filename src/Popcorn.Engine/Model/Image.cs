@@ -35,11 +35,12 @@ public sealed record Image(Shape Shape, int[] Values)
 
     /// <summary>The integers of the image as a network takes it: in its size, its channels and their order.</summary>
     /// <param name="input">What the network takes.</param>
+    /// <param name="name">What to call it in messages.</param>
     /// <exception cref="PopcornException">It takes another number of channels.</exception>
-    public int[] For(InputDescription input)
+    public int[] For(InputDescription input, string name = "The image")
     {
         ArgumentNullException.ThrowIfNull(input);
-        Image fitted = Convert(input.Shape.Channels).Resize(input.Shape.Height, input.Shape.Width);
+        Image fitted = Convert(input.Shape.Channels, name).Resize(input.Shape.Height, input.Shape.Width);
         return (input.Order == ChannelOrder.Bgr ? fitted.Reversed() : fitted).Values;
     }
 

@@ -58,7 +58,7 @@ internal sealed class ReceiveTimeout(
                     or Refusal.Quota =>
                     $"The peer was silent for {most.TotalSeconds:0.#} seconds",
             };
-            throw new PopcornException(PopcornError.Timeout, $"{what}; session ended.", e) { Refusal = guilt };
+            throw new PopcornException($"{what}; session ended.", e) { Refusal = guilt };
         }
     }
 }

@@ -1,0 +1,44 @@
+using Popcorn.Engine;
+
+namespace Popcorn.Cli.Service;
+
+/// <summary>What is made of some files, made anew when they have changed. Thread-safe.</summary>
+/// <param name="paths">The files.</param>
+/// <param name="read">
+/// Makes it; throws a <see cref="PopcornException"/> or an <see cref="IOException"/> where it cannot.
+/// </param>
+/// <param name="report">Told of a change that cannot be read: then what was made before stays.</param>
+internal sealed class FollowedFiles<T>(string[] paths, Func<T> read, Action<string> report)
+{
+    private readonly Lock _lock = new();
+    private DateTime[] _written = TimesOf(paths);
+    private T _value = read();
+
+    /// <summary>What the files say now.</summary>
+    public T Value
+    {
+        get
+        {
+            lock (_lock)
+            {
+                DateTime[] written = TimesOf(paths);
+                if (!written.AsSpan().SequenceEqual(_written))
+                {
+                    _written = written;
+                    try
+                    {
+                        _value = read();
+                    }
+                    catch (Exception e) when (e is PopcornException or IOException)
+                    {
+                        report(e.Message);
+                    }
+                }
+
+                return _value;
+            }
+        }
+    }
+
+    private static DateTime[] TimesOf(string[] paths) => Array.ConvertAll(paths, File.GetLastWriteTimeUtc);
+}
