@@ -86,7 +86,7 @@ public sealed record LayerDescription(string Kind, IReadOnlyList<int> Output, in
 }
 
 /// <summary>What <c>GET /health</c> answers.</summary>
-/// <param name="Status"><c>ok</c>.</param>
+/// <param name="Status"><c>ok</c>, <c>stopping</c>, or <c>no models</c>.</param>
 /// <param name="Models">Number of models served.</param>
 /// <param name="Connections">Connections open now.</param>
 /// <param name="MaxConnections">Connections allowed.</param>

@@ -11,7 +11,7 @@ namespace Popcorn.Hosting;
 /// <summary>What a Popcorn service serves, and its limits.</summary>
 public sealed class PopcornOptions
 {
-    /// <summary>The models served. Names must differ; at least one.</summary>
+    /// <summary>The models served from the beginning. Names must differ.</summary>
     public IList<ServedModel> Models { get; } = [];
 
     /// <summary>Connections at the same time; further ones are answered with 503.</summary>
@@ -88,7 +88,6 @@ public sealed class PopcornOptions
 
     internal void Validate()
     {
-        Require(Models.Count > 0, "A Popcorn service needs at least one model.");
         Require(MaxConnections > 0, $"{nameof(MaxConnections)} must be positive.");
         Require(
             MaxMessageBytes is > 0 and <= WireLimits.MaxMessageBytes,

@@ -20,13 +20,14 @@ internal sealed partial class PopcornService : IDisposable
     private readonly PopcornMetrics _metrics;
     private readonly IHostApplicationLifetime _lifetime;
     private readonly ILogger<PopcornService> _logger;
-    private readonly Dictionary<string, ServedModel> _models;
+    private readonly ServedModels _models;
     private readonly ServerResources _resources;
     private int _connections;
     private long _lastSession;
 
     public PopcornService(
         IOptions<PopcornOptions> options,
+        ServedModels models,
         PopcornMetrics metrics,
         IHostApplicationLifetime lifetime,
         ILogger<PopcornService> logger)
@@ -35,26 +36,27 @@ internal sealed partial class PopcornService : IDisposable
         _metrics = metrics;
         _lifetime = lifetime;
         _logger = logger;
+        _models = models;
         _options.Validate();
-
-        _models = new Dictionary<string, ServedModel>(StringComparer.Ordinal);
-        foreach (ServedModel model in _options.Models)
+        if (models.Count == 0)
         {
-            if (!_models.TryAdd(model.Name, model))
-            {
-                throw new PopcornException($"Two models are named '{model.Name}'; rename one of the files.");
-            }
+            throw new PopcornException("A Popcorn service needs at least one model.");
         }
 
         _resources = new ServerResources(_options.MemoryBytes, _options.QueueTimeout);
         _metrics.Observe(_resources);
     }
 
-    public IEnumerable<ServedModel> Models => _options.Models;
+    /// <summary>Whether there is something to serve, and the host does not stop.</summary>
+    public bool IsReady => _models.Count > 0 && !_lifetime.ApplicationStopping.IsCancellationRequested;
+
+    public ModelDescription[] Describe() =>
+        [.. _models.All.Select(model => ModelDescription.Of(model.Name, model.Public))];
 
     public HealthDescription Health() =>
         new(
-            "ok", _models.Count, Volatile.Read(ref _connections), _options.MaxConnections, _resources.Memory.Reserved,
+            IsReady ? "ok" : _models.Count > 0 ? "stopping" : "no models",
+            _models.Count, Volatile.Read(ref _connections), _options.MaxConnections, _resources.Memory.Reserved,
             _resources.Memory.Bytes);
 
     /// <inheritdoc/>

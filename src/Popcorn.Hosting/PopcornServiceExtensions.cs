@@ -3,7 +3,9 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
 using Popcorn.Engine;
+using Popcorn.Engine.Sessions;
 
 namespace Popcorn.Hosting;
 
@@ -12,14 +14,22 @@ public static class PopcornServiceExtensions
 {
     private const string ListName = "Popcorn models";
 
-    /// <summary>Registers the service; <paramref name="configure"/> names the models and the limits.</summary>
-    public static IServiceCollection AddPopcorn(this IServiceCollection services, Action<PopcornOptions> configure)
+    /// <summary>
+    /// Registers the service; <paramref name="configure"/> names limits and the models to begin with. The application's
+    /// <see cref="ServedModels"/> takes further ones, and replaces and removes them, while the service runs.
+    /// </summary>
+    /// <param name="services">The application's services.</param>
+    /// <param name="configure">Sets the options.</param>
+    public static IServiceCollection AddPopcorn(
+        this IServiceCollection services, Action<PopcornOptions>? configure = null)
     {
         ArgumentNullException.ThrowIfNull(services);
         services.AddRouting();
         services.AddMetrics();
-        services.AddOptions<PopcornOptions>().Configure(configure);
+        services.AddOptions<PopcornOptions>().Configure(options => configure?.Invoke(options));
         services.TryAddSingleton<PopcornMetrics>();
+        services.TryAddSingleton(
+            provider => new ServedModels(provider.GetRequiredService<IOptions<PopcornOptions>>().Value.Models));
         services.TryAddSingleton<PopcornService>();
         return services;
     }
@@ -38,14 +48,13 @@ public static class PopcornServiceExtensions
         ArgumentNullException.ThrowIfNull(endpoints);
         ArgumentNullException.ThrowIfNull(pattern);
         PopcornService service = endpoints.ServiceProvider.GetRequiredService<PopcornService>();
-        ModelDescription[] models = [.. service.Models.Select(m => ModelDescription.Of(m.Name, m.Public))];
         string list = pattern[..(pattern.LastIndexOf('/') + 1)] + "models";
         bool isMapped = endpoints.DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
             .Any(endpoint => endpoint.RoutePattern.RawText == list && endpoint.DisplayName == ListName);
         RouteGroupBuilder group = endpoints.MapGroup("");
         if (!isMapped)
         {
-            group.MapGet(list, () => Results.Json(models, HostingJson.Default.ModelDescriptionArray))
+            group.MapGet(list, () => Results.Json(service.Describe(), HostingJson.Default.ModelDescriptionArray))
                 .WithDisplayName(ListName);
         }
 
@@ -56,17 +65,23 @@ public static class PopcornServiceExtensions
     }
 
     /// <summary>
-    /// Maps <c>GET /health</c>, or another path: whether the service answers, and how busy it is. Apart from the
-    /// sessions, because whoever watches a service is seldom a client of it.
+    /// Maps <c>GET /health</c>, or another path: how busy the service is, and by its status, 200 or 503, whether it
+    /// takes sessions, which it does not without a model and while the host stops. Below it <c>live</c> answers 200 for
+    /// as long as the host answers at all. Apart from the sessions, because whoever watches a service is seldom a
+    /// client of it.
     /// </summary>
-    /// <returns>The endpoint, to add conventions to.</returns>
+    /// <returns>The endpoints, to add conventions to.</returns>
     public static IEndpointConventionBuilder MapPopcornHealth(
         this IEndpointRouteBuilder endpoints, string pattern = "/health")
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         PopcornService service = endpoints.ServiceProvider.GetRequiredService<PopcornService>();
-        return endpoints.MapGet(
-            pattern, () => Results.Json(service.Health(), HostingJson.Default.HealthDescription))
+        RouteGroupBuilder group = endpoints.MapGroup("");
+        group.MapGet(pattern, () => Results.Json(
+            service.Health(), HostingJson.Default.HealthDescription,
+            statusCode: service.IsReady ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable))
             .WithDisplayName("Popcorn health");
+        group.MapGet(pattern + "/live", () => Results.Text("live\n")).WithDisplayName("Popcorn is alive");
+        return group;
     }
 }

@@ -196,9 +196,16 @@ internal sealed class RunningServer : IAsyncDisposable
     /// <returns>Its exit status.</returns>
     public async Task<int> EndAsync(string signal)
     {
-        using Process kill = Process.Start("kill", [$"-{signal}", $"{Id}"]);
+        Tell(signal);
         await _process.WaitForExitAsync().WaitAsync(Eventually.Patience);
         return _process.ExitCode;
+    }
+
+    /// <summary>Sends it a signal.</summary>
+    public void Tell(string signal)
+    {
+        using Process kill = Process.Start("kill", [$"-{signal}", $"{Id}"]);
+        kill.WaitForExit();
     }
 
     /// <summary>Serves these models, with these options among them, on a free port.</summary>

@@ -21,7 +21,7 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
         byte[] pixels = File.ReadAllBytes(args[1])[16..(16 + (28 * 28))];
         using var key = PaillierPrivateKey.Generate();
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        var models = new Dictionary<string, ServedModel> { ["digits"] = model };
+        var models = new ServedModels(model);
         Task serving = new ServerSession(models, new ServerOptions()).RunAsync(server, default);
         await using (ClientSession session =
             await ClientSession.OpenAsync(client, key, "digits", new ClientOptions(), default))

@@ -166,7 +166,7 @@ public sealed class PreparingSessionTests : IDisposable
             {
                 await using (server)
                 {
-                    var models = new Dictionary<string, ServedModel> { ["tiny"] = model };
+                    var models = new ServedModels(model);
                     await new ServerSession(models, new ServerOptions()).RunAsync(server, default);
                 }
             }));

@@ -203,6 +203,28 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     }
 
     [Fact]
+    public async Task Models_come_and_go_while_a_host_runs_and_without_one_it_is_not_ready()
+    {
+        await using WebApplication host = TestService.Build();
+        host.MapPopcorn();
+        host.MapPopcornHealth();
+        await host.StartAsync();
+        using HttpClient http = host.GetTestClient();
+        var models = host.Services.GetRequiredService<ServedModels>();
+        using var other = new ServedModel("other", TestFiles.TinyNetwork(2));
+        models.Add(other);
+        IReadOnlyList<ModelDescription> listed = ServiceConnection.ReadModels(await http.GetByteArrayAsync("/models"));
+        Assert.Equal(["other", "tiny"], listed.Select(model => model.Name));
+        models.Remove("tiny");
+        models.Remove("other");
+        Assert.Empty(ServiceConnection.ReadModels(await http.GetByteArrayAsync("/models")));
+        using HttpResponseMessage health = await http.GetAsync(new Uri("/health", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
+        Assert.Contains("no models", await health.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        Assert.Equal("live\n", await http.GetStringAsync("/health/live"));
+    }
+
+    [Fact]
     public async Task A_hosts_own_health_stays_and_a_service_may_be_mapped_twice()
     {
         await using WebApplication host = TestService.Build();
@@ -215,6 +237,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         using HttpClient http = host.GetTestClient();
         Assert.Equal("mine", await http.GetStringAsync("/health"));
         Assert.Contains("\"ok\"", await http.GetStringAsync("/inner/health"), StringComparison.Ordinal);
+        Assert.Equal("live\n", await http.GetStringAsync("/inner/health/live"));
         foreach (string folder in (string[])["/", "/inner/"])
         {
             Assert.Single(ServiceConnection.ReadModels(await http.GetByteArrayAsync(folder + "models")));

@@ -5,6 +5,8 @@ using System.Runtime.InteropServices;
 using System.Text;
 using System.Text.Json;
 using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Sessions;
+using Popcorn.Hosting;
 using Popcorn.Tests;
 
 namespace Popcorn.EndToEnd.Tests;
@@ -226,6 +228,40 @@ public sealed class TwoProcessTests : IDisposable
         (await CommandRun.ToEnd(client)).AssertFailure(1, "shutting down");
         Assert.Contains("session 1: ended because the server stops", server.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("failed", server.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Models_are_read_again_when_the_server_is_told_so_and_open_sessions_keep_theirs()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return; // No signal to send there.
+        }
+
+        string file = _files.Model("tiny.popcorn"), images = _files.Images(1, labels: false);
+        string[] before = (await EvalAsync(file, images))[0];
+        await using RunningServer server = await RunningServer.StartAsync(file);
+        string[] infer = ["infer", "--server", server.Url, "--model", "tiny", "--image", images];
+        var options = new PopcornClientOptions { Server = new Uri(server.Url), Model = "tiny" };
+        await using var open = new PopcornClient(options);
+        int[] image = [.. File.ReadAllBytes(images)[16..].Select(pixel => (int)pixel)];
+        Assert.Equal(before, Texts(await open.InferAsync(image)));
+
+        _files.Model("tiny.popcorn", TestFiles.TinyNetwork(seed: 2));
+        string[] after = (await EvalAsync(file, images))[0];
+        Assert.NotEqual(before, after);
+        Assert.Equal(before, Logits((await CommandRun.Json(infer)).GetProperty("results")[0])); // not yet told
+        server.Tell("HUP");
+        await server.LogsAsync("tiny: the file has changed");
+        Assert.Equal(after, Logits((await CommandRun.Json(infer)).GetProperty("results")[0]));
+        Assert.Equal(before, Texts(await open.InferAsync(image)));
+
+        await File.WriteAllTextAsync(file, "no model");
+        server.Tell("HUP");
+        await server.LogsAsync("tiny: the changed file cannot be served, the model stays: ");
+        Assert.Equal(after, Logits((await CommandRun.Json(infer)).GetProperty("results")[0]));
+
+        static string[] Texts(InferenceResult result) => [.. result.Logits.Select(logit => logit.ToString())];
     }
 
     /// <summary>The logits of all images by <c>popcorn eval</c>.</summary>

@@ -3,11 +3,8 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
-using Popcorn.Cli.Data;
 using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
@@ -130,50 +127,38 @@ internal static partial class ServeCommand
             ClientRegister? register = parsed.GetValue(clients) is string file
                 ? new ClientRegister(file, Output.Note)
                 : null;
-            List<ServedModel> served = Load(
-                parsed.GetRequiredValue(models),
-                families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk))), forecasts);
-            try
+            FamilyOffer offer = families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk)));
+            using var files = new ModelFiles(
+                parsed.GetRequiredValue(models), offer, forecasts ? model => Rank(offer, model) : null);
+            using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            if (parsed.GetValue(untilInputEnds))
             {
-                using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-                if (parsed.GetValue(untilInputEnds))
-                {
-                    StopWhenInputEnds(stop);
-                }
-
-                TimeSpan grace = TimeSpan.FromSeconds(parsed.GetValue(drain));
-                Interruption.Patience = grace + InferenceHost.EndGrace;
-                WebApplication app = InferenceHost.Build(address, tls, register, options =>
-                {
-                    foreach (ServedModel model in served)
-                    {
-                        options.Models.Add(model);
-                    }
-
-                    options.MaxConnections = parsed.GetValue(connections);
-                    options.MaxConnectionsPerAddress = parsed.GetValue(perAddress);
-                    options.DegreeOfParallelism = parsed.GetValue(threads);
-                    options.MemoryBytes = (long)parsed.GetValue(memory) << 20;
-                    options.HandshakeTimeout = TimeSpan.FromSeconds(parsed.GetValue(handshake));
-                    options.IdleTimeout = TimeSpan.FromSeconds(parsed.GetValue(idle));
-                    options.StallTimeout = TimeSpan.FromSeconds(parsed.GetValue(stall));
-                    options.QueueTimeout = TimeSpan.FromSeconds(parsed.GetValue(queue));
-                    options.ShutdownGrace = grace;
-                    options.AcceptShortOrder = parsed.GetValue(acceptShortOrder);
-                });
-                await using (app.ConfigureAwait(false))
-                {
-                    await RunAsync(app, address, served, forecasts, output, stop.Token).ConfigureAwait(false);
-                }
-
-                if (!Interruption.IsTermination)
-                {
-                    cancellationToken.ThrowIfCancellationRequested();
-                }
+                StopWhenInputEnds(stop);
             }
-            finally
+
+            var limits = new PopcornOptions
             {
-                served.ForEach(model => model.Dispose());
+                MaxConnections = parsed.GetValue(connections),
+                MaxConnectionsPerAddress = parsed.GetValue(perAddress),
+                DegreeOfParallelism = parsed.GetValue(threads),
+                MemoryBytes = (long)parsed.GetValue(memory) << 20,
+                HandshakeTimeout = TimeSpan.FromSeconds(parsed.GetValue(handshake)),
+                IdleTimeout = TimeSpan.FromSeconds(parsed.GetValue(idle)),
+                StallTimeout = TimeSpan.FromSeconds(parsed.GetValue(stall)),
+                QueueTimeout = TimeSpan.FromSeconds(parsed.GetValue(queue)),
+                ShutdownGrace = TimeSpan.FromSeconds(parsed.GetValue(drain)),
+                AcceptShortOrder = parsed.GetValue(acceptShortOrder),
+            };
+            Interruption.Patience = limits.ShutdownGrace + InferenceHost.EndGrace;
+            WebApplication app = InferenceHost.Build(address, tls, register, files.Models, limits);
+            await using (app.ConfigureAwait(false))
+            {
+                await RunAsync(app, address, files, limits, forecasts, output, stop.Token).ConfigureAwait(false);
+            }
+
+            if (!Interruption.IsTermination)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
             }
         });
         return command;
@@ -199,7 +184,8 @@ internal static partial class ServeCommand
     private static async Task RunAsync(
         WebApplication app,
         IPEndPoint address,
-        List<ServedModel> served,
+        ModelFiles files,
+        PopcornOptions limits,
         bool forecasts,
         Output output,
         CancellationToken cancellationToken)
@@ -213,6 +199,8 @@ internal static partial class ServeCommand
             throw new PopcornException(BindFailure(address, e), e);
         }
 
+        files.FollowSignal(app.Logger);
+        IReadOnlyList<ServedModel> served = files.Models.All;
         string url = app.Urls.First();
         if (output.IsJson)
         {
@@ -223,22 +211,33 @@ internal static partial class ServeCommand
         output.Line($"{ServerProcess.ReadyPrefix}{url}");
         if (forecasts)
         {
-            _ = Task.Run(() => served.ForEach(model => Forecast(app.Logger, model)), cancellationToken);
+            _ = Task.Run(
+                () =>
+                {
+                    foreach (ServedModel model in served)
+                    {
+                        Forecast(app.Logger, model);
+                    }
+                },
+                cancellationToken);
         }
 
-        PopcornOptions options = app.Services.GetRequiredService<IOptions<PopcornOptions>>().Value;
         using var shutdown = new CancellationTokenSource();
         using CancellationTokenRegistration begins = cancellationToken.Register(() =>
         {
             if (!Interruption.IsTermination)
             {
-                options.ShutdownGrace = InterruptionGrace;
+                limits.ShutdownGrace = InterruptionGrace;
             }
 
             shutdown.Cancel();
         });
         await app.WaitForShutdownAsync(shutdown.Token).ConfigureAwait(false);
     }
+
+    private static void Rank(FamilyOffer offer, ServedModel model) => offer.Rank(
+        model, KeygenCommand.DefaultBits,
+        family => OperationTimesCache.Inspect(model, KeygenCommand.DefaultBits, family: family));
 
     /// <summary>Says in the log what a query will cost; queries need not wait for it.</summary>
     private static void Forecast(ILogger logger, ServedModel model)
@@ -264,42 +263,6 @@ internal static partial class ServeCommand
         "{Model}: an inference under a key of {KeyBits} bits, both parties on this machine, will take "
         + "{Seconds:0.00} s, {Cost} of ciphertexts here")]
     private static partial void LogForecast(ILogger logger, string model, int keyBits, double seconds, string cost);
-
-    private static List<ServedModel> Load(string[] paths, FamilyOffer offer, bool ranks)
-    {
-        foreach (IGrouping<string, string> same in paths.GroupBy(NameOf).Where(group => group.Count() > 1))
-        {
-            throw new PopcornException($"Two models would be named '{same.Key}': {string.Join(", ", same)}.");
-        }
-
-        using var progress = new ProgressLine("compiling the models");
-        var served = new List<ServedModel>(paths.Length);
-        try
-        {
-            foreach (string path in paths)
-            {
-                // A client may bring a larger key than most do.
-                ServedModel model = offer.Compile(
-                    NameOf(path), Files.LoadModel(path), KeyDirectory.AllowedBits.Max());
-                served.Add(model);
-                if (ranks && model.Families.Count > 1)
-                {
-                    offer.Rank(
-                        model, KeygenCommand.DefaultBits,
-                        family => OperationTimesCache.Inspect(model, KeygenCommand.DefaultBits, family: family));
-                }
-            }
-        }
-        catch
-        {
-            served.ForEach(model => model.Dispose());
-            throw;
-        }
-
-        return served;
-    }
-
-    private static string NameOf(string path) => Path.GetFileNameWithoutExtension(path);
 
     private static IPEndPoint ParseAddress(string listen, bool isSecure)
     {

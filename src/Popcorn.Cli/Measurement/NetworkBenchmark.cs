@@ -86,7 +86,7 @@ internal sealed class NetworkBenchmark
             AcceptShortOrder = KeyOrder == KeyOrder.Short,
             QueryDone = queries.Add,
         };
-        var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, serverOptions);
+        var server = new ServerSession(new ServedModels(model), serverOptions);
         (IMessageChannel clientEnd, IMessageChannel serverEnd) = link.Between(MemoryChannel.CreatePair());
         Task serving = Task.Run(() => server.RunAsync(serverEnd, cancellationToken), cancellationToken);
         ReadOnlyMemory<int>[] inputs = RandomInputs(network.Input, Images);

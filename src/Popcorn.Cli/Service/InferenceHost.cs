@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Popcorn.Cli.Terminal;
+using Popcorn.Engine.Sessions;
 using Popcorn.Hosting;
 
 namespace Popcorn.Cli.Service;
@@ -23,13 +25,12 @@ internal static class InferenceHost
     /// <param name="address">Where it listens.</param>
     /// <param name="tls">Its certificate; null: it speaks plain HTTP.</param>
     /// <param name="register">The clients that may connect; null: anybody may.</param>
-    /// <param name="configure">Models and limits.</param>
+    /// <param name="models">The models.</param>
+    /// <param name="limits">The limits.</param>
     public static WebApplication Build(
-        IPEndPoint address, ServerCertificate? tls, ClientRegister? register, Action<PopcornOptions> configure)
+        IPEndPoint address, ServerCertificate? tls, ClientRegister? register, ServedModels models,
+        PopcornOptions limits)
     {
-        var options = new PopcornOptions();
-        configure(options);
-
         // The empty builder: no settings file or environment variable of some other application gets a say.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -37,8 +38,8 @@ internal static class InferenceHost
             kestrel.AddServerHeader = false;
 
             // Whoever connects and asks for nothing, or for half a line, goes as soon as one who does not shake hands.
-            kestrel.Limits.RequestHeadersTimeout = options.HandshakeTimeout;
-            kestrel.Limits.KeepAliveTimeout = options.HandshakeTimeout;
+            kestrel.Limits.RequestHeadersTimeout = limits.HandshakeTimeout;
+            kestrel.Limits.KeepAliveTimeout = limits.HandshakeTimeout;
             kestrel.Listen(address, connection =>
             {
                 if (tls is not null)
@@ -46,23 +47,23 @@ internal static class InferenceHost
                     connection.UseHttps(new TlsHandshakeCallbackOptions
                     {
                         OnConnection = _ => ValueTask.FromResult(tls.Options),
-                        HandshakeTimeout = options.HandshakeTimeout,
+                        HandshakeTimeout = limits.HandshakeTimeout,
                     });
                 }
             });
         });
-        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = options.ShutdownGrace + EndGrace);
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = limits.ShutdownGrace + EndGrace);
         builder.Services.AddRoutingCore();
-        builder.Services.AddPopcorn(popcorn =>
+        if (register is not null)
         {
-            configure(popcorn);
-            if (register is not null)
-            {
-                popcorn.MayUse = register.MayUse;
-                popcorn.QueryLimiter = PartitionedRateLimiter.Create<PopcornQuery, string>(
-                    query => LimitOf(register.Of(query.Context)));
-            }
-        });
+            limits.MayUse = register.MayUse;
+            limits.QueryLimiter = PartitionedRateLimiter.Create<PopcornQuery, string>(
+                query => LimitOf(register.Of(query.Context)));
+        }
+
+        builder.Services.AddSingleton(models);
+        builder.Services.AddSingleton(Options.Create(limits));
+        builder.Services.AddPopcorn();
         builder.Logging
             .AddFilter("Microsoft", LogLevel.Error)
             .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it logs it throws as well
@@ -77,7 +78,7 @@ internal static class InferenceHost
         {
             // Before anything else but for probes, which show no token.
             app.UseWhen(
-                context => context.Request.Path != HealthPath,
+                context => !context.Request.Path.StartsWithSegments(HealthPath),
                 inner => inner.Use(next => context => register.AuthenticateAsync(context, next)));
         }
 

@@ -14,6 +14,7 @@ namespace Popcorn.Engine.Sessions;
 public sealed class ServedModel : IDisposable
 {
     private readonly Dictionary<string, ServerModel> _models = new(StringComparer.Ordinal);
+    private bool _disposed;
 
     /// <summary>Compiles a network for each of some families.</summary>
     /// <param name="name">The name by which clients ask for it.</param>
@@ -122,6 +123,7 @@ public sealed class ServedModel : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _disposed = true;
         foreach (ServerModel model in _models.Values)
         {
             model.Dispose();
@@ -133,5 +135,9 @@ public sealed class ServedModel : IDisposable
     }
 
     /// <summary>The model as a family serves it.</summary>
-    internal ServerModel In(Family family) => _models[family.Name];
+    internal ServerModel In(Family family)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return _models[family.Name];
+    }
 }

@@ -13,9 +13,9 @@ namespace Popcorn.Engine.Sessions;
 /// <summary>
 /// The server's side of one connection: agrees on model, family and plan, then answers any number of queries.
 /// </summary>
-/// <param name="models">Models by name.</param>
+/// <param name="models">The models that clients can ask for.</param>
 /// <param name="options">Threads, limits, reports.</param>
-public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> models, ServerOptions options)
+public sealed class ServerSession(ServedModels models, ServerOptions options)
 {
     /// <summary>Runs until the client leaves.</summary>
     /// <param name="channel">The connection; the caller disposes it.</param>
@@ -68,7 +68,21 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
 
         Hello hello = first.Hello ?? throw new PopcornException(
             PopcornError.Protocol, $"The client sent {first.BodyCase} before Hello.");
-        ServedModel model = FindModel(hello);
+        ServedModel model = Rent(hello);
+        try
+        {
+            await ServeAsync(model, hello, connection, receiver, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            models.Return(model);
+        }
+    }
+
+    private async Task ServeAsync(
+        ServedModel model, Hello hello, Connection connection, ReceiveTimeout receiver,
+        CancellationToken cancellationToken)
+    {
         await AdmitAsync(images: 0).ConfigureAwait(false);
         List<(Family Family, ByteString Opening)> common = CommonFamilies(model, hello);
         var resources = new SessionResources(
@@ -249,7 +263,7 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
     private static Plan PlanFor(ServerParty party, uint images) =>
         party.PlanFor((int)Math.Clamp(images, 1, int.MaxValue));
 
-    private ServedModel FindModel(Hello hello)
+    private ServedModel Rent(Hello hello)
     {
         if (hello.Version != WireLimits.Version)
         {
@@ -258,12 +272,10 @@ public sealed class ServerSession(IReadOnlyDictionary<string, ServedModel> model
                 $"The client speaks protocol version {hello.Version}, this server {WireLimits.Version}; update one.");
         }
 
-        return models.TryGetValue(hello.Model, out ServedModel? model)
-            ? model
-            : throw new PopcornException(
-                PopcornError.Refused,
-                $"No model '{OneLine.Of(hello.Model, 64)}' here; "
-                + $"this server has {string.Join(", ", models.Keys.Order())}.");
+        return models.Rent(hello.Model) ?? throw new PopcornException(
+            PopcornError.Refused,
+            $"No model '{OneLine.Of(hello.Model, 64)}' here; "
+            + $"this server has {string.Join(", ", models.All.Select(model => model.Name))}.");
     }
 
     /// <summary>The server's families that the client speaks too, in the server's order.</summary>

@@ -436,7 +436,7 @@ public class FamilyContractTests
         };
         await using (channel)
         {
-            var models = new Dictionary<string, ServedModel> { [model.Name] = model };
+            var models = new ServedModels(model);
             await Task.Run(() => new ServerSession(models, options).RunAsync(channel, default));
         }
     }

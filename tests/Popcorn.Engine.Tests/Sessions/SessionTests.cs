@@ -395,7 +395,7 @@ public class SessionTests
         var channel = new Failed("The client sent text.");
         using var stopped = new CancellationTokenSource();
         await stopped.CancelAsync();
-        var session = new ServerSession(new Dictionary<string, ServedModel> { ["net"] = model }, Options);
+        var session = new ServerSession(new ServedModels(model), Options);
         await Refuses(() => session.RunAsync(channel, stopped.Token), "sent text");
         Assert.Contains("sent text", Frame.Parser.ParseFrom(channel.Sent).Failure.Message, StringComparison.Ordinal);
     }
@@ -745,7 +745,7 @@ public class SessionTests
     private static Task Serve(ServedModel model, ServerOptions options, IMessageChannel channel) =>
         TestServer.ServeAsync(model, channel, options);
 
-    private static Dictionary<string, ServedModel> Models(ServedModel model) => new() { [model.Name] = model };
+    private static ServedModels Models(ServedModel model) => new(model);
 
     /// <summary>Cancels as soon as there is progress.</summary>
     private sealed class Canceller(CancellationTokenSource source) : IProgress<SessionProgress>

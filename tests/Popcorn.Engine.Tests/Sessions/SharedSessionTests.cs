@@ -44,7 +44,7 @@ public class SharedSessionTests(ITestOutputHelper output)
         using var model = new ServedModel(name, network);
         (IMessageChannel clientEnd, IMessageChannel serverEnd) = MemoryChannel.CreatePair();
         var options = new ServerOptions { KeyOptions = TestKeys.Options, MinimumKeyBits = TestKeys.Bits };
-        var server = new ServerSession(new Dictionary<string, ServedModel> { [name] = model }, options);
+        var server = new ServerSession(new ServedModels(model), options);
         Task serving = Task.Run(() => server.RunAsync(serverEnd, default));
         var watch = Stopwatch.StartNew();
         await using (ClientSession session = await ClientSession.OpenAsync(

@@ -22,11 +22,14 @@ internal static class TestServer
     public static IReadOnlyList<Family> EncryptingFamilies { get; } = [new BlindedFamily(), new SharesFamily()];
 
     /// <summary>Serves one connection to its end.</summary>
-    public static async Task ServeAsync(ServedModel model, IMessageChannel channel, ServerOptions? options = null)
+    public static Task ServeAsync(ServedModel model, IMessageChannel channel, ServerOptions? options = null) =>
+        ServeAsync(new ServedModels(model), channel, options);
+
+    /// <summary>The same of several models.</summary>
+    public static async Task ServeAsync(ServedModels models, IMessageChannel channel, ServerOptions? options = null)
     {
         await using (channel)
         {
-            var models = new Dictionary<string, ServedModel> { [model.Name] = model };
             await Task.Run(() => new ServerSession(models, options ?? Options).RunAsync(channel, default));
         }
     }

@@ -96,7 +96,7 @@ internal sealed class ServerSessionTarget : FuzzTarget
 
     public override void Run(ReadOnlySpan<byte> input)
     {
-        var models = new Dictionary<string, ServedModel> { [SessionRecorder.Model] = _model.Value };
+        var models = new ServedModels(_model.Value);
         new ServerSession(models, SessionRecorder.ServerOptions)
             .RunAsync(new ScriptedChannel(Mutations.MessagesOf(input)), default).GetAwaiter().GetResult();
     }
@@ -150,7 +150,7 @@ internal static class SessionRecorder
     {
         using var model = new ServedModel(Model, FuzzNetworks.Tiny);
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
-        var models = new Dictionary<string, ServedModel> { [Model] = model };
+        var models = new ServedModels(model);
         Task serving = Task.Run(() => new ServerSession(models, ServerOptions).RunAsync(server, default));
         var up = new List<byte[]>();
         var down = new List<byte[]>();
