@@ -1,6 +1,5 @@
 using System.CommandLine;
-using System.CommandLine.Help;
-using System.CommandLine.Parsing;
+using System.CommandLine.Invocation;
 using Popcorn.Cli.Commands;
 using Popcorn.Cli.Terminal;
 
@@ -22,15 +21,16 @@ internal static class Program
             InferCommand.Create(),
             BenchCommand.Create(),
             DoctorCommand.Create(),
+            CompletionCommand.Create(),
         };
         root.Options.Add(CommandAction.Json);
 
         ParseResult parsed = root.Parse(args);
-        if (parsed.Errors.Count > 0 && parsed.Action is not HelpAction)
+        if (parsed.Action is ParseErrorAction)
         {
-            foreach (ParseError error in parsed.Errors)
+            foreach (string error in CommandAction.ErrorsOf(parsed))
             {
-                Console.Error.WriteLine($"popcorn: {error.Message}");
+                Output.Error(error);
             }
 
             Console.Error.WriteLine($"Usage: {CommandAction.PathOf(parsed.CommandResult)} --help");

@@ -62,6 +62,19 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Theory]
+    [InlineData("nonsense", "'popcorn' has no command or option 'nonsense'.")]
+    [InlineData("bench --quick", "'popcorn bench' has no command or option '--quick'.")]
+    [InlineData("infer --server http://h --model m --image i --key k --bits 3072", "--bits is for a fresh key")]
+    [InlineData("infer --server http://h --model m --image i --key k --key-order short", "--key-order is for a fresh")]
+    public async Task A_mistake_is_told_once(string arguments, string words)
+    {
+        string[] lines = (await CommandRun.Of(arguments.Split(' '))).Error.TrimEnd().Split('\n');
+        Assert.Equal(2, lines.Length);
+        Assert.Contains(words, lines[0], StringComparison.Ordinal);
+        Assert.StartsWith("Usage: ", lines[1], StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData("--help")]
     [InlineData("infer --help")]
     [InlineData("--version")]

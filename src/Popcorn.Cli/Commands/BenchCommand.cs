@@ -5,7 +5,6 @@ using Popcorn.Engine.Families;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
 using Popcorn.Interop;
-using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
 
@@ -129,29 +128,29 @@ internal static class BenchCommand
             return;
         }
 
-        Table table = Tables.Create("", ">measured", ">predicted");
-        table.AddCells("seconds", report.Seconds.ToString("0.00"), report.PredictedSeconds.ToString("0.00"));
-        table.AddCells("products", Units.Count(report.Products), Units.Count(report.PredictedProducts));
-        table.AddCells("server at work", Units.Seconds(report.ServerSeconds), "");
-        table.AddCells("client at work", Units.Seconds(report.ClientSeconds), "");
-        table.AddCells("up", Units.Bytes(report.BytesUp), "");
-        table.AddCells("down", Units.Bytes(report.BytesDown), "");
-        table.AddCells("rounds", report.Rounds.ToString(), "");
+        var table = new Table("", ">measured", ">predicted");
+        table.Add("seconds", report.Seconds.ToString("0.00"), report.PredictedSeconds.ToString("0.00"));
+        table.Add("products", Units.Count(report.Products), Units.Count(report.PredictedProducts));
+        table.Add("server at work", Units.Seconds(report.ServerSeconds), "");
+        table.Add("client at work", Units.Seconds(report.ClientSeconds), "");
+        table.Add("up", Units.Bytes(report.BytesUp), "");
+        table.Add("down", Units.Bytes(report.BytesDown), "");
+        table.Add("rounds", report.Rounds.ToString(), "");
         foreach ((string name, PhaseUse? phase) in (ReadOnlySpan<(string, PhaseUse?)>)
             [("prepared", report.Use.Prepare), ("online", report.Use.Prepare is null ? null : report.Use.Online)])
         {
             if (phase is not null)
             {
-                table.AddCells($"seconds {name}", phase.Seconds.ToString("0.00"), "");
-                table.AddCells($"up {name}", Units.Bytes(phase.BytesUp), "");
-                table.AddCells($"down {name}", Units.Bytes(phase.BytesDown), "");
-                table.AddCells($"rounds {name}", phase.Rounds.ToString(), "");
+                table.Add($"seconds {name}", phase.Seconds.ToString("0.00"), "");
+                table.Add($"up {name}", Units.Bytes(phase.BytesUp), "");
+                table.Add($"down {name}", Units.Bytes(phase.BytesDown), "");
+                table.Add($"rounds {name}", phase.Rounds.ToString(), "");
             }
         }
 
-        table.AddCells("peak memory", Units.Bytes(report.PeakMemoryBytes), "");
-        table.AddCells("managed memory taken", Units.Bytes(report.AllocatedBytes), "");
-        output.Screen.Write(table);
+        table.Add("peak memory", Units.Bytes(report.PeakMemoryBytes), "");
+        table.Add("managed memory taken", Units.Bytes(report.AllocatedBytes), "");
+        output.Table(table);
         output.Line(
             $"family {report.Family}, kernel {report.Isa}, key of {report.KeyBits} bits and {report.KeyOrder} order, "
             + $"threads of each party: {report.Threads}, images: {report.Images}, "
@@ -170,14 +169,14 @@ internal static class BenchCommand
             return;
         }
 
-        Table table = Tables.Create("operation", ">microseconds", ">ratio to powm");
+        var table = new Table("operation", ">microseconds", ">ratio to powm");
         foreach (MeasuredOperation operation in report.Operations)
         {
-            table.AddCells(
+            table.Add(
                 operation.Name, operation.Microseconds.ToString("N2"), operation.RatioToPowm.ToString("0.00000"));
         }
 
-        output.Screen.Write(table);
+        output.Table(table);
         output.Line(
             $"kernel {report.Isa}, key of {report.KeyBits} bits, threads: {report.Threads}; "
             + $"GMP's mpz_powm (2048-bit exponent, 4096-bit modulus): {report.ReferencePowmMicroseconds:N0} µs");
@@ -192,12 +191,12 @@ internal static class BenchCommand
         }
 
         TransferFigures soft = report.SoftSpoken;
-        Table table = Tables.Create("operation", ">server, ns", ">client, ns", ">AES blocks", ">bits");
+        var table = new Table("operation", ">server, ns", ">client, ns", ">AES blocks", ">bits");
         foreach (MeasuredTransfer operation in report.Operations.Append(new MeasuredTransfer(
             TransfersBenchmark.SoftSpoken, soft.Nanoseconds, soft.ServerNanoseconds, soft.ClientNanoseconds,
             soft.Bits)))
         {
-            table.AddCells(
+            table.Add(
                 operation.Name,
                 operation.ServerNanoseconds.ToString("N1"),
                 operation.ClientNanoseconds.ToString("N1"),
@@ -205,7 +204,7 @@ internal static class BenchCommand
                 operation.Bits.ToString("0.###"));
         }
 
-        output.Screen.Write(table);
+        output.Table(table);
         output.Line(
             $"AES block {report.AesBlockNanoseconds:0.00} ns, "
             + (report.Instructions ? "with" : "without") + " the processor's instructions; AES blocks: of the slower "

@@ -62,6 +62,7 @@ internal static class CommandAction
     /// <summary>Refuses, as a matter of usage, words other than some.</summary>
     public static Option<string?> AcceptOnly(this Option<string?> option, params string[] allowed)
     {
+        option.CompletionSources.Add(allowed);
         option.Validators.Add(result =>
         {
             if (result.Tokens is [Token token] && !allowed.Contains(token.Value))
@@ -75,6 +76,12 @@ internal static class CommandAction
     /// <summary>The words that led to a command: <c>popcorn keygen</c>.</summary>
     public static string PathOf(CommandResult command) =>
         command.Parent is CommandResult parent ? $"{PathOf(parent)} {command.Command.Name}" : "popcorn";
+
+    /// <summary>What is wrong with a command line. A word that is no command explains that none was given.</summary>
+    public static IEnumerable<string> ErrorsOf(ParseResult parsed) =>
+        parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens is [string word, ..]
+            ? [$"'{PathOf(parsed.CommandResult)}' has no command or option '{word}'."]
+            : parsed.Errors.Select(error => error.Message);
 
     private static Option<T> Require<T>(this Option<T> option, Func<T, bool> allowed, string what)
         where T : IParsable<T>

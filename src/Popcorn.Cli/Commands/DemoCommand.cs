@@ -111,8 +111,7 @@ internal static class DemoCommand
             $"predicted {result.Label}, {verdict}", cost, .. phases.Split("; ", StringSplitOptions.RemoveEmptyEntries),
             $"{result.Rounds} rounds",
         ];
-        string[] picture = Picture.Draw(
-            image.Values, ImageSide, ImageSide, output.Screen.Profile.Capabilities.Unicode);
+        string[] picture = Picture.Draw(image.Values, ImageSide, ImageSide, Output.IsUnicode);
         for (int i = 0; i < picture.Length; i++)
         {
             int line = i - (picture.Length - beside.Length) / 2;

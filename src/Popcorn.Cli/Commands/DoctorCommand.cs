@@ -7,7 +7,6 @@ using Popcorn.Engine.Resources;
 using Popcorn.Interop;
 using Popcorn.KernelTiming;
 using Popcorn.KernelTiming.TwoParty;
-using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
 
@@ -108,18 +107,19 @@ internal static class DoctorCommand
             return;
         }
 
-        Table table = Tables.Create("what", "here");
-        table.AddCells("Popcorn", $"{report.Version}, {report.Rid}, {report.Runtime}");
-        table.AddCells("processor", $"{report.Processor}, cores: {report.Cores}");
-        table.AddCells(
+        var table = new Table("what", "here");
+        table.Add("Popcorn", report.Version);
+        table.Add("system", $"{report.Rid}, {report.Runtime}");
+        table.Add("processor", $"{report.Processor}, cores: {report.Cores}");
+        table.Add(
             "memory", $"{Units.Bytes(report.MemoryBytes)}; a server's clients get {Units.Bytes(report.BudgetBytes)}");
-        table.AddCells(
+        table.Add(
             "ciphertexts",
             $"kernel {report.Kernel} of {string.Join(", ", report.Kernels)}; GMP {report.GmpVersion}; "
             + (report.IsRight ? "results are right" : "RESULTS ARE WRONG"));
-        table.AddCells("transfers", report.AesInstructions ? "with AES instructions" : "without AES instructions");
-        table.AddCells("measured times", report.DataFolder ?? "nowhere to keep them");
-        output.Screen.Write(table);
+        table.Add("transfers", report.AesInstructions ? "with AES instructions" : "without AES instructions");
+        table.Add("measured times", report.DataFolder ?? "nowhere to keep them");
+        output.Table(table);
         foreach (string line in report.Advice)
         {
             output.Line(line);

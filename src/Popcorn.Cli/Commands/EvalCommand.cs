@@ -88,10 +88,9 @@ internal static class EvalCommand
         return new EvalReport(accuracy, top5, count, Stopwatch.GetElapsedTime(start).TotalSeconds, logits);
     }
 
-    /// <summary>How long still, how fast, how far: what a narrow terminal cuts off matters least.</summary>
+    /// <summary>How fast, how far: what a narrow terminal cuts off matters least.</summary>
     private static string Pace(int done, int count, double seconds) =>
-        $"{Units.Seconds(seconds / done * (count - done))} left, {Units.Rate(done / seconds)} images/s "
-        + $"({Units.Count(done)} of {Units.Count(count)})";
+        $"{Units.Rate(done / seconds)} images/s ({Units.Count(done)} of {Units.Count(count)})";
 
     private static bool IsAmongGreatest(BigInteger[] logits, int label, int places) =>
         label >= 0 && label < logits.Length && logits.Count(logit => logit > logits[label]) < places;

@@ -7,7 +7,6 @@ using Popcorn.Engine;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Import;
 using Popcorn.Engine.Model;
-using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
 
@@ -364,11 +363,11 @@ internal static class ImportCommand
 
     private static void ShowLayers(ImportReport report, Output output)
     {
-        Table table = Tables.Create(
-            "layer", "kind", "output", ">weights", ">non-zero", ">zeros", ">bits", ">values", ">bound bits");
+        var table = new Table(
+            "layer", "kind", "output", ">weights", "?>non-zero", ">zeros", "?>bits", "?>values", ">bound");
         foreach (ImportedLayer layer in report.Layers)
         {
-            table.AddCells(
+            table.Add(
                 layer.Name,
                 InspectCommand.KindOf(layer.Kind, layer.Shift, layer.SaturationBits),
                 string.Join('x', layer.Output),
@@ -380,21 +379,21 @@ internal static class ImportCommand
                 layer.BoundBits.ToString());
         }
 
-        output.Screen.Write(table);
+        output.Table(table);
     }
 
     private static void ShowSensitivity(IReadOnlyList<LayerSensitivity> sensitivity, Output output)
     {
-        Table table = Tables.Create(
-            ["layer", ">weights", .. TriedSparsities.Select(sparsity => $">{sparsity:0 %} zeros")]);
+        var table = new Table(
+            ["layer", ">weights", .. TriedSparsities.Select(sparsity => $">{sparsity:0 %}")]);
         foreach (LayerSensitivity layer in sensitivity)
         {
-            table.AddCells(
+            table.Add(
                 [layer.Name, Units.Count(layer.Weights), .. layer.Accuracy.Select(a => Units.Percent(a.Accuracy))]);
         }
 
-        output.Line("Accuracy when one layer is pruned and no other:");
-        output.Screen.Write(table);
+        output.Line("Accuracy when one layer is pruned and no other, until so much of it is zero:");
+        output.Table(table);
     }
 
     private static int[] Dimensions(Shape shape) => [shape.Channels, shape.Height, shape.Width];

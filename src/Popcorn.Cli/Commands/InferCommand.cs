@@ -5,7 +5,6 @@ using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Sessions;
 using Popcorn.Hosting;
-using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
 
@@ -93,6 +92,15 @@ internal static class InferCommand
             prepare, traffic, rounds, memory,
         };
         families.AddTo(command);
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(keys) is not null
+                && ((Option[])[bits, order]).FirstOrDefault(option => result.GetResult(option) is { Implicit: false })
+                    is Option idle)
+            {
+                result.AddError($"{idle.Name} is for a fresh key, and --key names one that is there.");
+            }
+        });
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             if (!Uri.TryCreate(parsed.GetRequiredValue(server), UriKind.Absolute, out Uri? url))
@@ -174,11 +182,11 @@ internal static class InferCommand
         }
 
         const int ShownName = 24;
-        Table table = Tables.Create(
-            "image", ">label", ">expected", ">seconds", ">up", ">down", ">rounds", "logits");
+        var table = new Table(
+            "image", ">label", ">expected", ">seconds", ">up", ">down", "?>rounds", "?logits");
         foreach (ImagePrediction result in report.Results)
         {
-            table.AddCells(
+            table.Add(
                 result.Image,
                 result.Name is null ? result.Label.ToString() : $"{result.Label} {OneLine.Of(result.Name, ShownName)}",
                 result.Expected?.ToString() ?? "",
@@ -189,7 +197,7 @@ internal static class InferCommand
                 Abbreviate(result.Logits));
         }
 
-        output.Screen.Write(table);
+        output.Table(table);
         foreach (ImagePrediction result in report.Results.Where(result => result.Clamped > 0))
         {
             output.Line(

@@ -5,7 +5,6 @@ using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Costs;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Sessions;
-using Spectre.Console;
 
 namespace Popcorn.Cli.Commands;
 
@@ -70,12 +69,12 @@ internal static class InspectCommand
 
     private static void Show(Inspection inspection, int keyBits, Output output)
     {
-        Table table = Tables.Create(
-            "layer", "kind", ">outputs", ">macs", ">non-zero", ">bits", ">values", "strategy", ">products",
-            ">bound bits");
+        var table = new Table(
+            "layer", "kind", ">outputs", ">macs", "?>non-zero", "?>bits", "?>values", "?strategy", ">products",
+            ">bound");
         foreach (LayerReport layer in inspection.Layers)
         {
-            table.AddCells(
+            table.Add(
                 layer.Name,
                 KindOf(layer.Kind, layer.Shift, layer.SaturationBits),
                 Units.Count(layer.Outputs),
@@ -88,7 +87,7 @@ internal static class InspectCommand
                 layer.BoundBits.ToString());
         }
 
-        output.Screen.Write(table);
+        output.Table(table);
         ShowPhases(inspection.Layers, output);
         Prediction cost = inspection.Predicted;
         output.Line(
@@ -110,9 +109,9 @@ internal static class InspectCommand
             return;
         }
 
-        Table table = Tables.Create(
-            "layer", ">ring", ">guard", "packing", ">slots", ">compared", ">prepare", ">online", ">prepare bytes",
-            ">online bytes", ">rounds");
+        var table = new Table(
+            "layer", "?>ring", "?>guard", "?packing", "?>slots", "?>compared", ">prepare", ">in bytes", ">online",
+            ">in bytes", ">rounds");
         foreach (LayerReport layer in layers)
         {
             AddPhases(
@@ -131,15 +130,15 @@ internal static class InspectCommand
             AddPhases(table, [.. layers.Where(has)], name, "", "", "", "", "");
         }
 
-        output.Screen.Write(table);
+        output.Table(table);
     }
 
     private static void AddPhases(Table table, IReadOnlyList<LayerReport> layers, params string[] first) =>
-        table.AddCells([
+        table.Add([
             .. first,
             Units.Seconds(layers.Sum(layer => layer.PrepareSeconds ?? 0)),
-            Units.Seconds(layers.Sum(layer => layer.OnlineSeconds ?? 0)),
             Units.Bytes(layers.Sum(layer => layer.PrepareBytes ?? 0)),
+            Units.Seconds(layers.Sum(layer => layer.OnlineSeconds ?? 0)),
             Units.Bytes(layers.Sum(layer => layer.OnlineBytes ?? 0)),
             layers.Sum(layer => layer.Rounds ?? 0).ToString(),
         ]);

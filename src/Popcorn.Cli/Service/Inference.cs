@@ -122,24 +122,26 @@ internal sealed class Inference(Uri server, string model)
         {
             var results = new List<(ImageInput Image, InferenceResult Result)>(images.Count);
             ImageInput[][] queries = [.. images.Chunk(ImagesPerQuery)];
+            using var line = new ProgressLine("inferring");
+            var progress = new QueriesProgress(queries.Length, line.Report);
             for (int i = 0; i < queries.Length; i++)
             {
                 ImageInput[] query = queries[i];
                 if (i < Prepare && session.PreparedCount == 0)
                 {
-                    int end = Math.Min(Prepare, queries.Length);
-                    await PrepareAsync(session, queries.AsMemory(i..end), cancellationToken).ConfigureAwait(false);
+                    int end = Math.Min(Math.Min(Prepare, queries.Length), i + session.MaxPrepared);
+                    for (int next = i; next < end; next++)
+                    {
+                        await session.PrepareAsync(
+                            queries[next].Length, progress.Of(next, $"query {next + 1} of {queries.Length}"),
+                            cancellationToken).ConfigureAwait(false);
+                    }
                 }
 
-                IReadOnlyList<InferenceResult> answers;
                 string first = $"{(query.Length == 1 ? "image" : "images from")} {results.Count + 1}";
-                using (var progress = new ProgressLine($"{first} of {images.Count}"))
-                {
-                    answers = await session.InferAsync(
-                        [.. query.Select(image => (ReadOnlyMemory<int>)image.Values)], progress, cancellationToken)
-                        .ConfigureAwait(false);
-                }
-
+                IReadOnlyList<InferenceResult> answers = await session.InferAsync(
+                    [.. query.Select(image => (ReadOnlyMemory<int>)image.Values)],
+                    progress.Of(i, $"{first} of {images.Count}"), cancellationToken).ConfigureAwait(false);
                 results.AddRange(query.Zip(answers));
                 foreach ((ImageInput image, InferenceResult result) in done is null ? [] : query.Zip(answers))
                 {
@@ -156,17 +158,6 @@ internal sealed class Inference(Uri server, string model)
                 SetupSeconds = phased ? session.SetUpSeconds : null,
                 SetupBytes = phased ? session.SetUpBytes : null,
             };
-        }
-    }
-
-    /// <summary>Prepares the first of some queries, as many as the server keeps.</summary>
-    private static async Task PrepareAsync(
-        ClientSession session, ReadOnlyMemory<ImageInput[]> queries, CancellationToken cancellationToken)
-    {
-        for (int i = 0; i < Math.Min(queries.Length, session.MaxPrepared); i++)
-        {
-            using var progress = new ProgressLine($"preparing query {i + 1}");
-            await session.PrepareAsync(queries.Span[i].Length, progress, cancellationToken).ConfigureAwait(false);
         }
     }
 
