@@ -1,7 +1,7 @@
 # Builds GMP from POPCORN_GMP_SOURCE, an archive or a source tree, and sets GMP_INCLUDE_DIR, GMP_LIBRARY and, but for
-# macOS, GMP_RUNTIME. It is built for the processor at hand; one that is newer than that GMP is taken for an old one, and
-# POPCORN_GMP_BUILD names what it can pass for. For another system it is built for all its processors: on x86-64 GMP
-# chooses among its routines when it is loaded.
+# macOS, GMP_RUNTIME. It is built for the processor at hand; one that is newer than that GMP is taken for an old one,
+# and POPCORN_GMP_BUILD names what it can pass for. For another system it is built for all its processors: on x86-64
+# GMP chooses among its routines when it is loaded.
 include(ExternalProject)
 include(ProcessorCount)
 if(POLICY CMP0135)
