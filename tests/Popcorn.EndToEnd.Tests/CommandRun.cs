@@ -78,6 +78,13 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
         return run.Out;
     }
 
+    /// <summary>Runs a copy of the command to its end.</summary>
+    public static async Task<CommandRun> OfCopy(string program, params string[] arguments)
+    {
+        using Process process = Start(DataHome, program, arguments);
+        return await ToEnd(process);
+    }
+
     /// <summary>Runs the command to its end.</summary>
     public static async Task<CommandRun> Of(params string[] arguments)
     {

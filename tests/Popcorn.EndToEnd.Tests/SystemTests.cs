@@ -1,6 +1,5 @@
 using System.Text.Json;
 using Popcorn.Engine.Evaluation;
-using Popcorn.Tests;
 
 namespace Popcorn.EndToEnd.Tests;
 
