@@ -1,5 +1,5 @@
 # Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, fuzz, pack, bench or clean; see build.sh,
-# which this mirrors. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc and GMP; installs nothing.
+# which this mirrors for this system alone. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc, GMP; installs nothing.
 param(
   [ValidateSet('build', 'demo', 'test', 'fuzz', 'pack', 'bench', 'clean')] [string] $Command = 'build',
   [Parameter(ValueFromRemainingArguments)] [string[]] $Options = @()

@@ -46,7 +46,7 @@ static void workspace_clear(workspace *w)
 }
 
 /* Miller-Rabin: is p, odd and above base + 1, a strong probable prime to this base? */
-static bool passes_miller_rabin(workspace *w, const mpz_t p, uint64_t base)
+static bool passes_miller_rabin(workspace *w, const mpz_t p, uint32_t base)
 {
     mp_bitcnt_t twos = mpz_scan1(w->limit, 0);
     mpz_tdiv_q_2exp(w->odd, w->limit, twos);
@@ -135,7 +135,7 @@ bool pc_is_prime_var(const mpz_t p)
     uint64_t base = mpz_getlimbn(p, 0);
     for (int i = 0; prime && i < FURTHER_ROUNDS; i++) {
         base = base * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407); /* others for every p */
-        prime = passes_miller_rabin(&w, p, (base >> 33) + 2);
+        prime = passes_miller_rabin(&w, p, (uint32_t)(base >> 33) + 2);
     }
     workspace_clear(&w);
     return prime;

@@ -43,7 +43,7 @@ static void test_pseudoprimes(void)
      * that pass Lucas. */
     int32_t wrong = 0;
     for (uint32_t i = 0; i < 20000; i++) {
-        mpz_set_ui(p, (random_word() >> 40) + (UINT64_C(1) << 20));
+        mpz_set_ui(p, (uint32_t)(random_word() >> 40) + (UINT32_C(1) << 20));
         mpz_nextprime(p, p);
         unsigned long factor = 2 + i % 3;
         if (i % 2 == 0) {

@@ -91,8 +91,8 @@ static void test_encryptor(const key *k, const pc_encryptor *encryptor, int32_t 
     CHECK(each == wanted);
     uint8_t *random = malloc((size_t)COUNT * (size_t)each);
     uint64_t plaintexts[COUNT], *decrypted = malloc((size_t)COUNT * (size_t)k->words * 8);
-    mpz_t c, power, m;
-    mpz_inits(c, power, m, NULL);
+    mpz_t plaintext, c, power, m;
+    mpz_inits(plaintext, c, power, m, NULL);
     pc_batch *batch = NULL;
     OK(pc_batch_create(k->public, COUNT, &batch));
     for (int32_t count = 1; count <= COUNT; count += 1 + count) {
@@ -108,20 +108,21 @@ static void test_encryptor(const key *k, const pc_encryptor *encryptor, int32_t 
         for (int32_t i = 0; i < count; i++) {
             hiding_factor(power, k, random + (ptrdiff_t)i * each, exponent_bits, owner);
             mpz_mul(power, power, power);
-            mpz_mul_ui(c, k->n, plaintexts[i]);
+            integer_from_bytes(plaintext, &plaintexts[i], sizeof plaintexts[i]);
+            mpz_mul(c, k->n, plaintext);
             mpz_add_ui(c, c, 1);
             mpz_mul(c, c, power);
             mpz_mod(c, c, k->n_squared);
             CHECK(number_is(k, batch, i, c));
             textbook_decrypt(m, k, c);
-            CHECK(mpz_cmp_ui(m, plaintexts[i]) == 0);
+            CHECK(mpz_cmp(m, plaintext) == 0);
             CHECK(decrypted[i * k->words] == plaintexts[i]);
             for (int32_t j = 1; j < k->words; j++) {
                 CHECK(decrypted[i * k->words + j] == 0);
             }
         }
     }
-    mpz_clears(c, power, m, NULL);
+    mpz_clears(plaintext, c, power, m, NULL);
     OK(pc_batch_free(batch));
     free(random);
     free(decrypted);

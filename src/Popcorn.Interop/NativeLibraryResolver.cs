@@ -31,7 +31,8 @@ internal static class NativeLibraryResolver
 
         throw new PaillierException(
             PaillierError.Unsupported,
-            $"{file} (or libgmp, which it needs) cannot be loaded from {home} or the system's library path; " +
-            "build it with ./build.sh and install GMP.");
+            $"{file} for {RuntimeInformation.RuntimeIdentifier}, or the GMP that it needs, cannot be loaded from " +
+            $"{home}, runtimes/{RuntimeInformation.RuntimeIdentifier}/native or the system's library path; " +
+            "build both for this system with ./build.sh and lay them there.");
     }
 }

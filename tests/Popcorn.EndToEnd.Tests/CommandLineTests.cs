@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using Popcorn.Engine.Families;
 using Popcorn.Engine.Model;
@@ -84,6 +85,31 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(0, run.ExitCode);
         Assert.NotEmpty(run.Out);
         Assert.Empty(run.Error);
+    }
+
+    [Fact]
+    public async Task A_missing_or_foreign_native_library_is_told_by_its_name_and_system()
+    {
+        string copy = Directory.CreateDirectory(_files["copy"]).FullName;
+        string[] native = ["libpopcorn_native.so", "libpopcorn_native.dylib", "popcorn_native.dll"];
+        foreach (string file in Directory.GetFiles(Path.GetDirectoryName(CommandRun.Executable)!))
+        {
+            if (!native.Contains(Path.GetFileName(file)))
+            {
+                File.Copy(file, Path.Combine(copy, Path.GetFileName(file)));
+            }
+        }
+
+        string program = Path.Combine(copy, Path.GetFileName(CommandRun.Executable));
+        string[] keygen = ["keygen", "--out", _files["keys"]];
+        (await CommandRun.OfCopy(program, keygen)).AssertFailure(
+            1, $" for {RuntimeInformation.RuntimeIdentifier}, or the GMP");
+        foreach (string file in native)
+        {
+            await File.WriteAllTextAsync(Path.Combine(copy, file), "of no system");
+        }
+
+        (await CommandRun.OfCopy(program, keygen)).AssertFailure(1, "popcorn_native");
     }
 
     [Fact]

@@ -11,8 +11,8 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     /// <summary>Longer than any command takes here, on a busy machine too.</summary>
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
 
-    /// <summary>The command, as built for these tests.</summary>
-    public static string Executable { get; } = Path.Combine(
+    /// <summary>The command, as built for these tests, or published for another system.</summary>
+    public static string Executable { get; } = OtherSystem.Command ?? Path.Combine(
         AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "popcorn.exe" : "popcorn");
 
     /// <summary>Where the command keeps what it has measured, elsewhere than for the user who runs the tests.</summary>
@@ -51,7 +51,8 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
         string dataHome, string program, string[] arguments, string folder = "",
         Dictionary<string, string?>? variables = null)
     {
-        var start = new ProcessStartInfo(program, arguments)
+        string[] line = [.. program == Executable ? OtherSystem.Emulator : [], program, .. arguments];
+        var start = new ProcessStartInfo(line[0], line[1..])
         {
             WorkingDirectory = folder,
             RedirectStandardInput = true,
@@ -59,7 +60,7 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
             RedirectStandardError = true,
             Environment = { ["XDG_DATA_HOME"] = dataHome },
         };
-        foreach ((string name, string? value) in variables ?? [])
+        foreach ((string name, string? value) in OtherSystem.Variables.Concat(variables ?? []))
         {
             start.Environment[name] = value;
         }
@@ -75,6 +76,13 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
         CommandRun run = await ToEnd(process);
         Assert.True(run.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {run.Out}{run.Error}");
         return run.Out;
+    }
+
+    /// <summary>Runs a copy of the command to its end.</summary>
+    public static async Task<CommandRun> OfCopy(string program, params string[] arguments)
+    {
+        using Process process = Start(DataHome, program, arguments);
+        return await ToEnd(process);
     }
 
     /// <summary>Runs the command to its end.</summary>

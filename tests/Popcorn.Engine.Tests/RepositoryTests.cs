@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Popcorn.Tests;
 
@@ -55,6 +56,26 @@ public partial class RepositoryTests
         Assert.True(unordered.Length == 0, $"Usings are not in order:\n{string.Join('\n', unordered)}");
     }
 
+    /// <summary>A system has one name: of a preset, of a folder in the package, and in the document.</summary>
+    [Fact]
+    public void Systems_are_the_same_in_presets_in_packages_and_in_the_document()
+    {
+        using JsonDocument presets = JsonDocument.Parse(TextOf("native/CMakePresets.json"));
+        string[] built = [.. presets.RootElement.GetProperty("buildPresets").EnumerateArray()
+            .Select(preset => preset.GetProperty("name").GetString()!)
+            .Where(name => name != "asan").Order()];
+        string[] packed = [.. PackedSystems().Match(TextOf("src/Popcorn.Interop/Native.targets"))
+            .Groups[1].Value.Split(';').Order()];
+        string[] told = [.. TextOf("docs/SYSTEMS.md").Split('\n')
+            .Where(line => line.StartsWith("| `", StringComparison.Ordinal))
+            .SelectMany(line => Quoted().Matches(line.Split('|')[1]).Select(name => name.Groups[1].Value)).Order()];
+        Assert.NotEmpty(built);
+        Assert.Equal(built, packed);
+        Assert.Equal(built, told);
+
+        static string TextOf(string path) => File.ReadAllText(Path.Combine(Repository.Root, path));
+    }
+
     private static IEnumerable<string> SourcesIn(string folder) =>
         Directory.GetDirectories(folder)
             .Where(inner => !Path.GetFileName(inner).StartsWith('.') && !NotOurs.Any(inner.Replace('\\', '/').EndsWith))
@@ -78,6 +99,12 @@ public partial class RepositoryTests
             }
         }
     }
+
+    [GeneratedRegex("<NativeSystem Include=\"([^\"]+)\"")]
+    private static partial Regex PackedSystems();
+
+    [GeneratedRegex("`([^`]+)`")]
+    private static partial Regex Quoted();
 
     [GeneratedRegex(@"^max_line_length = (\d+)", RegexOptions.Multiline)]
     private static partial Regex LineLength();
