@@ -546,6 +546,11 @@ int main(void)
     test_search(find_short_prime);
     test_loading(0);
     for (int32_t i = 0; i < pc_kernel_count(); i++) {
+#if !defined(__x86_64__)
+        if (is_emulated(i)) { /* not for this processor, where in plain C it takes more stack than is wiped */
+            continue;
+        }
+#endif
         for (int short_order = 0; short_order < 2; short_order++) {
             test_key(254, i, 0, short_order != 0);
             test_key(2048, i, 0, short_order != 0);
