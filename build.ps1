@@ -1,7 +1,8 @@
-# Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, fuzz, pack, bench or clean; see build.sh,
-# which this mirrors for this system alone. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc, GMP; installs nothing.
+# Builds artifacts/popcorn/popcorn, then, by the first argument: demo, test, docs, fuzz, pack, bench or clean; see
+# build.sh, which this mirrors for this system alone. Wants the .NET SDK 10, CMake, Ninja, MinGW-w64 gcc, GMP; installs
+# nothing.
 param(
-  [ValidateSet('build', 'demo', 'test', 'fuzz', 'pack', 'bench', 'clean')] [string] $Command = 'build',
+  [ValidateSet('build', 'demo', 'test', 'docs', 'fuzz', 'pack', 'bench', 'clean')] [string] $Command = 'build',
   [Parameter(ValueFromRemainingArguments)] [string[]] $Options = @()
 )
 
@@ -38,6 +39,13 @@ switch ($Command) {
     $status = $LASTEXITCODE
     Get-Content artifacts/test-results/summary.txt
     exit $status
+  }
+  'docs' {
+    Invoke-Step dotnet @('build', 'src/Popcorn.Hosting', '-c', 'Release')
+    Invoke-Step dotnet @('tool', 'restore')
+    Remove-Item -Recurse -Force docs/api, artifacts/site -ErrorAction SilentlyContinue
+    Invoke-Step dotnet @('docfx', 'docfx.json')
+    Copy-Item artifacts/site/README.html artifacts/site/index.html
   }
   'fuzz' { Invoke-Step dotnet (@('run', '--project', 'tests/Popcorn.Fuzz', '-c', 'Release', '--') + $Options) }
   'pack' {

@@ -3,6 +3,7 @@
 #   demo [options]   two processes recognise real digits obliviously
 #   test             all native and managed tests, format too; the last line is "N passed, N failed"
 #   test --rid RID   of another system, by an emulator: the native tests, and the command (docs/SYSTEMS.md)
+#   docs             the documents and the API of the packages as a site, into artifacts/site
 #   fuzz [options]   mutated inputs for every reader of foreign bytes: --seconds N, --target NAME, --help
 #   pack [--rid RID]...  NuGet packages and the tool, into artifacts/packages, for other systems too
 #   bench [options]  benchmarks of the arithmetic; --check: against bench/baseline.json; see docs/PERFORMANCE.md
@@ -152,12 +153,12 @@ publish_command() {
 command=${1:-build}
 [ $# -eq 0 ] || shift
 case $command in
-    build | demo | test | fuzz | bench | pack) ;;
+    build | demo | test | docs | fuzz | bench | pack) ;;
     clean)
         rm -rf artifacts
         exit
         ;;
-    *) fail "unknown command '$command'; use demo, test, fuzz, bench, pack or clean" ;;
+    *) fail "unknown command '$command'; use demo, test, docs, fuzz, bench, pack or clean" ;;
 esac
 
 have dotnet || fail 'install the .NET SDK 10 from https://dot.net, then run this again'
@@ -175,6 +176,13 @@ case $command in
         have valgrind || install_valgrind
         dotnet build Popcorn.sln -c Release
         run_tests
+        ;;
+    docs)
+        dotnet build src/Popcorn.Hosting -c Release
+        dotnet tool restore
+        rm -rf docs/api artifacts/site
+        dotnet docfx docfx.json
+        cp artifacts/site/README.html artifacts/site/index.html
         ;;
     fuzz)
         dotnet run --project tests/Popcorn.Fuzz -c Release -- "$@"

@@ -15,7 +15,12 @@ internal sealed record CodeBlock(string Path, int Line, string Language, string 
 /// <param name="Text">The code, on one line.</param>
 internal sealed record CodeSpan(int Line, string Text);
 
-/// <summary>A document of the repository, for its code.</summary>
+/// <summary>A link to a file of the repository, or to a heading.</summary>
+/// <param name="Line">Where it is, counted from 1.</param>
+/// <param name="Target">What it leads to, as it is written.</param>
+internal sealed record Link(int Line, string Target);
+
+/// <summary>A document of the repository, for its code and its links.</summary>
 internal sealed partial class Document
 {
     private const string Fence = "```";
@@ -43,13 +48,17 @@ internal sealed partial class Document
         Blocks = blocks;
         string text = string.Join('\n', lines);
         Spans = [.. Span().Matches(text).Select(match =>
-            new CodeSpan(text.AsSpan(0, match.Index).Count('\n') + 1, match.Groups[1].Value.Replace('\n', ' ')))];
+            new CodeSpan(LineOf(match), match.Groups[1].Value.Replace('\n', ' ')))];
+        Links = [.. LinkTarget().Matches(text).Select(match => new Link(LineOf(match), match.Groups[1].Value))];
+        Anchors = [.. lines.Where(line => line.StartsWith('#')).Select(line => AnchorOf(line.TrimStart('#').Trim()))];
+
+        int LineOf(Match match) => text.AsSpan(0, match.Index).Count('\n') + 1;
     }
 
     /// <summary>All documents of the repository that may hold code for users.</summary>
     public static IReadOnlyList<Document> All { get; } =
     [
-        .. new[] { ".", "docs", "samples", "tools" }
+        .. new[] { ".", "docs", "docs/start", "samples", "tools" }
             .Concat(Directory.GetDirectories(System.IO.Path.Combine(Repository.Root, "src")))
             .SelectMany(folder => Directory.GetFiles(System.IO.Path.Combine(Repository.Root, folder), "*.md"))
             .Select(path => System.IO.Path.GetRelativePath(Repository.Root, path).Replace('\\', '/'))
@@ -65,6 +74,18 @@ internal sealed partial class Document
 
     /// <summary>Code within text, in order.</summary>
     public IReadOnlyList<CodeSpan> Spans { get; }
+
+    /// <summary>Links, in order; those in code are none.</summary>
+    public IReadOnlyList<Link> Links { get; }
+
+    /// <summary>By what links lead to its headings.</summary>
+    public HashSet<string> Anchors { get; }
+
+    private static string AnchorOf(string heading) => string.Concat(
+        heading.ToLowerInvariant().Replace(' ', '-').Where(c => char.IsLetterOrDigit(c) || c is '-' or '_'));
+
+    [GeneratedRegex(@"\]\(([^)\s]+)\)")]
+    private static partial Regex LinkTarget();
 
     [GeneratedRegex("`([^`]+)`")]
     private static partial Regex Span();

@@ -175,6 +175,9 @@ internal sealed class RunningServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Files and connections that it has open; on Linux.</summary>
+    public int OpenFiles => Directory.GetFileSystemEntries($"/proc/{Id}/fd").Length;
+
     /// <summary>Seconds of all cores that it has computed.</summary>
     public double CpuSeconds
     {

@@ -16,7 +16,6 @@ public sealed partial class TerminalTests : IDisposable
     [InlineData("inspect mnist-small.popcorn")]
     [InlineData("inspect mnist-bm3.popcorn --family blinded")]
     [InlineData("inspect mnist-bm3.popcorn --family shares")]
-    [InlineData("inspect cifar10-4bit-a8.popcorn")]
     [InlineData("import mnist-small.onnx --out OUT")]
     [InlineData("import mnist-small.onnx --out OUT --data mnist-100-images.idx3-ubyte --limit 3 --sensitivity")]
     [InlineData("eval mnist-small.popcorn --data mnist-100-images.idx3-ubyte")]

@@ -28,7 +28,7 @@ internal static class CommandAction
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                Output.Error("interrupted");
+                Interruption.Tell();
                 return ExitStatus.Interrupted;
             }
             catch (Exception e)

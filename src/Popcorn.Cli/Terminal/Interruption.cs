@@ -10,6 +10,7 @@ internal sealed class Interruption : IDisposable
 {
     private readonly CancellationTokenSource _source = new();
     private readonly PosixSignalRegistration[] _signals;
+    private static int _told;
     private Timer? _end;
 
     /// <summary>Listens until it is disposed.</summary>
@@ -27,6 +28,15 @@ internal sealed class Interruption : IDisposable
 
     /// <summary>How long a command may take to end by itself.</summary>
     public static TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>Tells the user, once: the command may end just when its time is over.</summary>
+    public static void Tell()
+    {
+        if (Interlocked.Exchange(ref _told, 1) == 0)
+        {
+            Output.Error("interrupted");
+        }
+    }
 
     public void Dispose()
     {
@@ -53,7 +63,7 @@ internal sealed class Interruption : IDisposable
 
     private static void End()
     {
-        Output.Error("interrupted");
+        Tell();
         Environment.Exit(ExitStatus.Interrupted);
     }
 }

@@ -110,8 +110,11 @@ public sealed class ServedModel : IDisposable
     /// A value outgrows the plaintexts of such a key, or these are too many images.
     /// </exception>
     public Plan PlanFor(
-        int keyBits, int images = 1, Family? family = null, KeyOrder order = KeyOrder.Full) =>
-        In(family ?? Families[0]).PlanFor(keyBits, images, order);
+        int keyBits, int images = 1, Family? family = null, KeyOrder order = KeyOrder.Full)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return In(family ?? Families[0]).PlanFor(keyBits, images, order);
+    }
 
     /// <summary>The layers, and what an inference will cost.</summary>
     /// <param name="conditions">Key, machine, threads.</param>
@@ -135,9 +138,5 @@ public sealed class ServedModel : IDisposable
     }
 
     /// <summary>The model as a family serves it.</summary>
-    internal ServerModel In(Family family)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return _models[family.Name];
-    }
+    internal ServerModel In(Family family) => _models[family.Name];
 }
