@@ -1,0 +1,142 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Numerics;
+using System.Security.Cryptography;
+using System.Text;
+using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Sessions;
+using Popcorn.Hosting;
+using Popcorn.Interop;
+using Popcorn.Tests;
+using Xunit.Abstractions;
+
+namespace Popcorn.EndToEnd.Tests;
+
+/// <summary>A server under the load of many clients that it knows, some of which vanish, while its model changes.
+/// </summary>
+public sealed class LoadTests(ITestOutputHelper output) : IDisposable
+{
+    private const int Clients = 100;
+    private const int Pixels = 28 * 28;
+    private static readonly TimeSpan Time = TimeSpan.FromMinutes(5);
+
+    private readonly TestFiles _files = new();
+    private readonly ConcurrentQueue<double> _seconds = new();
+    private readonly PaillierPrivateKey _key = PaillierPrivateKey.Generate(2048);
+    private int _wrong;
+
+    public void Dispose()
+    {
+        _key.Dispose();
+        _files.Dispose();
+    }
+
+    [SlowFact]
+    public async Task A_hundred_clients_get_right_answers_while_some_vanish_and_the_model_changes()
+    {
+        byte[][] images = [.. (await File.ReadAllBytesAsync(TestFiles.Sample("mnist-100-images.idx3-ubyte")))[16..]
+            .Chunk(Pixels)];
+        string[] samples = [TestFiles.Sample("mnist-small.popcorn"), TestFiles.Sample("mnist-bm1.popcorn")];
+        BigInteger[][][] expected = [.. samples.Select(sample => LogitsOf(sample, images))];
+        string file = _files["digits.popcorn"], register = _files["clients.txt"];
+        File.Copy(samples[0], file);
+        await File.WriteAllLinesAsync(register, Enumerable.Range(0, Clients).Select(i =>
+            $"client{i} {Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TokenOf(i))))} - - digits"));
+        await using RunningServer server = await RunningServer.StartAsync(
+            file, "--clients", register, "--max-connections", "300", "--connections-per-address", "300");
+        int files = server.OpenFiles;
+
+        var clock = Stopwatch.StartNew();
+        using var vanish = new SemaphoreSlim(0);
+        Task[] asking = [.. Enumerable.Range(0, Clients).Select(i => Task.Run(() => AskAsync(i)))];
+        long early = 0;
+        for (int second = 1; clock.Elapsed < Time; second++)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(1));
+            vanish.Release();
+            if (second is 100 or 200)
+            {
+                File.Copy(samples[second / 100 % 2], file, overwrite: true);
+                File.SetLastWriteTimeUtc(file, DateTime.UtcNow);
+                server.Tell("HUP");
+            }
+
+            early = clock.Elapsed < Time / 3 ? Math.Max(early, server.Memory) : early;
+        }
+
+        await Task.WhenAll(asking).WaitAsync(Eventually.Patience);
+        double[] seconds = [.. _seconds.Order()];
+        double median = seconds[seconds.Length / 2], slow = seconds[seconds.Length * 99 / 100];
+        long late = server.Memory;
+        output.WriteLine(
+            $"{seconds.Length} answers, median {median:F2} s, 99 % within {slow:F2} s; memory {early >> 20} MiB in the "
+            + $"first third, {late >> 20} MiB at the end");
+        Assert.Equal(0, _wrong);
+        Assert.True(seconds.Length > Clients, "Hardly anybody was answered.");
+        Assert.True(slow <= 5 * median, $"Of a hundred queries one took {slow:F2} s, the median is {median:F2} s.");
+        Assert.True(late < (early * 3 / 2) + (64 << 20), $"Memory grew from {early >> 20} to {late >> 20} MiB.");
+        await server.LogsAsync("digits: the file has changed", times: 2);
+        await Eventually.IsTrueAsync(() => server.OpenFiles <= files + 20, "Connections are still open.");
+        Assert.DoesNotContain("   at ", server.Log, StringComparison.Ordinal);
+        Assert.Equal(0, await server.EndAsync("TERM"));
+
+        async Task AskAsync(int number)
+        {
+            var random = new Random(number);
+            while (clock.Elapsed < Time)
+            {
+                await using var client = new PopcornClient(OptionsOf(server, number));
+                while (clock.Elapsed < Time)
+                {
+                    int image = random.Next(images.Length);
+                    using var gone = new CancellationTokenSource();
+                    if (vanish.Wait(0))
+                    {
+                        gone.CancelAfter(random.Next(500)); // in the middle of whatever it does then
+                    }
+
+                    long start = Stopwatch.GetTimestamp();
+                    try
+                    {
+                        InferenceResult result = await client.InferAsync(
+                            Image.FromPixels(images[image], 1, 28, 28), cancellationToken: gone.Token);
+                        _seconds.Enqueue(Stopwatch.GetElapsedTime(start).TotalSeconds);
+                        if (!expected.Any(model => model[image].SequenceEqual(result.Logits)))
+                        {
+                            Interlocked.Increment(ref _wrong);
+                        }
+                    }
+                    catch (OperationCanceledException) when (gone.IsCancellationRequested)
+                    {
+                        break;
+                    }
+                }
+            }
+        }
+    }
+
+    private static string TokenOf(int client) => $"token-of-{client}";
+
+    private static BigInteger[][] LogitsOf(string sample, byte[][] images)
+    {
+        using FileStream file = File.OpenRead(sample);
+        IntegerNetwork network = ModelFile.Load(file);
+        var evaluator = new PlainEvaluator(network);
+        return [.. images.Select(pixels =>
+            evaluator.Run(Image.FromPixels(pixels, 1, 28, 28).For(network.Input)))];
+    }
+
+    private PopcornClientOptions OptionsOf(RunningServer server, int client) => new()
+    {
+        Server = new Uri(server.Url),
+        Model = "digits",
+        Key = _key,
+        Connection = new ConnectionOptions
+        {
+            Headers = new Dictionary<string, string> { ["Authorization"] = $"Bearer {TokenOf(client)}" },
+            Timeout = Eventually.Patience,
+        },
+        Session = new ClientOptions { OpenTimeout = Eventually.Patience },
+    };
+}
