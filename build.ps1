@@ -17,7 +17,7 @@ function Invoke-Step([string] $Program, [string[]] $Arguments) {
 }
 
 if ($Command -eq 'clean') {
-  Remove-Item -Recurse -Force artifacts -ErrorAction SilentlyContinue
+  Remove-Item -Recurse -Force artifacts, docs/api -ErrorAction SilentlyContinue
   exit 0
 }
 

@@ -26,8 +26,12 @@ prerequisites_met() {
     if have brew; then brew list gmp; else echo '#include <gmp.h>' | "$compiler" -E -; fi >/dev/null 2>&1
 }
 
+as_root() {
+    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
 install_prerequisites() {
-    local as_root=() install update=
+    local install update=
     if have apt-get; then
         update='apt-get update'
         install='apt-get install -y --no-install-recommends gcc libc6-dev cmake ninja-build libgmp-dev'
@@ -41,27 +45,22 @@ install_prerequisites() {
 
     if ! have brew && [ "$(id -u)" -ne 0 ]; then
         sudo -n true 2>/dev/null || fail "something is missing; run this as root, then this script again: $install"
-        as_root=(sudo -n)
     fi
 
-    # Unquoted on purpose: a command and its arguments.
-    ${update:+${as_root[@]+"${as_root[@]}"} $update}
-    ${as_root[@]+"${as_root[@]}"} $install
+    # Unquoted on purpose: a command and its arguments. Homebrew wants no root.
+    ${update:+as_root $update}
+    if have brew; then $install; else as_root $install; fi
 }
 
 # One of the tests runs under valgrind. Where there is none and none can be had, it is skipped.
 install_valgrind() {
-    local as_root=() install
+    local install
     if have apt-get; then install='apt-get install -y --no-install-recommends valgrind'
     elif have dnf; then install='dnf install -y valgrind valgrind-devel'
     else return
     fi
-    [ "$(id -u)" -eq 0 ] || as_root=(sudo -n)
-    ${as_root[@]+"${as_root[@]}"} $install || echo 'build.sh: no valgrind: one test will be skipped' >&2
-}
-
-as_root() {
-    if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo -n "$@"; fi
+    # Unquoted on purpose: a command and its arguments.
+    as_root $install || echo 'build.sh: no valgrind: one test will be skipped' >&2
 }
 
 # Other systems, each by the name that .NET and native/CMakePresets.json have for it: a compiler and what runs its
@@ -155,7 +154,7 @@ command=${1:-build}
 case $command in
     build | demo | test | docs | fuzz | bench | pack) ;;
     clean)
-        rm -rf artifacts
+        rm -rf artifacts docs/api
         exit
         ;;
     *) fail "unknown command '$command'; use demo, test, docs, fuzz, bench, pack or clean" ;;
