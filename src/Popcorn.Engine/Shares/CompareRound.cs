@@ -16,8 +16,11 @@ namespace Popcorn.Engine.Shares;
 internal sealed record CompareRound(
     ComparisonPlan Comparison, int Items, int FirstResult, IReadOnlyList<ChannelPlaces> Players)
 {
-    /// <summary>Items that are compared by one message of each flow, at most.</summary>
-    private const int MostItems = 1 << 16;
+    /// <summary>
+    /// Items that are compared by one message of each flow, at most: caches of a core hold the planes of so many, and
+    /// large layers have several messages, so that one party works on one while the other works on the next.
+    /// </summary>
+    private const int MostItems = 1 << 14;
 
     /// <summary>What the server adds to its shares of all operands first.</summary>
     public ulong Addend { get; init; }

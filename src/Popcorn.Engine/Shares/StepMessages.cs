@@ -15,27 +15,30 @@ internal sealed class StepMessages(IExchange exchange, int step)
     private int _sent;
     private int _received;
 
-    /// <summary>Runs protocols side by side: in turns, each has its message sent or received that is due.</summary>
+    /// <summary>
+    /// Runs protocols side by side. Of all their messages the first ones travel first, then the second ones, and so on;
+    /// but each protocol goes on as soon as its own message is there, so that both parties work at the same time, and
+    /// so do reading and writing.
+    /// </summary>
     /// <param name="protocols">This party's sides; the other party has the same in the same order.</param>
     public async Task RunAsync(params IReadOnlyList<Protocol> protocols)
     {
-        while (protocols.Any(protocol => protocol.Due is not null))
+        Turns[] all = [.. protocols.Select(protocol => new Turns(protocol))];
+        Task writing = Task.Run(() => WriteAsync(all));
+        try
         {
-            Protocol[] sending = [.. protocols.Where(protocol => protocol.Due?.From == protocol.Self)];
-            Protocol[] receiving = [.. protocols.Where(protocol => protocol.Due?.From == protocol.Self.Other())];
-            // Where both parties send, neither waits for the other to read before it reads itself.
-            Task sent = sending.Length > 0 && receiving.Length > 0
-                ? Task.Run(() => WriteAsync(sending))
-                : WriteAsync(sending);
-            try
-            {
-                await ReadAsync(receiving).ConfigureAwait(false);
-            }
-            finally
-            {
-                await sent.ConfigureAwait(false);
-            }
+            await ReadAsync(all).ConfigureAwait(false);
         }
+        catch (Exception e)
+        {
+            // Nothing may be disposed of while it is written; and reading ends for no reason of its own where writing
+            // failed.
+            await writing.ConfigureAwait(
+                e is OperationCanceledException ? default : ConfigureAwaitOptions.SuppressThrowing);
+            throw;
+        }
+
+        await writing.ConfigureAwait(false);
     }
 
     /// <summary>Sends a message.</summary>
@@ -69,32 +72,69 @@ internal sealed class StepMessages(IExchange exchange, int step)
         return message;
     }
 
-    private async Task WriteAsync(Protocol[] protocols)
+    private async Task WriteAsync(Turns[] all)
     {
-        foreach (Protocol protocol in protocols)
+        try
         {
-            byte[] message = GC.AllocateUninitializedArray<byte>(protocol.Due!.Value.Bytes);
-            protocol.Write(message);
-            await SendAsync(message).ConfigureAwait(false);
+            foreach ((Turns turns, int flow) in InOrder(all, isOwn: true))
+            {
+                await turns.ComesToAsync(flow).ConfigureAwait(false);
+                byte[] message = GC.AllocateUninitializedArray<byte>(turns.Protocol.Flows[flow].Bytes);
+                turns.Protocol.Write(message);
+                turns.Finish(flow);
+                await SendAsync(message).ConfigureAwait(false);
+            }
+        }
+        catch
+        {
+            Fail(all);
+            throw;
         }
     }
 
-    private async Task ReadAsync(Protocol[] protocols)
+    private async Task ReadAsync(Turns[] all)
     {
-        foreach (Protocol protocol in protocols)
+        try
         {
-            ReadOnlyMemory<byte> message = await ReceiveAsync(protocol.Due!.Value.Bytes).ConfigureAwait(false);
-            try
+            foreach ((Turns turns, int flow) in InOrder(all, isOwn: false))
             {
-                protocol.Read(message.Span);
+                await turns.ComesToAsync(flow).ConfigureAwait(false);
+                ReadOnlyMemory<byte> message =
+                    await ReceiveAsync(turns.Protocol.Flows[flow].Bytes).ConfigureAwait(false);
+                turns.Protocol.Read(message.Span);
+                turns.Finish(flow);
             }
-            catch (TransferException e)
+        }
+        catch (TransferException e)
+        {
+            Fail(all);
+            throw new PopcornException(
+                PopcornError.Protocol, $"The peer sent what an honest one does not: {e.Message}; refused.", e);
+        }
+        catch
+        {
+            Fail(all);
+            throw;
+        }
+    }
+
+    private static IEnumerable<(Turns Turns, int Flow)> InOrder(Turns[] all, bool isOwn)
+    {
+        int flows = all.Max(turns => turns.Protocol.Flows.Count);
+        for (int flow = 0; flow < flows; flow++)
+        {
+            foreach (Turns turns in all)
             {
-                throw new PopcornException(
-                    PopcornError.Protocol, $"The peer sent what an honest one does not: {e.Message}; refused.", e);
+                Protocol protocol = turns.Protocol;
+                if (flow < protocol.Flows.Count && (protocol.Flows[flow].From == protocol.Self) == isOwn)
+                {
+                    yield return (turns, flow);
+                }
             }
         }
     }
+
+    private static void Fail(Turns[] all) => Array.ForEach(all, turns => turns.Fail());
 
     private async ValueTask<ReadOnlyMemory<byte>> ReceivePartAsync(int bytes)
     {
@@ -103,5 +143,22 @@ internal sealed class StepMessages(IExchange exchange, int step)
             ? part
             : throw new PopcornException(
                 PopcornError.Protocol, $"The peer sent {part.Length} bytes where {bytes} were due; refused.");
+    }
+
+    /// <summary>A protocol between the task that writes and the one that reads: one of them has it at a time.</summary>
+    private sealed class Turns(Protocol protocol)
+    {
+        private readonly TaskCompletionSource[] _finished = [.. protocol.Flows.Select(
+            _ => new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously))];
+
+        public Protocol Protocol => protocol;
+
+        /// <summary>Until all before a flow is done.</summary>
+        public Task ComesToAsync(int flow) => flow == 0 ? Task.CompletedTask : _finished[flow - 1].Task;
+
+        public void Finish(int flow) => _finished[flow].TrySetResult();
+
+        /// <summary>Whoever waits waits in vain.</summary>
+        public void Fail() => Array.ForEach(_finished, flow => flow.TrySetCanceled());
     }
 }
