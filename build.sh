@@ -143,10 +143,17 @@ read_rids() {
     done
 }
 
-# Compiled beforehand: the first query of a process waits less for the compiler.
+# Compiled ahead of time, for this processor or for the instructions that POPCORN_INSTRUCTIONS names (x86-64-v3, say).
+# Where the compiler of .NET for that cannot be had, only beforehand.
 publish_command() {
-    dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn \
-        --use-current-runtime --self-contained false -p:PublishReadyToRun=true
+    local publish='dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn --use-current-runtime'
+    rm -rf artifacts/popcorn
+    # Unquoted on purpose: a command and its arguments.
+    $publish -p:PublishAot=true -p:IlcInstructionSet="${POPCORN_INSTRUCTIONS:-native}" || {
+        echo 'build.sh: not compiled ahead of time: it starts slower, and the first query takes longer' >&2
+        rm -rf artifacts/popcorn
+        $publish --self-contained false -p:PublishReadyToRun=true
+    }
 }
 
 command=${1:-build}

@@ -6,6 +6,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Sessions;
@@ -72,7 +73,7 @@ internal static class InferenceHost
                 console.FormatterName = LineFormatter.FormatterName;
                 console.LogToStandardErrorThreshold = LogLevel.Trace;
             })
-            .AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
+            .Services.AddSingleton<ConsoleFormatter, LineFormatter>();
         WebApplication app = builder.Build();
         if (register is not null)
         {
