@@ -42,7 +42,7 @@ internal sealed class StepMessages(IExchange exchange, int step)
     }
 
     /// <summary>Sends a message.</summary>
-    /// <param name="message">Not to be changed afterwards.</param>
+    /// <param name="message">Not to be changed before it is sent.</param>
     public async ValueTask SendAsync(ReadOnlyMemory<byte> message)
     {
         for (int first = 0; first < message.Length; first += Plan.MaxPayloadBytes)
@@ -74,15 +74,21 @@ internal sealed class StepMessages(IExchange exchange, int step)
 
     private async Task WriteAsync(Turns[] all)
     {
+        byte[] buffer = [];
         try
         {
             foreach ((Turns turns, int flow) in InOrder(all, isOwn: true))
             {
                 await turns.ComesToAsync(flow).ConfigureAwait(false);
-                byte[] message = GC.AllocateUninitializedArray<byte>(turns.Protocol.Flows[flow].Bytes);
-                turns.Protocol.Write(message);
+                int bytes = turns.Protocol.Flows[flow].Bytes;
+                if (buffer.Length < bytes)
+                {
+                    buffer = GC.AllocateUninitializedArray<byte>(bytes);
+                }
+
+                turns.Protocol.Write(buffer.AsSpan(0, bytes));
                 turns.Finish(flow);
-                await SendAsync(message).ConfigureAwait(false);
+                await SendAsync(buffer.AsMemory(0, bytes)).ConfigureAwait(false);
             }
         }
         catch

@@ -11,7 +11,10 @@ namespace Popcorn.Engine.Wire;
 /// </remarks>
 public interface IMessageChannel : IAsyncDisposable
 {
-    /// <summary>Sends one message. Messages arrive in the order of the calls; one call at a time.</summary>
+    /// <summary>
+    /// Sends one message, which nobody changes any more: in memory the receiver may get it itself. Messages arrive in
+    /// the order of the calls; one call at a time.
+    /// </summary>
     /// <exception cref="PopcornException">The connection is lost.</exception>
     ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken);
 

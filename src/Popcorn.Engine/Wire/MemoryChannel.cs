@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Threading.Channels;
 
 namespace Popcorn.Engine.Wire;
@@ -28,7 +29,11 @@ public sealed class MemoryChannel : IMessageChannel
         MessageCodec.CheckLength(message.Length);
         try
         {
-            await _outgoing.Writer.WriteAsync(message.ToArray(), cancellationToken).ConfigureAwait(false);
+            byte[] own = MemoryMarshal.TryGetArray(message, out ArraySegment<byte> segment)
+                && segment.Count == segment.Array!.Length
+                ? segment.Array
+                : message.ToArray();
+            await _outgoing.Writer.WriteAsync(own, cancellationToken).ConfigureAwait(false);
         }
         catch (ChannelClosedException e)
         {

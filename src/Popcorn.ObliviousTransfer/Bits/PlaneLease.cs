@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-
 namespace Popcorn.ObliviousTransfer.Bits;
 
 /// <summary>
@@ -8,11 +6,16 @@ namespace Popcorn.ObliviousTransfer.Bits;
 /// </summary>
 internal sealed class PlaneLease : IDisposable
 {
-    /// <summary>What is kept for the next, of all lengths together.</summary>
-    private const long MostKeptWords = 1L << 22;
+    /// <summary>What is kept for the next, of all lengths together: of more, what has lain longest goes.</summary>
+    private const long MostKeptWords = 1L << 23;
 
-    private static readonly ConcurrentDictionary<int, ConcurrentBag<SecretArray<ulong>>> Kept = new();
+    private static readonly Lock Lock = new();
+
+    /// <summary>By length, the last to come first, each with the number that it came with.</summary>
+    private static readonly Dictionary<int, LinkedList<(SecretArray<ulong> Memory, long Number)>> Kept = [];
+
     private static long _keptWords;
+    private static long _given;
 
     private SecretArray<ulong>? _memory;
 
@@ -22,12 +25,7 @@ internal sealed class PlaneLease : IDisposable
     public PlaneLease(int planes, int items)
     {
         int words = checked(planes * BitPlanes.WordsFor(items));
-        if (Kept.TryGetValue(words, out ConcurrentBag<SecretArray<ulong>>? kept) && kept.TryTake(out _memory))
-        {
-            Interlocked.Add(ref _keptWords, -words);
-        }
-
-        _memory ??= new SecretArray<ulong>(words);
+        _memory = TakeKept(words) ?? new SecretArray<ulong>(words);
         Planes = new BitPlanes(_memory, planes, items);
     }
 
@@ -37,33 +35,54 @@ internal sealed class PlaneLease : IDisposable
     /// <summary>Wipes the memory and gives it back.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref _memory, null) is { } memory)
+        if (Interlocked.Exchange(ref _memory, null) is not { } memory)
         {
-            if (memory.Length > MostKeptWords)
+            return;
+        }
+
+        memory.Wipe();
+        lock (Lock)
+        {
+            if (!Kept.TryGetValue(memory.Length, out LinkedList<(SecretArray<ulong>, long)>? same))
             {
-                memory.Dispose();
-                return;
+                Kept.Add(memory.Length, same = []);
             }
 
-            memory.Wipe();
-            if (Interlocked.Add(ref _keptWords, memory.Length) > MostKeptWords)
+            same.AddFirst((memory, _given++));
+            _keptWords += memory.Length;
+            while (_keptWords > MostKeptWords)
             {
-                DropAll(); // of lengths, perhaps, that nobody wants any more
+                Remove(Kept.Values.MinBy(kept => kept.Last!.Value.Number)!.Last!);
             }
-
-            Kept.GetOrAdd(memory.Length, _ => []).Add(memory);
         }
     }
 
-    private static void DropAll()
+    /// <summary>Memory of this length, or of one that is an eighth longer at most.</summary>
+    private static SecretArray<ulong>? TakeKept(int words)
     {
-        foreach (ConcurrentBag<SecretArray<ulong>> kept in Kept.Values)
+        lock (Lock)
         {
-            while (kept.TryTake(out SecretArray<ulong>? memory))
+            if (!Kept.TryGetValue(words, out LinkedList<(SecretArray<ulong>, long)>? fitting))
             {
-                Interlocked.Add(ref _keptWords, -memory.Length);
-                memory.Dispose();
+                fitting = Kept.Where(kept => kept.Key > words && kept.Key - words <= words / 8).DefaultIfEmpty()
+                    .MinBy(kept => kept.Key).Value;
             }
+
+            return fitting is null ? null : Remove(fitting.First!);
         }
+    }
+
+    private static SecretArray<ulong> Remove(LinkedListNode<(SecretArray<ulong> Memory, long Number)> kept)
+    {
+        SecretArray<ulong> memory = kept.Value.Memory;
+        LinkedList<(SecretArray<ulong>, long)> same = kept.List!;
+        same.Remove(kept);
+        if (same.Count == 0)
+        {
+            Kept.Remove(memory.Length);
+        }
+
+        _keptWords -= memory.Length;
+        return memory;
     }
 }

@@ -51,4 +51,17 @@ public sealed class PlaneLeaseTests
             Assert.Equal(600, other.Planes.Count);
         }
     }
+
+    [Fact]
+    public void Planes_in_longer_memory_are_zeros_of_their_own_number()
+    {
+        for (int items = 200_000; items > 150_000; items -= 2_000)
+        {
+            using var lease = new PlaneLease(5, items);
+            Assert.Equal((5, items), (lease.Planes.Count, lease.Planes.Items));
+            Assert.Equal(5 * BitPlanes.WordsFor(items), lease.Planes.Span.Length);
+            Assert.False(lease.Planes.Span.ContainsAnyExcept(0ul));
+            lease.Planes.Span.Fill(ulong.MaxValue);
+        }
+    }
 }
