@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Popcorn.Cli.Configuration;
 using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
@@ -114,7 +115,7 @@ internal static partial class ServeCommand
         {
             models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
             drain, certificate,
-            certificateKey, clients, noForecast, acceptShortOrder, untilInputEnds,
+            certificateKey, clients, noForecast, acceptShortOrder, ConfiguredOptions.Config, untilInputEnds,
         };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
