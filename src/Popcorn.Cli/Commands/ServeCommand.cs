@@ -110,12 +110,19 @@ internal static partial class ServeCommand
             Description = "Do not measure this machine to predict what queries will cost, for the log and for the "
                 + "choice between families: the first that can serve a model is preferred.",
         };
+        var otlp = new Option<string?>("--otlp")
+        {
+            Description = "OpenTelemetry collector that gets metrics, traces and the log; by default where "
+                + "OTEL_EXPORTER_OTLP_ENDPOINT says, if it does.",
+            HelpName = "URL",
+        };
         var untilInputEnds = new Option<bool>(ServerProcess.UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
         {
             models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
             drain, certificate,
-            certificateKey, clients, noForecast, acceptShortOrder, ConfiguredOptions.Config, untilInputEnds,
+            certificateKey, clients, noForecast, acceptShortOrder, otlp, ConfiguredOptions.Config,
+            untilInputEnds,
         };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
@@ -124,6 +131,7 @@ internal static partial class ServeCommand
                 ? new ServerCertificate(pem, parsed.GetValue(certificateKey) ?? pem, Output.Note)
                 : null;
             IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen), isSecure: tls is not null);
+            string? telemetry = Telemetry.EndpointOr(parsed.GetValue(otlp));
             bool forecasts = !parsed.GetValue(noForecast);
             ClientRegister? register = parsed.GetValue(clients) is string file
                 ? new ClientRegister(file, Output.Note)
@@ -151,7 +159,7 @@ internal static partial class ServeCommand
                 AcceptShortOrder = parsed.GetValue(acceptShortOrder),
             };
             Interruption.Patience = limits.ShutdownGrace + InferenceHost.EndGrace;
-            WebApplication app = InferenceHost.Build(address, tls, register, files.Models, limits);
+            WebApplication app = InferenceHost.Build(address, tls, register, files.Models, limits, telemetry);
             await using (app.ConfigureAwait(false))
             {
                 await RunAsync(app, address, files, limits, forecasts, output, stop.Token).ConfigureAwait(false);

@@ -27,9 +27,10 @@ internal static class InferenceHost
     /// <param name="register">The clients that may connect; null: anybody may.</param>
     /// <param name="models">The models.</param>
     /// <param name="limits">The limits.</param>
+    /// <param name="telemetry">The collector that it tells what it does; null: none.</param>
     public static WebApplication Build(
         IPEndPoint address, ServerCertificate? tls, ClientRegister? register, ServedModels models,
-        PopcornOptions limits)
+        PopcornOptions limits, string? telemetry)
     {
         // The empty builder: no settings file or environment variable of some other application gets a say.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -73,6 +74,11 @@ internal static class InferenceHost
                 console.LogToStandardErrorThreshold = LogLevel.Trace;
             })
             .AddConsoleFormatter<LineFormatter, Microsoft.Extensions.Logging.Console.ConsoleFormatterOptions>();
+        if (telemetry is not null)
+        {
+            builder.AddTelemetry(telemetry);
+        }
+
         WebApplication app = builder.Build();
         if (register is not null)
         {
