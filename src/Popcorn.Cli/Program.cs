@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using Popcorn.Cli.Commands;
+using Popcorn.Cli.Configuration;
 using Popcorn.Cli.Terminal;
+using Popcorn.Engine;
 
 namespace Popcorn.Cli;
 
@@ -25,7 +27,17 @@ internal static class Program
         };
         root.Options.Add(CommandAction.Json);
 
-        ParseResult parsed = root.Parse(args);
+        ParseResult parsed;
+        try
+        {
+            parsed = ConfiguredOptions.Parse(root, args);
+        }
+        catch (Exception e) when (e is PopcornException or IOException or UnauthorizedAccessException)
+        {
+            Output.Error(e.Message);
+            return ExitStatus.Failure;
+        }
+
         if (parsed.Action is ParseErrorAction)
         {
             foreach (string error in CommandAction.ErrorsOf(parsed))

@@ -83,8 +83,8 @@ public sealed class PopcornMetrics
         _bytesSent.Add(bytesSent);
     }
 
-    internal void SessionFailed(PopcornError? error) =>
-        _failures.Add(1, new KeyValuePair<string, object?>("popcorn.error", error?.ToString() ?? "Internal"));
+    internal void SessionFailed(string kind) =>
+        _failures.Add(1, new KeyValuePair<string, object?>("popcorn.error", kind));
 
     internal void QueryDone(string model, QueryUse use)
     {

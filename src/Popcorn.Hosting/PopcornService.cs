@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.WebSockets;
 using System.Threading.RateLimiting;
@@ -171,6 +172,7 @@ internal sealed partial class PopcornService : IDisposable
                 session,
                 context.User.Identity is { IsAuthenticated: true, Name: string name } ? $"{name} at {from}" : from);
             _metrics.SessionStarted();
+            using Activity? span = PopcornTraces.StartSession(session);
             try
             {
                 var options = new ServerOptions
@@ -185,7 +187,12 @@ internal sealed partial class PopcornService : IDisposable
                     IdleTimeout = _options.IdleTimeout,
                     StallTimeout = _options.StallTimeout,
                     Stopping = _lifetime.ApplicationStopping,
-                    Admit = (query, token) => AdmitAsync(context, query, token),
+                    Admit = (query, token) =>
+                    {
+                        span?.SetTag("popcorn.model", query.Model);
+                        return AdmitAsync(context, query, token);
+                    },
+                    Traces = PopcornTraces.Source,
                     QueryDone = query =>
                     {
                         _metrics.QueryDone(query.Model, query.Use);
@@ -219,18 +226,20 @@ internal sealed partial class PopcornService : IDisposable
             }
             catch (PopcornException e)
             {
-                Fail(session, e); // The session has told the client.
+                Fail(session, span, e); // The session has told the client.
             }
             catch (Exception e)
             {
                 // A defect of this program; still, it may end this session only.
-                Fail(session, e);
+                Fail(session, span, e);
                 await channel.CloseAsync(WebSocketCloseStatus.InternalServerError, "internal error")
                     .ConfigureAwait(false);
             }
             finally
             {
                 _metrics.SessionEnded(channel.BytesReceived, channel.BytesSent);
+                span?.SetTag("popcorn.bytes.received", channel.BytesReceived)
+                    .SetTag("popcorn.bytes.sent", channel.BytesSent);
             }
         }
     }
@@ -269,9 +278,11 @@ internal sealed partial class PopcornService : IDisposable
             $"; of these to prepare {prepare.Seconds:F2} s, {prepare.BytesUp} bytes up, {prepare.BytesDown} down")
         : "";
 
-    private void Fail(long session, Exception e)
+    private void Fail(long session, Activity? span, Exception e)
     {
-        _metrics.SessionFailed((e as PopcornException)?.Error);
+        string kind = (e as PopcornException)?.Error.ToString() ?? "Internal";
+        _metrics.SessionFailed(kind);
+        span?.SetTag("popcorn.error", kind).SetStatus(ActivityStatusCode.Error, kind);
         if (e is PopcornException { Refusal: Refusal reason })
         {
             _metrics.Refused(reason);

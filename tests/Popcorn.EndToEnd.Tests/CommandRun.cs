@@ -228,10 +228,16 @@ internal sealed class RunningServer : IAsyncDisposable
         StartAsync(
             "https", [.. models, "--certificate", files.Certificate, "--certificate-key", files.Key]);
 
-    private static async Task<RunningServer> StartAsync(string scheme, string[] models)
+    /// <summary>Serves as these variables of its environment and these arguments say.</summary>
+    public static Task<RunningServer> StartInAsync(Dictionary<string, string?> variables, params string[] arguments) =>
+        StartAsync("http", CommandRun.StartIn(variables, ["serve", .. arguments]));
+
+    private static Task<RunningServer> StartAsync(string scheme, string[] models) => StartAsync(
+        scheme, CommandRun.Start(["serve", .. models, "--listen", $"{scheme}://127.0.0.1:0", "--no-forecast"]));
+
+    private static async Task<RunningServer> StartAsync(string scheme, Process process)
     {
-        var server = new RunningServer(
-            CommandRun.Start(["serve", .. models, "--listen", $"{scheme}://127.0.0.1:0", "--no-forecast"]));
+        var server = new RunningServer(process);
         string? ready = await server._process.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
         Assert.True(ready?.StartsWith($"listening on {scheme}://127.0.0.1:", StringComparison.Ordinal), server.Log);
         server.Url = ready!["listening on ".Length..];

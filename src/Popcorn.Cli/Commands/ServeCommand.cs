@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Popcorn.Cli.Configuration;
 using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Service;
 using Popcorn.Cli.Terminal;
@@ -104,28 +105,68 @@ internal static partial class ServeCommand
                 + "changes. By default anybody may.",
             HelpName = "FILE",
         };
+        var jwtAuthority = new Option<string?>("--jwt-authority")
+        {
+            Description = "OpenID provider whose tokens clients show, in place of --clients.",
+            HelpName = "URL",
+        };
+        var jwtKey = new Option<string?>("--jwt-key")
+        {
+            Description = "PEM file of the public key by which the tokens are checked that clients show, in place of "
+                + "--clients; read again when it changes.",
+            HelpName = "FILE",
+        };
+        var jwtAudience = new Option<string?>("--jwt-audience")
+        {
+            Description = "For whom such a token must be.",
+            HelpName = "NAME",
+        };
         var noForecast = new Option<bool>("--no-forecast")
         {
             Description = "Do not measure this machine to predict what queries will cost, for the log and for the "
                 + "choice between families: the first that can serve a model is preferred.",
         };
+        var otlp = new Option<string?>("--otlp")
+        {
+            Description = "OpenTelemetry collector that gets metrics, traces and the log; by default where "
+                + "OTEL_EXPORTER_OTLP_ENDPOINT says, if it does.",
+            HelpName = "URL",
+        };
         var untilInputEnds = new Option<bool>(ServerProcess.UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
         {
             models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
-            drain, certificate,
-            certificateKey, clients, noForecast, acceptShortOrder, untilInputEnds,
+            drain, certificate, certificateKey, clients, jwtAuthority, jwtKey, jwtAudience, noForecast,
+            acceptShortOrder, otlp, ConfiguredOptions.Config, untilInputEnds,
         };
         families.AddTo(command);
+        command.Validators.Add(result =>
+        {
+            Option[] ways = [.. ((Option[])[clients, jwtAuthority, jwtKey]).Where(
+                option => result.GetResult(option) is not null)];
+            if (ways.Length > 1)
+            {
+                result.AddError($"{ways[0].Name} and {ways[1].Name} are two ways to know clients; choose one.");
+            }
+
+            if (ways.Any(way => way != clients) != (result.GetResult(jwtAudience) is not null))
+            {
+                result.AddError("--jwt-audience belongs to --jwt-authority or --jwt-key, and these want it.");
+            }
+        });
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
             ServerCertificate? tls = parsed.GetValue(certificate) is string pem
                 ? new ServerCertificate(pem, parsed.GetValue(certificateKey) ?? pem, Output.Note)
                 : null;
             IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen), isSecure: tls is not null);
+            string? telemetry = Telemetry.EndpointOr(parsed.GetValue(otlp));
             bool forecasts = !parsed.GetValue(noForecast);
-            ClientRegister? register = parsed.GetValue(clients) is string file
-                ? new ClientRegister(file, Output.Note)
+            string audience = parsed.GetValue(jwtAudience) ?? "";
+            ITokens? tokens = parsed.GetValue(clients) is string file ? new ClientRegister(file, Output.Note)
+                : parsed.GetValue(jwtAuthority) is string url ? SignedTokens.OfAuthority(url, audience)
+                : parsed.GetValue(jwtKey) is string key
+                    ? SignedTokens.OfKey(key, audience, Output.Note, TimeProvider.System)
                 : null;
             FamilyOffer offer = families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk)));
             using var files = new ModelFiles(
@@ -150,7 +191,7 @@ internal static partial class ServeCommand
                 AcceptShortOrder = parsed.GetValue(acceptShortOrder),
             };
             Interruption.Patience = limits.ShutdownGrace + InferenceHost.EndGrace;
-            WebApplication app = InferenceHost.Build(address, tls, register, files.Models, limits);
+            WebApplication app = InferenceHost.Build(address, tls, tokens, files.Models, limits, telemetry);
             await using (app.ConfigureAwait(false))
             {
                 await RunAsync(app, address, files, limits, forecasts, output, stop.Token).ConfigureAwait(false);

@@ -21,7 +21,7 @@ internal static class TokenCommand
         {
             Description = "Queries that the client may ask in a minute; by default any number.",
             HelpName = "N",
-        }.InRange(1, RegisteredClient.MostPerMinute);
+        }.InRange(1, KnownClient.MostPerMinute);
         var until = new Option<DateOnly?>("--until")
         {
             Description = "The last day of the token, by UTC.",

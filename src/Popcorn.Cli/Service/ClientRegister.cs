@@ -1,8 +1,6 @@
 using System.Globalization;
-using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.AspNetCore.Http;
 using Popcorn.Cli.Data;
 using Popcorn.Engine;
 using Popcorn.Engine.Model;
@@ -11,16 +9,24 @@ namespace Popcorn.Cli.Service;
 
 /// <summary>A client that a server knows.</summary>
 /// <param name="Name">Its name.</param>
+/// <param name="QueriesPerMinute">Queries that it may ask; 0: any number.</param>
+/// <param name="Models">The models that it may ask for; none: all.</param>
+internal record KnownClient(string Name, int QueriesPerMinute, IReadOnlyList<string> Models)
+{
+    /// <summary>Most queries a minute that can be asked for: more than a machine answers.</summary>
+    public const int MostPerMinute = 1_000_000;
+}
+
+/// <summary>A client whose token is in a file.</summary>
+/// <param name="Name">Its name.</param>
 /// <param name="Hash">SHA-256 of its token, in hexadecimal: nobody who reads the file has a token.</param>
 /// <param name="QueriesPerMinute">Queries that it may ask; 0: any number.</param>
 /// <param name="Until">The last day of its token, by UTC; null: there is none.</param>
 /// <param name="Models">The models that it may ask for; none: all.</param>
 internal sealed record RegisteredClient(
     string Name, string Hash, int QueriesPerMinute, DateOnly? Until, IReadOnlyList<string> Models)
+    : KnownClient(Name, QueriesPerMinute, Models)
 {
-    /// <summary>Most queries a minute that can be asked for: more than a machine answers.</summary>
-    public const int MostPerMinute = 1_000_000;
-
     private const string Any = "-";
     private const int HashDigits = 64;
 
@@ -54,10 +60,9 @@ internal sealed record RegisteredClient(
 }
 
 /// <summary>The clients that a server knows, by a file that is read again when it has changed.</summary>
-internal sealed class ClientRegister
+internal sealed class ClientRegister : ITokens
 {
     private const int MostBytes = 1 << 24;
-    private const string Scheme = "Bearer ";
     private const string Heading = "# name sha256-of-token queries-per-minute last-day models";
 
     private readonly FollowedFiles<Dictionary<string, RegisteredClient>> _byHash;
@@ -90,33 +95,14 @@ internal sealed class ClientRegister
         return token;
     }
 
-    /// <summary>Lets through who shows a token that is known, and has not expired; the user of the request is then the
-    /// client.</summary>
-    public async Task AuthenticateAsync(HttpContext context, RequestDelegate next)
+    /// <inheritdoc/>
+    public Task<Func<KnownClient?>> IdentifyAsync(string token, CancellationToken cancellationToken)
     {
-        string header = context.Request.Headers.Authorization.ToString();
-        RegisteredClient? client = header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase)
-            ? Find(HashOf(header[Scheme.Length..].Trim()))
-            : null;
-        if (client is null)
-        {
-            context.Response.StatusCode = StatusCodes.Status401Unauthorized;
-            context.Response.Headers.WWWAuthenticate = "Bearer";
-            return;
-        }
-
-        context.User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(ClaimTypes.Name, client.Name)], "token"));
-        context.Features.Set(client);
-        await next(context).ConfigureAwait(false);
+        string hash = HashOf(token);
+        return Find(hash) is null
+            ? throw new PopcornException("This token is not known here, or has expired.")
+            : Task.FromResult<Func<KnownClient?>>(() => Find(hash));
     }
-
-    /// <summary>The client of a connection, as it is known now; null where it is no longer.</summary>
-    public RegisteredClient? Of(HttpContext context) =>
-        context.Features.Get<RegisteredClient>() is { Hash: string hash } ? Find(hash) : null;
-
-    /// <summary>Whether a connection's client may ask for a model now.</summary>
-    public bool MayUse(HttpContext context, string model) =>
-        Of(context) is { Models: var models } && (models.Count == 0 || models.Contains(model));
 
     private static string HashOf(string token) =>
         Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(token)));

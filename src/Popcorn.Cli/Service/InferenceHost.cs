@@ -25,12 +25,13 @@ internal static class InferenceHost
     /// <summary>Builds it.</summary>
     /// <param name="address">Where it listens.</param>
     /// <param name="tls">Its certificate; null: it speaks plain HTTP.</param>
-    /// <param name="register">The clients that may connect; null: anybody may.</param>
+    /// <param name="tokens">By what clients are known that may connect; null: anybody may.</param>
     /// <param name="models">The models.</param>
     /// <param name="limits">The limits.</param>
+    /// <param name="telemetry">The collector that it tells what it does; null: none.</param>
     public static WebApplication Build(
-        IPEndPoint address, ServerCertificate? tls, ClientRegister? register, ServedModels models,
-        PopcornOptions limits)
+        IPEndPoint address, ServerCertificate? tls, ITokens? tokens, ServedModels models,
+        PopcornOptions limits, string? telemetry)
     {
         // The empty builder: no settings file or environment variable of some other application gets a say.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -55,11 +56,10 @@ internal static class InferenceHost
         });
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = limits.ShutdownGrace + EndGrace);
         builder.Services.AddRoutingCore();
-        if (register is not null)
+        if (tokens is not null)
         {
-            limits.MayUse = register.MayUse;
-            limits.QueryLimiter = PartitionedRateLimiter.Create<PopcornQuery, string>(
-                query => LimitOf(register.Of(query.Context)));
+            limits.MayUse = Admission.MayUse;
+            limits.QueryLimiter = PartitionedRateLimiter.Create<PopcornQuery, string>(Admission.LimitOf);
         }
 
         builder.Services.AddSingleton(models);
@@ -74,34 +74,24 @@ internal static class InferenceHost
                 console.LogToStandardErrorThreshold = LogLevel.Trace;
             })
             .Services.AddSingleton<ConsoleFormatter, LineFormatter>();
+        if (telemetry is not null)
+        {
+            builder.AddTelemetry(telemetry);
+        }
+
         WebApplication app = builder.Build();
-        if (register is not null)
+        if (tokens is not null)
         {
             // Before anything else but for probes, which show no token.
+            var admission = new Admission(tokens);
             app.UseWhen(
                 context => !context.Request.Path.StartsWithSegments(HealthPath),
-                inner => inner.Use(next => context => register.AuthenticateAsync(context, next)));
+                inner => inner.Use(next => context => admission.AuthenticateAsync(context, next)));
         }
 
         app.UseRouting();
         app.MapPopcorn();
         app.MapPopcornHealth(HealthPath);
         return app;
-    }
-
-    /// <summary>A client's queries come as they were allowed, or as many at once as in a minute.</summary>
-    private static RateLimitPartition<string> LimitOf(RegisteredClient? client)
-    {
-        int rate = client?.QueriesPerMinute ?? 0;
-        string name = $"{client?.Name} {rate}";
-        return rate == 0
-            ? RateLimitPartition.GetNoLimiter(name) // whoever is no longer known may use no model
-            : RateLimitPartition.GetTokenBucketLimiter(name, _ => new TokenBucketRateLimiterOptions
-            {
-                TokenLimit = rate,
-                TokensPerPeriod = 1,
-                ReplenishmentPeriod = TimeSpan.FromMinutes(1) / rate,
-                QueueLimit = 0,
-            });
     }
 }

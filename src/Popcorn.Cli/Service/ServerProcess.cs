@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using Popcorn.Cli.Configuration;
 using Popcorn.Engine;
 
 namespace Popcorn.Cli.Service;
@@ -57,6 +58,14 @@ internal sealed class ServerProcess : IAsyncDisposable
             ["serve", model, "--listen", "http://127.0.0.1:0", UntilInputEnds, .. options])
         {
             start.ArgumentList.Add(argument);
+        }
+
+        // What is configured is meant for a server that somebody else runs.
+        string prefix = ConfiguredOptions.PrefixOf("serve");
+        foreach (string name in start.Environment.Keys.Where(
+            name => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)).ToArray())
+        {
+            start.Environment.Remove(name);
         }
 
         Process process = Process.Start(start) ?? throw new PopcornException("The server process did not start.");

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Popcorn.Engine.Protocols;
 
 namespace Popcorn.Engine.Sessions;
@@ -64,5 +65,6 @@ internal sealed class PreparedQueries<T> : IDisposable
 /// <summary>A query that waits for its input.</summary>
 /// <param name="Query">The party's part in it.</param>
 /// <param name="Took">What preparing it took, which counts when it is run.</param>
-internal sealed record PreparedQuery<T>(T Query, PhaseMeasure Took)
+/// <param name="Trace">The span in which it was prepared, where there is one.</param>
+internal sealed record PreparedQuery<T>(T Query, PhaseMeasure Took, ActivityContext Trace = default)
     where T : PartyQuery;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Popcorn.Engine.Planning;
 using Popcorn.Engine.Resources;
 using Popcorn.Interop;
@@ -51,6 +52,13 @@ public sealed record ServerOptions
 
     /// <summary>Told how far each query is.</summary>
     public IProgress<SessionProgress>? Progress { get; init; }
+
+    /// <summary>
+    /// Makes a span of each phase of a query, <c>popcorn.prepare</c> and <c>popcorn.query</c>, with an event where a
+    /// step of it ends: model, family, images, bytes and the kind of an error, nothing that depends on an input or a
+    /// key. Null: none.
+    /// </summary>
+    public ActivitySource? Traces { get; init; }
 
     /// <summary>Told of every finished query.</summary>
     public Action<QueryReport>? QueryDone { get; init; }

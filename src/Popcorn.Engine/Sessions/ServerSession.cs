@@ -151,14 +151,29 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         ValueTask AdmitAsync(int images) =>
             options.Admit?.Invoke(new QueryRequest(model.Name, images), cancellationToken) ?? ValueTask.CompletedTask;
 
-        StepExchange ExchangeFor(Plan of) =>
-            new(connection, receiver, options.Progress, of, cancellationToken, pace);
+        StepExchange ExchangeFor(Plan of, PhaseTrace? trace = null) =>
+            new(connection, receiver, trace?.Progress ?? options.Progress, of, cancellationToken, pace);
+
+        // Where nobody listens it costs an object.
+        async Task TraceAsync(PhaseTrace trace, Plan of, Func<Task<PhaseMeasure>> phase)
+        {
+            trace.Asked(model.Name, family.Name, of.Images);
+            try
+            {
+                trace.Done(await phase().ConfigureAwait(false));
+            }
+            catch (Exception e)
+            {
+                trace.Failed(e);
+                throw;
+            }
+        }
 
         ValueTask<MemoryReservation> ReserveAsync(Plan of, long bytes) => resources.ReserveAsync(
             bytes, of.Images == 1 ? "an image" : $"{of.Images} images", cancellationToken);
 
         // Memory first, then tables, the turn last: nobody waits for memory while others wait for its turn to end.
-        async Task<ServerQuery> PreparedAsync(Plan of)
+        async Task<ServerQuery> PreparedAsync(Plan of, PhaseTrace trace)
         {
             await AdmitAsync(of.Images).ConfigureAwait(false);
             MemoryReservation memory =
@@ -175,7 +190,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             }
 
             query.Memory = memory;
-            await PlayAsync(query, query.PrepareAsync).ConfigureAwait(false);
+            await PlayAsync(query, query.PrepareAsync, trace).ConfigureAwait(false);
             return query;
         }
 
@@ -194,7 +209,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             }
         }
 
-        async Task PlayAsync(ServerQuery query, Func<IExchange, Task> part)
+        async Task PlayAsync(ServerQuery query, Func<IExchange, Task> part, PhaseTrace trace)
         {
             receiver.SetLimit(options.StallTimeout, Refusal.Stalled);
             try
@@ -207,7 +222,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
                 throw;
             }
 
-            await part(ExchangeFor(query.Plan)).ConfigureAwait(false);
+            await part(ExchangeFor(query.Plan, trace)).ConfigureAwait(false);
         }
 
         async Task PrepareAsync(Prepare message)
@@ -228,11 +243,17 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
 
             var clock = new PhaseClock(connection);
             Plan of = PlanFor(party, message.Images);
-            ServerQuery query = await PreparedAsync(of).ConfigureAwait(false);
+            using var trace = new PhaseTrace(options, "popcorn.prepare");
+            await TraceAsync(trace, of, async () =>
+            {
+                ServerQuery query = await PreparedAsync(of, trace).ConfigureAwait(false);
 
-            // Others may work with the rest until the query is run, which asks for it again.
-            query.Memory?.ShrinkTo(model.In(family).BundleBytes(of));
-            prepared.Add(new PreparedQuery<ServerQuery>(query, clock.ForServer(of.RoundsOf(Phase.Offline))));
+                // Others may work with the rest until the query is run, which asks for it again.
+                query.Memory?.ShrinkTo(model.In(family).BundleBytes(of));
+                PhaseMeasure took = clock.ForServer(of.RoundsOf(Phase.Offline));
+                prepared.Add(new PreparedQuery<ServerQuery>(query, took, trace.Context));
+                return took;
+            }).ConfigureAwait(false);
         }
 
         async Task AnswerAsync(Query message)
@@ -246,14 +267,22 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
                     PopcornError.Protocol, $"Query {message.Number} was not prepared; prepare it first.");
             }
 
-            ServerQuery query = ready?.Query ?? await PreparedAsync(of).ConfigureAwait(false);
+            using var trace = new PhaseTrace(options, "popcorn.query", ready?.Trace ?? default);
+            await TraceAsync(trace, of, () => RunAsync(clock, of, ready, trace)).ConfigureAwait(false);
+        }
+
+        async Task<PhaseMeasure> RunAsync(
+            PhaseClock clock, Plan of, PreparedQuery<ServerQuery>? ready, PhaseTrace trace)
+        {
+            ServerQuery query = ready?.Query ?? await PreparedAsync(of, trace).ConfigureAwait(false);
             using MemoryReservation? work =
                 ready is null ? null : await ReserveForWorkAsync(query).ConfigureAwait(false);
-            await PlayAsync(query, query.RunAsync).ConfigureAwait(false);
+            await PlayAsync(query, query.RunAsync, trace).ConfigureAwait(false);
             PhaseMeasure took = clock.ForServer(of.RoundsOf(Phase.Online));
             options.QueryDone?.Invoke(new QueryReport(
                 model.Name, party.KeyBits, of.Images, new QueryUse(ready?.Took.Use, took.Use),
                 took.WorkSeconds + (ready?.Took.WorkSeconds ?? 0), query.Products));
+            return took;
         }
     }
 
