@@ -180,6 +180,7 @@ case $command in
         if [ ${#rids[@]} -eq 1 ]; then test_other "${rids[0]}"; fi
         [ ${#rids[@]} -eq 0 ] || fail 'one system is tested at a time'
         have valgrind || install_valgrind
+        publish_command
         dotnet build Popcorn.sln -c Release
         run_tests
         ;;

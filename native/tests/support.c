@@ -274,6 +274,13 @@ bool is_emulated(int32_t kernel)
     return strstr(name, "-emulated") != NULL;
 }
 
+bool is_another_number_of_lanes(int32_t kernel)
+{
+    char name[32] = "";
+    OK(pc_kernel_name(kernel, name, (int32_t)sizeof name));
+    return strcmp(name, "gmp4") == 0 || strcmp(name, "gmp8") == 0;
+}
+
 void read_number(mpz_t r, const key *k, const pc_batch *batch, int32_t index)
 {
     uint8_t bytes[PC_MAX_KEY_BITS / 4];

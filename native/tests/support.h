@@ -57,6 +57,9 @@ int32_t kernel_count(void);
 /* A vector kernel in plain C, some fifty times slower than the real one: not for millions of products. */
 bool is_emulated(int32_t kernel);
 
+/* Whether a kernel is the one of GMP for more lanes, which the code above kernels sees as any length shows. */
+bool is_another_number_of_lanes(int32_t kernel);
+
 /* Ciphertexts of a batch as integers, through import and export. */
 void read_number(mpz_t r, const key *k, const pc_batch *batch, int32_t index);
 void write_number(const key *k, pc_batch *batch, int32_t index, const mpz_t value);

@@ -246,13 +246,18 @@ int main(void)
     fprintf(stderr, "errors that must be seen:\n");
     test_controls();
     fprintf(stderr, "errors that must not be:\n");
-    static const int32_t sizes[] = {254, 2048};
     for (int32_t i = 0; i < pc_kernel_count(); i++) {
+        /* In plain C a vector kernel's longest loops are slow here, and those of half the length are the same ones. */
+        bool is_slow = is_emulated(i) && getenv("POPCORN_SLOW_TESTS") == NULL;
+        const int32_t sizes[] = {254, is_slow ? 1024 : 2048};
         for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
+            if (j > 0 && is_another_number_of_lanes(i)) {
+                continue; /* GMP's functions for long numbers are those of one lane */
+            }
             key k;
             key_create(&k, sizes[j], i);
             test_decryption(&k);
-            if (sizes[j] < 2048) { /* powers and sums of products as in the others, which is slow here */
+            if (j == 0) { /* powers and sums of products as in the others, which is slow here */
                 test_roots(&k);
                 test_owner_encryption(&k, 0);
                 test_public_encryption(&k);
@@ -263,7 +268,7 @@ int main(void)
             /* Orders are secret too, and whether all ciphertexts are in the subgroup shows in the status alone. */
             key_create_short(&k, sizes[j], i);
             test_decryption(&k);
-            if (sizes[j] < 2048) {
+            if (j == 0) {
                 test_refusal(&k);
                 test_roots(&k);
             }

@@ -382,10 +382,10 @@ static void test_primes(const pc_kernel *kernel, mp_bitcnt_t bits)
     mpz_clears(p, half, NULL);
 }
 
-/* Every product modulo 3^2, 5^2, ... 15^2. */
-static void test_tiny_moduli(const pc_kernel *kernel)
+/* Every product modulo 3^2, 5^2 and so on. */
+static void test_tiny_moduli(const pc_kernel *kernel, mp_limb_t end)
 {
-    for (mp_limb_t m = 3; m < 16; m += 2) {
+    for (mp_limb_t m = 3; m < end; m += 2) {
         pc_modulus *modulus = pc_modulus_create(kernel, &m, 1, false);
         int wrong = 0;
         for (mp_limb_t x = 0; x < m * m; x++) {
@@ -658,10 +658,10 @@ int main(void)
     for (int32_t i = 0; i < pc_kernel_count(); i++) {
         const pc_kernel *kernel = pc_kernel_at(i);
         test_limits(kernel);
-        test_tiny_moduli(kernel);
         test_recombinations(kernel);
         /* An emulated kernel takes its time: of long primes those of the shortest key and the longest, 16 and 32. */
         bool is_slow = is_emulated(i) && getenv("POPCORN_SLOW_TESTS") == NULL;
+        test_tiny_moduli(kernel, is_slow ? 12 : 16);
         for (int32_t limbs = 1; limbs <= PC_MAX_LIMBS / 2;
              limbs += limbs < 10 ? 3 : !is_slow ? 2 : limbs == 10 ? 6 : 16) {
             if (kernel->power_pair != NULL) {
@@ -671,7 +671,7 @@ int main(void)
         }
         static const mp_bitcnt_t sizes[] = {1024, 1536, 2048, 3072, 4096};
         for (size_t j = 0; j < sizeof sizes / sizeof sizes[0]; j++) {
-            test_many(kernel, sizes[j], getenv("POPCORN_SLOW_TESTS") != NULL ? 500000 : 5000);
+            test_many(kernel, sizes[j], getenv("POPCORN_SLOW_TESTS") != NULL ? 500000 : is_slow ? 1000 : 5000);
         }
         for (mp_bitcnt_t bits = 60; bits <= 1100 && kernel->may_be_prime != NULL; bits += 130) {
             test_primes(kernel, bits);

@@ -11,12 +11,27 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     /// <summary>Longer than any command takes here, on a busy machine too.</summary>
     private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(5);
 
-    /// <summary>The command, as built for these tests, or published for another system.</summary>
-    public static string Executable { get; } = OtherSystem.Command ?? Path.Combine(
-        AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "popcorn.exe" : "popcorn");
+    /// <summary>
+    /// The command: as it is installed, where POPCORN_COMMAND names that, or published for another system; otherwise as
+    /// built for these tests.
+    /// </summary>
+    public static string Executable { get; } = OtherSystem.Command ?? Installed
+        ?? Path.Combine(AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "popcorn.exe" : "popcorn");
 
     /// <summary>Where the command keeps what it has measured, elsewhere than for the user who runs the tests.</summary>
     public static string DataHome { get; } = Path.Combine(AppContext.BaseDirectory, "data-home");
+
+    /// <summary>Before a command of many that predict: they do not all measure the machine at a time.</summary>
+    private static readonly Lazy<bool> Measured = new(() =>
+    {
+        using Process process = Start(
+            DataHome, Executable, ["inspect", Path.Combine(Repository.Root, "samples", "mnist-small.popcorn"), "--json"]);
+        process.ErrorDataReceived += (_, _) => { };
+        process.BeginErrorReadLine();
+        process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0;
+    });
 
     /// <summary>Starts the command with its three streams redirected.</summary>
     public static Process Start(params string[] arguments) => StartWith(DataHome, arguments);
@@ -28,12 +43,21 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
         : Start(arguments);
 
     /// <summary>Starts the command with another place for what it has measured.</summary>
-    public static Process StartWith(string dataHome, params string[] arguments) =>
-        Start(dataHome, Executable, arguments);
+    public static Process StartWith(string dataHome, params string[] arguments)
+    {
+        bool predicts = arguments is ["inspect" or "serve" or "demo", ..] && !arguments.Contains("--no-forecast");
+        Assert.True(dataHome != DataHome || !predicts || Measured.Value);
+        return Start(dataHome, Executable, arguments);
+    }
 
     /// <summary>Starts the command with these variables of its environment changed.</summary>
     public static Process StartIn(Dictionary<string, string?> variables, params string[] arguments) =>
         Start(DataHome, Executable, arguments, variables: variables);
+
+    /// <summary>The command as it is installed, compiled ahead of time where it can be; null: it is not looked at.
+    /// </summary>
+    public static string? Installed =>
+        Environment.GetEnvironmentVariable("POPCORN_COMMAND") is { Length: > 0 } path ? path : null;
 
     private static bool InterruptsAreIgnored
     {

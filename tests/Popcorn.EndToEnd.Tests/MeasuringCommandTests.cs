@@ -89,7 +89,11 @@ public sealed class MeasuringCommandTests : IDisposable
         async Task<double> Predicted(params string[] options) =>
             (await CommandRun.JsonWith(home, ["inspect", model, .. options]))
                 .GetProperty("predicted").GetProperty("seconds").GetDouble();
+        string record = Path.Combine(home, "popcorn", "kernel-times.json");
+        Directory.CreateDirectory(Path.GetDirectoryName(record)!);
+        await File.WriteAllTextAsync(record, "{ damaged");
         double first = await Predicted();
+        Assert.True(first > 0);
         if (OperatingSystem.IsWindows())
         {
             return; // The record is the user's own there.
@@ -99,9 +103,6 @@ public sealed class MeasuringCommandTests : IDisposable
         double anew = await Predicted("--measure");
         Assert.NotEqual(first, anew);
         Assert.Equal(anew, await Predicted());
-        string record = Directory.GetFiles(Path.Combine(home, "popcorn"), "kernel-times.json").Single();
-        await File.WriteAllTextAsync(record, "{ damaged");
-        Assert.True(await Predicted() > 0);
     }
 
     [Fact]

@@ -61,7 +61,7 @@ public class HostilePeerTests
         int next = 0;
         foreach ((string name, Func<Chunk, Chunk, Chunk?> fault) in Faults)
         {
-            for (int i = 0; i < 3; i++)
+            for (int i = 0; i < (SharedData.SlowTests ? 5 : 1); i++)
             {
                 int at = 1 + (next++ * 7 % (count - 1));
                 (Exception? client, Exception? server) = await SpoilAsync(model, fromClient, at, fault);
@@ -88,7 +88,7 @@ public class HostilePeerTests
         int next = 0;
         foreach (Func<int, byte> content in contents)
         {
-            for (int i = 0; i < 5; i++)
+            for (int i = 0; i < (SharedData.SlowTests ? 9 : 2); i++)
             {
                 int at = next++ * 5 % count;
                 (Exception? client, Exception? server) = await SpoilAsync(model, fromClient, at, (c, _) => new Chunk(c)
