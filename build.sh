@@ -149,7 +149,7 @@ publish_command() {
     local publish='dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn --use-current-runtime'
     rm -rf artifacts/popcorn
     # Unquoted on purpose: a command and its arguments.
-    $publish -p:PublishAot=true -p:IlcInstructionSet="${POPCORN_INSTRUCTIONS:-native}" || {
+    $publish -p:AheadOfTime=true -p:IlcInstructionSet="${POPCORN_INSTRUCTIONS:-native}" || {
         echo 'build.sh: not compiled ahead of time: it starts slower, and the first query takes longer' >&2
         rm -rf artifacts/popcorn
         $publish --self-contained false -p:PublishReadyToRun=true

@@ -24,8 +24,8 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     /// <summary>Before a command of many that predict: they do not all measure the machine at a time.</summary>
     private static readonly Lazy<bool> Measured = new(() =>
     {
-        using Process process = Start(
-            DataHome, Executable, ["inspect", Path.Combine(Repository.Root, "samples", "mnist-small.popcorn"), "--json"]);
+        string model = Path.Combine(Repository.Root, "samples", "mnist-small.popcorn");
+        using Process process = Start(DataHome, Executable, ["inspect", model, "--json"]);
         process.ErrorDataReceived += (_, _) => { };
         process.BeginErrorReadLine();
         process.StandardOutput.ReadToEnd();

@@ -5,7 +5,6 @@ using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Sessions;
-using Popcorn.Interop;
 
 namespace Popcorn.Cli.Service;
 
@@ -90,8 +89,9 @@ internal sealed partial class ModelFiles : IDisposable
                     Models.Put(Compile(path));
                     LogReplaced(logger, NameOf(path));
                 }
-                catch (Exception e) when (e is PopcornException or IOException or PaillierException)
+                catch (Exception e)
                 {
+                    // Whatever it is: nobody else would be told, and the model is there.
                     LogKept(logger, NameOf(path), e.Message);
                 }
             }

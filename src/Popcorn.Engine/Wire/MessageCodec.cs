@@ -44,8 +44,8 @@ internal static class MessageCodec
     }
 
     /// <summary>
-    /// A chunk as <see cref="Encode"/> writes it, whose payload stays where it arrived: chunks are most of what travels.
-    /// Null: another message, or written otherwise.
+    /// A chunk as <see cref="Encode"/> writes it, whose payload stays where it arrived: chunks are most of what
+    /// travels. Null: another message, or written otherwise.
     /// </summary>
     private static Chunk? TryDecodeChunk(ReadOnlyMemory<byte> message)
     {
