@@ -36,10 +36,10 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     /// <summary>Starts the command with its three streams redirected.</summary>
     public static Process Start(params string[] arguments) => StartWith(DataHome, arguments);
 
-    /// <summary>The same where the tests ignore interrupts, as in a shell's background, and their processes with them.
+    /// <summary>The same where the tests ignore signals, as in a shell's background, and their processes with them.
     /// </summary>
-    public static Process StartInterruptible(params string[] arguments) => InterruptsAreIgnored
-        ? Start(DataHome, "env", ["--default-signal=INT", Executable, .. arguments])
+    public static Process StartInterruptible(params string[] arguments) => SignalsAreIgnored
+        ? Start(DataHome, "env", ["--default-signal=INT,HUP", Executable, .. arguments])
         : Start(arguments);
 
     /// <summary>Starts the command with another place for what it has measured.</summary>
@@ -59,15 +59,15 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     public static string? Installed =>
         Environment.GetEnvironmentVariable("POPCORN_COMMAND") is { Length: > 0 } path ? path : null;
 
-    private static bool InterruptsAreIgnored
+    private static bool SignalsAreIgnored
     {
         get
         {
             const string Ignored = "SigIgn:";
-            const ulong Interrupt = 1 << 1;
+            const ulong HangUpAndInterrupt = 3;
             return OperatingSystem.IsLinux() && (Convert.ToUInt64(
                 File.ReadLines("/proc/self/status").Single(line => line.StartsWith(Ignored, StringComparison.Ordinal))
-                    [Ignored.Length..].Trim(), 16) & Interrupt) != 0;
+                    [Ignored.Length..].Trim(), 16) & HangUpAndInterrupt) != 0;
         }
     }
 
@@ -257,7 +257,8 @@ internal sealed class RunningServer : IAsyncDisposable
         StartAsync("http", CommandRun.StartIn(variables, ["serve", .. arguments]));
 
     private static Task<RunningServer> StartAsync(string scheme, string[] models) => StartAsync(
-        scheme, CommandRun.Start(["serve", .. models, "--listen", $"{scheme}://127.0.0.1:0", "--no-forecast"]));
+        scheme, CommandRun.StartInterruptible(
+            ["serve", .. models, "--listen", $"{scheme}://127.0.0.1:0", "--no-forecast"]));
 
     private static async Task<RunningServer> StartAsync(string scheme, Process process)
     {
