@@ -267,18 +267,22 @@ int32_t kernel_count(void)
     return info.kernel_count;
 }
 
-bool is_emulated(int32_t kernel)
+/* Whether a kernel's name has this in it. */
+static bool is_named(int32_t kernel, const char *part)
 {
     char name[32] = "";
     OK(pc_kernel_name(kernel, name, (int32_t)sizeof name));
-    return strstr(name, "-emulated") != NULL;
+    return strstr(name, part) != NULL;
+}
+
+bool is_emulated(int32_t kernel)
+{
+    return is_named(kernel, "-emulated");
 }
 
 bool is_another_number_of_lanes(int32_t kernel)
 {
-    char name[32] = "";
-    OK(pc_kernel_name(kernel, name, (int32_t)sizeof name));
-    return strcmp(name, "gmp4") == 0 || strcmp(name, "gmp8") == 0;
+    return is_named(kernel, "gmp4") || is_named(kernel, "gmp8");
 }
 
 void read_number(mpz_t r, const key *k, const pc_batch *batch, int32_t index)
