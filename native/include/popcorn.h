@@ -133,6 +133,7 @@ typedef struct pc_public_info {
     int32_t lanes;            /* numbers that the kernel works on at once: best split batches at multiples */
     int32_t kernel;
     int32_t order_bits;       /* bits of u_p and of u_q of a short-order key; 0: any other key          */
+    int32_t reserved;         /* 0                                                                      */
     int64_t number_bytes;     /* memory of one ciphertext in a batch or register file                   */
 } pc_public_info;
 

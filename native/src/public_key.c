@@ -103,6 +103,7 @@ int32_t pc_public_get_info(const pc_public *key, pc_public_info *info)
     info->lanes = key->modulus->kernel->lanes;
     info->kernel = key->kernel_index;
     info->order_bits = key->order_bits;
+    info->reserved = 0;
     info->number_bytes = (int64_t)key->modulus->number_words * (int64_t)sizeof(mp_limb_t);
     return PC_OK;
 }

@@ -9,7 +9,8 @@ namespace Popcorn.Interop;
 /// </summary>
 internal static class NativeLayout
 {
-    // In the order of popcorn.h. Each field holds its number, by which it is found.
+    // In the order of popcorn.h. Each field holds its number, by which it is found: so none may have padding, which may
+    // hold anything.
     private static readonly (string Name, int[] Layout)[] Structures =
     [
         ("pc_info", Of(5, new NativeLibraryInfo
@@ -19,7 +20,7 @@ internal static class NativeLayout
         ("pc_public_info", Of(8, new NativePublicKeyInfo
         {
             KeyBits = 1, ModulusBytes = 2, CiphertextBytes = 3, PlaintextWords = 4, Lanes = 5, Kernel = 6,
-            OrderBits = 7, NumberBytes = 8,
+            OrderBits = 7, Reserved = 0, NumberBytes = 8,
         })),
         ("pc_term", Of(4, new Term(1, 2, 3, 4))),
         ("pc_instruction", Of(3, new Instruction(1, 2, 3))),

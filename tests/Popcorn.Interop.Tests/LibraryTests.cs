@@ -1,4 +1,7 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
 using Microsoft.Extensions.ObjectPool;
+using Popcorn.Interop.Native;
 
 namespace Popcorn.Interop.Tests;
 
@@ -38,6 +41,21 @@ public sealed class LibraryTests
             Assert.Contains(reason, exception.Message, StringComparison.Ordinal);
             Assert.DoesNotContain('\n', exception.Message);
         }
+    }
+
+    /// <summary>Padding may hold anything, so that a field would be found in it now and then.</summary>
+    [Theory]
+    [InlineData(typeof(NativeLibraryInfo))]
+    [InlineData(typeof(NativePublicKeyInfo))]
+    [InlineData(typeof(Term))]
+    [InlineData(typeof(Instruction))]
+    [InlineData(typeof(ProgramInput))]
+    [InlineData(typeof(NativeView))]
+    public void No_structure_of_the_boundary_has_padding(Type structure)
+    {
+        const BindingFlags All = BindingFlags.Instance | BindingFlags.NonPublic | BindingFlags.Public;
+        Assert.Equal(
+            Marshal.SizeOf(structure), structure.GetFields(All).Sum(field => Marshal.SizeOf(field.FieldType)));
     }
 
     [Theory, ClassData(typeof(KernelData))]

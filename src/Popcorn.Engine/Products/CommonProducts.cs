@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Popcorn.Engine.Products;
 
@@ -9,7 +10,7 @@ namespace Popcorn.Engine.Products;
 /// </summary>
 internal sealed class CommonProducts
 {
-    /// <summary>Values in one search: it keeps a number for each two of them.</summary>
+    /// <summary>Values in one search: it may look at every two of them.</summary>
     private const int MaxValues = 6144;
 
     /// <summary>Steps that one search may take, roughly: for each value in a sum, the others there.</summary>
@@ -20,30 +21,34 @@ internal sealed class CommonProducts
 
     private readonly List<int>[] _sums;
     private readonly int _leastUses;
-    private readonly List<ulong[]> _sumsOf = []; // of each value, as bits
-    private readonly List<int> _uses = []; // the number of these
-    private readonly List<int[]> _together = []; // sums that hold both a and b: [b][a], a < b
+    private readonly int _words;
+    private readonly List<ulong> _sumsOf = []; // of each value, as bits of so many words
+    private readonly List<int> _uses = []; // sums with each value
+    private readonly int[] _together; // sums that the value being queued is in with each earlier one
     private readonly PriorityQueue<(int A, int B), long> _queue = new();
     private readonly List<(int Left, int Right)> _products = [];
 
-    private CommonProducts(List<int>[] sums, int values, int leastUses)
+    private CommonProducts(List<int>[] sums, int values, int leastUses, int most)
     {
-        _sums = sums;
+        _sums = [.. sums.Where(sum => sum.Count > 1)]; // where there are pairs
         _leastUses = leastUses;
+        _words = (_sums.Length + 63) / 64;
+        _together = new int[values + most];
         for (int value = 0; value < values; value++)
         {
             AddValue();
         }
 
-        for (int s = 0; s < sums.Length; s++)
+        foreach (int alone in sums.Where(sum => sum.Count == 1).Select(sum => sum[0]))
         {
-            for (int i = 0; i < sums[s].Count; i++)
+            _uses[alone]++;
+        }
+
+        for (int s = 0; s < _sums.Length; s++)
+        {
+            foreach (int value in _sums[s])
             {
-                Enter(s, sums[s][i]);
-                for (int j = 0; j < i; j++)
-                {
-                    Together(sums[s][i], sums[s][j])++;
-                }
+                Enter(s, value);
             }
         }
 
@@ -80,18 +85,28 @@ internal sealed class CommonProducts
         for (int first = 0; first < values; first += block)
         {
             int size = Math.Min(block, values - first);
-            List<int>[] parts = [.. sums.Select(_ => new List<int>())];
+            var owners = new List<int>(); // of the parts: sums that have a value in this block
+            var parts = new List<List<int>>();
             foreach ((int s, int value) in byBlock[first / block])
             {
-                parts[s].Add(value - first);
+                if (owners.Count == 0 || owners[^1] != s)
+                {
+                    owners.Add(s);
+                    parts.Add([]);
+                }
+
+                parts[^1].Add(value - first);
             }
 
             int known = values + all.Count;
-            all.AddRange(ExtractFrom(parts, size, leastUses, most - all.Count).Select(
+            all.AddRange(ExtractFrom([.. parts], size, leastUses, most - all.Count).Select(
                 product => (Renumber(product.Left), Renumber(product.Right))));
-            for (int s = 0; s < sums.Length; s++)
+            for (int part = 0; part < parts.Count; part++)
             {
-                sums[s].AddRange(parts[s].Select(Renumber));
+                foreach (int value in parts[part])
+                {
+                    sums[owners[part]].Add(Renumber(value));
+                }
             }
 
             int Renumber(int value) => value < size ? first + value : known + value - size;
@@ -102,18 +117,20 @@ internal sealed class CommonProducts
 
     private static List<(int Left, int Right)> ExtractFrom(List<int>[] sums, int values, int leastUses, int most)
     {
-        most = Math.Min(most, MaxValues - values);
-        var search = new CommonProducts(sums, values, leastUses);
+        // Each product takes the place of two values in as many sums as use it.
+        most = Math.Min(Math.Min(most, MaxValues - values), sums.Sum(sum => sum.Count) / leastUses);
+        var search = new CommonProducts(sums, values, leastUses, most);
         while (search._products.Count < most
             && search._queue.TryDequeue(out (int A, int B) pair, out long priority))
         {
-            if (search.PriorityOf(pair.A, pair.B) >> 32 == priority >> 32)
+            int together = search.Together(pair.A, pair.B);
+            if (together == -(priority >> 32))
             {
                 search.Replace(pair.A, pair.B);
             }
             else
             {
-                search.Queue(pair.A, pair.B);
+                search.Queue(pair.A, pair.B, together);
             }
         }
 
@@ -135,71 +152,91 @@ internal sealed class CommonProducts
 
     private void Replace(int a, int b)
     {
-        int product = _sumsOf.Count;
-        AddValue();
+        int product = AddValue();
         _products.Add((a, b));
-        int[] withProduct = _together[product];
-        for (int word = 0; word < _sumsOf[a].Length; word++)
+        for (int word = 0; word < _words; word++)
         {
-            for (ulong both = _sumsOf[a][word] & _sumsOf[b][word]; both != 0; both &= both - 1)
+            for (ulong both = SumsOf(a)[word] & SumsOf(b)[word]; both != 0; both &= both - 1)
             {
-                int s = word * 64 + BitOperations.TrailingZeroCount(both);
+                int s = (word * 64) + BitOperations.TrailingZeroCount(both);
                 Leave(s, a);
                 Leave(s, b);
-                foreach (int other in _sums[s])
-                {
-                    Together(a, other)--;
-                    Together(b, other)--;
-                    withProduct[other]++;
-                }
-
                 Enter(s, product);
                 _sums[s].Add(product);
             }
         }
 
-        Together(a, b) = 0;
         QueuePairsOf(product);
     }
 
-    private void AddValue()
+    private int AddValue()
     {
-        _sumsOf.Add(new ulong[(_sums.Length + 63) / 64]);
+        CollectionsMarshal.SetCount(_sumsOf, _sumsOf.Count + _words);
+        SumsOf(_uses.Count).Clear();
         _uses.Add(0);
-        _together.Add(new int[_together.Count]);
+        return _uses.Count - 1;
     }
+
+    private Span<ulong> SumsOf(int value) => CollectionsMarshal.AsSpan(_sumsOf).Slice(value * _words, _words);
 
     private void Enter(int s, int value)
     {
-        _sumsOf[value][s / 64] |= 1UL << s;
+        SumsOf(value)[s / 64] |= 1UL << s;
         _uses[value]++;
     }
 
     private void Leave(int s, int value)
     {
         _sums[s].Remove(value);
-        _sumsOf[value][s / 64] &= ~(1UL << s);
+        SumsOf(value)[s / 64] &= ~(1UL << s);
         _uses[value]--;
     }
 
-    private ref int Together(int a, int b) => ref a < b ? ref _together[b][a] : ref _together[a][b];
+    /// <summary>Sums that hold both.</summary>
+    private int Together(int a, int b)
+    {
+        ReadOnlySpan<ulong> ofA = SumsOf(a), ofB = SumsOf(b);
+        int count = 0;
+        for (int word = 0; word < ofA.Length && word < ofB.Length; word++)
+        {
+            count += BitOperations.PopCount(ofA[word] & ofB[word]);
+        }
 
+        return count;
+    }
+
+    /// <summary>Queues a value with each earlier one. All these pairs are counted at once, sum by sum.</summary>
     private void QueuePairsOf(int value)
     {
-        for (int other = 0; other < value; other++)
+        Span<int> together = _together.AsSpan(0, value);
+        together.Clear();
+        for (int word = 0; word < _words; word++)
         {
-            Queue(other, value);
+            for (ulong sums = SumsOf(value)[word]; sums != 0; sums &= sums - 1)
+            {
+                List<int> sum = _sums[(word * 64) + BitOperations.TrailingZeroCount(sums)];
+                foreach (int other in CollectionsMarshal.AsSpan(sum))
+                {
+                    if (other < together.Length)
+                    {
+                        together[other]++;
+                    }
+                }
+            }
+        }
+
+        for (int other = 0; other < together.Length; other++)
+        {
+            Queue(other, value, together[other]);
         }
     }
 
-    private void Queue(int a, int b)
+    private void Queue(int a, int b, int together)
     {
-        if (Together(a, b) >= _leastUses)
+        if (together >= _leastUses)
         {
-            _queue.Enqueue((a, b), PriorityOf(a, b));
+            // Least first: most common uses above, fewest uses in all below.
+            _queue.Enqueue((a, b), ((long)-together << 32) + _uses[a] + _uses[b]);
         }
     }
-
-    /// <summary>Least first: most common uses above, fewest uses in all below.</summary>
-    private long PriorityOf(int a, int b) => ((long)-Together(a, b) << 32) + _uses[a] + _uses[b];
 }

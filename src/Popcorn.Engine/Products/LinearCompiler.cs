@@ -92,8 +92,14 @@ internal static class LinearCompiler
 
     private static TPlan Cheapest<TPlan, TCost>(
         Func<LayerGeometry, LayerSums>[] ways, Func<Func<LayerGeometry, LayerSums>, TPlan> plan,
-        Func<TPlan, TCost> cost) =>
-        ways.AsParallel().AsOrdered().Select(plan).AsEnumerable().MinBy(cost)!;
+        Func<TPlan, TCost> cost)
+    {
+        // The caller works as well: layers are compiled side by side, and callers that only waited would leave no
+        // threads to the others.
+        var plans = new TPlan[ways.Length];
+        Parallel.For(0, ways.Length, way => plans[way] = plan(ways[way]));
+        return plans.MinBy(cost)!;
+    }
 
     /// <summary>What is cheapest if outputs share nothing, and single bits, of which they share most.</summary>
     private static IEnumerable<DigitForm[]> FormsFor(LayerGeometry geometry, NegativeWeights way)

@@ -13,9 +13,10 @@ internal sealed class Connection(IMessageChannel channel)
     private const int LongestReason = 500;
 
     private readonly WaitClock _waiting = new();
+    private readonly SemaphoreSlim _reading = new(1, 1);
     private long _bytesSent;
     private long _bytesReceived;
-    private PopcornException? _peersWord;
+    private volatile PopcornException? _peersWord;
 
     /// <summary>What the connection was used for until now.</summary>
     public ConnectionUse Use =>
@@ -127,27 +128,39 @@ internal sealed class Connection(IMessageChannel channel)
 
     private async ValueTask<Frame?> ReadAsync(CancellationToken cancellationToken)
     {
-        byte[]? message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
-        if (message is null)
+        // One at a time, to the end: whoever cannot send reads as well, for the reason, which another may be reading.
+        if (!_reading.Wait(0, CancellationToken.None))
         {
-            return null;
+            await _reading.WaitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        Interlocked.Add(ref _bytesReceived, message.Length);
-        Frame frame = MessageCodec.Decode(message);
-        if (frame.BodyCase != Frame.BodyOneofCase.Failure)
+        try
         {
-            return frame;
-        }
+            byte[]? message = await channel.ReceiveAsync(cancellationToken).ConfigureAwait(false);
+            if (message is null)
+            {
+                return null;
+            }
 
-        // Kept for whoever sends meanwhile: it has been read, and will not come again.
-        var word = new PopcornException(
-            ErrorOf(frame.Failure), $"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
+            Interlocked.Add(ref _bytesReceived, message.Length);
+            Frame frame = MessageCodec.Decode(message);
+            if (frame.BodyCase != Frame.BodyOneofCase.Failure)
+            {
+                return frame;
+            }
+
+            // Kept for whoever sends meanwhile: it has been read, and will not come again.
+            _peersWord = new PopcornException(
+                ErrorOf(frame.Failure), $"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
+            {
+                IsPeersWord = true,
+            };
+            throw _peersWord;
+        }
+        finally
         {
-            IsPeersWord = true,
-        };
-        Volatile.Write(ref _peersWord, word);
-        throw word;
+            _reading.Release();
+        }
     }
 
     /// <summary>What the peer cannot use, it does not do; what it calls by a number that is not known here, too.
@@ -191,7 +204,7 @@ internal sealed class Connection(IMessageChannel channel)
             // The connection ended without a reason, unless another task has read one.
         }
 
-        return Volatile.Read(ref _peersWord);
+        return _peersWord;
     }
 
     /// <summary>The time in which a task waits; of several that work side by side, all of them.</summary>

@@ -13,5 +13,6 @@ internal struct NativePublicKeyInfo
     internal int Lanes;
     internal int Kernel;
     internal int OrderBits;
+    internal int Reserved;
     internal long NumberBytes;
 }

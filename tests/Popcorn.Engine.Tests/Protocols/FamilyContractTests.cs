@@ -421,25 +421,15 @@ public class FamilyContractTests
         }
     }
 
-    private static async Task Serve(
+    private static Task Serve(
         ServedModel model, IMessageChannel channel, int maxPrepared = 3, Action<QueryReport>? done = null,
-        ServerResources? resources = null)
-    {
-        var options = new ServerOptions
+        ServerResources? resources = null) =>
+        TestServer.ServeAsync(model, channel, TestServer.Options with
         {
-            KeyOptions = TestKeys.Options,
-            MinimumKeyBits = 512,
             MaxPreparedQueries = maxPrepared,
-            IdleTimeout = Eventually.Patience,
             QueryDone = done,
             Resources = resources ?? new ServerResources(),
-        };
-        await using (channel)
-        {
-            var models = new ServedModels(model);
-            await Task.Run(() => new ServerSession(models, options).RunAsync(channel, default));
-        }
-    }
+        });
 
     private static Task<ClientSession> Open(IMessageChannel channel, params string[] families) =>
         ClientSession.OpenAsync(

@@ -43,7 +43,7 @@ public class SharedSessionTests(ITestOutputHelper output)
 
         using var model = new ServedModel(name, network);
         (IMessageChannel clientEnd, IMessageChannel serverEnd) = MemoryChannel.CreatePair();
-        var options = new ServerOptions { KeyOptions = TestKeys.Options, MinimumKeyBits = TestKeys.Bits };
+        ServerOptions options = TestServer.Options with { MinimumKeyBits = TestKeys.Bits };
         var server = new ServerSession(new ServedModels(model), options);
         Task serving = Task.Run(() => server.RunAsync(serverEnd, default));
         var watch = Stopwatch.StartNew();

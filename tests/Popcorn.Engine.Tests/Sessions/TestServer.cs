@@ -10,11 +10,12 @@ namespace Popcorn.Engine.Tests.Sessions;
 /// <summary>A server at the other end of a channel in memory.</summary>
 internal static class TestServer
 {
-    /// <summary>Takes the tests' key, and does not wait for long.</summary>
+    /// <summary>Takes the tests' key, and waits as long as a busy machine may take.</summary>
     public static ServerOptions Options { get; } = new()
     {
         KeyOptions = TestKeys.Options,
         MinimumKeyBits = 512,
+        HandshakeTimeout = Eventually.Patience,
         IdleTimeout = Eventually.Patience,
     };
 
