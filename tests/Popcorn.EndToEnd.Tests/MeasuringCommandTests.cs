@@ -87,7 +87,7 @@ public sealed class MeasuringCommandTests : IDisposable
         // A record of its own: commands of other tests read and write theirs meanwhile.
         string model = _files.Model("tiny.popcorn"), home = _files["data-home"];
         async Task<double> Predicted(params string[] options) =>
-            (await CommandRun.JsonWith(home, ["inspect", model, .. options]))
+            (await CommandRun.JsonWith(home, ["inspect", model, "--key-order", "short", .. options]))
                 .GetProperty("predicted").GetProperty("seconds").GetDouble();
         string record = Path.Combine(home, "popcorn", "kernel-times.json");
         Directory.CreateDirectory(Path.GetDirectoryName(record)!);

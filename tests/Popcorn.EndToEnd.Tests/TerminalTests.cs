@@ -19,7 +19,7 @@ public sealed partial class TerminalTests : IDisposable
     [InlineData("import mnist-small.onnx --out OUT")]
     [InlineData("import mnist-small.onnx --out OUT --data mnist-100-images.idx3-ubyte --limit 3 --sensitivity")]
     [InlineData("eval mnist-small.popcorn --data mnist-100-images.idx3-ubyte")]
-    [InlineData("bench network mnist-small.popcorn --repeat 1")]
+    [InlineData("bench network mnist-small.popcorn --repeat 1 --key-order short")]
     [InlineData("doctor")]
     public async Task Eighty_columns_break_no_word(string line)
     {
