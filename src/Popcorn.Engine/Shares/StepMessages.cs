@@ -24,10 +24,10 @@ internal sealed class StepMessages(IExchange exchange, int step)
     public async Task RunAsync(params IReadOnlyList<Protocol> protocols)
     {
         Turns[] all = [.. protocols.Select(protocol => new Turns(protocol))];
-        Task writing = Task.Run(() => WriteAsync(all));
+        Task writing = Task.Run(() => OrFailAsync(all, WriteAsync));
         try
         {
-            await ReadAsync(all).ConfigureAwait(false);
+            await OrFailAsync(all, ReadAsync).ConfigureAwait(false);
         }
         catch (Exception e)
         {
@@ -75,51 +75,52 @@ internal sealed class StepMessages(IExchange exchange, int step)
     private async Task WriteAsync(Turns[] all)
     {
         byte[] buffer = [];
-        try
+        foreach ((Turns turns, int flow) in InOrder(all, isOwn: true))
         {
-            foreach ((Turns turns, int flow) in InOrder(all, isOwn: true))
+            await turns.ComesToAsync(flow).ConfigureAwait(false);
+            int bytes = turns.Protocol.Flows[flow].Bytes;
+            if (buffer.Length < bytes)
             {
-                await turns.ComesToAsync(flow).ConfigureAwait(false);
-                int bytes = turns.Protocol.Flows[flow].Bytes;
-                if (buffer.Length < bytes)
-                {
-                    buffer = GC.AllocateUninitializedArray<byte>(bytes);
-                }
-
-                turns.Protocol.Write(buffer.AsSpan(0, bytes));
-                turns.Finish(flow);
-                await SendAsync(buffer.AsMemory(0, bytes)).ConfigureAwait(false);
+                buffer = GC.AllocateUninitializedArray<byte>(bytes);
             }
-        }
-        catch
-        {
-            Fail(all);
-            throw;
+
+            turns.Protocol.Write(buffer.AsSpan(0, bytes));
+            turns.Finish(flow);
+            await SendAsync(buffer.AsMemory(0, bytes)).ConfigureAwait(false);
         }
     }
 
     private async Task ReadAsync(Turns[] all)
     {
+        foreach ((Turns turns, int flow) in InOrder(all, isOwn: false))
+        {
+            await turns.ComesToAsync(flow).ConfigureAwait(false);
+            ReadOnlyMemory<byte> message =
+                await ReceiveAsync(turns.Protocol.Flows[flow].Bytes).ConfigureAwait(false);
+            try
+            {
+                turns.Protocol.Read(message.Span);
+            }
+            catch (TransferException e)
+            {
+                throw new PopcornException(
+                    PopcornError.Protocol, $"The peer sent what an honest one does not: {e.Message}; refused.", e);
+            }
+
+            turns.Finish(flow);
+        }
+    }
+
+    /// <summary>Where one of the two tasks fails, the other one waits for nothing more.</summary>
+    private static async Task OrFailAsync(Turns[] all, Func<Turns[], Task> part)
+    {
         try
         {
-            foreach ((Turns turns, int flow) in InOrder(all, isOwn: false))
-            {
-                await turns.ComesToAsync(flow).ConfigureAwait(false);
-                ReadOnlyMemory<byte> message =
-                    await ReceiveAsync(turns.Protocol.Flows[flow].Bytes).ConfigureAwait(false);
-                turns.Protocol.Read(message.Span);
-                turns.Finish(flow);
-            }
-        }
-        catch (TransferException e)
-        {
-            Fail(all);
-            throw new PopcornException(
-                PopcornError.Protocol, $"The peer sent what an honest one does not: {e.Message}; refused.", e);
+            await part(all).ConfigureAwait(false);
         }
         catch
         {
-            Fail(all);
+            Array.ForEach(all, turns => turns.Fail());
             throw;
         }
     }
@@ -139,8 +140,6 @@ internal sealed class StepMessages(IExchange exchange, int step)
             }
         }
     }
-
-    private static void Fail(Turns[] all) => Array.ForEach(all, turns => turns.Fail());
 
     private async ValueTask<ReadOnlyMemory<byte>> ReceivePartAsync(int bytes)
     {
