@@ -3,10 +3,12 @@ using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Popcorn.Engine;
+using Popcorn.Engine.Model;
+using Popcorn.Engine.Sessions;
 
 namespace Popcorn.Hosting;
 
-/// <summary>Adds clients of Popcorn services to an application.</summary>
+/// <summary>Adds clients of Popcorn services to an application, and shorter calls to clients.</summary>
 public static class PopcornClientExtensions
 {
     /// <summary>Registers an <see cref="IPopcornClient"/>.</summary>
@@ -19,6 +21,24 @@ public static class PopcornClientExtensions
         services.TryAddSingleton<IPopcornClient>(provider => Create(provider, Options.DefaultName));
         return services;
     }
+
+    /// <summary>One inference of a picture, without word of its progress.</summary>
+    /// <param name="client">By which.</param>
+    /// <param name="image">Of any size: it is fitted to what the model takes.</param>
+    /// <param name="cancellationToken">Gives up, on both sides.</param>
+    /// <exception cref="PopcornException">As of the call with progress.</exception>
+    public static Task<InferenceResult> InferAsync(
+        this IPopcornClient client, Image image, CancellationToken cancellationToken) =>
+        client.InferAsync(image, progress: null, cancellationToken);
+
+    /// <summary>One inference, without word of its progress.</summary>
+    /// <param name="client">By which.</param>
+    /// <param name="input">The input's integers, channel by channel, row by row.</param>
+    /// <param name="cancellationToken">Gives up, on both sides.</param>
+    /// <exception cref="PopcornException">As of the call with progress.</exception>
+    public static Task<InferenceResult> InferAsync(
+        this IPopcornClient client, ReadOnlyMemory<int> input, CancellationToken cancellationToken) =>
+        client.InferAsync(input, progress: null, cancellationToken);
 
     /// <summary>Registers one of several, which is asked for by its name: <c>[FromKeyedServices("digits")]</c>.
     /// </summary>

@@ -92,11 +92,15 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
         return Process.Start(start)!;
     }
 
+    /// <summary>Starts another program in a folder, with its three streams redirected.</summary>
+    public static Process StartOther(string program, string folder, params string[] arguments) =>
+        Start(DataHome, program, arguments, folder);
+
     /// <summary>Runs another program in a folder to its end, which must be a good one.</summary>
     /// <returns>What it wrote.</returns>
     public static async Task<string> OtherAsync(string program, string folder, params string[] arguments)
     {
-        using Process process = Start(DataHome, program, arguments, folder);
+        using Process process = StartOther(program, folder, arguments);
         CommandRun run = await ToEnd(process);
         Assert.True(run.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {run.Out}{run.Error}");
         return run.Out;

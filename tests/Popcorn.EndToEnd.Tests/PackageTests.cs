@@ -52,35 +52,62 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
     public async Task Packages_run_however_they_are_published()
     {
         await PackAsync("Interop", "ObliviousTransfer", "Engine");
-        string project = Directory.CreateDirectory(Path.Combine(_folder.FullName, "app")).FullName;
-        await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), Program);
-        string cache = SecurityElement.Escape(Path.Combine(_folder.FullName, "cache"));
-        await File.WriteAllTextAsync(Path.Combine(project, "app.csproj"), $"""
-            <Project Sdk="Microsoft.NET.Sdk">
-              <PropertyGroup>
-                <OutputType>Exe</OutputType>
-                <TargetFramework>net10.0</TargetFramework>
-                <ImplicitUsings>enable</ImplicitUsings>
-                <Nullable>enable</Nullable>
-                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
-                <RestoreAdditionalProjectSources>{SecurityElement.Escape(Feed)}</RestoreAdditionalProjectSources>
-                <RestorePackagesPath>{cache}</RestorePackagesPath>
-              </PropertyGroup>
-              <ItemGroup>
-                <PackageReference Include="Popcorn.Engine" Version="*-*" />
-              </ItemGroup>
-            </Project>
-            """);
+        await WriteProjectAsync("app", "Microsoft.NET.Sdk", "Popcorn.Engine", Program);
         foreach ((string name, string[] options) in WaysToPublish)
         {
-            string to = Path.Combine(_folder.FullName, name);
             var clock = Stopwatch.StartNew();
-            await CommandRun.OtherAsync("dotnet", project, ["publish", "-c", "Release", "-o", to, .. options]);
+            string app = await PublishAsync("app", name, options);
             string said = await CommandRun.OtherAsync(
-                Path.Combine(to, OperatingSystem.IsWindows() ? "app.exe" : "app"), to,
-                Sample("mnist-small.popcorn"), Sample("mnist-100-images.idx3-ubyte"));
+                app, Repository.Root, Sample("mnist-small.popcorn"), Sample("mnist-100-images.idx3-ubyte"));
             Assert.Equal("It is a 7.", said.Trim());
-            output.WriteLine($"{name}: {Directory.GetFiles(to).Length} files, {clock.Elapsed.TotalSeconds:0} s");
+            output.WriteLine(
+                $"{name}: {Directory.GetFiles(Path.GetDirectoryName(app)!).Length} files, "
+                + $"{clock.Elapsed.TotalSeconds:0} s");
+        }
+    }
+
+    /// <summary>The programs of the documents, each a project of the kind that a reader would begin with.</summary>
+    [SlowFact]
+    public async Task A_service_a_client_and_a_worker_run_however_they_are_published()
+    {
+        await PackAsync("Interop", "ObliviousTransfer", "Engine", "Hosting");
+        (string Name, string Sdk, string Program)[] programs =
+        [
+            ("service", "Microsoft.NET.Sdk.Web", Documented("README.md", "app.MapPopcorn(")),
+            ("client", "Microsoft.NET.Sdk", Documented("README.md", "new PopcornClient(")),
+            ("worker", "Microsoft.NET.Sdk.Worker", Documented("docs/start/dotnet.md", "AddPopcornClient(")),
+        ];
+        foreach ((string name, string sdk, string program) in programs)
+        {
+            await WriteProjectAsync(name, sdk, "Popcorn.Hosting", program);
+        }
+
+        foreach ((string way, string[] options) in WaysToPublish)
+        {
+            var clock = Stopwatch.StartNew();
+            string[] published = new string[programs.Length];
+            for (int i = 0; i < programs.Length; i++)
+            {
+                published[i] = await PublishAsync(programs[i].Name, way, options);
+            }
+
+            using Process service = CommandRun.StartOther(
+                published[0], Repository.Root, "--urls", "http://127.0.0.1:0");
+            try
+            {
+                string url = await UrlOf(service);
+                foreach (string asking in published[1..])
+                {
+                    string said = await CommandRun.OtherAsync(asking, Repository.Root, url);
+                    Assert.Contains("It is a 7", said, StringComparison.Ordinal);
+                }
+            }
+            finally
+            {
+                service.Kill();
+            }
+
+            output.WriteLine($"{way}: {clock.Elapsed.TotalSeconds:0} s");
         }
     }
 
@@ -121,6 +148,65 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     private static string Sample(string name) => Path.Combine(Repository.Root, "samples", name);
+
+    /// <summary>The program of a document that has these words.</summary>
+    private static string Documented(string path, string words)
+    {
+        string[] parts = File.ReadAllText(Path.Combine(Repository.Root, path)).Split("```");
+        const string Language = "csharp\n";
+        return parts.Single(part => part.StartsWith(Language, StringComparison.Ordinal)
+            && part.Contains(words, StringComparison.Ordinal))[Language.Length..];
+    }
+
+    /// <summary>Where a service says that it listens; what it says from then on is read and forgotten.</summary>
+    private static async Task<string> UrlOf(Process service)
+    {
+        const string Listening = "Now listening on: ";
+        service.ErrorDataReceived += (_, _) => { };
+        service.BeginErrorReadLine();
+        string? line;
+        do
+        {
+            line = await service.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
+        }
+        while (line?.Contains(Listening, StringComparison.Ordinal) == false);
+        Assert.NotNull(line);
+        _ = service.StandardOutput.ReadToEndAsync();
+        return line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Trim();
+    }
+
+    private async Task WriteProjectAsync(string name, string sdk, string package, string program)
+    {
+        string project = Directory.CreateDirectory(Path.Combine(_folder.FullName, name)).FullName;
+        await File.WriteAllTextAsync(Path.Combine(project, "Program.cs"), program);
+        string cache = SecurityElement.Escape(Path.Combine(_folder.FullName, "cache"));
+        await File.WriteAllTextAsync(Path.Combine(project, $"{name}.csproj"), $"""
+            <Project Sdk="{sdk}">
+              <PropertyGroup>
+                <OutputType>Exe</OutputType>
+                <TargetFramework>net10.0</TargetFramework>
+                <ImplicitUsings>enable</ImplicitUsings>
+                <Nullable>enable</Nullable>
+                <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+                <RestoreAdditionalProjectSources>{SecurityElement.Escape(Feed)}</RestoreAdditionalProjectSources>
+                <RestorePackagesPath>{cache}</RestorePackagesPath>
+              </PropertyGroup>
+              <ItemGroup>
+                <PackageReference Include="{package}" Version="*-*" />
+              </ItemGroup>
+            </Project>
+            """);
+    }
+
+    /// <summary>Publishes a project in one way.</summary>
+    /// <returns>The program.</returns>
+    private async Task<string> PublishAsync(string name, string way, string[] options)
+    {
+        string to = Path.Combine(_folder.FullName, way, name);
+        await CommandRun.OtherAsync(
+            "dotnet", Path.Combine(_folder.FullName, name), ["publish", "-c", "Release", "-o", to, .. options]);
+        return Path.Combine(to, OperatingSystem.IsWindows() ? name + ".exe" : name);
+    }
 
     private async Task PackAsync(params string[] projects)
     {
