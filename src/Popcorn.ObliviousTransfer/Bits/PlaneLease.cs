@@ -11,11 +11,10 @@ internal sealed class PlaneLease : IDisposable
 
     private static readonly Lock Lock = new();
 
-    /// <summary>By length, the last to come first, each with the number that it came with.</summary>
-    private static readonly Dictionary<int, LinkedList<(SecretArray<ulong> Memory, long Number)>> Kept = [];
+    /// <summary>In the order in which they came. Few: no more than were in use at once.</summary>
+    private static readonly List<SecretArray<ulong>> Kept = [];
 
     private static long _keptWords;
-    private static long _given;
 
     private SecretArray<ulong>? _memory;
 
@@ -43,45 +42,38 @@ internal sealed class PlaneLease : IDisposable
         memory.Wipe();
         lock (Lock)
         {
-            if (!Kept.TryGetValue(memory.Length, out LinkedList<(SecretArray<ulong>, long)>? same))
-            {
-                Kept.Add(memory.Length, same = []);
-            }
-
-            same.AddFirst((memory, _given++));
+            Kept.Add(memory);
             _keptWords += memory.Length;
             while (_keptWords > MostKeptWords)
             {
-                Remove(Kept.Values.MinBy(kept => kept.Last!.Value.Number)!.Last!);
+                RemoveAt(0);
             }
         }
     }
 
-    /// <summary>Memory of this length, or of one that is an eighth longer at most.</summary>
+    /// <summary>Memory of this length, or of the next one that is an eighth longer at most.</summary>
     private static SecretArray<ulong>? TakeKept(int words)
     {
         lock (Lock)
         {
-            if (!Kept.TryGetValue(words, out LinkedList<(SecretArray<ulong>, long)>? fitting))
+            int best = -1;
+            for (int i = Kept.Count - 1; i >= 0 && (best < 0 || Kept[best].Length > words); i--)
             {
-                fitting = Kept.Where(kept => kept.Key > words && kept.Key - words <= words / 8).DefaultIfEmpty()
-                    .MinBy(kept => kept.Key).Value;
+                int longer = Kept[i].Length - words;
+                if (longer >= 0 && longer <= words / 8 && (best < 0 || Kept[i].Length < Kept[best].Length))
+                {
+                    best = i;
+                }
             }
 
-            return fitting is null ? null : Remove(fitting.First!);
+            return best < 0 ? null : RemoveAt(best);
         }
     }
 
-    private static SecretArray<ulong> Remove(LinkedListNode<(SecretArray<ulong> Memory, long Number)> kept)
+    private static SecretArray<ulong> RemoveAt(int index)
     {
-        SecretArray<ulong> memory = kept.Value.Memory;
-        LinkedList<(SecretArray<ulong>, long)> same = kept.List!;
-        same.Remove(kept);
-        if (same.Count == 0)
-        {
-            Kept.Remove(memory.Length);
-        }
-
+        SecretArray<ulong> memory = Kept[index];
+        Kept.RemoveAt(index);
         _keptWords -= memory.Length;
         return memory;
     }
