@@ -43,9 +43,8 @@ public class SharedSessionTests(ITestOutputHelper output)
 
         using var model = new ServedModel(name, network);
         (IMessageChannel clientEnd, IMessageChannel serverEnd) = MemoryChannel.CreatePair();
-        ServerOptions options = TestServer.Options with { MinimumKeyBits = TestKeys.Bits };
-        var server = new ServerSession(new ServedModels(model), options);
-        Task serving = Task.Run(() => server.RunAsync(serverEnd, default));
+        Task serving = TestServer.ServeAsync(
+            model, serverEnd, TestServer.Options with { MinimumKeyBits = TestKeys.Bits });
         var watch = Stopwatch.StartNew();
         await using (ClientSession session = await ClientSession.OpenAsync(
             clientEnd, key, name, new ClientOptions(), default))
