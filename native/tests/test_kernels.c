@@ -278,6 +278,17 @@ static void test_moves(const pc_modulus *modulus, const mpz_t m)
     pc_release(numbers);
 }
 
+/* Digit i of a group, A's of all lanes before B's. */
+static void put_digit(const pc_kernel *kernel, mp_limb_t *group, int32_t i, int32_t digits, mp_limb_t digit)
+{
+    int32_t half = digits * kernel->lanes;
+    if (kernel->halves_share_words) {
+        group[i % half] |= digit << i / half * 32;
+    } else {
+        group[i] = digit;
+    }
+}
+
 /*
  * A kernel of digits with room above them on digits that random numbers never have: mostly zeros, among them the
  * largest digits and those around half of them, where a square's carries into the next digit and its negative columns
@@ -288,7 +299,7 @@ static void test_digit_patterns(const pc_modulus *modulus, const mpz_t m)
     const pc_kernel *kernel = modulus->kernel;
     const int32_t bits = kernel->digit_bits;
     const mp_limb_t half = UINT64_C(1) << (bits - 1), patterns[] = {1, 2, half - 1, half, half + 1, 2 * half - 1};
-    int32_t digits = kernel->number_words(modulus->limbs) / 2;
+    int32_t digits = kernel->number_words(modulus->limbs) / (kernel->halves_share_words ? 1 : 2);
     int32_t safe = (int32_t)(mpz_sizeinbase(m, 2) - 1) / bits; /* digits that any number below m may have */
     lanes_of_integers x, y, z;
     mpz_t m_squared, a, b;
@@ -301,7 +312,7 @@ static void test_digit_patterns(const pc_modulus *modulus, const mpz_t m)
         memset(&groups[which], 0, sizeof groups[which]);
         for (int32_t i = 0; i < 2 * digits * kernel->lanes; i++) {
             if (i / kernel->lanes % digits < safe && random_below(4) == 0) {
-                groups[which].words[i] = patterns[random_below(6)];
+                put_digit(kernel, groups[which].words, i, digits, patterns[random_below(6)]);
             }
         }
         pc_standard standard;
@@ -315,7 +326,7 @@ static void test_digit_patterns(const pc_modulus *modulus, const mpz_t m)
         }
     }
     /* What stands above a digit must not matter. */
-    for (int32_t i = 0; i < 4 * digits * kernel->lanes; i++) {
+    for (int32_t i = 0; i < 4 * digits * kernel->lanes && !kernel->halves_share_words; i++) {
         groups[i % 2].words[i / 2] |= random_word() << bits;
     }
     for (int squared = 0; squared < 2; squared++) {

@@ -27,6 +27,7 @@
 #include <string.h>
 
 #include "../memory.h"
+#include "digits.h"
 
 _Static_assert(sizeof(mp_limb_t) == 8 && GMP_NUMB_BITS == 64, "GMP with full 64-bit limbs is needed");
 
@@ -64,11 +65,7 @@ static void setup(pc_modulus *modulus)
     int32_t limbs = modulus->limbs;
     gmp_state *state = (gmp_state *)(void *)modulus->state;
 
-    mp_limb_t inverse = 1; /* Newton: each step doubles the number of right bits, m*1 = 1 (mod 2) */
-    for (int i = 0; i < 6; i++) {
-        inverse *= 2 - modulus->m[0] * inverse;
-    }
-    state->inverse = 0 - inverse;
+    state->inverse = pc_negative_inverse(modulus->m[0]);
 
     mp_bitcnt_t bits = (mp_bitcnt_t)limbs * 64;
     mpz_t m, value, quotient;

@@ -35,6 +35,7 @@
 
 #include "../memory.h"
 #include "../numbers.h"
+#include "digits.h"
 
 /* The digits of 2x < R. */
 INLINE void double_digits(mp_limb_t *r, const mp_limb_t *x, int32_t digits)
@@ -309,33 +310,15 @@ static void add_half(const ifma_state *state, mp_limb_t *r, const mp_limb_t *x, 
     reduce_once(state, r, sum.words);
 }
 
-/* The digits of limbs, into one lane. */
+/* The digits of limbs, into one lane, and the limbs of a lane's digits. */
 static void spread(mp_limb_t *group, int32_t lane, const mp_limb_t *limbs, int32_t limb_count, int32_t digits)
 {
-    for (int32_t i = 0; i < digits; i++) {
-        int32_t bit = i * DIGIT_BITS, limb = bit / 64, shift = bit % 64;
-        mp_limb_t digit = limb < limb_count ? limbs[limb] >> shift : 0;
-        if (shift > 64 - DIGIT_BITS && limb + 1 < limb_count) {
-            digit |= limbs[limb + 1] << (64 - shift);
-        }
-        group[i * LANES + lane] = digit & DIGIT_MASK;
-    }
+    pc_digits_of_limbs(group + lane, LANES, digits, DIGIT_BITS, limbs, limb_count);
 }
 
-/* The limbs of a lane's digits. */
 static void collect(mp_limb_t *limbs, int32_t limb_count, const mp_limb_t *group, int32_t lane, int32_t digits)
 {
-    memset(limbs, 0, (size_t)limb_count * sizeof *limbs);
-    for (int32_t i = 0; i < digits; i++) {
-        int32_t bit = i * DIGIT_BITS, limb = bit / 64, shift = bit % 64;
-        mp_limb_t digit = group[i * LANES + lane] & DIGIT_MASK;
-        if (limb < limb_count) {
-            limbs[limb] |= digit << shift;
-        }
-        if (shift > 64 - DIGIT_BITS && limb + 1 < limb_count) {
-            limbs[limb + 1] |= digit >> (64 - shift);
-        }
-    }
+    pc_limbs_of_digits(limbs, limb_count, group + lane, LANES, digits, DIGIT_BITS);
 }
 
 /* (A + B*m)(1 + k*m) = A + (B + k*A)*m, with k' = redc(k * R^2) = k*R and redc(k' * A) = k*A. */
@@ -597,16 +580,6 @@ static void enter(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *
     multiply(modulus, group, plain.words, constant.words);
 }
 
-/* (top, u) -= m unless that is negative; returns 1 if it was subtracted. */
-static mp_limb_t subtract_modulus(const pc_modulus *modulus, mp_limb_t *u)
-{
-    int32_t limbs = modulus->limbs;
-    mp_limb_t top = u[limbs] - mpn_sub_n(u, u, modulus->m, limbs);
-    mp_limb_t negative = top >> 63;
-    u[limbs] = top + mpn_cnd_add_n(negative, u, u, modulus->m, limbs);
-    return negative ^ 1;
-}
-
 static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_t *group)
 {
     const ifma_state *state = state_of(modulus);
@@ -616,16 +589,11 @@ static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_
     store(unit.words, 0, broadcast(1));
     multiply(modulus, plain.words, group, unit.words);
     for (int32_t lane = 0; lane < LANES; lane++) {
-        mp_limb_t a[PC_MAX_LIMBS + 1], b[PC_MAX_LIMBS + 1], one[PC_MAX_LIMBS + 1] = {0};
+        mp_limb_t a[PC_MAX_LIMBS + 1], b[PC_MAX_LIMBS + 1];
         collect(a, limbs + 1, plain.words, lane, state->digits);
         collect(b, limbs + 1, plain.words + half, lane, state->digits);
-        /* (A, B) and (A - m, B + 1) are the same number; after a product with 1, A <= m and B <= m + 1. */
-        one[0] = subtract_modulus(modulus, a);
-        mpn_add_n(b, b, one, limbs + 1);
-        subtract_modulus(modulus, b);
-        subtract_modulus(modulus, b);
-        memcpy(standard + (ptrdiff_t)lane * 2 * limbs, a, (size_t)limbs * sizeof *a);
-        memcpy(standard + (ptrdiff_t)lane * 2 * limbs + limbs, b, (size_t)limbs * sizeof *b);
+        /* After a product with 1, A <= m and B <= m + 1. */
+        pc_standard_of_halves(modulus, standard + (ptrdiff_t)lane * 2 * limbs, a, b);
     }
 }
 
@@ -726,63 +694,14 @@ static int32_t radix_bits(int32_t limbs)
     return DIGIT_BITS * digits_for(limbs);
 }
 
-/* The digits of a number that is not negative and below R. */
-static void export_digits(mp_limb_t *digits, int32_t count, const mpz_t x)
-{
-    for (int32_t i = 0; i < count; i++) {
-        int32_t limb = i * DIGIT_BITS / 64, shift = i * DIGIT_BITS % 64;
-        mp_limb_t digit = mpz_getlimbn(x, limb) >> shift;
-        if (shift > 64 - DIGIT_BITS) {
-            digit |= mpz_getlimbn(x, limb + 1) << (64 - shift);
-        }
-        digits[i] = digit & DIGIT_MASK;
-    }
-}
-
-/* -m^-1 mod 2^52 */
-static mp_limb_t negative_inverse(mp_limb_t m)
-{
-    mp_limb_t inverse = 1; /* Newton: each step doubles the number of right bits */
-    for (int i = 0; i < 6; i++) {
-        inverse *= 2 - m * inverse;
-    }
-    return (0 - inverse) & DIGIT_MASK;
-}
-
 static void setup(pc_modulus *modulus)
 {
     ifma_state *state = (ifma_state *)(void *)modulus->state;
     state->digits = digits_for(modulus->limbs);
     state->tile = tile_for(modulus->limbs);
-    mp_bitcnt_t bits = (mp_bitcnt_t)state->digits * DIGIT_BITS;
-
-    state->inverse = negative_inverse(modulus->m[0]);
-
-    mpz_t m, value, quotient;
-    mpz_init2(m, bits);
-    mpz_init2(value, 2 * bits + 128);
-    mpz_init2(quotient, 2 * bits + 128);
-    mpz_import(m, (size_t)modulus->limbs, -1, sizeof(mp_limb_t), 0, 0, modulus->m);
-    export_digits(state->m, state->digits, m);
-
-    mpz_setbit(value, bits);
-    mpz_ui_sub(value, 1, value);
-    mpz_fdiv_r(value, value, m); /* E */
-    export_digits(state->offset, state->digits, value);
-    for (int32_t i = 0; i < state->digits; i++) {
-        state->offset[i] += DIGIT_MASK;
-    }
-
-    mpz_mul(quotient, m, m);
-    mpz_set_ui(value, 0);
-    mpz_setbit(value, 2 * bits);
-    mpz_mod(value, value, quotient);
-    mpz_fdiv_qr(quotient, value, value, m);
-    export_digits(state->r_squared, state->digits, value);
-    export_digits(state->r_squared + state->digits, state->digits, quotient);
-    pc_mpz_clear_secret(m);
-    pc_mpz_clear_secret(value);
-    pc_mpz_clear_secret(quotient);
+    state->inverse = pc_negative_inverse(modulus->m[0]) & DIGIT_MASK;
+    pc_digits_setup(modulus, state->digits, DIGIT_BITS, state->m, state->offset, state->r_squared,
+                    state->r_squared + state->digits);
 }
 
 /*
@@ -796,22 +715,14 @@ static uint32_t may_be_prime(const mp_limb_t *candidates, int32_t limbs)
     mp_bitcnt_t bits = (mp_bitcnt_t)digits * DIGIT_BITS;
     alignas(PC_NUMBER_ALIGNMENT) mp_limb_t inverses[LANES];
     pc_group m, x;
-    mpz_t p, value, r;
-    mpz_init2(p, bits);
-    mpz_init2(value, bits + 128);
-    mpz_init2(r, bits + 128);
     memset(&m, 0, sizeof m);
     memset(&x, 0, sizeof x);
-    mpz_setbit(r, bits);
     for (int32_t lane = 0; lane < LANES; lane++) {
         const mp_limb_t *candidate = candidates + (ptrdiff_t)lane * limbs;
         mp_limb_t start[PC_MAX_LIMBS];
-        inverses[lane] = negative_inverse(candidate[0]);
+        inverses[lane] = pc_negative_inverse(candidate[0]) & DIGIT_MASK;
         spread(m.words, lane, candidate, limbs, digits);
-        pc_mpz_from_limbs(p, candidate, limbs);
-        mpz_mul_2exp(value, r, 1); /* the top bit of the exponent */
-        mpz_mod(value, value, p);
-        pc_limbs_from_mpz(start, limbs, value);
+        pc_two_in_form(start, candidate, limbs, bits); /* the top bit of the exponent */
         spread(x.words, lane, start, limbs, digits);
     }
 
@@ -834,15 +745,8 @@ static uint32_t may_be_prime(const mp_limb_t *candidates, int32_t limbs)
     for (int32_t lane = 0; lane < LANES; lane++) {
         mp_limb_t power[PC_MAX_LIMBS + 1];
         collect(power, limbs + 1, x.words, lane, digits);
-        pc_mpz_from_limbs(p, candidates + (ptrdiff_t)lane * limbs, limbs);
-        pc_mpz_from_limbs(value, power, limbs + 1);
-        bool one = mpz_congruent_p(value, r, p) != 0;
-        mpz_add(value, value, r);
-        passed |= (uint32_t)(one || mpz_divisible_p(value, p)) << lane;
+        passed |= (uint32_t)pc_is_one_or_minus_one(power, candidates + (ptrdiff_t)lane * limbs, limbs, bits) << lane;
     }
-    pc_mpz_clear_secret(p);
-    pc_mpz_clear_secret(value);
-    pc_mpz_clear_secret(r);
     pc_wipe(&m, sizeof m);
     pc_wipe(&x, sizeof x);
     return passed;

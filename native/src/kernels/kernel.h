@@ -17,9 +17,8 @@
  *   - its sources, which define one pc_kernel: PC_IN_KERNEL(pc_kernel_<name>), and no other symbol without
  *   PC_IN_KERNEL;
  *   - a popcorn_kernel(<name> ...) in CMakeLists.txt, at its rank;
- *   - if it is written in intrinsics: what tests/emulated lacks of them, and its name in tests/CMakeLists.txt among
- *   those
- *     that are built a second time, so that it is tested where no such processor is and under valgrind;
+ *   - if it is written in intrinsics that valgrind does not know: what tests/emulated lacks of them, and its name in
+ *     tests/CMakeLists.txt among those that are built a second time, so that it is tested under valgrind too;
  *   - greater limits below, if it has more lanes or its numbers more words than they allow. The tests say so.
  * All else follows from the table: the algorithms above it are written once for any number of lanes, the tests run them
  * on every kernel, and what the managed side plans with comes from pc_info, pc_public_info and pc_number_bytes.
@@ -76,9 +75,11 @@ struct pc_kernel {
     int32_t lanes; /* 1 .. PC_MAX_LANES, a power of two */
     /*
      * Bits of a word of a number. 64: plain limbs. Fewer: a group's word i * lanes + j is digit i of lane j, A's digits
-     * before B's, and what stands above a digit in its word is of no account.
+     * before B's, and what stands above a digit in its word is of no account. Where halves share words, such a word has
+     * A's digit in its low half and B's in its upper one, and nothing above either.
      */
     int32_t digit_bits;
+    bool halves_share_words;
     size_t state_bytes;        /* size of pc_modulus.state */
     size_t public_state_bytes; /* of these, the first ones tell no more than the length of m */
     /* Of exponentiation by a secret: longer windows take fewer products, and longer scans of a longer table. */
