@@ -69,12 +69,13 @@ INLINE void clear(wide *t, int32_t count)
     memset(t->words, 0, (size_t)(2 * count * LANES) * sizeof *t->words);
 }
 
-/* v += R - 1 + E - q */
-INLINE void add_offset(mp_limb_t *v, const mp_limb_t *q, constants c)
+/* v = R - 1 + E - q, in 2K columns. */
+INLINE void start_second_half(wide *v, const half *q, constants c)
 {
     for (int32_t i = 0; i < c.digits; i++) {
-        store(v, i, add(load(v, i), _mm256_sub_epi64(digit(c.offset, i), load(q, i))));
+        store(v->words, i, _mm256_sub_epi64(digit(c.offset, i), load(q->words, i)));
     }
+    memset(v->words + c.digits * LANES, 0, (size_t)(c.digits * LANES) * sizeof *v->words);
 }
 
 /* Settles columns that are to hold so many products of K digits and could not. */
@@ -130,8 +131,7 @@ INLINE void multiply_by(constants c, mp_limb_t *r, const mp_limb_t *a, operand f
     clear(&t, count);
     add_products(t.words, a, count, f.a, count);
     reduce_terms(t.words, quotient.words, c, 1);
-    clear(&v, count);
-    add_offset(v.words, quotient.words, c);
+    start_second_half(&v, &quotient, c);
     add_products(v.words, second.words, count, f.a, count);
     if (f.b.words != NULL) {
         make_room(v.words, count, 2);
@@ -148,23 +148,25 @@ INLINE void multiply_groups(constants c, mp_limb_t *r, const mp_limb_t *a, const
     multiply_by(c, r, a, (operand){each(b), each(second.words)});
 }
 
-/* V = 2*A*B - q + (R - 1 + E): columns are doubled, for products with a doubled digit would be twice as long. */
+/* V = A*2B - q + (R - 1 + E), in two parts where the columns have no room for all of A*2B. */
 INLINE void square_group(constants c, mp_limb_t *r, const mp_limb_t *a)
 {
-    int32_t count = c.digits;
+    int32_t count = c.digits, part = 2 * count > MAX_TERMS ? count / (2 * ROWS) * ROWS : count;
     wide t, v;
-    half second, quotient;
-    split(&second, a, count);
+    half twice, quotient;
+    for (int32_t i = 0; i < count; i++) {
+        vector b = second_of(load(a, i));
+        store(twice.words, i, add(b, b));
+    }
     clear(&t, count);
     add_square(t.words, a, count);
     reduce_terms(t.words, quotient.words, c, 1);
-    clear(&v, count);
-    add_products(v.words, second.words, count, each(a), count);
-    make_room(v.words, count, 2);
-    for (int32_t i = 0; i < 2 * count; i++) {
-        store(v.words, i, add(load(v.words, i), load(v.words, i)));
+    start_second_half(&v, &quotient, c);
+    add_products(v.words, a, part, each(twice.words), count);
+    if (part < count) {
+        settle(v.words, 2 * count);
+        add_products(v.words + part * LANES, a + part * LANES, count - part, each(twice.words), count);
     }
-    add_offset(v.words, quotient.words, c);
     reduce_terms(v.words, quotient.words, c, 2);
     join(r, t.words + count * LANES, v.words + count * LANES, count);
 }
@@ -353,9 +355,11 @@ static void recombine(const pc_modulus *modulus, mp_limb_t *r, const pc_modulus 
         }
     }
     reduce_terms(t.words, quotient.words, c, terms);
-    make_room(v.words, digits, terms + 1);
-    add_offset(v.words, quotient.words, c);
-    reduce(v.words, quotient.words, c.divisor, digits);
+    for (int32_t i = 0; i < digits; i++) {
+        vector offset = _mm256_sub_epi64(digit(c.offset, i), load(quotient.words, i));
+        store(v.words, i, add(load(v.words, i), offset));
+    }
+    reduce_terms(v.words, quotient.words, c, terms);
     join(r, t.words + digits * LANES, v.words + digits * LANES, digits);
 }
 

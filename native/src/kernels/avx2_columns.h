@@ -235,22 +235,16 @@ INLINE void add_triangle(mp_limb_t *columns, const mp_limb_t *q, multiplier m)
 }
 
 /*
- * Montgomery reduction of 2K columns: q receives the K quotient digits, columns[K .. 2K) the result, unsettled. The way
- * from one quotient digit to the next, some 10 cycles, hides behind the rows of the block before.
+ * Montgomery reduction of 2K columns: q receives the K quotient digits, columns[K .. 2K) the result, unsettled. From
+ * one quotient digit to the next it takes some 10 cycles; the processor looks ahead and fills them with rows of the
+ * block before. Code that mixes the two was no faster.
  */
 INLINE void reduce(mp_limb_t *columns, mp_limb_t *q, divisor d, int32_t count)
 {
-    int32_t turns = count / ROWS - 1;
-    next_quotient(columns, q, d);
-    for (int32_t i = 0; i < count; i += ROWS) {
-        mp_limb_t *block = columns + i * LANES, *found = q + i * LANES;
-        add_triangle(block, found, d.m);
-        int32_t before = turns < 2 ? turns : 2;
-        add_rows(block + ROWS * LANES, found, skip(d.m, ROWS), before);
-        if (i + ROWS < count) {
-            next_quotient(block + ROWS * LANES, found + ROWS * LANES, d);
-        }
-        add_rows(block + (before + 1) * ROWS * LANES, found, skip(d.m, (before + 1) * ROWS), turns - before);
+    for (int32_t i = 0; i < count * LANES; i += ROWS * LANES) {
+        next_quotient(columns + i, q + i, d);
+        add_triangle(columns + i, q + i, d.m);
+        add_rows(columns + i + ROWS * LANES, q + i, skip(d.m, ROWS), count / ROWS - 1);
     }
 }
 
