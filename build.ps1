@@ -16,6 +16,19 @@ function Invoke-Step([string] $Program, [string[]] $Arguments) {
   if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 }
 
+# Compiled ahead of time, for this processor or for the instructions that POPCORN_INSTRUCTIONS names. Where the compiler
+# of .NET for that cannot be had, only beforehand.
+function Publish-Command {
+  $instructions = if ($env:POPCORN_INSTRUCTIONS) { $env:POPCORN_INSTRUCTIONS } else { 'native' }
+  $publish = @('publish', 'src/Popcorn.Cli', '-c', 'Release', '-o', 'artifacts/popcorn', '--use-current-runtime')
+  Remove-Item -Recurse -Force artifacts/popcorn -ErrorAction SilentlyContinue
+  & dotnet @($publish + @('-p:AheadOfTime=true', "-p:IlcInstructionSet=$instructions"))
+  if ($LASTEXITCODE -eq 0) { return }
+  Write-Warning 'build.ps1: not compiled ahead of time: it starts slower, and the first query takes longer'
+  Remove-Item -Recurse -Force artifacts/popcorn -ErrorAction SilentlyContinue
+  Invoke-Step dotnet ($publish + @('--self-contained', 'false', '-p:PublishReadyToRun=true'))
+}
+
 if ($Command -eq 'clean') {
   Remove-Item -Recurse -Force artifacts, docs/api -ErrorAction SilentlyContinue
   exit 0
@@ -28,10 +41,7 @@ foreach ($tool in 'dotnet', 'cmake', 'ninja') {
 }
 
 switch ($Command) {
-  { $_ -in 'build', 'demo', 'bench' } {
-    Invoke-Step dotnet @('publish', 'src/Popcorn.Cli', '-c', 'Release', '-o', 'artifacts/popcorn',
-      '--use-current-runtime', '--self-contained', 'false', '-p:PublishReadyToRun=true')
-  }
+  { $_ -in 'build', 'demo', 'test', 'bench' } { Publish-Command }
   'demo' { Invoke-Step 'artifacts/popcorn/popcorn' (@('demo') + $Options) }
   'test' {
     Invoke-Step dotnet @('build', 'Popcorn.sln', '-c', 'Release')

@@ -66,6 +66,10 @@ internal sealed partial class Document
             .Select(path => new Document(path)),
     ];
 
+    /// <summary>The programs of all documents.</summary>
+    public static IEnumerable<CodeBlock> Programs =>
+        All.SelectMany(document => document.Blocks).Where(block => block.Language == "csharp");
+
     /// <summary>From the repository's root.</summary>
     public string Path { get; }
 
@@ -80,6 +84,10 @@ internal sealed partial class Document
 
     /// <summary>By what links lead to its headings.</summary>
     public HashSet<string> Anchors { get; }
+
+    /// <summary>A document's one program with these words.</summary>
+    public static CodeBlock ProgramOf(string words, string path = "README.md") => Assert.Single(
+        Programs, block => block.Path == path && block.Text.Contains(words, StringComparison.Ordinal));
 
     private static string AnchorOf(string heading) => string.Concat(
         heading.ToLowerInvariant().Replace(' ', '-').Where(c => char.IsLetterOrDigit(c) || c is '-' or '_'));

@@ -1,18 +1,16 @@
 using System.Diagnostics;
+using Popcorn.Tests;
 
 namespace Popcorn.Docs.Tests;
 
 /// <summary>The C# of the documents compiles, and that of README does what it says.</summary>
 public class ProgramTests
 {
-    private static readonly CodeBlock[] Programs =
-        [.. Document.All.SelectMany(document => document.Blocks).Where(block => block.Language == "csharp")];
-
     [Fact]
     public void Every_program_compiles()
     {
-        Assert.NotEmpty(Programs);
-        string[] complaints = [.. Programs.SelectMany(block => new DocumentedProgram(block).Complaints)];
+        Assert.NotEmpty(Document.Programs);
+        string[] complaints = [.. Document.Programs.SelectMany(block => new DocumentedProgram(block).Complaints)];
         Assert.True(complaints.Length == 0, string.Join('\n', complaints));
     }
 
@@ -26,28 +24,10 @@ public class ProgramTests
     [Fact]
     public async Task The_client_gets_its_answer_from_the_service()
     {
-        const string Listening = "Now listening on: ";
         using Process service = ProgramOf("app.MapPopcorn(").Start("--urls", "http://127.0.0.1:0");
-        var url = new TaskCompletionSource<string>(TaskCreationOptions.RunContinuationsAsynchronously);
-        service.OutputDataReceived += (_, line) =>
-        {
-            int at = line.Data?.IndexOf(Listening, StringComparison.Ordinal) ?? 0;
-            if (line.Data is null)
-            {
-                url.TrySetException(new InvalidOperationException("The service has ended."));
-            }
-            else if (at >= 0)
-            {
-                url.TrySetResult(line.Data[(at + Listening.Length)..].Trim());
-            }
-        };
-        service.ErrorDataReceived += (_, _) => { };
-        service.BeginOutputReadLine();
-        service.BeginErrorReadLine();
         try
         {
-            await ProgramOf("new PopcornClient(")
-                .RunsAsPromisedAsync(await url.Task.WaitAsync(TimeSpan.FromMinutes(1)));
+            await ProgramOf("new PopcornClient(").RunsAsPromisedAsync(await ServiceAddress.OfAsync(service));
         }
         finally
         {
@@ -55,7 +35,6 @@ public class ProgramTests
         }
     }
 
-    /// <summary>A document's one program with these words.</summary>
-    private static DocumentedProgram ProgramOf(string words, string path = "README.md") => new(Assert.Single(
-        Programs, block => block.Path == path && block.Text.Contains(words, StringComparison.Ordinal)));
+    private static DocumentedProgram ProgramOf(string words, string path = "README.md") =>
+        new(Document.ProgramOf(words, path));
 }

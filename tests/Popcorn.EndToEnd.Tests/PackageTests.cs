@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Security;
+using Popcorn.Docs.Tests;
 using Popcorn.Tests;
 using Xunit.Abstractions;
 
@@ -73,9 +74,9 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
         await PackAsync("Interop", "ObliviousTransfer", "Engine", "Hosting");
         (string Name, string Sdk, string Program)[] programs =
         [
-            ("service", "Microsoft.NET.Sdk.Web", Documented("README.md", "app.MapPopcorn(")),
-            ("client", "Microsoft.NET.Sdk", Documented("README.md", "new PopcornClient(")),
-            ("worker", "Microsoft.NET.Sdk.Worker", Documented("docs/start/dotnet.md", "AddPopcornClient(")),
+            ("service", "Microsoft.NET.Sdk.Web", Document.ProgramOf("app.MapPopcorn(").Text),
+            ("client", "Microsoft.NET.Sdk", Document.ProgramOf("new PopcornClient(").Text),
+            ("worker", "Microsoft.NET.Sdk.Worker", Document.ProgramOf("AddPopcornClient(", "docs/start/dotnet.md").Text),
         ];
         foreach ((string name, string sdk, string program) in programs)
         {
@@ -95,7 +96,7 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
                 published[0], Repository.Root, "--urls", "http://127.0.0.1:0");
             try
             {
-                string url = await UrlOf(service);
+                string url = await ServiceAddress.OfAsync(service);
                 foreach (string asking in published[1..])
                 {
                     string said = await CommandRun.OtherAsync(asking, Repository.Root, url);
@@ -148,32 +149,6 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     private static string Sample(string name) => Path.Combine(Repository.Root, "samples", name);
-
-    /// <summary>The program of a document that has these words.</summary>
-    private static string Documented(string path, string words)
-    {
-        string[] parts = File.ReadAllText(Path.Combine(Repository.Root, path)).Split("```");
-        const string Language = "csharp\n";
-        return parts.Single(part => part.StartsWith(Language, StringComparison.Ordinal)
-            && part.Contains(words, StringComparison.Ordinal))[Language.Length..];
-    }
-
-    /// <summary>Where a service says that it listens; what it says from then on is read and forgotten.</summary>
-    private static async Task<string> UrlOf(Process service)
-    {
-        const string Listening = "Now listening on: ";
-        service.ErrorDataReceived += (_, _) => { };
-        service.BeginErrorReadLine();
-        string? line;
-        do
-        {
-            line = await service.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);
-        }
-        while (line?.Contains(Listening, StringComparison.Ordinal) == false);
-        Assert.NotNull(line);
-        _ = service.StandardOutput.ReadToEndAsync();
-        return line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Trim();
-    }
 
     private async Task WriteProjectAsync(string name, string sdk, string package, string program)
     {

@@ -274,7 +274,7 @@ public sealed class TwoProcessTests : IDisposable
     private string Digits() => _files.Model("digits.popcorn", TestFiles.DigitsNetwork());
 
     /// <summary>A minute and more of queries, one after the other.</summary>
-    private static Process StartLongInference(RunningServer server) => CommandRun.StartInterruptible([
+    private static Process StartLongInference(RunningServer server) => CommandRun.StartHearingSignals([
         "infer", "--server", server.Url, "--model", "digits",
         "--image", TestFiles.Sample("mnist-100-images.idx3-ubyte"), "--index", .. Enumerable.Repeat("0-99", 20),
     ]);
