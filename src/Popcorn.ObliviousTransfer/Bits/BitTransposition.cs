@@ -39,6 +39,20 @@ internal static class BitTransposition
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Transpose64(ref ulong first, int stride, Span<ulong> square)
     {
+        if (Vector512.IsHardwareAccelerated)
+        {
+            TransposeEights(ref first, stride, square);
+        }
+        else
+        {
+            TransposeFours(ref first, stride, square);
+        }
+    }
+
+    /// <summary>The matrix is eight vectors, which stay in registers.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransposeEights(ref ulong first, int stride, Span<ulong> square)
+    {
         Vector512<ulong> v0 = Load(ref first, stride, 0), v1 = Load(ref first, stride, 1);
         Vector512<ulong> v2 = Load(ref first, stride, 2), v3 = Load(ref first, stride, 3);
         Vector512<ulong> v4 = Load(ref first, stride, 4), v5 = Load(ref first, stride, 5);
@@ -83,6 +97,86 @@ internal static class BitTransposition
             Unsafe.Add(ref at, 5 * stride),
             Unsafe.Add(ref at, 6 * stride),
             Unsafe.Add(ref at, 7 * stride));
+    }
+
+    /// <summary>
+    /// The same where registers are narrower: four rows at a time, twice through all of them, so that there are enough
+    /// registers.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void TransposeFours(ref ulong first, int stride, Span<ulong> square)
+    {
+        ref Vector256<ulong> v = ref Unsafe.As<ulong, Vector256<ulong>>(ref square[..64][0]);
+        for (int i = 0; i < 4; i++)
+        {
+            Vector256<ulong> a = LoadFour(ref first, stride, i), b = LoadFour(ref first, stride, i + 4);
+            Vector256<ulong> c = LoadFour(ref first, stride, i + 8), d = LoadFour(ref first, stride, i + 12);
+            Swap(ref a, ref c, 32, 0x0000_0000_ffff_ffff);
+            Swap(ref b, ref d, 32, 0x0000_0000_ffff_ffff);
+            Swap(ref a, ref b, 16, 0x0000_ffff_0000_ffff);
+            Swap(ref c, ref d, 16, 0x0000_ffff_0000_ffff);
+            Unsafe.Add(ref v, i) = a;
+            Unsafe.Add(ref v, i + 4) = b;
+            Unsafe.Add(ref v, i + 8) = c;
+            Unsafe.Add(ref v, i + 12) = d;
+        }
+
+        for (int i = 0; i < 4; i++, v = ref Unsafe.Add(ref v, 4))
+        {
+            Vector256<ulong> a = v, b = Unsafe.Add(ref v, 1), c = Unsafe.Add(ref v, 2), d = Unsafe.Add(ref v, 3);
+            Swap(ref a, ref c, 8, 0x00ff_00ff_00ff_00ff);
+            Swap(ref b, ref d, 8, 0x00ff_00ff_00ff_00ff);
+            Swap(ref a, ref b, 4, 0x0f0f_0f0f_0f0f_0f0f);
+            Swap(ref c, ref d, 4, 0x0f0f_0f0f_0f0f_0f0f);
+            v = Finish(a);
+            Unsafe.Add(ref v, 1) = Finish(b);
+            Unsafe.Add(ref v, 2) = Finish(c);
+            Unsafe.Add(ref v, 3) = Finish(d);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<ulong> LoadFour(ref ulong first, int stride, int four)
+    {
+        ref ulong at = ref Unsafe.Add(ref first, 4 * four * stride);
+        return stride == 1
+            ? Vector256.LoadUnsafe(ref at)
+            : Vector256.Create(
+                at, Unsafe.Add(ref at, stride), Unsafe.Add(ref at, 2 * stride), Unsafe.Add(ref at, 3 * stride));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Swap(ref Vector256<ulong> a, ref Vector256<ulong> b, int shift, ulong mask)
+    {
+        Vector256<ulong> difference = ((a >>> shift) ^ b) & Vector256.Create(mask);
+        b ^= difference;
+        a ^= difference << shift;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<ulong> Finish(Vector256<ulong> v)
+    {
+        v = SwapWithin(
+            v,
+            Vector256.Shuffle(v, Vector256.Create(2ul, 3, 0, 1)),
+            Vector256.Create(~0ul, ~0ul, 0, 0),
+            2,
+            0x3333_3333_3333_3333);
+        return SwapWithin(
+            v,
+            Vector256.Shuffle(v, Vector256.Create(1ul, 0, 3, 2)),
+            Vector256.Create(~0ul, 0, ~0ul, 0),
+            1,
+            0x5555_5555_5555_5555);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector256<ulong> SwapWithin(
+        Vector256<ulong> v, Vector256<ulong> partner, Vector256<ulong> isUpperRow, int shift, ulong mask)
+    {
+        Vector256<ulong> kept = Vector256.Create(mask) ^ ~isUpperRow;
+        Vector256<ulong> moved = Vector256.ConditionalSelect(isUpperRow, partner << shift, partner >>> shift);
+        return Vector256.ConditionalSelect(kept, v, moved);
     }
 
     /// <summary>Swaps the part of a that lies above the shift with the part of b below it.</summary>
