@@ -1,5 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using Popcorn.ObliviousTransfer.Symmetric;
 
 namespace Popcorn.ObliviousTransfer.Extension;
@@ -16,9 +18,10 @@ internal sealed class LinearCode : IDisposable
 
     private const int FieldBits = 21; // three places in each half of a block
     private const int Batch = 64;
+    private const int Ahead = 16; // outputs, of ten lines each: the nearest cache holds them and more
 
     private readonly Aes128 _stream;
-    private readonly Block[] _places = new Block[2 * Batch];
+    private readonly Block[] _places = new Block[2 * (Ahead + Batch)];
     private readonly ulong _mask;
 
     /// <summary>Of an iteration.</summary>
@@ -37,6 +40,13 @@ internal sealed class LinearCode : IDisposable
         _mask = (1ul << logSecret) - 1;
     }
 
+    /// <summary>
+    /// Whether lines are fetched before they are wanted: a processor waits for memory with few reads at a time, the
+    /// fewer the older it is. Without AVX-512 it takes a half to two thirds of the time where the caches do not hold the
+    /// vector, and a third more where the second one does; with AVX-512 it has not been measured.
+    /// </summary>
+    private static bool CanPrefetch => Sse.IsSupported && !Vector512.IsHardwareAccelerated;
+
     /// <summary>Adds to each output its sum.</summary>
     /// <param name="secret">The vector, as many blocks as it has coordinates.</param>
     /// <param name="first">Number of the first output.</param>
@@ -47,14 +57,21 @@ internal sealed class LinearCode : IDisposable
         ArgumentOutOfRangeException.ThrowIfNotEqual((ulong)secret.Length, _mask + 1);
         ref Block at = ref MemoryMarshal.GetReference(secret);
         ulong mask = _mask;
+        int ahead = CanPrefetch ? Ahead : 0;
+        _stream.EncryptCounters(2 * first, _places.AsSpan(0, 2 * ahead));
         for (int begin = 0; begin < outputs.Length; begin += Batch)
         {
             Span<Block> batch = outputs.Slice(begin, Math.Min(Batch, outputs.Length - begin));
-            Span<Block> places = _places.AsSpan(0, 2 * batch.Length);
-            _stream.EncryptCounters(2 * (first + (ulong)begin), places);
-            ref ulong place = ref Unsafe.As<Block, ulong>(ref MemoryMarshal.GetReference(places));
+            _stream.EncryptCounters(
+                2 * (first + (ulong)(begin + ahead)), _places.AsSpan(2 * ahead, 2 * batch.Length));
+            ref ulong place = ref Unsafe.As<Block, ulong>(ref MemoryMarshal.GetArrayDataReference(_places));
             for (int j = 0; j < batch.Length; j++)
             {
+                if (CanPrefetch)
+                {
+                    Prefetch(ref at, ref Unsafe.Add(ref place, 4 * Ahead), mask);
+                }
+
                 ulong a = place, b = Unsafe.Add(ref place, 1);
                 ulong c = Unsafe.Add(ref place, 2), d = Unsafe.Add(ref place, 3);
                 Block even = Unsafe.Add(ref at, (nint)(a & mask))
@@ -70,8 +87,30 @@ internal sealed class LinearCode : IDisposable
                 batch[j] ^= even ^ odd;
                 place = ref Unsafe.Add(ref place, 4);
             }
+
+            _places.AsSpan(2 * batch.Length, 2 * ahead).CopyTo(_places);
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Prefetch(ref Block at, ref ulong place, ulong mask)
+    {
+        ulong a = place, b = Unsafe.Add(ref place, 1), c = Unsafe.Add(ref place, 2), d = Unsafe.Add(ref place, 3);
+        Prefetch(ref at, a & mask);
+        Prefetch(ref at, a >> FieldBits & mask);
+        Prefetch(ref at, a >> (2 * FieldBits) & mask);
+        Prefetch(ref at, b & mask);
+        Prefetch(ref at, b >> FieldBits & mask);
+        Prefetch(ref at, b >> (2 * FieldBits) & mask);
+        Prefetch(ref at, c & mask);
+        Prefetch(ref at, c >> FieldBits & mask);
+        Prefetch(ref at, c >> (2 * FieldBits) & mask);
+        Prefetch(ref at, d & mask);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static unsafe void Prefetch(ref Block at, ulong place) =>
+        Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.Add(ref at, (nint)place)));
 
     /// <summary>The places of one output's coordinates, plainly.</summary>
     /// <param name="output">Its number.</param>
