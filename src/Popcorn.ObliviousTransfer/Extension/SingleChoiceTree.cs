@@ -52,17 +52,19 @@ internal static class SingleChoiceTree
     {
         leaves[0] = leaves[1] = default;
         var position = new Position(1 ^ (cots[0][0] & 1), cots[0] ^ corrections[0]);
+        Block sum = default;
         for (int level = 1; level < cots.Length; level++)
         {
             Block kept = level == cots.Length - 1 ? AllButChoice : Block.AllBitsSet;
             (Block left, Block right) = ExpandKnown(hash, leaves[..(2 << level)], position, kept);
             ulong choice = cots[level][0] & 1;
             Block known = left ^ ((left ^ right) & Vector128.Create(0 - choice));
+            sum = left ^ right;
             position = new Position(
                 (2 * position.Path) + (1 ^ choice), ((cots[level] ^ corrections[level]) & kept) ^ known);
         }
 
-        Finish(leaves, position);
+        Finish(leaves, sum, position);
     }
 
     /// <summary>Makes the next level of the one that stands in the first half, in its place.</summary>
@@ -88,16 +90,13 @@ internal static class SingleChoiceTree
     }
 
     /// <summary>Puts the leaf beside α in its place, and in that of α the sum of all others with its bit set.</summary>
+    /// <param name="leaves">Zero in both places.</param>
+    /// <param name="sum">Their sum.</param>
+    /// <param name="position">Of α.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Finish(Span<Block> leaves, Position position)
+    private static void Finish(Span<Block> leaves, Block sum, Position position)
     {
-        Block sum = position.Sibling;
-        foreach (ref readonly Block leaf in leaves)
-        {
-            sum ^= leaf;
-        }
-
-        sum |= Vector128.CreateScalar(1ul);
+        sum = (sum ^ position.Sibling) | Vector128.CreateScalar(1ul);
         Block path = Vector128.Create(position.Path), sibling = Vector128.Create(position.Path ^ 1);
         Block index = default;
         for (int i = 0; i < leaves.Length; i++, index += Block.One)
