@@ -17,6 +17,7 @@ internal sealed class LinearCode : IDisposable
     public const int Weight = 10;
 
     private const int FieldBits = 21; // three places in each half of a block
+    private const int LogBlockBytes = 4;
     private const int Batch = 64;
     private const int Ahead = 16; // outputs, of ten lines each: the nearest cache holds them and more
 
@@ -56,7 +57,7 @@ internal sealed class LinearCode : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual((ulong)secret.Length, _mask + 1);
         ref Block at = ref MemoryMarshal.GetReference(secret);
-        ulong mask = _mask;
+        ulong mask = _mask << LogBlockBytes;
         int ahead = CanPrefetch ? Ahead : 0;
         _stream.EncryptCounters(2 * first, _places.AsSpan(0, 2 * ahead));
         for (int begin = 0; begin < outputs.Length; begin += Batch)
@@ -74,16 +75,10 @@ internal sealed class LinearCode : IDisposable
 
                 ulong a = place, b = Unsafe.Add(ref place, 1);
                 ulong c = Unsafe.Add(ref place, 2), d = Unsafe.Add(ref place, 3);
-                Block even = Unsafe.Add(ref at, (nint)(a & mask))
-                    ^ Unsafe.Add(ref at, (nint)(a >> FieldBits & mask))
-                    ^ Unsafe.Add(ref at, (nint)(a >> (2 * FieldBits) & mask))
-                    ^ Unsafe.Add(ref at, (nint)(b & mask))
-                    ^ Unsafe.Add(ref at, (nint)(b >> FieldBits & mask));
-                Block odd = Unsafe.Add(ref at, (nint)(b >> (2 * FieldBits) & mask))
-                    ^ Unsafe.Add(ref at, (nint)(c & mask))
-                    ^ Unsafe.Add(ref at, (nint)(c >> FieldBits & mask))
-                    ^ Unsafe.Add(ref at, (nint)(c >> (2 * FieldBits) & mask))
-                    ^ Unsafe.Add(ref at, (nint)(d & mask));
+                Block even = At(ref at, a, 0, mask) ^ At(ref at, a, 1, mask) ^ At(ref at, a, 2, mask)
+                    ^ At(ref at, b, 0, mask) ^ At(ref at, b, 1, mask);
+                Block odd = At(ref at, b, 2, mask) ^ At(ref at, c, 0, mask) ^ At(ref at, c, 1, mask)
+                    ^ At(ref at, c, 2, mask) ^ At(ref at, d, 0, mask);
                 batch[j] ^= even ^ odd;
                 place = ref Unsafe.Add(ref place, 4);
             }
@@ -96,21 +91,28 @@ internal sealed class LinearCode : IDisposable
     private static void Prefetch(ref Block at, ref ulong place, ulong mask)
     {
         ulong a = place, b = Unsafe.Add(ref place, 1), c = Unsafe.Add(ref place, 2), d = Unsafe.Add(ref place, 3);
-        Prefetch(ref at, a & mask);
-        Prefetch(ref at, a >> FieldBits & mask);
-        Prefetch(ref at, a >> (2 * FieldBits) & mask);
-        Prefetch(ref at, b & mask);
-        Prefetch(ref at, b >> FieldBits & mask);
-        Prefetch(ref at, b >> (2 * FieldBits) & mask);
-        Prefetch(ref at, c & mask);
-        Prefetch(ref at, c >> FieldBits & mask);
-        Prefetch(ref at, c >> (2 * FieldBits) & mask);
-        Prefetch(ref at, d & mask);
+        Prefetch(ref At(ref at, a, 0, mask));
+        Prefetch(ref At(ref at, a, 1, mask));
+        Prefetch(ref At(ref at, a, 2, mask));
+        Prefetch(ref At(ref at, b, 0, mask));
+        Prefetch(ref At(ref at, b, 1, mask));
+        Prefetch(ref At(ref at, b, 2, mask));
+        Prefetch(ref At(ref at, c, 0, mask));
+        Prefetch(ref At(ref at, c, 1, mask));
+        Prefetch(ref At(ref at, c, 2, mask));
+        Prefetch(ref At(ref at, d, 0, mask));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static unsafe void Prefetch(ref Block at, ulong place) =>
-        Sse.Prefetch0(Unsafe.AsPointer(ref Unsafe.Add(ref at, (nint)place)));
+    private static unsafe void Prefetch(ref Block block) => Sse.Prefetch0(Unsafe.AsPointer(ref block));
+
+    /// <summary>The coordinate at a place, one of three in a word, which is turned into bytes as it is cut out.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ref Block At(ref Block vector, ulong word, int field, ulong mask)
+    {
+        ulong bytes = field == 0 ? word << LogBlockBytes : word >> ((field * FieldBits) - LogBlockBytes);
+        return ref Unsafe.AddByteOffset(ref vector, (nint)(bytes & mask));
+    }
 
     /// <summary>The places of one output's coordinates, plainly.</summary>
     /// <param name="output">Its number.</param>
