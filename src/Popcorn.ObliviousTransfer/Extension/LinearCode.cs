@@ -41,13 +41,6 @@ internal sealed class LinearCode : IDisposable
         _mask = (1ul << logSecret) - 1;
     }
 
-    /// <summary>
-    /// Whether lines are fetched before they are wanted: a processor waits for memory with few reads at a time, the
-    /// fewer the older it is. Without AVX-512 it takes a half to two thirds of the time where the caches do not hold the
-    /// vector, and a third more where the second one does; with AVX-512 it has not been measured.
-    /// </summary>
-    private static bool CanPrefetch => Sse.IsSupported && !Vector512.IsHardwareAccelerated;
-
     /// <summary>Adds to each output its sum.</summary>
     /// <param name="secret">The vector, as many blocks as it has coordinates.</param>
     /// <param name="first">Number of the first output.</param>
@@ -58,7 +51,11 @@ internal sealed class LinearCode : IDisposable
         ArgumentOutOfRangeException.ThrowIfNotEqual((ulong)secret.Length, _mask + 1);
         ref Block at = ref MemoryMarshal.GetReference(secret);
         ulong mask = _mask << LogBlockBytes;
-        int ahead = CanPrefetch ? Ahead : 0;
+
+        // Reads of a vector that the nearer caches do not hold are begun before they are waited for: of its own a
+        // processor has few of them under way. Where it has AVX-512 this was not measured. No property says it, because
+        // in a method as large as this one calls are no longer inlined by every compiler.
+        int ahead = Sse.IsSupported && !Vector512.IsHardwareAccelerated ? Ahead : 0;
         _stream.EncryptCounters(2 * first, _places.AsSpan(0, 2 * ahead));
         for (int begin = 0; begin < outputs.Length; begin += Batch)
         {
@@ -68,7 +65,7 @@ internal sealed class LinearCode : IDisposable
             ref ulong place = ref Unsafe.As<Block, ulong>(ref MemoryMarshal.GetArrayDataReference(_places));
             for (int j = 0; j < batch.Length; j++)
             {
-                if (CanPrefetch)
+                if (Sse.IsSupported && !Vector512.IsHardwareAccelerated)
                 {
                     Prefetch(ref at, ref Unsafe.Add(ref place, 4 * Ahead), mask);
                 }
