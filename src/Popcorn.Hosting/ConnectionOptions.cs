@@ -8,7 +8,8 @@ public sealed record ConnectionOptions
 
     /// <summary>
     /// What requests go through, for a proxy, certificates of one's own or their check; the caller's to dispose, after
-    /// the connections. Null: what the system has set up.
+    /// the connections. Null: what the system has set up, where no proxy comes between two programs of one machine, and
+    /// <c>no_proxy</c> may name networks (10.0.0.0/8).
     /// </summary>
     public HttpMessageHandler? Handler { get; init; }
 

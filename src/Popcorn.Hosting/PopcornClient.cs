@@ -100,7 +100,8 @@ public sealed partial class PopcornClient : IPopcornClient
 
     /// <summary>Opens a connection for one session that its user runs.</summary>
     /// <param name="server">
-    /// <c>http://host:port</c>, <c>https</c>, <c>ws</c> or <c>wss</c>; without a path, <see cref="DefaultPath"/>.
+    /// <c>http://host:port</c>, <c>https</c>, <c>ws</c> or <c>wss</c>; with no path, or one that ends with a slash,
+    /// <see cref="DefaultPath"/> is below it.
     /// </param>
     /// <param name="options">Credentials, proxy, time.</param>
     /// <param name="cancellationToken">Gives up connecting.</param>

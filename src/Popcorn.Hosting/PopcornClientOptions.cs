@@ -8,8 +8,8 @@ namespace Popcorn.Hosting;
 public sealed class PopcornClientOptions
 {
     /// <summary>
-    /// The service: <c>http://host:port</c>, <c>https</c>, <c>ws</c> or <c>wss</c>; without a path,
-    /// <see cref="PopcornClient.DefaultPath"/>.
+    /// The service: <c>http://host:port</c>, <c>https</c>, <c>ws</c> or <c>wss</c>; with no path, or
+    /// one that ends with a slash, <see cref="PopcornClient.DefaultPath"/> is below it.
     /// </summary>
     public Uri? Server { get; set; }
 

@@ -18,6 +18,7 @@ internal static class ServiceConnection
         Uri server, ConnectionOptions options, CancellationToken cancellationToken)
     {
         Uri endpoint = Endpoint(server);
+        SystemProxy? proxy = options.Handler is null ? SystemProxy.Current : null;
         var socket = new ClientWebSocket();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.Timeout);
@@ -32,6 +33,11 @@ internal static class ServiceConnection
                 socket.Options.SetRequestHeader(name, value);
             }
 
+            if (proxy is not null)
+            {
+                socket.Options.Proxy = proxy;
+            }
+
             using HttpMessageInvoker? invoker =
                 options.Handler is null ? null : new HttpMessageInvoker(options.Handler, disposeHandler: false);
             await socket.ConnectAsync(endpoint, invoker, limit.Token).ConfigureAwait(false);
@@ -41,7 +47,7 @@ internal static class ServiceConnection
             HttpStatusCode status = socket.HttpStatusCode;
             socket.Dispose();
             cancellationToken.ThrowIfCancellationRequested();
-            throw ConnectFailure(server, status, options.Timeout, e);
+            throw ConnectFailure(endpoint, status, options.Timeout, proxy?.GetProxy(endpoint), e);
         }
 
         return new WebSocketMessageChannel(socket, "the server");
@@ -51,10 +57,12 @@ internal static class ServiceConnection
     public static async Task<IReadOnlyList<ModelDescription>> ListModelsAsync(
         Uri server, ConnectionOptions options, CancellationToken cancellationToken)
     {
-        var url = new UriBuilder(new Uri(Endpoint(server), "models"));
+        Uri endpoint = Endpoint(server);
+        var url = new UriBuilder(new Uri(endpoint, "models"));
         url.Scheme = url.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
-        using HttpClient http =
-            options.Handler is null ? new HttpClient() : new HttpClient(options.Handler, disposeHandler: false);
+        SystemProxy? proxy = options.Handler is null ? SystemProxy.Current : null;
+        using var http = new HttpClient(
+            options.Handler ?? new SocketsHttpHandler { Proxy = proxy }, disposeHandler: options.Handler is null);
         http.Timeout = options.Timeout;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.Timeout);
@@ -78,7 +86,7 @@ internal static class ServiceConnection
         {
             cancellationToken.ThrowIfCancellationRequested();
             HttpStatusCode status = (e as HttpRequestException)?.StatusCode ?? default;
-            throw ConnectFailure(server, status, options.Timeout, e);
+            throw ConnectFailure(endpoint, status, options.Timeout, proxy?.GetProxy(endpoint), e);
         }
     }
 
@@ -128,16 +136,24 @@ internal static class ServiceConnection
             throw new PopcornException($"'{server}' is not a server's URL; write http://host:port.");
         }
 
+        // A path that ends with a slash is where services are, and no service itself.
         return new UriBuilder(server)
         {
             Scheme = scheme,
-            Path = server.AbsolutePath is "/" ? PopcornClient.DefaultPath : server.AbsolutePath,
+            Path = server.AbsolutePath.EndsWith('/')
+                ? server.AbsolutePath[..^1] + PopcornClient.DefaultPath
+                : server.AbsolutePath,
         }.Uri;
     }
 
-    private static PopcornException ConnectFailure(Uri server, HttpStatusCode status, TimeSpan timeout, Exception e)
+    private static PopcornException ConnectFailure(
+        Uri endpoint, HttpStatusCode status, TimeSpan timeout, Uri? proxy, Exception e)
     {
-        string where = server.GetLeftPart(UriPartial.Authority);
+        var server = new UriBuilder(endpoint)
+        {
+            Scheme = endpoint.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp,
+        };
+        string where = server.Uri.GetLeftPart(UriPartial.Authority);
         (PopcornError error, string message) = status switch
         {
             HttpStatusCode.Unauthorized => (
@@ -156,16 +172,28 @@ internal static class ServiceConnection
             HttpStatusCode.BadGateway or HttpStatusCode.GatewayTimeout => (
                 PopcornError.Unreachable,
                 $"A proxy at {where} does not reach the service behind it (HTTP status {(int)status})."),
+            HttpStatusCode.UpgradeRequired => (
+                PopcornError.Refused,
+                $"The service at {where} was not asked for a WebSocket (HTTP status 426): a proxy before it takes the "
+                + "Upgrade header away and must pass it on."),
             not default(HttpStatusCode) and not HttpStatusCode.SwitchingProtocols => (
                 PopcornError.Refused,
-                $"No Popcorn service at {server}: it answered with HTTP status {(int)status}."),
-            _ => WithoutStatus(server, where, timeout, e),
+                $"No Popcorn service at {server.Uri}: it answered with HTTP status {(int)status}"
+                + (server.Path.EndsWith(PopcornClient.DefaultPath, StringComparison.Ordinal)
+                    ? "."
+                    : $"; is it {server.Uri}{PopcornClient.DefaultPath}?")),
+            _ => WithoutStatus(
+                (proxy ?? endpoint).Host, proxy?.GetLeftPart(UriPartial.Authority) ?? where, timeout, e),
         };
-        return new PopcornException(error, message, e);
+        string way = proxy is null
+            ? ""
+            : $" The way led through the proxy at {proxy}, which the environment names; no_proxy={endpoint.Host} "
+                + "goes without.";
+        return new PopcornException(error, message + way, e);
     }
 
     private static (PopcornError Error, string Message) WithoutStatus(
-        Uri server, string where, TimeSpan timeout, Exception e)
+        string host, string where, TimeSpan timeout, Exception e)
     {
         for (Exception? cause = e; cause is not null; cause = cause.InnerException)
         {
@@ -178,7 +206,7 @@ internal static class ServiceConnection
                 case SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.TryAgain }:
                     return (
                         PopcornError.Unreachable,
-                        $"There is no host named '{server.Host}'; check the server's URL.");
+                        $"There is no host named '{host}'; check the server's URL.");
                 case SocketException socket:
                     return (PopcornError.Unreachable, $"Cannot reach {where}: {socket.Message}.");
                 case HttpRequestException { HttpRequestError: HttpRequestError.SecureConnectionError }:

@@ -126,6 +126,7 @@ public sealed unsafe class CiphertextBatch : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         NativeStatus.Check(NativeMethods.BatchCreate(key.Handle, count, out BatchHandle handle), "ciphertext batch");
+        handle.Weigh((long)count * key.NumberBytes);
         return handle;
     }
 

@@ -26,6 +26,7 @@ internal sealed unsafe class RandomnessTables : IDisposable
             NativeStatus.Check(NativeMethods.EncryptorRandomBytes(handle, out _randomBytes), "encryptor");
             NativeStatus.Check(NativeMethods.EncryptorTableBytes(handle, out long bytes), "encryptor");
             Bytes = bytes;
+            handle.Weigh(bytes);
         }
         catch
         {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
@@ -458,6 +459,7 @@ public sealed class CommandLineTests : IDisposable
         await CommandRun.Fails(1, "in use", "serve", model, "--listen", url);
         await CommandRun.Fails(1, "--listen", "serve", model, "--listen", "https://127.0.0.1:0");
         await CommandRun.Fails(1, "--listen", "serve", model, "--listen", "somewhere");
+        await CommandRun.Fails(1, "no address 192.0.2.1", "serve", model, "--listen", "http://192.0.2.1:8080");
 
         Directory.CreateDirectory(_files["other"]);
         File.Copy(model, _files["other/tiny.popcorn"]);
@@ -486,6 +488,13 @@ public sealed class CommandLineTests : IDisposable
         closed.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         await CommandRun.Fails(1, "refused", [.. infer, $"http://{closed.LocalEndPoint}"]);
         await CommandRun.Fails(1, "no-such-host.invalid", [.. infer, "http://no-such-host.invalid:1"]);
+        using (Process proxied = CommandRun.StartIn(
+            new() { ["http_proxy"] = $"http://{closed.LocalEndPoint}", ["no_proxy"] = null },
+            [.. infer, "http://192.0.2.1:8080"]))
+        {
+            (await CommandRun.ToEnd(proxied)).AssertFailure(1, $"the proxy at http://{closed.LocalEndPoint}");
+        }
+
         await CommandRun.Fails(1, "http://host:port", [.. infer, "ftp://127.0.0.1"]);
         await CommandRun.Fails(1, "http://host:port", [.. infer, "127.0.0.1:80"]);
     }

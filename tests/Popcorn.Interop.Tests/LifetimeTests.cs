@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using Popcorn.Tests;
 
 namespace Popcorn.Interop.Tests;
 
@@ -24,6 +26,21 @@ public sealed class LifetimeTests
         using CiphertextBatch received = BatchExtensions.ImportAll(key.PublicKey, sums.Ciphertexts());
         sums.Dispose();
         Assert.Equal([2, -4, 6], key.Decrypt(received));
+    }
+
+    /// <summary>Somebody has forgotten to dispose them, and nothing else asks for a collection.</summary>
+    [Fact]
+    public async Task Forgotten_batches_are_collected_before_they_are_much()
+    {
+        const int Batches = 60, Bytes = 16 << 20;
+        PaillierPublicKey key = TestKeys.Real(PaillierLibrary.DefaultKernel).PublicKey;
+        int count = (int)(Bytes / key.NumberBytes);
+        WeakReference[] forgotten = [.. Enumerable.Range(0, Batches).Select(_ => Forget())];
+        await Eventually.IsTrueAsync(
+            () => forgotten.Count(reference => reference.IsAlive) < Batches / 2, "Nothing was collected.");
+
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        WeakReference Forget() => new(new CiphertextBatch(key, count));
     }
 
     [Theory, ClassData(typeof(KernelData))]

@@ -235,7 +235,7 @@ internal static partial class ServeCommand
         {
             await app.StartAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (IOException e)
+        catch (Exception e) when (e is IOException or SocketException)
         {
             throw new PopcornException(BindFailure(address, e), e);
         }
@@ -326,13 +326,18 @@ internal static partial class ServeCommand
                 $"--listen {listen}: '{url.Host}' is no address; write this machine's IP address or localhost.");
     }
 
-    private static string BindFailure(IPEndPoint address, IOException e)
+    private static string BindFailure(IPEndPoint address, Exception e)
     {
         for (Exception? cause = e; cause is not null; cause = cause.InnerException)
         {
-            if (cause is SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse })
+            switch (cause)
             {
-                return $"Port {address.Port} of {address.Address} is in use; choose another, or 0 for a free one.";
+                case SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse }:
+                    return $"Port {address.Port} of {address.Address} is in use; choose another, or 0 for a free one.";
+                case SocketException { SocketErrorCode: SocketError.AddressNotAvailable }:
+                    return $"This machine has no address {address.Address}; listen on one of its own, or on 0.0.0.0.";
+                case SocketException { SocketErrorCode: SocketError.AccessDenied }:
+                    return $"Listening on {address} is not allowed; take a port above 1023.";
             }
         }
 

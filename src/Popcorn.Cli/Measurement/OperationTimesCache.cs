@@ -104,13 +104,19 @@ internal static class OperationTimesCache
             }
 
             string known = File.ReadAllText(FilePath);
-            return JsonSerializer.Deserialize(known, OperationTimesJson.Default.DictionaryStringOperationTimes) ?? [];
+            return (JsonSerializer.Deserialize(known, OperationTimesJson.Default.DictionaryStringOperationTimes) ?? [])
+                .Where(times => ArePlausible(times.Value)).ToDictionary();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or JsonException)
         {
             return [];
         }
     }
+
+    /// <summary>Whether they may have been measured: a file may be damaged, or somebody's own work.</summary>
+    internal static bool ArePlausible(OperationTimes? times) => times is { Transfers: not null }
+        && times.Lanes >= 1 && times.Lanes <= PaillierLibrary.MaxLanes
+        && Array.TrueForAll(Enum.GetValues<Operation>(), operation => times.SecondsOf(operation) is > 0 and < 3600);
 
     /// <summary>Keeps them where that is allowed; elsewhere the next command measures again.</summary>
     private static void Save(Dictionary<string, OperationTimes> known)

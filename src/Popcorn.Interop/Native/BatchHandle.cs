@@ -1,11 +1,7 @@
-using System.Runtime.InteropServices;
-
 namespace Popcorn.Interop.Native;
 
 /// <summary>Owns one reference to a <c>pc_batch</c>: a row of ciphertexts, which holds on to its public key.</summary>
-internal sealed class BatchHandle() : SafeHandle(0, ownsHandle: true)
+internal sealed class BatchHandle : HeavyHandle
 {
-    public override bool IsInvalid => handle == 0;
-
-    protected override bool ReleaseHandle() => NativeMethods.BatchFree(handle) == 0;
+    protected override bool Free() => NativeMethods.BatchFree(handle) == 0;
 }
