@@ -76,7 +76,9 @@ public sealed class PackageTests(ITestOutputHelper output) : IDisposable
         [
             ("service", "Microsoft.NET.Sdk.Web", Document.ProgramOf("app.MapPopcorn(").Text),
             ("client", "Microsoft.NET.Sdk", Document.ProgramOf("new PopcornClient(").Text),
-            ("worker", "Microsoft.NET.Sdk.Worker", Document.ProgramOf("AddPopcornClient(", "docs/start/dotnet.md").Text),
+            (
+                "worker", "Microsoft.NET.Sdk.Worker",
+                Document.ProgramOf("AddPopcornClient(", "docs/start/dotnet.md").Text),
         ];
         foreach ((string name, string sdk, string program) in programs)
         {

@@ -416,7 +416,8 @@ static void enter(const pc_modulus *modulus, mp_limb_t *group, const mp_limb_t *
         pc_digits_of_limbs(second.words + lane, LANES, state->digits, DIGIT_BITS, number + limbs, limbs);
     }
     join(plain.words, first.words, second.words, state->digits);
-    multiply_by(constants_of(state), group, plain.words, (operand){shared(state->r_squared), shared(state->r_squared_second)});
+    multiply_by(constants_of(state), group, plain.words,
+                (operand){shared(state->r_squared), shared(state->r_squared_second)});
 }
 
 static void leave(const pc_modulus *modulus, mp_limb_t *standard, const mp_limb_t *group)

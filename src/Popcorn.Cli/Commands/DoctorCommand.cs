@@ -60,8 +60,8 @@ internal static class DoctorCommand
         if (!report.Kernels.Contains("ifma"))
         {
             string time = report.Kernels.Contains("avx2") ? "a third" : "a sixth";
-            yield return "No AVX-512 IFMA here: on a processor that has it (AMD Zen 4, Intel Ice Lake, or later) the work "
-                + $"on ciphertexts takes {time} of the time.";
+            yield return "No AVX-512 IFMA here: on a processor that has it (AMD Zen 4, Intel Ice Lake, or later) the "
+                + $"work on ciphertexts takes {time} of the time.";
         }
 
         if (!report.AesInstructions)

@@ -103,7 +103,7 @@ internal sealed class LinearCode : IDisposable
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static unsafe void Prefetch(ref Block block) => Sse.Prefetch0(Unsafe.AsPointer(ref block));
 
-    /// <summary>The coordinate at a place, one of three in a word, which is turned into bytes as it is cut out.</summary>
+    /// <summary>The coordinate at a place, one of three in a word; it becomes bytes as it is cut out.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ref Block At(ref Block vector, ulong word, int field, ulong mask)
     {
