@@ -9,28 +9,15 @@ namespace Popcorn.Cli;
 
 internal static class Program
 {
+    /// <summary>All commands.</summary>
+    public static readonly RootCommand Root = CreateRoot();
+
     private static async Task<int> Main(string[] args)
     {
-        var root = new RootCommand("Popcorn: neural networks on Paillier ciphertexts. The server never sees the input.")
-        {
-            DemoCommand.Create(),
-            KeygenCommand.Create(),
-            ImportCommand.Create(),
-            InspectCommand.Create(),
-            EvalCommand.Create(),
-            ServeCommand.Create(),
-            TokenCommand.Create(),
-            InferCommand.Create(),
-            BenchCommand.Create(),
-            DoctorCommand.Create(),
-            CompletionCommand.Create(),
-        };
-        root.Options.Add(CommandAction.Json);
-
         ParseResult parsed;
         try
         {
-            parsed = ConfiguredOptions.Parse(root, args);
+            parsed = ConfiguredOptions.Parse(Root, args);
         }
         catch (Exception e) when (e is PopcornException or IOException or UnauthorizedAccessException)
         {
@@ -56,5 +43,26 @@ internal static class Program
             ProcessTerminationTimeout = null,
         };
         return await parsed.InvokeAsync(configuration, interruption.Token).ConfigureAwait(false);
+    }
+
+    private static RootCommand CreateRoot()
+    {
+        var root = new RootCommand("Popcorn: neural networks on Paillier ciphertexts. The server never sees the input.")
+        {
+            DemoCommand.Create(),
+            KeygenCommand.Create(),
+            ImportCommand.Create(),
+            InspectCommand.Create(),
+            EvalCommand.Create(),
+            ServeCommand.Create(),
+            TokenCommand.Create(),
+            InferCommand.Create(),
+            BenchCommand.Create(),
+            DoctorCommand.Create(),
+            CompletionCommand.Create(),
+        };
+        root.Options.Add(CommandAction.Json);
+        OptionValues.RefuseEmptyWords(root);
+        return root;
     }
 }

@@ -27,6 +27,8 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("import m.onnx")]
     [InlineData("import m.onnx --out m.popcorn --weight-bits 0")]
     [InlineData("import m.onnx --out m.popcorn --sparsity 1.5")]
+    [InlineData("import m.onnx --out m.popcorn --mean 0,5")]
+    [InlineData("import m.onnx --out m.popcorn --input-scale 0,0039")]
     [InlineData("eval m.popcorn")]
     [InlineData("eval m.popcorn --data d --limit 0")]
     [InlineData("serve")]
@@ -74,6 +76,20 @@ public sealed class CommandLineTests : IDisposable
         Assert.Equal(2, lines.Length);
         Assert.Contains(words, lines[0], StringComparison.Ordinal);
         Assert.StartsWith("Usage: ", lines[1], StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("--out", "keygen --out ''")]
+    [InlineData("'onnx'", "import '' --out m.popcorn")]
+    [InlineData("--key", "infer --server http://h --model m --image i --key ''")]
+    [InlineData("--config", "serve m.popcorn --config ''")]
+    public async Task An_empty_word_is_told_by_what_it_stands_for(string name, string arguments)
+    {
+        CommandRun run = await CommandRun.Of([.. arguments.Split(' ').Select(word => word == "''" ? "" : word)]);
+        Assert.Equal(2, run.ExitCode);
+        string[] lines = run.Error.TrimEnd().Split('\n');
+        Assert.Equal(2, lines.Length);
+        Assert.Contains($"{name} is empty", lines[0], StringComparison.Ordinal);
     }
 
     [Theory]
@@ -138,6 +154,26 @@ public sealed class CommandLineTests : IDisposable
             Assert.Equal(
                 UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(_files["keys/key.priv"]));
         }
+    }
+
+    [Fact]
+    public async Task Of_several_keygen_at_once_one_makes_the_key()
+    {
+        CommandRun[] runs = await Task.WhenAll(
+            Enumerable.Range(0, 4).Select(_ => CommandRun.Of("keygen", "--out", _files["keys"])));
+        Assert.Single(runs, run => run.ExitCode == 0);
+        Assert.All(runs.Where(run => run.ExitCode != 0), run => run.AssertFailure(1, "exists; --force"));
+        Assert.Equal(["key.priv", "key.pub"], Directory.GetFiles(_files["keys"]).Select(Path.GetFileName).Order());
+
+        string[] infer =
+        [
+            "infer", "--server", "http://no-such-host.invalid:1", "--model", "tiny", "--image", _files.Images(1),
+            "--key", _files["keys"],
+        ];
+        await CommandRun.Fails(1, "no-such-host.invalid", infer);
+        await CommandRun.Json("keygen", "--out", _files["other"]);
+        File.Copy(_files["other/key.pub"], _files["keys/key.pub"], overwrite: true);
+        await CommandRun.Fails(1, "are not of one key", infer);
     }
 
     [Fact]
@@ -292,6 +328,42 @@ public sealed class CommandLineTests : IDisposable
 
         string onnx = _files.Onnx("net.onnx", "Relu");
         await CommandRun.Fails(1, "directory", "import", onnx, "--out", _files["absent/net.popcorn"]);
+    }
+
+    [Fact]
+    public async Task Import_writes_over_models_alone()
+    {
+        string onnx = _files.Onnx("net.onnx", "Relu");
+        byte[] content = await File.ReadAllBytesAsync(onnx);
+        Directory.CreateDirectory(_files["folder"]);
+        string images = _files.Images(3);
+        List<string> targets = [onnx, _files["folder/../net.onnx"], images];
+        if (!OperatingSystem.IsWindows())
+        {
+            File.CreateSymbolicLink(_files["link.onnx"], onnx);
+            await CommandRun.OtherAsync("ln", _files["."], "net.onnx", "hard.onnx");
+            targets.AddRange([_files["link.onnx"], _files["hard.onnx"]]);
+            await CommandRun.Fails(1, onnx, "import", _files["link.onnx"], "--out", onnx);
+        }
+
+        foreach (string target in targets)
+        {
+            await CommandRun.Fails(1, target, "import", onnx, "--calibration", images, "--out", target);
+        }
+
+        Assert.Equal(content, await File.ReadAllBytesAsync(onnx));
+        await CommandRun.Json("import", onnx, "--out", _files["net.popcorn"]);
+        await CommandRun.Json("import", onnx, "--out", _files["net.popcorn"]);
+    }
+
+    [Fact]
+    public async Task A_demo_without_room_for_temporary_files_names_the_folder()
+    {
+        foreach (string folder in (string[])[_files["absent"], _files.Bytes("file")])
+        {
+            using Process demo = CommandRun.StartIn(new() { ["TMPDIR"] = folder, ["TMP"] = folder }, "demo");
+            (await CommandRun.ToEnd(demo)).AssertFailure(1, folder);
+        }
     }
 
     [Fact]

@@ -60,7 +60,10 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("{ \"Popcorn\": { \"UntilInputEnds\": true } }", ", UntilInputEnds: 'popcorn serve' has no such")]
     [InlineData("{ \"Popcorn\": { \"Config\": \"x\" } }", ", Config: 'popcorn serve' has no such")]
     [InlineData("{ \"Popcorn\": { \"MaxConnections\": 0 } }", ", MaxConnections: --max-connections must be from 1 to")]
-    [InlineData("{ \"Popcorn\": { \"Max-Connections\": \"many\" } }", ", Max-Connections: Cannot parse")]
+    [InlineData("{ \"Popcorn\": { \"Max-Connections\": \"many\" } }", ", Max-Connections: --max-connections many is no")]
+    [InlineData("{ \"Popcorn\": { \"Certificate\": \" \" } }", ", Certificate: --certificate is empty")]
+    [InlineData("{ \"Popcorn\": { \"Certificate\": \"a\\u0000\" } }", ", Certificate: --certificate")]
+    [InlineData("{ \"Popcorn\": { \"Models\": [\"\"] } }", ", Models: The argument 'models' is empty")]
     [InlineData("{ \"Popcorn\": { \"MaxConnections\": [1, 2] } }", ", MaxConnections: ")]
     [InlineData("{ \"Popcorn\": { \"MaxConnections\": { } } }", ", MaxConnections: a text, a number")]
     [InlineData("{ \"Popcorn\": { \"Memory\": 16, \"memory\": 32 } }", ", memory: it is there twice")]
@@ -88,7 +91,7 @@ public sealed class ConfigurationTests : IDisposable
     {
         await FailsAsync("POPCORN_SERVE_COLOUR", "red", "'popcorn serve' has no such option");
         await FailsAsync("POPCORN_SERVE_MAX_CONNECTIONS", "0", "--max-connections must be from 1 to");
-        await FailsAsync("POPCORN_SERVE_IDLE_TIMEOUT", "soon", "Cannot parse");
+        await FailsAsync("POPCORN_SERVE_IDLE_TIMEOUT", "soon", "--idle-timeout soon is no whole number");
         await CommandRun.Fails(1, "no file", "serve", "--config", _files["absent.json"]);
 
         // Asked for help, or for another command, nobody has anything to say about them.

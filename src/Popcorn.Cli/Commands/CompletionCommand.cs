@@ -14,7 +14,7 @@ internal static class CompletionCommand
         {
             Description = "Whose script it is.",
             HelpName = string.Join('|', Shells),
-        }.AcceptOnlyFromAmong(Shells);
+        }.AcceptOnly(Shells);
         var command = new Command("completion", "Print a script that completes this command in a shell.") { shell };
         command.SetWork((parsed, _, _) =>
         {

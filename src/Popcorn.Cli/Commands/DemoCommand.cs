@@ -35,43 +35,36 @@ internal static class DemoCommand
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
-            DirectoryInfo samples = Directory.CreateTempSubdirectory("popcorn-demo-");
-            try
+            using var samples = new ScratchFolder("popcorn-demo-");
+            foreach (string sample in new[] { ModelFile, Images, Labels })
             {
-                foreach (string sample in new[] { ModelFile, Images, Labels })
-                {
-                    Extract(sample, samples.FullName);
-                }
+                using Stream resource = Open(sample);
+                samples.Write(sample, resource);
+            }
 
-                KeyOrder keyOrder = parsed.OrderIn(order);
-                string[] serverOptions =
-                [
-                    .. families.NameIn(parsed) is string name ? (string[])["--family", name] : [],
-                    .. keyOrder == KeyOrder.Short ? (string[])[ServeCommand.AcceptShortOrder] : [],
-                ];
-                await RunAsync(
-                    samples.FullName, parsed.GetValue(count), keyOrder, serverOptions, output, cancellationToken)
-                    .ConfigureAwait(false);
-            }
-            finally
-            {
-                samples.Delete(recursive: true);
-            }
+            KeyOrder keyOrder = parsed.OrderIn(order);
+            string[] serverOptions =
+            [
+                .. families.NameIn(parsed) is string name ? (string[])["--family", name] : [],
+                .. keyOrder == KeyOrder.Short ? (string[])[ServeCommand.AcceptShortOrder] : [],
+            ];
+            await RunAsync(samples, parsed.GetValue(count), keyOrder, serverOptions, output, cancellationToken)
+                .ConfigureAwait(false);
         });
         return command;
     }
 
     private static async Task RunAsync(
-        string samples, int count, KeyOrder keyOrder, string[] serverOptions, Output output,
+        ScratchFolder samples, int count, KeyOrder keyOrder, string[] serverOptions, Output output,
         CancellationToken cancellationToken)
     {
         ServerProcess server = await ServerProcess.StartAsync(
-            Path.Combine(samples, ModelFile), serverOptions, cancellationToken).ConfigureAwait(false);
+            samples[ModelFile], serverOptions, cancellationToken).ConfigureAwait(false);
         await using (server.ConfigureAwait(false))
         {
             var client = new Inference(server.Url, Model);
             List<NamedImage> named = ImageInputs.Read(
-                [Path.Combine(samples, Images)], [$"0-{count - 1}"], labels: null);
+                [samples[Images]], [$"0-{count - 1}"], labels: null);
             ModelDescription description = await client.DescribeAsync(cancellationToken).ConfigureAwait(false);
             List<ImageInput> images = ImageInputs.Fit(named, description.InputDescription);
             output.Line(
@@ -126,11 +119,7 @@ internal static class DemoCommand
         return $"{Units.Seconds(seconds)} and {Units.Bytes(bytes)} an image";
     }
 
-    private static void Extract(string resource, string directory)
-    {
-        using Stream source = typeof(DemoCommand).Assembly.GetManifestResourceStream(resource)
+    private static Stream Open(string resource) =>
+        typeof(DemoCommand).Assembly.GetManifestResourceStream(resource)
             ?? throw new InvalidOperationException($"The resource {resource} is missing from this build.");
-        using FileStream target = File.Create(Path.Combine(directory, resource));
-        source.CopyTo(target);
-    }
 }

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Globalization;
 using System.Text;
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
@@ -46,25 +45,25 @@ internal static class ImportCommand
         HelpName = "NAME=S",
     };
 
-    private static readonly Option<double> InputScale = new("--input-scale")
+    private static readonly Option<double> InputScale = new Option<double>("--input-scale")
     {
         Description = "A pixel enters the network as pixel times this.",
         DefaultValueFactory = _ => 1 / 255.0,
-    };
+    }.AnyNumber();
 
-    private static readonly Option<double[]> Means = new("--mean")
+    private static readonly Option<double[]> Means = new Option<double[]>("--mean")
     {
         Description = "Subtracted from pixel times scale: one number, or one for each channel.",
         HelpName = "M",
         AllowMultipleArgumentsPerToken = true,
-    };
+    }.Numbers();
 
-    private static readonly Option<double[]> Deviations = new("--deviation")
+    private static readonly Option<double[]> Deviations = new Option<double[]>("--deviation")
     {
         Description = "What the result is divided by: one number, or one for each channel.",
         HelpName = "D",
         AllowMultipleArgumentsPerToken = true,
-    };
+    }.Numbers();
 
     private static readonly Option<bool> Bgr = new("--bgr")
     {
@@ -151,6 +150,7 @@ internal static class ImportCommand
     private static ImportReport Run(ParseResult parsed, CancellationToken cancellationToken)
     {
         string target = parsed.GetRequiredValue(Target);
+        Files.RequireModelOrNone(target);
         ImportOptions options = OptionsOf(parsed);
         ImportFidelity? fidelity = null;
         IntegerNetwork network = Import(
@@ -285,8 +285,7 @@ internal static class ImportCommand
         foreach (string one in given)
         {
             int equals = one.LastIndexOf('=');
-            if (equals < 0 || !double.TryParse(
-                one.AsSpan(equals + 1), NumberStyles.Float, CultureInfo.InvariantCulture, out double sparsity))
+            if (equals < 0 || OptionValues.Read(one[(equals + 1)..]) is not double sparsity)
             {
                 throw new PopcornException($"--layer-sparsity {one} is not of the form NAME=0.9.");
             }

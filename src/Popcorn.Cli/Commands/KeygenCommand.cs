@@ -47,14 +47,15 @@ internal static class KeygenCommand
         command.SetWork((parsed, output, _) =>
         {
             var keys = new KeyDirectory(parsed.GetRequiredValue(directory));
-            if (!parsed.GetValue(force))
+            bool replace = parsed.GetValue(force);
+            if (!replace)
             {
-                keys.RequireAbsent();
+                keys.RequireAbsent(); // Before anybody waits for a key that nobody will get.
             }
 
             using ClientKey made = ClientKey.Generate(parsed.GetValue(bits), parsed.OrderIn(order));
             double seconds = made.Seconds!.Value;
-            keys.Save(made.Key);
+            keys.Save(made.Key, replace);
             PaillierPublicKey key = made.Key.PublicKey;
             string fingerprint = Convert.ToHexStringLower(key.Fingerprint.Span);
             if (output.IsJson)

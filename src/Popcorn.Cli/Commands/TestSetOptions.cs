@@ -16,11 +16,11 @@ internal sealed class TestSetOptions
         HelpName = "FILE",
     };
 
-    private readonly Option<int> _labelOffset = new("--label-offset")
+    private readonly Option<int> _labelOffset = new Option<int>("--label-offset")
     {
         Description = "Added to every label: 1 where the network's class 0 is the background.",
         HelpName = "N",
-    };
+    }.AnyNumber();
 
     private readonly Option<int> _limit = new Option<int>("--limit")
     {

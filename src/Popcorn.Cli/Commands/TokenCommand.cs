@@ -22,11 +22,11 @@ internal static class TokenCommand
             Description = "Queries that the client may ask in a minute; by default any number.",
             HelpName = "N",
         }.InRange(1, KnownClient.MostPerMinute);
-        var until = new Option<DateOnly?>("--until")
+        Option<DateOnly?> until = new Option<DateOnly?>("--until")
         {
             Description = "The last day of the token, by UTC.",
             HelpName = "YYYY-MM-DD",
-        };
+        }.Day();
         var models = new Option<string[]>("--model")
         {
             Description = "The models that the client may ask for; by default all.",

@@ -37,7 +37,7 @@ internal static class ConfiguredOptions
         ParseResult given = root.Parse(line);
         Command command = given.CommandResult.Command;
         bool runs = given.Errors.Count > 0 || given.Action == command.Action;
-        if (!runs || !command.Options.Contains(Config))
+        if (!runs || !command.Options.Contains(Config) || given.GetResult(Config)?.Errors.Any() == true)
         {
             return given;
         }
@@ -140,7 +140,7 @@ internal static class ConfiguredOptions
             Option<bool> when !bool.TryParse(value, out _) =>
                 throw new PopcornException($"{setting.Place}: it must be true or false."),
             Option => $"{symbol.Name}={value}",
-            _ when value is "" or ['-' or '@', ..] =>
+            _ when value is ['-' or '@', ..] =>
                 throw new PopcornException($"{setting.Place}: write ./{value}, to tell it from an option."),
             _ => value,
         });

@@ -78,12 +78,13 @@ internal sealed class ClientRegister : ITokens
     /// <param name="path">The file.</param>
     /// <param name="client">The client; its hash is set here.</param>
     /// <returns>The token: it is kept nowhere.</returns>
-    /// <exception cref="PopcornException">There is a client of this name, or the file cannot be read.</exception>
+    /// <exception cref="PopcornException">There is a client of this name, or the file is none of clients.</exception>
     public static string Add(string path, RegisteredClient client)
     {
         const int TokenBytes = 32;
+        using IDisposable turn = Files.TakeTurn(path);
         List<string> lines = File.Exists(path) ? [.. ReadLines(path)] : [Heading];
-        if (lines.Any(line => RegisteredClient.Parse(line)?.Name == client.Name))
+        if (Parse(lines, path).Any(each => each.Name == client.Name))
         {
             throw new PopcornException($"'{path}' has a client '{client.Name}' already; delete its line first.");
         }
@@ -125,19 +126,18 @@ internal sealed class ClientRegister : ITokens
     private static Dictionary<string, RegisteredClient> Read(string path)
     {
         var clients = new Dictionary<string, RegisteredClient>(StringComparer.Ordinal);
-        foreach ((int i, string line) in ReadLines(path).Index())
+        foreach (RegisteredClient client in Parse(ReadLines(path), path))
         {
-            if (line.Trim() is "" || line.StartsWith('#'))
-            {
-                continue;
-            }
-
-            RegisteredClient client = RegisteredClient.Parse(line) ?? throw new PopcornException(
-                $"'{path}', line {i + 1}: not NAME HASH QUERIES-PER-MINUTE LAST-DAY MODELS, as 'popcorn token' writes "
-                + "it.");
             clients[client.Hash] = client;
         }
 
         return clients;
     }
+
+    private static IEnumerable<RegisteredClient> Parse(IEnumerable<string> lines, string path) =>
+        from line in lines.Index()
+        where line.Item.Trim() is not "" && !line.Item.StartsWith('#')
+        select RegisteredClient.Parse(line.Item) ?? throw new PopcornException(
+            $"'{path}', line {line.Index + 1}: not NAME HASH QUERIES-PER-MINUTE LAST-DAY MODELS, as 'popcorn token' "
+            + "writes it.");
 }

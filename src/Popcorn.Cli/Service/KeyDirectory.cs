@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
+using Popcorn.Engine.Model;
 using Popcorn.Interop;
 
 namespace Popcorn.Cli.Service;
@@ -55,24 +56,42 @@ internal sealed class KeyDirectory(string path)
     }
 
     /// <summary>Writes both files, making the directory where there is none.</summary>
-    public void Save(PaillierPrivateKey key)
+    /// <param name="key">The key.</param>
+    /// <param name="replace">Whether it may take the place of another.</param>
+    /// <exception cref="PopcornException">There is another, or they cannot be written.</exception>
+    public void Save(PaillierPrivateKey key, bool replace)
     {
         Directory.CreateDirectory(path);
+
+        // Another process may have made a key since this one was begun; two at once would leave half of each.
+        using IDisposable turn = Files.TakeTurn(PublicPath);
+        if (!replace)
+        {
+            RequireAbsent();
+        }
+
         byte[] secret = key.Export();
         try
         {
-            Files.Replace(PrivatePath, ownerOnly: true, file => file.Write(secret));
+            Files.Replace(PrivatePath, ownerOnly: true, file =>
+            {
+                file.Write(secret);
+                file.Flush();
+
+                // Both have found room on the disk before the first takes the place of another.
+                Files.Replace(PublicPath, ownerOnly: false, shared => shared.Write(key.PublicKey.Export()));
+            });
         }
         finally
         {
             CryptographicOperations.ZeroMemory(secret);
         }
-
-        Files.Replace(PublicPath, ownerOnly: false, file => file.Write(key.PublicKey.Export()));
     }
 
     /// <summary>Reads the private key, with a remark where others may read it too.</summary>
-    /// <exception cref="PopcornException">There is no key, or the file holds something else.</exception>
+    /// <exception cref="PopcornException">
+    /// There is no key, the file holds something else, or the public key beside it is another's.
+    /// </exception>
     public ClientKey Load()
     {
         using FileStream file = Files.OpenRead(PrivatePath);
@@ -87,8 +106,19 @@ internal sealed class KeyDirectory(string path)
             file.ReadExactly(secret);
             PaillierPrivateKey key = PaillierPrivateKey.Import(
                 secret, new KeyOptions { Order = PaillierPrivateKey.OrderAtStart(secret) });
+            var pair = new ClientKey(key, Seconds: null);
+            try
+            {
+                RequireItsOwnPublicKey(key);
+            }
+            catch
+            {
+                pair.Dispose();
+                throw;
+            }
+
             WarnOfOtherReaders(file);
-            return new ClientKey(key, Seconds: null);
+            return pair;
         }
         catch (PaillierException e) when (e.Error == PaillierError.Key)
         {
@@ -97,6 +127,24 @@ internal sealed class KeyDirectory(string path)
         finally
         {
             CryptographicOperations.ZeroMemory(secret);
+        }
+    }
+
+    /// <summary>Whoever was given the public key encrypts to it: the private one must be able to read that.</summary>
+    private void RequireItsOwnPublicKey(PaillierPrivateKey key)
+    {
+        if (!File.Exists(PublicPath))
+        {
+            return; // Not everybody who has the private key needs it.
+        }
+
+        using FileStream file = Files.OpenRead(PublicPath);
+        if (file.Length > MaxFileBytes
+            || !BoundedStream.ReadAll(file, MaxFileBytes, PublicPath).AsSpan().SequenceEqual(key.PublicKey.Export()))
+        {
+            throw new PopcornException(
+                $"'{PublicPath}' and '{PrivatePath}' are not of one key: put back the one that is right, or delete "
+                + "key.pub.");
         }
     }
 

@@ -80,6 +80,15 @@ public static class ModelFile
         return TakePublic(ReadAll(stream), ref position);
     }
 
+    /// <summary>Whether a file begins as a model does, of whatever version.</summary>
+    /// <param name="stream">The file; what is read of it is its first few bytes.</param>
+    public static bool IsModel(Stream stream)
+    {
+        byte[] start = new byte[Magic.Length];
+        return stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false) == start.Length
+            && Magic.SequenceEqual(start);
+    }
+
     /// <summary>The file of two parts, whatever they hold.</summary>
     internal static byte[] Assemble(ReadOnlySpan<byte> description, ReadOnlySpan<byte> secret) =>
         Section.Append(Section.Append(Head, description), Section.Compress(secret));
