@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using Popcorn.Cli.Commands;
 
 namespace Popcorn.Cli.Tests.Commands;
 
