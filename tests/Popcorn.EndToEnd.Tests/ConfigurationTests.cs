@@ -60,7 +60,7 @@ public sealed class ConfigurationTests : IDisposable
     [InlineData("{ \"Popcorn\": { \"UntilInputEnds\": true } }", ", UntilInputEnds: 'popcorn serve' has no such")]
     [InlineData("{ \"Popcorn\": { \"Config\": \"x\" } }", ", Config: 'popcorn serve' has no such")]
     [InlineData("{ \"Popcorn\": { \"MaxConnections\": 0 } }", ", MaxConnections: --max-connections must be from 1 to")]
-    [InlineData("{ \"Popcorn\": { \"Max-Connections\": \"many\" } }", ", Max-Connections: --max-connections many is no")]
+    [InlineData("{ \"Popcorn\": { \"Max-Connections\": \"many\" } }", ", Max-Connections: --max-connections many is")]
     [InlineData("{ \"Popcorn\": { \"Certificate\": \" \" } }", ", Certificate: --certificate is empty")]
     [InlineData("{ \"Popcorn\": { \"Certificate\": \"a\\u0000\" } }", ", Certificate: --certificate")]
     [InlineData("{ \"Popcorn\": { \"Models\": [\"\"] } }", ", Models: The argument 'models' is empty")]

@@ -154,6 +154,7 @@ internal static class ImageInputs
             return Enumerable.Range(first, last - first + 1);
         }
 
-        throw new PopcornException($"--index {text} is neither a number nor a range such as 0-9; write several with spaces.");
+        throw new PopcornException(
+            $"--index {text} is neither a number nor a range such as 0-9; write several with spaces.");
     }
 }
