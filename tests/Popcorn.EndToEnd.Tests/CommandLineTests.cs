@@ -481,25 +481,37 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task A_picture_has_the_logits_of_the_same_pixels_in_a_data_set()
     {
-        const int Side = 6, HeaderBytes = 54, RowBytes = 20;
         string model = _files.Model("tiny.popcorn");
         string images = _files.Images(1);
-        byte[] pixels = (await File.ReadAllBytesAsync(images))[^(Side * Side)..];
-        var bmp = new byte[HeaderBytes + Side * RowBytes];
-        "BM"u8.CopyTo(bmp);
-        (bmp[10], bmp[14], bmp[18], bmp[26], bmp[28]) = (HeaderBytes, 40, Side, 1, 24);
-        BinaryPrimitives.WriteInt32LittleEndian(bmp.AsSpan(22), -Side);
-        for (int i = 0; i < pixels.Length; i++)
-        {
-            bmp.AsSpan(HeaderBytes + i / Side * RowBytes + i % Side * 3, 3).Fill(pixels[i]);
-        }
-
+        byte[] bmp = Bmp((await File.ReadAllBytesAsync(images))[^36..]);
         JsonElement expected = await CommandRun.Json("eval", model, "--data", images, "--logits");
         JsonElement report = await CommandRun.Json(
             "eval", model, "--data", _files.Bytes("picture.bmp", bmp), "--logits");
         Assert.Equal(
             expected.GetProperty("logits")[0].EnumerateArray().Select(logit => logit.GetString()),
             report.GetProperty("logits")[0].EnumerateArray().Select(logit => logit.GetString()));
+    }
+
+    [Fact]
+    public async Task Eval_tells_of_the_pictures_before_one_that_cannot_be_read()
+    {
+        string model = _files.Model("tiny.popcorn");
+        byte[] bmp = Bmp(new byte[36]);
+        Directory.CreateDirectory(_files["set"]);
+        _files.Bytes("set/0.bmp", bmp);
+        _files.Bytes("set/1.bmp", bmp[..^9]);
+        _files.Bytes("set/labels.csv", "0.bmp,0\n1.bmp,1"u8.ToArray());
+        string[] eval = ["eval", model, "--data", _files["set"], "--logits"];
+        JsonElement report = (await CommandRun.Of([.. eval, "--json"])).AssertFailureHalfWay(1, "1.bmp");
+        Assert.Equal(1, report.GetProperty("count").GetInt32());
+        Assert.Equal(
+            [JsonValueKind.Array, JsonValueKind.Null],
+            report.GetProperty("logits").EnumerateArray().Select(logits => logits.ValueKind));
+
+        CommandRun run = await CommandRun.Of(eval);
+        Assert.StartsWith("0: ", run.Out, StringComparison.Ordinal);
+        Assert.Contains("1 of 2 images", run.Out, StringComparison.Ordinal);
+        Assert.Equal(1, run.ExitCode);
     }
 
     [Fact]
@@ -569,5 +581,21 @@ public sealed class CommandLineTests : IDisposable
 
         await CommandRun.Fails(1, "http://host:port", [.. infer, "ftp://127.0.0.1"]);
         await CommandRun.Fails(1, "http://host:port", [.. infer, "127.0.0.1:80"]);
+    }
+
+    /// <summary>A gray picture of 6×6 pixels.</summary>
+    private static byte[] Bmp(byte[] pixels)
+    {
+        const int Side = 6, HeaderBytes = 54, RowBytes = 20;
+        var bmp = new byte[HeaderBytes + Side * RowBytes];
+        "BM"u8.CopyTo(bmp);
+        (bmp[10], bmp[14], bmp[18], bmp[26], bmp[28]) = (HeaderBytes, 40, Side, 1, 24);
+        BinaryPrimitives.WriteInt32LittleEndian(bmp.AsSpan(22), -Side);
+        for (int i = 0; i < pixels.Length; i++)
+        {
+            bmp.AsSpan(HeaderBytes + i / Side * RowBytes + i % Side * 3, 3).Fill(pixels[i]);
+        }
+
+        return bmp;
     }
 }

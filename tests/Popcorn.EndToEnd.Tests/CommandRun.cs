@@ -165,8 +165,23 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     /// <summary>Checks that the run failed with this status, one line of error and no stack trace.</summary>
     public void AssertFailure(int exitCode, string words)
     {
-        Assert.Equal(exitCode, ExitCode);
         Assert.Empty(Out);
+        AssertError(exitCode, words);
+    }
+
+    /// <summary>The same of a run whose answers had begun to come: it has printed some, as JSON.</summary>
+    /// <returns>What it printed.</returns>
+    public JsonElement AssertFailureHalfWay(int exitCode, string words)
+    {
+        AssertError(exitCode, words);
+        JsonElement report = JsonDocument.Parse(Out).RootElement;
+        Assert.True(report.GetProperty("incomplete").GetBoolean());
+        return report;
+    }
+
+    private void AssertError(int exitCode, string words)
+    {
+        Assert.Equal(exitCode, ExitCode);
         Assert.Contains(words, Error, StringComparison.OrdinalIgnoreCase);
         Assert.DoesNotContain("   at ", Error, StringComparison.Ordinal);
         Assert.DoesNotContain("internal error", Error, StringComparison.Ordinal);

@@ -45,11 +45,13 @@ public class InferenceTests
             ImagesPerQuery = imagesPerQuery,
             Prepare = prepare,
         };
-        InferReport result = await client.RunAsync(
+        InferReport? result = null;
+        await client.RunAsync(
             await client.DescribeAsync(default), key, images, new ClientOptions { Families = [family] }, done: null,
-            default);
+            found => result = found, default);
         JsonElement report =
-            JsonDocument.Parse(JsonSerializer.Serialize(result, ReportJson.Default.InferReport)).RootElement;
+            JsonDocument.Parse(JsonSerializer.Serialize(result!, ReportJson.Default.InferReport)).RootElement;
+        Assert.False(report.TryGetProperty("incomplete", out _));
         Assert.Equal("no-op", report.GetProperty("family").GetString());
         Assert.True(report.GetProperty("setupSeconds").GetDouble() > 0);
         Assert.True(report.GetProperty("setupBytes").GetInt64() > 0);

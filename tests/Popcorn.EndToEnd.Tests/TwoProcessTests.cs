@@ -210,7 +210,17 @@ public sealed class TwoProcessTests : IDisposable
         await AnsweredAsync(server);
         using Process kill = Process.Start("kill", ["-INT", client.Id.ToString()]);
         CommandRun run = await CommandRun.ToEnd(client).WaitAsync(Eventually.Patience);
-        run.AssertFailure(130, "interrupted");
+        AssertSome(run.AssertFailureHalfWay(130, "interrupted"));
+    }
+
+    [Fact]
+    public async Task What_a_server_had_answered_when_it_was_killed_is_printed()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(Digits());
+        using Process client = StartLongInference(server);
+        await AnsweredAsync(server);
+        server.Kill();
+        AssertSome((await CommandRun.ToEnd(client)).AssertFailureHalfWay(1, "The server"));
     }
 
     [Fact]
@@ -225,7 +235,7 @@ public sealed class TwoProcessTests : IDisposable
         using Process client = StartLongInference(server);
         await AnsweredAsync(server);
         Assert.Equal(0, await server.EndAsync("TERM"));
-        (await CommandRun.ToEnd(client)).AssertFailure(1, "shutting down");
+        AssertSome((await CommandRun.ToEnd(client)).AssertFailureHalfWay(1, "shutting down"));
         Assert.Contains("session 1: ended because the server stops", server.Log, StringComparison.Ordinal);
         Assert.DoesNotContain("failed", server.Log, StringComparison.Ordinal);
     }
@@ -277,10 +287,16 @@ public sealed class TwoProcessTests : IDisposable
     private static Process StartLongInference(RunningServer server) => CommandRun.StartHearingSignals([
         "infer", "--server", server.Url, "--model", "digits",
         "--image", TestFiles.Sample("mnist-100-images.idx3-ubyte"), "--index", .. Enumerable.Repeat("0-99", 20),
+        "--json",
     ]);
 
-    /// <summary>Waits until the first session is in the middle of its queries.</summary>
-    private static Task AnsweredAsync(RunningServer server) => server.LogsAsync("session 1: digits");
+    /// <summary>Waits until the first session is in the middle of its queries: its client has one answer at least.
+    /// </summary>
+    private static Task AnsweredAsync(RunningServer server) => server.LogsAsync("session 1: digits", times: 2);
+
+    /// <summary>Checks that a long inference that did not come to its end printed the answers that had come.</summary>
+    private static void AssertSome(JsonElement report) =>
+        Assert.InRange(report.GetProperty("results").GetArrayLength(), 1, 1999);
 
     /// <summary>The logits of one image as a report has them.</summary>
     internal static string[] Logits(JsonElement result) => Strings(result.GetProperty("logits"));

@@ -74,16 +74,20 @@ internal static class DemoCommand
 
             using ClientKey key = ClientKey.Generate(KeygenCommand.DefaultBits, keyOrder);
             int shown = 0;
-            InferReport report = await client.RunAsync(
+            await client.RunAsync(
                 description, key, images, new ClientOptions(), result => Show(images[shown++], result, output),
-                cancellationToken).ConfigureAwait(false);
-            if (output.IsJson)
-            {
-                Output.WriteJson(report, ReportJson.Default.InferReport);
-            }
-
-            output.Line($"{report.Summary()}; {Averages(report)}");
+                report => Show(report, output), cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    private static void Show(InferReport report, Output output)
+    {
+        if (output.IsJson)
+        {
+            Output.WriteJson(report, ReportJson.Default.InferReport);
+        }
+
+        output.Line($"{report.Summary()}; {Averages(report)}");
     }
 
     private static void Show(ImageInput image, ImagePrediction result, Output output)

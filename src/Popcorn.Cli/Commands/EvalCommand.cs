@@ -30,9 +30,9 @@ internal static class EvalCommand
             IntegerNetwork network = Files.LoadModel(parsed.GetRequiredValue(model));
             TestSet images = testSet.Open(parsed, network.Input)!;
             bool keepLogits = parsed.GetValue(logits);
-            EvalReport report = Evaluate(
-                network, keepLogits ? images : images.RequireLabels(), keepLogits, cancellationToken);
-            Show(report, output);
+            Evaluate(
+                network, keepLogits ? images : images.RequireLabels(), keepLogits, report => Show(report, output),
+                cancellationToken);
             double error = RoundingError.Of(network);
             if (error > 0)
             {
@@ -46,24 +46,47 @@ internal static class EvalCommand
         return command;
     }
 
-    private static EvalReport Evaluate(
-        IntegerNetwork network, TestSet images, bool keepLogits, CancellationToken cancellationToken)
+    /// <param name="network">The network.</param>
+    /// <param name="images">The images.</param>
+    /// <param name="keepLogits">Whether to report all logits.</param>
+    /// <param name="report">Takes the figures: of those done, too, when an error or the user ends it.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    private static void Evaluate(
+        IntegerNetwork network, TestSet images, bool keepLogits, Action<EvalReport> report,
+        CancellationToken cancellationToken)
     {
         int count = images.Count;
         var evaluator = new PlainEvaluator(network);
-        var logits = keepLogits ? new IReadOnlyList<string>[count] : null;
+        var logits = keepLogits ? new IReadOnlyList<string>?[count] : null;
         int done = 0;
         int labelled = 0;
         int right = 0;
         int amongFive = 0;
         long start = Stopwatch.GetTimestamp();
-        using (var progress = new ProgressLine("eval"))
+        var gate = new Lock();
+        using var words = new LastWords(() =>
         {
-            progress.Report(0, count, $"0 of {Units.Count(count)} images");
-            evaluator.Evaluate(
-                count,
-                images.Source.Read,
-                (i, values) =>
+            lock (gate)
+            {
+                if (done > 0)
+                {
+                    double? accuracy = labelled == 0 ? null : (double)right / labelled;
+                    double? top5 = labelled == 0 || network.Outputs < ManyClasses ? null : (double)amongFive / labelled;
+                    report(new EvalReport(accuracy, top5, done, Stopwatch.GetElapsedTime(start).TotalSeconds, logits)
+                    {
+                        Images = count,
+                    });
+                }
+            }
+        });
+        using var progress = new ProgressLine("eval");
+        progress.Report(0, count, $"0 of {Units.Count(count)} images");
+        evaluator.Evaluate(
+            count,
+            images.Source.Read,
+            (i, values) =>
+            {
+                lock (gate)
                 {
                     if (logits is not null)
                     {
@@ -78,14 +101,11 @@ internal static class EvalCommand
                     }
 
                     done++;
-                    progress.Report(done, count, Pace(done, count, Stopwatch.GetElapsedTime(start).TotalSeconds));
-                },
-                cancellationToken);
-        }
+                }
 
-        double? accuracy = labelled == 0 ? null : (double)right / labelled;
-        double? top5 = labelled == 0 || network.Outputs < ManyClasses ? null : (double)amongFive / labelled;
-        return new EvalReport(accuracy, top5, count, Stopwatch.GetElapsedTime(start).TotalSeconds, logits);
+                progress.Report(done, count, Pace(done, count, Stopwatch.GetElapsedTime(start).TotalSeconds));
+            },
+            cancellationToken);
     }
 
     /// <summary>How fast, how far: what a narrow terminal cuts off matters least.</summary>
@@ -105,13 +125,18 @@ internal static class EvalCommand
 
         for (int i = 0; i < report.Logits?.Count; i++)
         {
-            output.Line($"{i}: {string.Join(' ', report.Logits[i])}");
+            if (report.Logits[i] is IReadOnlyList<string> logits)
+            {
+                output.Line($"{i}: {string.Join(' ', logits)}");
+            }
         }
 
+        string part = report.Incomplete is true ? "incomplete, " : "";
+        string of = report.Incomplete is true ? $" of {Units.Count(report.Images)}" : "";
         string accuracy = report.Accuracy is double fraction ? $"accuracy {Units.Percent(fraction)}" : "no labels";
         accuracy += report.Top5 is double top5 ? $" ({Units.Percent(top5)} among the first five)" : "";
         output.Line(
-            $"{accuracy}, {Units.Count(report.Count)} images in {Units.Seconds(report.Seconds)} "
+            $"{part}{accuracy}, {Units.Count(report.Count)}{of} images in {Units.Seconds(report.Seconds)} "
             + $"({Units.Rate(report.Count / report.Seconds)} images/s)");
     }
 }

@@ -135,9 +135,9 @@ internal static class InferCommand
                     MaxMemory = parsed.GetValue(memory) * (1L << 20),
                 },
             };
-            InferReport report = await client.RunAsync(
-                description, (kept ?? fresh)!, inputs, options, done: null, cancellationToken).ConfigureAwait(false);
-            Show(report, output);
+            await client.RunAsync(
+                description, (kept ?? fresh)!, inputs, options, done: null, report => Show(report, output),
+                cancellationToken).ConfigureAwait(false);
         });
         return command;
     }

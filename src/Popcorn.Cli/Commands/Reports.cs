@@ -47,8 +47,22 @@ internal sealed record InspectReport(
 /// <summary>What a family will take on this machine, and in seconds over the link.</summary>
 internal sealed record FamilyReport(string Family, double LinkSeconds, Prediction Predicted);
 
+/// <summary>What an integer network makes of a test set.</summary>
+/// <param name="Accuracy">The share that it puts into their class.</param>
+/// <param name="Top5">The share whose class is among its first five.</param>
+/// <param name="Count">How many images it was evaluated on.</param>
+/// <param name="Seconds">What that took.</param>
+/// <param name="Logits">By the images' numbers; null where one has none.</param>
 internal sealed record EvalReport(
-    double? Accuracy, double? Top5, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>>? Logits);
+    double? Accuracy, double? Top5, int Count, double Seconds, IReadOnlyList<IReadOnlyList<string>?>? Logits)
+{
+    /// <summary>How many images there were to evaluate it on.</summary>
+    [JsonIgnore]
+    public int Images { get; init; }
+
+    /// <summary>True where an error or the user ended it before it had seen all images; absent otherwise.</summary>
+    public bool? Incomplete => Count < Images ? true : null;
+}
 
 /// <summary>What <c>popcorn doctor</c> finds.</summary>
 internal sealed record DoctorReport

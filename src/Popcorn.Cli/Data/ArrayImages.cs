@@ -13,7 +13,7 @@ internal sealed class ArrayImages : IImageSource
     {
         if (images.Count == 0)
         {
-            throw ImageSources.Damaged(path, "it holds no image");
+            throw ImageSources.WithoutElements(path);
         }
 
         _images = images;

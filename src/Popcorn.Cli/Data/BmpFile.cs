@@ -6,9 +6,13 @@ namespace Popcorn.Cli.Data;
 /// <summary>The header of a BMP file.</summary>
 internal static class BmpFile
 {
-    private const int FileHeaderBytes = 14, OldHeaderBytes = 12, HeaderBytes = 40;
+    private const int FileHeaderBytes = 14, OldHeaderBytes = 12, HeaderBytes = 40, NewestHeaderBytes = 124;
 
-    public static bool IsBmp(ReadOnlySpan<byte> bytes) => bytes.StartsWith("BM"u8);
+    /// <summary>Whether it begins as one. Two letters may begin a text, too, whose header would be very long.</summary>
+    public static bool IsBmp(ReadOnlySpan<byte> bytes) =>
+        bytes.StartsWith("BM"u8)
+        && (bytes.Length < FileHeaderBytes + 4
+            || BinaryPrimitives.ReadUInt32LittleEndian(bytes[FileHeaderBytes..]) <= NewestHeaderBytes);
 
     /// <summary>Checks that the file has all its rows: the decoder takes missing ones for black.</summary>
     /// <returns>Nothing: a BMP has no EXIF block.</returns>
@@ -19,7 +23,7 @@ internal static class BmpFile
         bool isOld = header.Length >= 4 && BinaryPrimitives.ReadInt32LittleEndian(header) == OldHeaderBytes;
         if (header.Length < (isOld ? OldHeaderBytes : HeaderBytes))
         {
-            throw ImageSources.Damaged(path, "its header is cut short");
+            throw ImageSources.Damaged(path, "BMP", "its header is cut short");
         }
 
         // A negative height says that the first row is on top.
@@ -32,7 +36,7 @@ internal static class BmpFile
         long rowBits = width * bits;
         if (begin + (height - 1) * ((rowBits + 31) / 32 * 4) + (rowBits + 7) / 8 > bytes.Length)
         {
-            throw ImageSources.Damaged(path, "it is cut short");
+            throw ImageSources.Damaged(path, "BMP", "it is cut short");
         }
 
         return [];

@@ -18,7 +18,7 @@ internal static class IdxFile
     {
         if (!IsIdx(bytes))
         {
-            throw new PopcornException($"'{path}' is no IDX file.");
+            throw ForeignFile.Refusal(path, bytes, "IDX");
         }
 
         if (bytes[2] != UnsignedByte)
@@ -30,7 +30,7 @@ internal static class IdxFile
         int begin = 4 + 4 * bytes[3];
         if (bytes.Length < begin)
         {
-            throw ImageSources.Damaged(path, "its header is cut short");
+            throw ImageSources.Damaged(path, "IDX", "its header is cut short");
         }
 
         var sides = new int[bytes[3]];
@@ -38,18 +38,23 @@ internal static class IdxFile
         for (int i = 0; i < sides.Length; i++)
         {
             sides[i] = BinaryPrimitives.ReadInt32BigEndian(bytes[(4 + 4 * i)..]);
-            if (sides[i] <= 0)
+            if (sides[i] < 0)
             {
-                throw ImageSources.Damaged(path, $"side {i + 1} of its array is {sides[i]}");
+                throw ImageSources.Damaged(path, "IDX", $"side {i + 1} of its array is {sides[i]}");
             }
 
             elements *= sides[i];
         }
 
+        if (elements == 0)
+        {
+            throw ImageSources.WithoutElements(path);
+        }
+
         if (elements != bytes.Length - begin)
         {
             throw ImageSources.Damaged(
-                path, $"its header promises {elements} bytes and {bytes.Length - begin} follow");
+                path, "IDX", $"its header promises {elements} bytes and {bytes.Length - begin} follow");
         }
 
         return (sides, begin);

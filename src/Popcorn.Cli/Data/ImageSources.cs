@@ -47,8 +47,7 @@ public static class ImageSources
         }
         else
         {
-            throw new PopcornException(
-                $"'{path}' is no IDX, CIFAR-10 .bin, .npy, PNG, JPEG or BMP file. Convert the images to one of these.");
+            throw ForeignFile.Refusal(path, bytes, "IDX, CIFAR-10 .bin, .npy, PNG, JPEG or BMP");
         }
 
         return labels is null
@@ -64,7 +63,7 @@ public static class ImageSources
         {
             using FileStream file = File.OpenRead(path);
             byte[] bytes = BoundedStream.ReadAll(file, MaxBytes, "file");
-            if (bytes is not [0x1f, 0x8b, ..])
+            if (!IsGzip(bytes))
             {
                 return bytes;
             }
@@ -79,6 +78,47 @@ public static class ImageSources
         }
     }
 
-    internal static PopcornException Damaged(string path, string finding) =>
-        new($"'{path}' is damaged: {finding}. Fetch or write it again.");
+    /// <summary>The first bytes of a file, unpacked if it is gzipped; none where it cannot be read.</summary>
+    internal static byte[] ReadHead(string path)
+    {
+        try
+        {
+            // A pipe has no length, and opening it would wait for its writer.
+            if (new FileInfo(path).Length == 0)
+            {
+                return [];
+            }
+
+            using FileStream file = File.OpenRead(path);
+            byte[] head = First(file);
+            if (!IsGzip(head))
+            {
+                return head;
+            }
+
+            file.Position = 0;
+            using var gzip = new GZipStream(file, CompressionMode.Decompress);
+            return First(gzip);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException)
+        {
+            return [];
+        }
+
+        static byte[] First(Stream stream)
+        {
+            var head = new byte[ForeignFile.HeadBytes];
+            return head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
+        }
+    }
+
+    /// <summary>A file that is whole for all one knows holds an array of nothing.</summary>
+    internal static PopcornException WithoutElements(string path) =>
+        new($"'{path}' is empty: it holds an array without elements. Fetch or write it again.");
+
+    /// <summary>By what it contains: it may be called otherwise.</summary>
+    internal static PopcornException Damaged(string path, string format, string finding) =>
+        new($"'{path}' is a damaged {format} file: {finding}. Fetch or write it again.");
+
+    private static bool IsGzip(ReadOnlySpan<byte> bytes) => bytes is [0x1f, 0x8b, ..];
 }

@@ -62,6 +62,6 @@ internal static class JpegFile
             rest = rest[(2 + length)..];
         }
 
-        throw ImageSources.Damaged(path, "it is cut short");
+        throw ImageSources.Damaged(path, "JPEG", "it is cut short");
     }
 }

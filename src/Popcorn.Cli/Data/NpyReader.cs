@@ -25,7 +25,7 @@ internal static partial class NpyReader
         Match sides = SidesField().Match(header);
         if (!type.Success || !order.Success || !sides.Success)
         {
-            throw ImageSources.Damaged(path, "its header cannot be understood");
+            throw ImageSources.Damaged(path, ".npy", "its header cannot be understood");
         }
 
         if (order.Groups[1].Value == "True")
@@ -41,7 +41,7 @@ internal static partial class NpyReader
     {
         if (bytes.Length < 12)
         {
-            throw ImageSources.Damaged(path, "its header is cut short");
+            throw ImageSources.Damaged(path, ".npy", "its header is cut short");
         }
 
         bool wide = bytes[6] >= 2;
@@ -51,7 +51,7 @@ internal static partial class NpyReader
         int headerBegin = wide ? 12 : 10;
         if (length > bytes.Length - headerBegin)
         {
-            throw ImageSources.Damaged(path, "its header is cut short");
+            throw ImageSources.Damaged(path, ".npy", "its header is cut short");
         }
 
         int begin = headerBegin + (int)length;
@@ -64,11 +64,15 @@ internal static partial class NpyReader
         var sides = new int[fields.Length];
         for (int i = 0; i < sides.Length; i++)
         {
-            if (!int.TryParse(fields[i], NumberStyles.None, CultureInfo.InvariantCulture, out sides[i])
-                || sides[i] == 0)
+            if (!int.TryParse(fields[i], NumberStyles.None, CultureInfo.InvariantCulture, out sides[i]))
             {
-                throw ImageSources.Damaged(path, $"'{fields[i]}' is no side of an array");
+                throw ImageSources.Damaged(path, ".npy", $"'{fields[i]}' is no side of an array");
             }
+        }
+
+        if (sides.Contains(0))
+        {
+            throw ImageSources.WithoutElements(path);
         }
 
         (int count, Shape shape) = sides switch
@@ -91,7 +95,8 @@ internal static partial class NpyReader
         if (data.Length != (Int128)count * shape.Size * size)
         {
             throw ImageSources.Damaged(
-                path, $"{count} images of {shape} take {(Int128)count * shape.Size * size} bytes, not {data.Length}");
+                path, ".npy",
+                $"{count} images of {shape} take {(Int128)count * shape.Size * size} bytes, not {data.Length}");
         }
 
         var images = new Image[count];

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using Popcorn.Cli.Terminal;
 using Popcorn.Engine;
 using Popcorn.Engine.Model;
 
@@ -30,8 +31,8 @@ internal sealed class PictureFiles : IImageSource
 
     /// <summary>
     /// The pictures of a folder that a CSV file names: its first two columns are <c>file</c> and <c>label</c>; further
-    /// columns and a header line are passed over. Without a CSV: all pictures in the order of their names, without
-    /// labels.
+    /// columns and a header line are passed over. Without a CSV: all pictures but hidden ones, by what files contain,
+    /// in the order of their names, without labels.
     /// </summary>
     public static PictureFiles InFolder(string folder, string? csv, int channels)
     {
@@ -41,8 +42,8 @@ internal sealed class PictureFiles : IImageSource
             csv ??= OnlyCsv(folder);
             files = csv is not null
                 ? ReadCsv(folder, csv)
-                : [.. Directory.EnumerateFiles(folder).Where(PictureReader.IsNamedPicture)
-                    .Order(StringComparer.Ordinal).Select(file => (file, (int?)null))];
+                : [.. Directory.EnumerateFiles(folder).Order(StringComparer.Ordinal).Where(IsMeant)
+                    .Select(file => (file, (int?)null))];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -51,7 +52,8 @@ internal sealed class PictureFiles : IImageSource
 
         return files.Count > 0
             ? new PictureFiles(files, channels)
-            : throw new PopcornException($"'{folder}' holds no PNG, JPEG or BMP images.");
+            : throw new PopcornException(
+                csv is null ? $"'{folder}' holds no PNG, JPEG or BMP images." : $"'{csv}' names no picture.");
     }
 
     public int[] Read(int index)
@@ -73,13 +75,37 @@ internal sealed class PictureFiles : IImageSource
         byte[] bytes = ImageSources.ReadFile(path);
         return PictureReader.IsPicture(bytes)
             ? PictureReader.Read(bytes, path).Convert(_channels, $"'{path}'")
-            : throw new PopcornException($"'{path}' is no PNG, JPEG or BMP file. Convert it to one of these.");
+            : throw ForeignFile.Refusal(path, bytes, "PNG, JPEG or BMP");
     }
+
+    /// <summary>Whether a user who names the folder means this file, be it one that is not read: that is said then.
+    /// </summary>
+    private static bool IsMeant(string path)
+    {
+        byte[] head = ImageSources.ReadHead(path);
+        bool isPicture = PictureReader.IsPicture(head) || ForeignFile.IsPicture(head);
+        if (!IsHidden(path))
+        {
+            return isPicture || PictureReader.IsNamedPicture(path);
+        }
+
+        if (isPicture)
+        {
+            Output.Note($"'{path}' is hidden and passed over.");
+        }
+
+        return false;
+    }
+
+    /// <summary>By the systems' attribute, or by name: such files come from one system to the other.</summary>
+    private static bool IsHidden(string path) =>
+        Path.GetFileName(path).StartsWith('.') || File.GetAttributes(path).HasFlag(FileAttributes.Hidden);
 
     /// <summary>The folder's only CSV, or the one named like it beside it; null where there is none.</summary>
     private static string? OnlyCsv(string folder)
     {
-        string[] inside = [.. Directory.EnumerateFiles(folder, "*.csv").Take(2)];
+        string[] inside = [.. Directory.EnumerateFiles(folder).Where(file =>
+            Path.GetExtension(file).Equals(".csv", StringComparison.OrdinalIgnoreCase) && !IsHidden(file)).Take(2)];
         string beside = Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)) + ".csv";
         return inside.Length switch
         {

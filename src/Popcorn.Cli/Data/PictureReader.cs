@@ -30,11 +30,14 @@ internal static class PictureReader
     {
         // Before the decoder sees the file: it believes what a header says, and the length of a chunk may send it
         // backwards, again and again.
-        ReadOnlySpan<byte> exif =
-            PngFile.IsPng(bytes) ? PngFile.Check(bytes, path)
-            : JpegFile.IsJpeg(bytes) ? JpegFile.Check(bytes, path)
-            : BmpFile.Check(bytes, path);
-        return OnWhite(Decode(bytes, path)).Turned(Exif.Orientation(exif));
+        string format = PngFile.IsPng(bytes) ? "PNG" : JpegFile.IsJpeg(bytes) ? "JPEG" : "BMP";
+        ReadOnlySpan<byte> exif = format switch
+        {
+            "PNG" => PngFile.Check(bytes, path),
+            "JPEG" => JpegFile.Check(bytes, path),
+            _ => BmpFile.Check(bytes, path),
+        };
+        return OnWhite(Decode(bytes, path, format)).Turned(Exif.Orientation(exif));
     }
 
     /// <summary>Refuses a picture that is larger than any that is read.</summary>
@@ -47,7 +50,7 @@ internal static class PictureReader
     }
 
     /// <summary>The library throws all kinds of exceptions at damaged files.</summary>
-    private static ImageResult Decode(byte[] bytes, string path)
+    private static ImageResult Decode(byte[] bytes, string path, string format)
     {
         try
         {
@@ -56,7 +59,7 @@ internal static class PictureReader
         catch (Exception e) when (e is not OutOfMemoryException)
         {
             throw new PopcornException(
-                $"'{path}' is damaged, or a kind of picture that is not read ({OneLine.Of(e.Message)}). "
+                $"'{path}' is a damaged {format} file, or of a kind that is not read ({OneLine.Of(e.Message)}). "
                 + "Write it again as a plain PNG.",
                 e);
         }

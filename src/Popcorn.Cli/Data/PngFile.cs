@@ -30,14 +30,14 @@ internal static class PngFile
             uint length = rest.Length < FrameBytes ? uint.MaxValue : BinaryPrimitives.ReadUInt32BigEndian(rest);
             if (length > rest.Length - FrameBytes)
             {
-                throw ImageSources.Damaged(path, "it is cut short");
+                throw ImageSources.Damaged(path, "PNG", "it is cut short");
             }
 
             ReadOnlySpan<byte> body = rest.Slice(4, 4 + (int)length);
             rest = rest[(4 + body.Length)..];
             if (Crc32.HashToUInt32(body) != BinaryPrimitives.ReadUInt32BigEndian(rest))
             {
-                throw ImageSources.Damaged(path, "a checksum is wrong");
+                throw ImageSources.Damaged(path, "PNG", "a checksum is wrong");
             }
 
             rest = rest[4..];
@@ -59,7 +59,7 @@ internal static class PngFile
 
         if (header.Length != HeaderBytes)
         {
-            throw ImageSources.Damaged(path, "its header is not valid");
+            throw ImageSources.Damaged(path, "PNG", "its header is not valid");
         }
 
         long width = BinaryPrimitives.ReadUInt32BigEndian(header);
@@ -85,14 +85,14 @@ internal static class PngFile
                 most -= count;
                 if (most < 0)
                 {
-                    throw ImageSources.Damaged(path, "it holds more pixels than its size");
+                    throw ImageSources.Damaged(path, "PNG", "it holds more pixels than its size");
                 }
             }
         }
         catch (Exception e) when (e is InvalidDataException or IOException)
         {
             throw new PopcornException(
-                $"'{path}' is damaged: its pixels cannot be unpacked. Fetch or write it again.", e);
+                ImageSources.Damaged(path, "PNG", "its pixels cannot be unpacked").Message, e);
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using System.Text.Json.Serialization;
 using Popcorn.Cli.Data;
 using Popcorn.Cli.Measurement;
 using Popcorn.Cli.Terminal;
@@ -23,9 +25,17 @@ internal sealed record InferReport(
     /// <summary>Bytes of messages in both directions until then.</summary>
     public long? SetupBytes { get; init; }
 
+    /// <summary>How many images there were to classify.</summary>
+    [JsonIgnore]
+    public int Images { get; init; }
+
+    /// <summary>True where an error or the user ended it before all images had a result; absent otherwise.</summary>
+    public bool? Incomplete => Results.Count < Images ? true : null;
+
     /// <summary>Hits, and what was paid once for all images.</summary>
     public string Summary()
     {
+        string part = Incomplete is true ? $"incomplete, {Results.Count} of {Images} images; " : "";
         int labelled = Results.Count(result => result.Expected is not null);
         int right = Results.Count(result => result.Label == result.Expected);
         string hits = labelled == 0 ? "" : $"{right} of {labelled} as expected; ";
@@ -33,7 +43,7 @@ internal sealed record InferReport(
         string setUp = SetupSeconds is double took
             ? $"connection set up in {Units.Seconds(took)} with {Units.Bytes(SetupBytes ?? 0)}"
             : $"encryption tables in {Units.Seconds(TableSeconds)}";
-        return $"{hits}{KeyBits}-bit key of {KeyOrder} order; {key}{setUp}";
+        return $"{part}{hits}{KeyBits}-bit key of {KeyOrder} order; {key}{setUp}";
     }
 }
 
@@ -99,13 +109,15 @@ internal sealed class Inference(Uri server, string model)
     /// <param name="options">Threads, randomness, limits.</param>
     /// <param name="done">Told of each result as it comes; null: results take shape when all queries are done, so that
     /// none of it stands between two queries.</param>
+    /// <param name="report">Takes all results, or those that had come when an error or the caller ended it.</param>
     /// <param name="cancellationToken">Gives up.</param>
-    public async Task<InferReport> RunAsync(
+    public async Task RunAsync(
         ModelDescription description,
         ClientKey key,
         IReadOnlyList<ImageInput> images,
         ClientOptions options,
         Action<ImagePrediction>? done,
+        Action<InferReport> report,
         CancellationToken cancellationToken)
     {
         WebSocketMessageChannel channel =
@@ -120,44 +132,63 @@ internal sealed class Inference(Uri server, string model)
 
         await using (session.ConfigureAwait(false))
         {
-            var results = new List<(ImageInput Image, InferenceResult Result)>(images.Count);
-            ImageInput[][] queries = [.. images.Chunk(ImagesPerQuery)];
-            using var line = new ProgressLine("inferring");
-            var progress = new QueriesProgress(queries.Length, line.Report);
-            for (int i = 0; i < queries.Length; i++)
-            {
-                ImageInput[] query = queries[i];
-                if (i < Prepare && session.PreparedCount == 0)
-                {
-                    int end = Math.Min(Math.Min(Prepare, queries.Length), i + session.MaxPrepared);
-                    for (int next = i; next < end; next++)
-                    {
-                        await session.PrepareAsync(
-                            queries[next].Length, progress.Of(next, $"query {next + 1} of {queries.Length}"),
-                            cancellationToken).ConfigureAwait(false);
-                    }
-                }
+            var results = new ConcurrentQueue<(ImageInput Image, InferenceResult Result)>();
 
-                string first = $"{(query.Length == 1 ? "image" : "images from")} {results.Count + 1}";
-                IReadOnlyList<InferenceResult> answers = await session.InferAsync(
-                    [.. query.Select(image => (ReadOnlyMemory<int>)image.Values)],
-                    progress.Of(i, $"{first} of {images.Count}"), cancellationToken).ConfigureAwait(false);
-                results.AddRange(query.Zip(answers));
-                foreach ((ImageInput image, InferenceResult result) in done is null ? [] : query.Zip(answers))
+            // Told before the session ends, which may take longer than an interrupted command has.
+            using var words = new LastWords(() =>
+            {
+                if (!results.IsEmpty)
                 {
-                    done!(PredictionOf(image, result));
+                    bool phased = session.Plan.HasOfflineSteps;
+                    report(new InferReport(
+                        [.. results.Select(r => PredictionOf(r.Image, r.Result))], model, key.Key.PublicKey.Bits,
+                        key.Seconds, session.TableSeconds)
+                    {
+                        Images = images.Count,
+                        Family = session.Family,
+                        KeyOrder = KeyOrders.NameOf(key.Key.PublicKey.Order),
+                        SetupSeconds = phased ? session.SetUpSeconds : null,
+                        SetupBytes = phased ? session.SetUpBytes : null,
+                    });
+                }
+            });
+            await AskAsync(session, images, results, done, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task AskAsync(
+        ClientSession session,
+        IReadOnlyList<ImageInput> images,
+        ConcurrentQueue<(ImageInput Image, InferenceResult Result)> results,
+        Action<ImagePrediction>? done,
+        CancellationToken cancellationToken)
+    {
+        ImageInput[][] queries = [.. images.Chunk(ImagesPerQuery)];
+        using var line = new ProgressLine("inferring");
+        var progress = new QueriesProgress(queries.Length, line.Report);
+        for (int i = 0; i < queries.Length; i++)
+        {
+            ImageInput[] query = queries[i];
+            if (i < Prepare && session.PreparedCount == 0)
+            {
+                int end = Math.Min(Math.Min(Prepare, queries.Length), i + session.MaxPrepared);
+                for (int next = i; next < end; next++)
+                {
+                    await session.PrepareAsync(
+                        queries[next].Length, progress.Of(next, $"query {next + 1} of {queries.Length}"),
+                        cancellationToken).ConfigureAwait(false);
                 }
             }
 
-            ImagePrediction[] predictions = [.. results.Select(r => PredictionOf(r.Image, r.Result))];
-            bool phased = session.Plan.HasOfflineSteps;
-            return new InferReport(predictions, model, key.Key.PublicKey.Bits, key.Seconds, session.TableSeconds)
+            string first = $"{(query.Length == 1 ? "image" : "images from")} {results.Count + 1}";
+            IReadOnlyList<InferenceResult> answers = await session.InferAsync(
+                [.. query.Select(image => (ReadOnlyMemory<int>)image.Values)],
+                progress.Of(i, $"{first} of {images.Count}"), cancellationToken).ConfigureAwait(false);
+            foreach ((ImageInput image, InferenceResult result) in query.Zip(answers))
             {
-                Family = session.Family,
-                KeyOrder = KeyOrders.NameOf(key.Key.PublicKey.Order),
-                SetupSeconds = phased ? session.SetUpSeconds : null,
-                SetupBytes = phased ? session.SetUpBytes : null,
-            };
+                results.Enqueue((image, result));
+                done?.Invoke(PredictionOf(image, result));
+            }
         }
     }
 

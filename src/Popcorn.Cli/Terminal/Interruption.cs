@@ -52,13 +52,27 @@ internal sealed class Interruption : IDisposable
         if (isFirst)
         {
             IsTermination = context.Signal == PosixSignal.SIGTERM;
-            _end = new Timer(_ => End(), null, Patience, Timeout.InfiniteTimeSpan);
+            _end = new Timer(_ => EndWithLastWords(), null, Patience, Timeout.InfiniteTimeSpan);
             _source.Cancel();
         }
         else if (context.Signal == PosixSignal.SIGINT)
         {
             End();
         }
+    }
+
+    private static void EndWithLastWords()
+    {
+        try
+        {
+            LastWords.Say();
+        }
+        catch (IOException)
+        {
+            // Nobody reads them.
+        }
+
+        End();
     }
 
     private static void End()

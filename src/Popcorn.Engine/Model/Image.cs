@@ -33,7 +33,10 @@ public sealed record Image(Shape Shape, int[] Values)
         return new Image(shape, values);
     }
 
-    /// <summary>The integers of the image as a network takes it: in its size, its channels and their order.</summary>
+    /// <summary>
+    /// The integers of the image as a network takes it: in its size (see <see cref="Resize"/>), its channels and their
+    /// order.
+    /// </summary>
     /// <param name="input">What the network takes.</param>
     /// <param name="name">What to call it in messages.</param>
     /// <exception cref="PopcornException">It takes another number of channels.</exception>
@@ -75,7 +78,10 @@ public sealed record Image(Shape Shape, int[] Values)
         }
     }
 
-    /// <summary>The same picture in another size, bilinear between the centres of the pixels.</summary>
+    /// <summary>
+    /// The same picture in another size. Where a side shrinks, a pixel is the mean of what it covers, by the share of
+    /// each pixel that it covers; where a side grows, it is linear between the centres of the pixels.
+    /// </summary>
     public Image Resize(int height, int width)
     {
         if (Shape.Height == height && Shape.Width == width)
@@ -85,25 +91,26 @@ public sealed record Image(Shape Shape, int[] Values)
 
         var shape = new Shape(Shape.Channels, height, width);
         var values = new int[shape.Size];
-        (int First, int Second, double Fraction)[] columns = Between(Shape.Width, width);
-        (int First, int Second, double Fraction)[] rows = Between(Shape.Height, height);
-        for (int channel = 0; channel < shape.Channels; channel++)
+        (int First, long[] Weights)[] columns = Sources(Shape.Width, width);
+        (int First, long[] Weights)[] rows = Sources(Shape.Height, height);
+        for (int i = 0; i < values.Length; i++)
         {
-            for (int y = 0; y < height; y++)
+            (int row, long[] down) = rows[i / width % height];
+            (int column, long[] across) = columns[i % width];
+            long sum = 0;
+            for (int y = 0; y < down.Length; y++)
             {
-                for (int x = 0; x < width; x++)
+                long line = 0;
+                int begin = Shape.Index(i / shape.Area, row + y, column);
+                for (int x = 0; x < across.Length; x++)
                 {
-                    double above = Mix(rows[y].First, columns[x]);
-                    double below = Mix(rows[y].Second, columns[x]);
-                    values[shape.Index(channel, y, x)] = (int)Math.Round(above + rows[y].Fraction * (below - above));
+                    line += across[x] * Values[begin + x];
                 }
+
+                sum += down[y] * line;
             }
 
-            double Mix(int row, (int First, int Second, double Fraction) column)
-            {
-                int left = Values[Shape.Index(channel, row, column.First)];
-                return left + column.Fraction * (Values[Shape.Index(channel, row, column.Second)] - left);
-            }
+            values[i] = (int)Math.Round((double)sum / (down.Sum() * across.Sum()));
         }
 
         return new Image(shape, values);
@@ -143,17 +150,41 @@ public sealed record Image(Shape Shape, int[] Values)
         new(Shape, [.. Enumerable.Range(0, Shape.Channels).Reverse().SelectMany(
             channel => Values.AsSpan(channel * Shape.Area, Shape.Area).ToArray())]);
 
-    /// <summary>For each pixel of a new side the two of the old one that it lies between.</summary>
-    private static (int First, int Second, double Fraction)[] Between(int size, int newSize)
+    /// <summary>For each pixel of a new side the neighbours of the old one that it is mixed of, by whole weights.
+    /// </summary>
+    private static (int First, long[] Weights)[] Sources(int size, int newSize)
     {
-        var result = new (int, int, double)[newSize];
+        var sources = new (int, long[])[newSize];
         for (int i = 0; i < newSize; i++)
         {
-            double at = Math.Clamp((i + 0.5) * size / newSize - 0.5, 0, size - 1);
-            int first = (int)at;
-            result[i] = (first, Math.Min(first + 1, size - 1), at - first);
+            sources[i] = newSize < size ? Covered(i, size, newSize) : Between(i, size, newSize);
         }
 
-        return result;
+        return sources;
+    }
+
+    /// <summary>Those that a pixel of a shorter side covers, each weighed in parts of 1/<paramref name="newSize"/>.
+    /// </summary>
+    private static (int First, long[] Weights) Covered(int pixel, int size, int newSize)
+    {
+        long begin = (long)pixel * size, end = begin + size;
+        int first = (int)(begin / newSize);
+        var weights = new long[(int)((end - 1) / newSize) - first + 1];
+        for (int i = 0; i < weights.Length; i++)
+        {
+            long left = (long)(first + i) * newSize;
+            weights[i] = Math.Min(left + newSize, end) - Math.Max(left, begin);
+        }
+
+        return (first, weights);
+    }
+
+    /// <summary>The two between whose centres that of a pixel of a longer side lies; one at the ends.</summary>
+    private static (int First, long[] Weights) Between(int pixel, int size, int newSize)
+    {
+        long step = 2L * newSize;
+        long at = Math.Clamp((2L * pixel + 1) * size - newSize, 0, step * (size - 1));
+        (long first, long fraction) = Math.DivRem(at, step);
+        return ((int)first, fraction == 0 ? [step] : [step - fraction, fraction]);
     }
 }

@@ -166,7 +166,7 @@ public sealed class ImageSourcesTests : IDisposable
     [InlineData("0.png,x", "line 1")]
     [InlineData("0.png,-1", "line 1")]
     [InlineData("file,label\nnowhere.png,1", "line 2: there is no file")]
-    [InlineData("file,label", "no PNG")]
+    [InlineData("file,label", "names no picture")]
     public void A_wrong_csv_is_refused_with_its_line(string csv, string reason)
     {
         _folder.Write("set/0.png", PictureReaderTests.GrayPng(0));
@@ -187,6 +187,71 @@ public sealed class ImageSourcesTests : IDisposable
         IImageSource images = ImageSources.Open(Path.Combine(_folder.Root, "set"), channels: 3);
         Assert.Equal((3, new Shape(3, 11, 13)), (images.Count, images.Shape));
         Assert.All(Enumerable.Range(0, 3), i => Assert.Equal(images.Shape.Size, images.Read(i).Length));
+    }
+
+    /// <summary>What contains a picture is one, whatever it is called; what systems put beside it is not.</summary>
+    [Fact]
+    public void A_folder_that_was_on_other_systems()
+    {
+        byte[] apple = [0, 5, 0x16, 7, 0, 2, 0, 0, .. "Mac OS X        "u8];
+        _folder.Write("set/a.PNG", PictureReaderTests.GrayPng(1));
+        _folder.Write("set/b", PictureReaderTests.GrayPng(2));
+        _folder.Write("set/c.png.gz", Gzip(PictureReaderTests.GrayPng(3)));
+        _folder.Write("set/d.jpg", PictureReaderTests.GrayPng(4));
+        _folder.Write("set/.hidden.png", PictureReaderTests.GrayPng(5));
+        foreach (string name in new[] { "._a.PNG", "._labels.csv", ".DS_Store", "Thumbs.db" })
+        {
+            _folder.Write("set/" + name, apple);
+        }
+
+        _folder.Write("set/Icon\r", []);
+        _folder.Write("set/notes.txt", "BMW drives past, and a long time later"u8.ToArray());
+        string folder = Path.Combine(_folder.Root, "set");
+        IImageSource images = ImageSources.Open(folder);
+        Assert.Equal([1, 2, 3, 4], Enumerable.Range(0, images.Count).Select(i => images.Read(i)[0]));
+
+        _folder.Write("set/LABELS.CSV", "b,7"u8.ToArray());
+        Assert.Equal(7, ImageSources.Open(folder).Label(0));
+    }
+
+    public static TheoryData<string, byte[], string> NotWhatTheyAreCalled => new()
+    {
+        { "a.png", [], "is empty" },
+        { "a.jpg", [0xff, 0xd8, 0xff, 0xe0, 0, 16, .. "JFIF"u8], "is a damaged JPEG file: it is cut short" },
+        { "a.bmp", [.. PictureReaderTests.GrayPng(0)[..^1]], "is a damaged PNG file: it is cut short" },
+        { "a.jpg", [0, 0, 0, 24, .. "ftypheic"u8, 0, 0], "is a HEIF picture. Convert it" },
+        { "a.webp", [.. "RIFF"u8, 1, 0, 0, 0, .. "WEBPVP8 "u8], "is a WebP picture. Convert it" },
+        { "a.GIF", [.. "GIF89a"u8], "is a GIF picture. Convert it" },
+        { "a.png", [.. "<!DOCTYPE html>"u8], "is a web page. Fetch" },
+        { "a.png", [.. "version https://git-lfs.github.com/spec/v1"u8], "git lfs pull" },
+        { "a.png", [.. "BMW drives past, and a long time later"u8], "is no " },
+    };
+
+    [Theory]
+    [MemberData(nameof(NotWhatTheyAreCalled), DisableDiscoveryEnumeration = true)]
+    public void Files_are_called_what_they_are(string name, byte[] content, string message)
+    {
+        string path = _folder.Write($"set/{name}", content);
+        foreach (string named in new[] { path, Path.GetDirectoryName(path)! })
+        {
+            string said = Assert.Throws<PopcornException>(() => ImageSources.Open(named)).Message;
+            Assert.StartsWith($"'{path}' is ", said, StringComparison.Ordinal);
+            Assert.Contains(message, said, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Arrays_without_elements_are_called_empty()
+    {
+        foreach (byte[] file in new[]
+        {
+            [0, 0, 8, 3, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 3], Npy("|u1", "(0, 2)", []), Gzip([]),
+        })
+        {
+            string path = _folder.Write("nothing", file);
+            Assert.Contains(
+                $"'{path}' is empty", Assert.Throws<PopcornException>(() => ImageSources.Open(path)).Message);
+        }
     }
 
     [Fact]
@@ -248,16 +313,58 @@ public sealed class ImageSourcesTests : IDisposable
         return stream.ToArray();
     }
 
-    /// <summary>Halving takes the mean of two by two pixels, doubling mixes neighbours by quarters.</summary>
     [Fact]
-    public void Images_are_resized_between_the_centres_of_pixels()
+    public void Enlarged_images_are_mixed_between_the_centres_of_pixels()
+    {
+        Assert.Equal([0, 25, 75, 100], Row(0, 100).Resize(1, 4).Values);
+        Assert.Equal([0, 0, 25, 25, 75, 75, 100, 100], new Image(new Shape(1, 2, 1), [0, 100]).Resize(4, 2).Values);
+        Assert.Equal([50, 50, 50, 50], Row(50).Resize(2, 2).Values);
+    }
+
+    [Fact]
+    public void Reduced_images_are_means_of_what_a_pixel_covers()
     {
         var image = new Image(new Shape(1, 2, 4), [0, 100, 200, 40, 20, 40, 0, 240]);
         Assert.Equal([40, 120], image.Resize(1, 2).Values);
-        Assert.Equal([0, 25, 75, 100], new Image(new Shape(1, 1, 2), [0, 100]).Resize(1, 4).Values);
-        Assert.Equal([0, 0, 25, 25, 75, 75, 100, 100], new Image(new Shape(1, 2, 1), [0, 100]).Resize(4, 2).Values);
         Assert.Same(image, image.Resize(2, 4));
+
+        // One pixel and a half each; one and two thirds; all of them, ties to even.
+        Assert.Equal([30, 150], Row(0, 90, 180).Resize(1, 2).Values);
+        Assert.Equal([20, 100, 180], Row(0, 50, 100, 150, 200).Resize(1, 3).Values);
+        Assert.Equal([2], Row(1, 1, 1, 1, 1, 1, 1, 5).Resize(1, 1).Values);
+        Assert.Equal([255], Row([.. Enumerable.Repeat(255, 1001)]).Resize(1, 1).Values);
+
+        // One side shrinks and the other grows.
+        Assert.Equal([15, 20, 30, 35], new Image(new Shape(1, 2, 2), [0, 20, 30, 50]).Resize(1, 4).Values);
     }
+
+    /// <summary>As training pipelines make them: no pattern appears that is finer than the new pixels.</summary>
+    [Theory]
+    [InlineData(64, 28, 1)]
+    [InlineData(64, 16, 2)]
+    [InlineData(299, 224, 1)]
+    [InlineData(100, 3, 2)]
+    public void Reduced_images_keep_their_brightness(int side, int newSide, int period)
+    {
+        int[] values =
+            [.. Enumerable.Range(0, side * side).Select(i => (i / side + i % side) / period % 2 == 0 ? 255 : 0)];
+        Image reduced = new Image(new Shape(1, side, side), values).Resize(newSide, newSide);
+        Assert.InRange(reduced.Values.Average(), values.Average() - 1, values.Average() + 1);
+        Assert.True(side < 2 * newSide || reduced.Values.All(value => value is > 95 and < 160));
+    }
+
+    /// <summary>Pixels of a library's caller and files are made fit in the same way.</summary>
+    [Fact]
+    public void Pixels_in_memory_are_reduced_as_files_are()
+    {
+        byte[] row = [0, 255, 0, 255, 90, 7, 8];
+        var input = new InputDescription(new Shape(1, 1, 3), 0, 255, 1);
+        IImageSource file = ImageInputs.Open(
+            _folder.Write("fine.png", PictureReaderTests.GrayPng(row)), labels: null, input);
+        Assert.Equal(Image.FromPixels(row, 1, 1, row.Length).For(input), file.Read(0));
+    }
+
+    private static Image Row(params int[] values) => new(new Shape(1, 1, values.Length), values);
 
     [Fact]
     public void Images_are_fitted_to_what_a_network_takes()
