@@ -92,15 +92,18 @@ public sealed class WebSocketMessageChannel : IMessageChannel
                 .ConfigureAwait(false);
             Interlocked.Add(ref _bytesSent, message.Length);
         }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException e) when (
+            limit.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw new PopcornException($"{Capital(_peer)} has taken nothing for {_sendTimeout.TotalSeconds} s.", e)
             {
                 Refusal = Refusal.Stalled,
             };
         }
-        catch (Exception e) when (e is not OperationCanceledException && IsConnectionFailure(e))
+        catch (Exception e) when (IsConnectionFailure(e)
+            && !(e is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
+            // Also a cancellation that nobody here asked for: the socket was given up, for want of answers to pings.
             throw await ExplainLossAsync(e).ConfigureAwait(false);
         }
         finally
