@@ -646,6 +646,12 @@ static void test_repeated_add_plain(const pc_kernel *kernel, int32_t limbs)
     clear(&x);
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+#  define IS_SANITIZED true
+#else
+#  define IS_SANITIZED false
+#endif
+
 /* What kernel.h asks of the numbers in a row of its table. */
 static void test_limits(const pc_kernel *kernel)
 {
@@ -670,8 +676,11 @@ int main(void)
         const pc_kernel *kernel = pc_kernel_at(i);
         test_limits(kernel);
         test_recombinations(kernel);
-        /* An emulated kernel takes its time: of long primes those of the shortest key and the longest, 16 and 32. */
-        bool is_slow = is_emulated(i) && getenv("POPCORN_SLOW_TESTS") == NULL;
+        /*
+         * An emulated kernel and sanitized ones take their time: of long primes those of the shortest key and the
+         * longest, 16 and 32.
+         */
+        bool is_slow = (is_emulated(i) || IS_SANITIZED) && getenv("POPCORN_SLOW_TESTS") == NULL;
         test_tiny_moduli(kernel, is_slow ? 12 : 16);
         for (int32_t limbs = 1; limbs <= PC_MAX_LIMBS / 2;
              limbs += limbs < 10 ? 3 : !is_slow ? 2 : limbs == 10 ? 6 : 16) {

@@ -113,10 +113,18 @@ internal static class OperationTimesCache
         }
     }
 
-    /// <summary>Whether they may have been measured: a file may be damaged, or somebody's own work.</summary>
-    internal static bool ArePlausible(OperationTimes? times) => times is { Transfers: not null }
-        && times.Lanes >= 1 && times.Lanes <= PaillierLibrary.MaxLanes
-        && Array.TrueForAll(Enum.GetValues<Operation>(), operation => times.SecondsOf(operation) is > 0 and < 3600);
+    /// <summary>
+    /// Whether they may have been measured: a file may be damaged, or somebody's own work. What takes so little that it
+    /// is found as a difference may come out as nothing on a busy machine; no operation on a ciphertext does.
+    /// </summary>
+    internal static bool ArePlausible(OperationTimes? times) =>
+        times is
+        {
+            Product: > 0, Square: > 0, Rerandomise: > 0, EncryptOwner: > 0, Decrypt: > 0, Import: > 0, Export: > 0,
+            Lanes: >= 1, Transfers: not null,
+        }
+        && times.Lanes <= PaillierLibrary.MaxLanes
+        && Array.TrueForAll(Enum.GetValues<Operation>(), operation => times.SecondsOf(operation) is >= 0 and < 3600);
 
     /// <summary>Keeps them where that is allowed; elsewhere the next command measures again.</summary>
     private static void Save(Dictionary<string, OperationTimes> known)

@@ -16,6 +16,7 @@ public sealed class OperationTimesCacheTests
     public void Times_of_a_damaged_file_are_not_taken()
     {
         Assert.True(OperationTimesCache.ArePlausible(Times));
+        Assert.True(OperationTimesCache.ArePlausible(Times with { Transfers = TransferTimes.None }));
         OperationTimes?[] damaged =
         [
             null,
@@ -27,7 +28,7 @@ public sealed class OperationTimesCacheTests
             Times with { Lanes = PaillierLibrary.MaxLanes + 1 },
             Times with { Transfers = null! },
             Times with { Transfers = Times.Transfers with { MessageByte = -1 } },
-            Times with { Transfers = TransferTimes.None },
+            Times with { Transfers = Times.Transfers with { Tickets = double.NaN } },
         ];
         Assert.All(damaged, times => Assert.False(OperationTimesCache.ArePlausible(times)));
     }
