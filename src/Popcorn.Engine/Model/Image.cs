@@ -79,8 +79,9 @@ public sealed record Image(Shape Shape, int[] Values)
     }
 
     /// <summary>
-    /// The same picture in another size. Where a side shrinks, a pixel is the mean of what it covers, by the share of
-    /// each pixel that it covers; where a side grows, it is linear between the centres of the pixels.
+    /// The same picture in another size: linear between the centres of the pixels where a side grows; where it shrinks,
+    /// a mean of all that a pixel covers and of half as much on either side, the less the farther away, as training
+    /// pipelines make it.
     /// </summary>
     public Image Resize(int height, int width)
     {
@@ -150,41 +151,24 @@ public sealed record Image(Shape Shape, int[] Values)
         new(Shape, [.. Enumerable.Range(0, Shape.Channels).Reverse().SelectMany(
             channel => Values.AsSpan(channel * Shape.Area, Shape.Area).ToArray())]);
 
-    /// <summary>For each pixel of a new side the neighbours of the old one that it is mixed of, by whole weights.
+    /// <summary>
+    /// For each pixel of a new side the neighbours of the old one that it is mixed of, by whole weights: as many as the
+    /// distance to its centre leaves of a reach of one pixel, old or new, whichever is longer. Lengths are in parts of
+    /// 1 / (2 * <paramref name="newSize"/>) of an old pixel.
     /// </summary>
     private static (int First, long[] Weights)[] Sources(int size, int newSize)
     {
         var sources = new (int, long[])[newSize];
+        long step = 2L * newSize, reach = 2L * Math.Max(size, newSize);
         for (int i = 0; i < newSize; i++)
         {
-            sources[i] = newSize < size ? Covered(i, size, newSize) : Between(i, size, newSize);
+            long centre = (2L * i + 1) * size;
+            int first = (int)Math.Max(0, (centre - reach) / step);
+            int last = (int)Math.Min(size - 1, (centre + reach) / step);
+            sources[i] = (first, [.. Enumerable.Range(first, last + 1 - first).Select(
+                pixel => Math.Max(0, reach - Math.Abs((pixel * step) + newSize - centre)))]);
         }
 
         return sources;
-    }
-
-    /// <summary>Those that a pixel of a shorter side covers, each weighed in parts of 1/<paramref name="newSize"/>.
-    /// </summary>
-    private static (int First, long[] Weights) Covered(int pixel, int size, int newSize)
-    {
-        long begin = (long)pixel * size, end = begin + size;
-        int first = (int)(begin / newSize);
-        var weights = new long[(int)((end - 1) / newSize) - first + 1];
-        for (int i = 0; i < weights.Length; i++)
-        {
-            long left = (long)(first + i) * newSize;
-            weights[i] = Math.Min(left + newSize, end) - Math.Max(left, begin);
-        }
-
-        return (first, weights);
-    }
-
-    /// <summary>The two between whose centres that of a pixel of a longer side lies; one at the ends.</summary>
-    private static (int First, long[] Weights) Between(int pixel, int size, int newSize)
-    {
-        long step = 2L * newSize;
-        long at = Math.Clamp((2L * pixel + 1) * size - newSize, 0, step * (size - 1));
-        (long first, long fraction) = Math.DivRem(at, step);
-        return ((int)first, fraction == 0 ? [step] : [step - fraction, fraction]);
     }
 }

@@ -322,16 +322,16 @@ public sealed class ImageSourcesTests : IDisposable
     }
 
     [Fact]
-    public void Reduced_images_are_means_of_what_a_pixel_covers()
+    public void Reduced_images_are_means_that_reach_half_a_pixel_farther()
     {
         var image = new Image(new Shape(1, 2, 4), [0, 100, 200, 40, 20, 40, 0, 240]);
-        Assert.Equal([40, 120], image.Resize(1, 2).Values);
+        Assert.Equal([340 / 7 + 1, 790 / 7 + 1], image.Resize(1, 2).Values);
         Assert.Same(image, image.Resize(2, 4));
 
-        // One pixel and a half each; one and two thirds; all of them, ties to even.
-        Assert.Equal([30, 150], Row(0, 90, 180).Resize(1, 2).Values);
-        Assert.Equal([20, 100, 180], Row(0, 50, 100, 150, 200).Resize(1, 3).Values);
-        Assert.Equal([2], Row(1, 1, 1, 1, 1, 1, 1, 5).Resize(1, 1).Values);
+        // Weights 5 : 3; 4 : 3 at the ends, 2 : 5 : 2 between; 9 of 96 for the last.
+        Assert.Equal([34, 146], Row(0, 90, 180).Resize(1, 2).Values);
+        Assert.Equal([21, 100, 179], Row(0, 50, 100, 150, 200).Resize(1, 3).Values);
+        Assert.Equal([10], Row(1, 1, 1, 1, 1, 1, 1, 97).Resize(1, 1).Values);
         Assert.Equal([255], Row([.. Enumerable.Repeat(255, 1001)]).Resize(1, 1).Values);
 
         // One side shrinks and the other grows.
