@@ -58,15 +58,14 @@ internal static class ServiceConnection
         Uri server, ConnectionOptions options, CancellationToken cancellationToken)
     {
         Uri endpoint = Endpoint(server);
-        var url = new UriBuilder(new Uri(endpoint, "models"));
-        url.Scheme = url.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp;
+        Uri url = Plain(new Uri(endpoint, "models"));
         SystemProxy? proxy = options.Handler is null ? SystemProxy.Current : null;
         using var http = new HttpClient(
             options.Handler ?? new SocketsHttpHandler { Proxy = proxy }, disposeHandler: options.Handler is null);
         http.Timeout = options.Timeout;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.Timeout);
-        using var request = new HttpRequestMessage(HttpMethod.Get, url.Uri);
+        using var request = new HttpRequestMessage(HttpMethod.Get, url);
         foreach ((string name, string value) in options.Headers)
         {
             request.Headers.Add(name, value);
@@ -146,14 +145,17 @@ internal static class ServiceConnection
         }.Uri;
     }
 
+    /// <summary>The same address without a WebSocket.</summary>
+    private static Uri Plain(Uri endpoint) => new UriBuilder(endpoint)
+    {
+        Scheme = endpoint.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp,
+    }.Uri;
+
     private static PopcornException ConnectFailure(
         Uri endpoint, HttpStatusCode status, TimeSpan timeout, Uri? proxy, Exception e)
     {
-        var server = new UriBuilder(endpoint)
-        {
-            Scheme = endpoint.Scheme == Uri.UriSchemeWss ? Uri.UriSchemeHttps : Uri.UriSchemeHttp,
-        };
-        string where = server.Uri.GetLeftPart(UriPartial.Authority);
+        Uri server = Plain(endpoint);
+        string where = server.GetLeftPart(UriPartial.Authority);
         (PopcornError error, string message) = status switch
         {
             HttpStatusCode.Unauthorized => (
@@ -178,10 +180,10 @@ internal static class ServiceConnection
                 + "Upgrade header away and must pass it on."),
             not default(HttpStatusCode) and not HttpStatusCode.SwitchingProtocols => (
                 PopcornError.Refused,
-                $"No Popcorn service at {server.Uri}: it answered with HTTP status {(int)status}"
-                + (server.Path.EndsWith(PopcornClient.DefaultPath, StringComparison.Ordinal)
+                $"No Popcorn service at {server}: it answered with HTTP status {(int)status}"
+                + (server.AbsolutePath.EndsWith(PopcornClient.DefaultPath, StringComparison.Ordinal)
                     ? "."
-                    : $"; is it {server.Uri}{PopcornClient.DefaultPath}?")),
+                    : $"; is it {server}{PopcornClient.DefaultPath}?")),
             _ => WithoutStatus(
                 (proxy ?? endpoint).Host, proxy?.GetLeftPart(UriPartial.Authority) ?? where, timeout, e),
         };

@@ -92,12 +92,12 @@ public sealed record Image(Shape Shape, int[] Values)
 
         var shape = new Shape(Shape.Channels, height, width);
         var values = new int[shape.Size];
-        (int First, long[] Weights)[] columns = Sources(Shape.Width, width);
-        (int First, long[] Weights)[] rows = Sources(Shape.Height, height);
+        (int First, long[] Weights, long Sum)[] columns = Sources(Shape.Width, width);
+        (int First, long[] Weights, long Sum)[] rows = Sources(Shape.Height, height);
         for (int i = 0; i < values.Length; i++)
         {
-            (int row, long[] down) = rows[i / width % height];
-            (int column, long[] across) = columns[i % width];
+            (int row, long[] down, long downSum) = rows[i / width % height];
+            (int column, long[] across, long acrossSum) = columns[i % width];
             long sum = 0;
             for (int y = 0; y < down.Length; y++)
             {
@@ -111,7 +111,7 @@ public sealed record Image(Shape Shape, int[] Values)
                 sum += down[y] * line;
             }
 
-            values[i] = (int)Math.Round((double)sum / (down.Sum() * across.Sum()));
+            values[i] = (int)Math.Round((double)sum / (downSum * acrossSum));
         }
 
         return new Image(shape, values);
@@ -156,17 +156,18 @@ public sealed record Image(Shape Shape, int[] Values)
     /// distance to its centre leaves of a reach of one pixel, old or new, whichever is longer. Lengths are in parts of
     /// 1 / (2 * <paramref name="newSize"/>) of an old pixel.
     /// </summary>
-    private static (int First, long[] Weights)[] Sources(int size, int newSize)
+    private static (int First, long[] Weights, long Sum)[] Sources(int size, int newSize)
     {
-        var sources = new (int, long[])[newSize];
+        var sources = new (int, long[], long)[newSize];
         long step = 2L * newSize, reach = 2L * Math.Max(size, newSize);
         for (int i = 0; i < newSize; i++)
         {
             long centre = (2L * i + 1) * size;
             int first = (int)Math.Max(0, (centre - reach) / step);
             int last = (int)Math.Min(size - 1, (centre + reach) / step);
-            sources[i] = (first, [.. Enumerable.Range(first, last + 1 - first).Select(
-                pixel => Math.Max(0, reach - Math.Abs((pixel * step) + newSize - centre)))]);
+            long[] weights = [.. Enumerable.Range(first, last + 1 - first).Select(
+                pixel => Math.Max(0, reach - Math.Abs((pixel * step) + newSize - centre)))];
+            sources[i] = (first, weights, weights.Sum());
         }
 
         return sources;
