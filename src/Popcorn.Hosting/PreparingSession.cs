@@ -30,7 +30,7 @@ public sealed class PreparingSession : IAsyncDisposable
         ArgumentOutOfRangeException.ThrowIfNegative(ahead);
         ArgumentOutOfRangeException.ThrowIfLessThan(images, 1);
         _session = session;
-        _ahead = session.Plan.HasOfflineSteps ? Math.Min(ahead, session.MaxPrepared) : 0;
+        _ahead = session.CanPrepare ? Math.Min(ahead, session.MaxPrepared) : 0;
         _images = images;
         PrepareBesides();
     }

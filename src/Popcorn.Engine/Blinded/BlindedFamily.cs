@@ -8,7 +8,7 @@ namespace Popcorn.Engine.Blinded;
 /// One ciphertext for each value; linear layers on the server alone, comparisons and squares in rounds that show the
 /// client blinded values: docs/PROTOCOL.md.
 /// </summary>
-public sealed class BlindedFamily : Family
+internal sealed class BlindedFamily : Family
 {
     /// <summary>
     /// Packed ciphertexts in one chunk of a round unless a server has it otherwise: two groups of eight lanes, one for

@@ -8,7 +8,7 @@ namespace Popcorn.Engine.Compression;
 /// goes into the biases of the layers that read them, and those that nobody reads. The network's function stays as it
 /// is, bit for bit; what is gone costs no ciphertext, comparison or weight any more.
 /// </summary>
-public static class DeadChannels
+internal static class DeadChannels
 {
     /// <summary>The same network without them.</summary>
     /// <param name="network">A valid network.</param>

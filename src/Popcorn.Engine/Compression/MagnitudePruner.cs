@@ -5,7 +5,7 @@ namespace Popcorn.Engine.Compression;
 /// a weight's score is w² over the sum of the squares of its layer's weights that are not smaller. This is how much of
 /// the layer that would remain goes with it; it never empties a layer while another has more to give.
 /// </summary>
-public static class MagnitudePruner
+internal static class MagnitudePruner
 {
     /// <summary>Sets the weights with the lowest scores to zero, in place.</summary>
     /// <param name="layers">Weights of every layer.</param>

@@ -3,16 +3,16 @@ namespace Popcorn.Engine.Compression;
 /// <summary>An accuracy under pruning.</summary>
 /// <param name="Sparsity">Share of a layer's weights that were pruned.</param>
 /// <param name="Accuracy">The network's accuracy then, a fraction.</param>
-public sealed record PrunedAccuracy(double Sparsity, double Accuracy);
+internal sealed record PrunedAccuracy(double Sparsity, double Accuracy);
 
 /// <summary>How a network bears the pruning of one layer.</summary>
 /// <param name="Name">The layer's name.</param>
 /// <param name="Weights">Its weights.</param>
 /// <param name="Accuracy">For each sparsity that was tried.</param>
-public sealed record LayerSensitivity(string Name, int Weights, IReadOnlyList<PrunedAccuracy> Accuracy);
+internal sealed record LayerSensitivity(string Name, int Weights, IReadOnlyList<PrunedAccuracy> Accuracy);
 
 /// <summary>Which layers of a network bear pruning: each is pruned while all others stay as they are.</summary>
-public static class PruningSensitivity
+internal static class PruningSensitivity
 {
     /// <summary>Evaluates the network for each layer and sparsity, and once with nothing pruned.</summary>
     /// <param name="layers">The network's layers, and how many weights each has.</param>

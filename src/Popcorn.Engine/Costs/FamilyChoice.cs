@@ -5,7 +5,7 @@ namespace Popcorn.Engine.Costs;
 /// <summary>The network between two parties, as far as a choice needs to know it.</summary>
 /// <param name="DelayMilliseconds">What a message takes from one party to the other.</param>
 /// <param name="Mbit">Megabits a second; 0: any number.</param>
-public sealed record NetworkLink(double DelayMilliseconds, double Mbit)
+internal sealed record NetworkLink(double DelayMilliseconds, double Mbit)
 {
     /// <summary>Messages arrive at once.</summary>
     public static NetworkLink None { get; } = new(0, 0);
@@ -25,10 +25,10 @@ public sealed record NetworkLink(double DelayMilliseconds, double Mbit)
 /// <summary>What an inference by a family will cost.</summary>
 /// <param name="Family">The family.</param>
 /// <param name="Inspection">The layers as it computes them, and the cost.</param>
-public sealed record FamilyForecast(Family Family, Inspection Inspection);
+internal sealed record FamilyForecast(Family Family, Inspection Inspection);
 
 /// <summary>Which of several families is taken where nobody has asked for one.</summary>
-public static class FamilyChoice
+internal static class FamilyChoice
 {
     /// <summary>The forecasts, the cheapest for a link first; of equals the one that stood first.</summary>
     public static IReadOnlyList<FamilyForecast> Order(IEnumerable<FamilyForecast> forecasts, NetworkLink link) =>

@@ -19,7 +19,7 @@ namespace Popcorn.Engine.Costs;
 /// <param name="DistinctWeights">Different weights, where it has any.</param>
 /// <param name="Shift">Bits that it drops, where it rescales or shifts.</param>
 /// <param name="SaturationBits">Bits that a shift leaves at most, where it saturates.</param>
-public sealed record LayerReport(
+internal sealed record LayerReport(
     string Name, string Kind, int Outputs, long Macs, int Nnz, string Strategy, long Products, int BoundBits,
     int? WeightBits = null, int? DistinctWeights = null, int? Shift = null, int? SaturationBits = null)
 {
@@ -67,7 +67,7 @@ public sealed record LayerReport(
 /// The most that a query's ciphertexts take on the server; its tables, 43 MB at most under a key of 2048 bits, and the
 /// model come on top.
 /// </param>
-public sealed record Prediction(
+internal sealed record Prediction(
     double Seconds, double ServerSeconds, double ClientSeconds, long BytesUp, long BytesDown, int Rounds, long Products,
     long ServerMemoryBytes)
 {
@@ -83,14 +83,14 @@ public sealed record Prediction(
 /// <param name="Times">How long operations take on this machine.</param>
 /// <param name="Cores">Cores that the two parties share.</param>
 /// <param name="Threads">Threads of each party; 0: one for each core.</param>
-public sealed record InspectionConditions(int KeyBits, OperationTimes Times, int Cores, int Threads = 0)
+internal sealed record InspectionConditions(int KeyBits, OperationTimes Times, int Cores, int Threads = 0)
 {
     /// <summary>What the key's randomness is drawn from.</summary>
     public KeyOrder KeyOrder { get; init; }
 }
 
 /// <summary>A model's layers and what an inference with it will cost, before any ciphertext is made.</summary>
-public sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Predicted)
+internal sealed record Inspection(IReadOnlyList<LayerReport> Layers, Prediction Predicted)
 {
     /// <summary>Inspects a model as a family serves it.</summary>
     /// <param name="network">The network.</param>

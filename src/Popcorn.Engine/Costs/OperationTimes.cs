@@ -19,7 +19,7 @@ namespace Popcorn.Engine.Costs;
 /// <param name="Import">From standard form, with all checks.</param>
 /// <param name="Export">To standard form.</param>
 /// <param name="Lanes">Ciphertexts that the kernel works on at once; a few take as long as all.</param>
-public sealed record OperationTimes(
+internal sealed record OperationTimes(
     double Product, double Square, double Rerandomise, double EncryptOwner, double Decrypt, double Import,
     double Export, int Lanes = 1)
 {

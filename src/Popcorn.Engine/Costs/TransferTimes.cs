@@ -26,7 +26,7 @@ namespace Popcorn.Engine.Costs;
 /// <param name="Move">A number that is moved to a place that is computed.</param>
 /// <param name="Message">A message, from one party until the other one has it.</param>
 /// <param name="MessageByte">A byte of it.</param>
-public sealed record TransferTimes(
+internal sealed record TransferTimes(
     double Transfer, double TicketHash, double Tickets, double Comparison, double CompareBit, double Accumulate,
     double AccumulateWide, double Move, double Message, double MessageByte)
 {

@@ -6,7 +6,7 @@ namespace Popcorn.Engine.Evaluation;
 /// How far the logits of an oblivious inference can be from those in plaintext: nowhere but where a network rescales
 /// values (<see cref="RescaleLayer"/>), which rounds at random on one side and to the nearest on the other.
 /// </summary>
-public static class RoundingError
+internal static class RoundingError
 {
     /// <summary>
     /// A bound on the difference of any logit, in integer units, over all inputs and all ways to round; 0 where the

@@ -1,7 +1,7 @@
 namespace Popcorn.Engine.Model;
 
 /// <summary>Reads files whose length nobody vouches for.</summary>
-public static class BoundedStream
+internal static class BoundedStream
 {
     /// <summary>All bytes from the stream's position on.</summary>
     /// <param name="stream">The stream.</param>

@@ -4,7 +4,7 @@ namespace Popcorn.Engine.Model;
 /// What every value of a network can be, channel by channel, for any input within the network's range. All widths
 /// (slots, masks, machine integers) follow from these intervals.
 /// </summary>
-public sealed class Bounds
+internal sealed class Bounds
 {
     private readonly Interval[][] _channels;
 

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Popcorn.Engine.Model;
 
 /// <summary>max(x, 0), element by element.</summary>
-public sealed record ReluLayer(string Name, int Input, Shape Output) : Layer(Name, Input, Output)
+internal sealed record ReluLayer(string Name, int Input, Shape Output) : Layer(Name, Input, Output)
 {
     /// <inheritdoc/>
     public override LayerKind Kind => LayerKind.Relu;
@@ -18,7 +18,7 @@ public sealed record ReluLayer(string Name, int Input, Shape Output) : Layer(Nam
 /// <param name="Input">The value it reads.</param>
 /// <param name="Output">Its shape.</param>
 /// <param name="Caps">The greatest result, one for each channel; not negative.</param>
-public sealed record ClipLayer(string Name, int Input, Shape Output, BigInteger[] Caps) : Layer(Name, Input, Output)
+internal sealed record ClipLayer(string Name, int Input, Shape Output, BigInteger[] Caps) : Layer(Name, Input, Output)
 {
     /// <inheritdoc/>
     public override LayerKind Kind => LayerKind.Clip;
@@ -51,7 +51,7 @@ public sealed record ClipLayer(string Name, int Input, Shape Output, BigInteger[
 /// x / 2^<paramref name="Shift"/>, rounded. The one layer that is not exact: obliviously it rounds up or down at
 /// random, with the fraction as the probability of up; in plaintext to the nearest. Both are off by less than 1.
 /// </summary>
-public sealed record RescaleLayer(string Name, int Input, Shape Output, int Shift) : Layer(Name, Input, Output)
+internal sealed record RescaleLayer(string Name, int Input, Shape Output, int Shift) : Layer(Name, Input, Output)
 {
     /// <inheritdoc/>
     public override LayerKind Kind => LayerKind.Rescale;
@@ -73,7 +73,7 @@ public sealed record RescaleLayer(string Name, int Input, Shape Output, int Shif
 /// <param name="Output">Its shape.</param>
 /// <param name="Shift">t, the bits that are dropped.</param>
 /// <param name="SaturationBits">A; 0: no saturation, and negative numbers stay.</param>
-public sealed record ShiftLayer(string Name, int Input, Shape Output, int Shift, int SaturationBits)
+internal sealed record ShiftLayer(string Name, int Input, Shape Output, int Shift, int SaturationBits)
     : Layer(Name, Input, Output)
 {
     /// <inheritdoc/>
@@ -89,7 +89,7 @@ public sealed record ShiftLayer(string Name, int Input, Shape Output, int Shift,
 }
 
 /// <summary>x², element by element.</summary>
-public sealed record SquareLayer(string Name, int Input, Shape Output) : Layer(Name, Input, Output)
+internal sealed record SquareLayer(string Name, int Input, Shape Output) : Layer(Name, Input, Output)
 {
     /// <inheritdoc/>
     public override LayerKind Kind => LayerKind.Square;
@@ -100,7 +100,7 @@ public sealed record SquareLayer(string Name, int Input, Shape Output) : Layer(N
 }
 
 /// <summary>1 where x ≥ 0, else 0, element by element. The ±1 form is folded into the next layer.</summary>
-public sealed record SignLayer(string Name, int Input, Shape Output) : Layer(Name, Input, Output)
+internal sealed record SignLayer(string Name, int Input, Shape Output) : Layer(Name, Input, Output)
 {
     /// <inheritdoc/>
     public override LayerKind Kind => LayerKind.Sign;

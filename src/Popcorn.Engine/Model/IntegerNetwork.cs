@@ -57,17 +57,30 @@ public sealed record InputDescription(
 /// A network over the integers: what oblivious inference computes, exactly. Layers are in topological order; the last
 /// layer's output holds the logits.
 /// </summary>
-/// <param name="Input">The input's shape, range and scale.</param>
-/// <param name="Layers">At least one layer; see <see cref="Layer"/> for how values are numbered.</param>
-/// <param name="LogitScale">Real logit = integer logit × this.</param>
-public sealed record IntegerNetwork(InputDescription Input, IReadOnlyList<Layer> Layers, double LogitScale)
+public sealed record IntegerNetwork
 {
+    internal IntegerNetwork(InputDescription input, IReadOnlyList<Layer> layers, double logitScale)
+    {
+        Input = input;
+        Layers = layers;
+        LogitScale = logitScale;
+    }
+
+    /// <summary>The input's shape, range and scale.</summary>
+    public InputDescription Input { get; internal init; }
+
+    /// <summary>Real logit = integer logit × this.</summary>
+    public double LogitScale { get; internal init; }
+
     /// <summary>Names of the classes, one for each logit; none where nobody gave them.</summary>
     public IReadOnlyList<string> ClassNames { get; init; } = [];
 
-    /// <summary>Shape of a value: 0 is the input, i + 1 the output of layer i.</summary>
-    public Shape ShapeOf(int value) => value == 0 ? Input.Shape : Layers[value - 1].Output;
-
     /// <summary>Number of logits.</summary>
     public int Outputs => Layers[^1].Output.Size;
+
+    /// <summary>At least one layer; see <see cref="Layer"/> for how values are numbered.</summary>
+    internal IReadOnlyList<Layer> Layers { get; init; }
+
+    /// <summary>Shape of a value: 0 is the input, i + 1 the output of layer i.</summary>
+    internal Shape ShapeOf(int value) => value == 0 ? Input.Shape : Layers[value - 1].Output;
 }

@@ -3,7 +3,7 @@ using System.Numerics;
 namespace Popcorn.Engine.Model;
 
 /// <summary>All integers from <paramref name="Low"/> to <paramref name="High"/>, both included.</summary>
-public readonly record struct Interval(BigInteger Low, BigInteger High)
+internal readonly record struct Interval(BigInteger Low, BigInteger High)
 {
     /// <summary>The least b with |x| &lt; 2^b for every x of the interval; 0 where it holds only 0.</summary>
     public int MagnitudeBits

@@ -10,7 +10,7 @@ namespace Popcorn.Engine.Model;
 /// <param name="Output">The shape of both.</param>
 /// <param name="Factors">Factor of the first value, one for each channel.</param>
 /// <param name="SecondFactors">Factor of the second value.</param>
-public sealed record AddLayer(
+internal sealed record AddLayer(
     string Name, int Input, int Second, Shape Output, int[] Factors, int[] SecondFactors)
     : Layer(Name, Input, Output)
 {
@@ -58,7 +58,7 @@ public sealed record AddLayer(
 /// <param name="Input">The first value.</param>
 /// <param name="OtherInputs">The values behind it.</param>
 /// <param name="Output">The shape of all together.</param>
-public sealed record ConcatLayer(string Name, int Input, IReadOnlyList<int> OtherInputs, Shape Output)
+internal sealed record ConcatLayer(string Name, int Input, IReadOnlyList<int> OtherInputs, Shape Output)
     : Layer(Name, Input, Output)
 {
     /// <inheritdoc/>

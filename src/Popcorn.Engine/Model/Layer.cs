@@ -7,7 +7,7 @@ namespace Popcorn.Engine.Model;
 /// <param name="Name">The node's name in the imported network.</param>
 /// <param name="Input">The value it reads, or reads first.</param>
 /// <param name="Output">Shape of its result.</param>
-public abstract record Layer(string Name, int Input, Shape Output)
+internal abstract record Layer(string Name, int Input, Shape Output)
 {
     /// <summary>The values that it reads beside <see cref="Input"/>.</summary>
     public virtual IReadOnlyList<int> OtherInputs => [];

@@ -4,7 +4,7 @@ namespace Popcorn.Engine.Model;
 /// Kinds of layers; the numbers are those of the wire. A choice by kind is a switch expression without a default: the
 /// compiler then names every one that misses a kind.
 /// </summary>
-public enum LayerKind
+internal enum LayerKind
 {
     /// <summary>Convolution, fully connected, or a pool that sums.</summary>
     Linear = 1,

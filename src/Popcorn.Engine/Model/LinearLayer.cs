@@ -15,7 +15,7 @@ namespace Popcorn.Engine.Model;
 /// Weights [output channel][input channel within the group][tap y][tap x], flat; zeros are pruned and cost nothing.
 /// </param>
 /// <param name="Bias">One integer per output channel; of any size, because activations grow without rounding.</param>
-public sealed record LinearLayer(
+internal sealed record LinearLayer(
     string Name, int Input, Shape Output, Window Window, int Groups, int[] Weights, BigInteger[] Bias)
     : Layer(Name, Input, Output)
 {

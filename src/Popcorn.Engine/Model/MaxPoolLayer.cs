@@ -4,7 +4,7 @@ namespace Popcorn.Engine.Model;
 /// Maximum over a window, channel by channel; what lies outside the plane takes no part. With
 /// <paramref name="WithZero"/>, zero is one more player: max-pool and ReLU at once, in either order.
 /// </summary>
-public sealed record MaxPoolLayer(string Name, int Input, Shape Output, Window Window, bool WithZero)
+internal sealed record MaxPoolLayer(string Name, int Input, Shape Output, Window Window, bool WithZero)
     : Layer(Name, Input, Output)
 {
     /// <inheritdoc/>

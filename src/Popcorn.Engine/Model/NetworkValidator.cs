@@ -6,7 +6,7 @@ namespace Popcorn.Engine.Model;
 /// What a well-formed integer network is: the limits that hold for all, and the one check that the importer and the
 /// loader both pass through, so that everything behind them may rely on shapes, windows and references.
 /// </summary>
-public static class NetworkValidator
+internal static class NetworkValidator
 {
     /// <summary>Most layers that a network may have.</summary>
     public const int MaxLayers = 1 << 12;

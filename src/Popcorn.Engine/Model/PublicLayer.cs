@@ -3,28 +3,50 @@ using System.Diagnostics.CodeAnalysis;
 namespace Popcorn.Engine.Model;
 
 /// <summary>What a client may know of a layer: its geometry and the bit length of its bound, no weights.</summary>
-/// <param name="Kind">The layer's kind.</param>
-/// <param name="Input">The value it reads, or reads first; see <see cref="Layer"/>.</param>
-/// <param name="Output">Shape of its result.</param>
-/// <param name="Window">Window of linear and max-pool layers.</param>
-/// <param name="Groups">Groups of linear layers, else 0.</param>
-/// <param name="BoundBits">Least b such that every result x has |x| &lt; 2^b.</param>
-public sealed record PublicLayer(LayerKind Kind, int Input, Shape Output, Window? Window, int Groups, int BoundBits)
+public sealed record PublicLayer
 {
+    internal PublicLayer(LayerKind kind, int input, Shape output, Window? window, int groups, int boundBits)
+    {
+        Kind = kind;
+        Input = input;
+        Output = output;
+        Window = window;
+        Groups = groups;
+        BoundBits = boundBits;
+    }
+
+    /// <summary>Shape of its result.</summary>
+    public Shape Output { get; internal init; }
+
+    /// <summary>Least b such that every result x has |x| &lt; 2^b.</summary>
+    public int BoundBits { get; internal init; }
+
+    /// <summary>The layer's kind.</summary>
+    internal LayerKind Kind { get; init; }
+
+    /// <summary>The value it reads, or reads first; see <see cref="Layer"/>.</summary>
+    internal int Input { get; init; }
+
+    /// <summary>Window of linear and max-pool layers.</summary>
+    internal Window? Window { get; init; }
+
+    /// <summary>Groups of linear layers, else 0.</summary>
+    internal int Groups { get; init; }
+
     /// <summary>The values that it reads beside <see cref="Input"/>.</summary>
-    public IReadOnlyList<int> OtherInputs { get; init; } = [];
+    internal IReadOnlyList<int> OtherInputs { get; init; } = [];
 
     /// <summary>Bits that a rescaling or a shift drops, else 0.</summary>
-    public int Shift { get; init; }
+    internal int Shift { get; init; }
 
     /// <summary>See <see cref="ShiftLayer.SaturationBits"/>; 0 for all other kinds.</summary>
-    public int SaturationBits { get; init; }
+    internal int SaturationBits { get; init; }
 
     /// <summary>All values that it reads.</summary>
-    public IEnumerable<int> Inputs => OtherInputs.Prepend(Input);
+    internal IEnumerable<int> Inputs => OtherInputs.Prepend(Input);
 
     /// <summary>Whether its kind leaves no negative numbers, whatever it reads.</summary>
-    public bool IsNeverNegative => Kind switch
+    internal bool IsNeverNegative => Kind switch
     {
         LayerKind.Relu or LayerKind.MaxPoolRelu or LayerKind.Square or LayerKind.Sign or LayerKind.Clip => true,
         LayerKind.Shift => SaturationBits > 0,

@@ -3,7 +3,7 @@ namespace Popcorn.Engine.Model;
 /// <summary>
 /// The public part of a network: architecture and bounds. Both parties derive the plan of an inference from it.
 /// </summary>
-public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicLayer> Layers)
+public sealed record PublicNetwork
 {
     /// <summary>
     /// Elements and pool taps of all layers together, at most: what a plan takes memory for. ImageNet networks stay
@@ -11,14 +11,26 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
     /// </summary>
     private const long MaxElements = 1 << 25;
 
+    internal PublicNetwork(InputDescription input, IReadOnlyList<PublicLayer> layers)
+    {
+        Input = input;
+        Layers = layers;
+    }
+
+    /// <summary>What it takes.</summary>
+    public InputDescription Input { get; internal init; }
+
+    /// <summary>The layers, in topological order; the last one's results are the logits.</summary>
+    public IReadOnlyList<PublicLayer> Layers { get; internal init; }
+
     /// <summary>Real logit = integer logit × this; 0 where nobody told.</summary>
-    public double LogitScale { get; init; }
+    public double LogitScale { get; internal init; }
 
     /// <summary>Names of the classes, one for each logit; none where nobody gave them.</summary>
-    public IReadOnlyList<string> ClassNames { get; init; } = [];
+    public IReadOnlyList<string> ClassNames { get; internal init; } = [];
 
     /// <summary>The public part of an integer network; bounds come from <see cref="Bounds"/>.</summary>
-    public static PublicNetwork From(IntegerNetwork network)
+    internal static PublicNetwork From(IntegerNetwork network)
     {
         Bounds bounds = Bounds.Of(network);
         return new PublicNetwork(
@@ -30,18 +42,18 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
     }
 
     /// <summary>Shape of a value: 0 is the input, i + 1 the output of layer i.</summary>
-    public Shape ShapeOf(int value) => value == 0 ? Input.Shape : Layers[value - 1].Output;
+    internal Shape ShapeOf(int value) => value == 0 ? Input.Shape : Layers[value - 1].Output;
 
     /// <summary>Bit length of a value's bound: |x| &lt; 2^bits.</summary>
-    public int BoundBitsOf(int value) => value == 0
+    internal int BoundBitsOf(int value) => value == 0
         ? BitsOf(new Interval(Input.Minimum, Input.Maximum))
         : Layers[value - 1].BoundBits;
 
     /// <summary>Whether what made a value leaves no negative numbers.</summary>
-    public bool IsNeverNegative(int value) => value == 0 ? Input.Minimum >= 0 : Layers[value - 1].IsNeverNegative;
+    internal bool IsNeverNegative(int value) => value == 0 ? Input.Minimum >= 0 : Layers[value - 1].IsNeverNegative;
 
     /// <summary>For each value the last layer that reads it; −1 where none does.</summary>
-    public int[] LastReaders()
+    internal int[] LastReaders()
     {
         var last = new int[Layers.Count + 1];
         Array.Fill(last, -1);
@@ -58,7 +70,7 @@ public sealed record PublicNetwork(InputDescription Input, IReadOnlyList<PublicL
 
     /// <summary>Checks everything that a plan relies on; a client calls it on what a server sent.</summary>
     /// <exception cref="PopcornException">The description does not make a network.</exception>
-    public void Validate()
+    internal void Validate()
     {
         try
         {

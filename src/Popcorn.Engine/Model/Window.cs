@@ -5,7 +5,7 @@ namespace Popcorn.Engine.Model;
 /// padding and ceil mode need nothing more: only padding before the first row and column is stored, and whatever a
 /// window covers outside the plane is absent.
 /// </summary>
-public readonly record struct Window(
+internal readonly record struct Window(
     int KernelHeight,
     int KernelWidth,
     int StrideY,

@@ -9,7 +9,7 @@ namespace Popcorn.Engine.Planning;
 /// <param name="first">Places of the first channel.</param>
 /// <param name="apart">For each, how far it is from a channel to the next.</param>
 /// <param name="channels">How many channels.</param>
-public sealed class ChannelPlaces(int[] first, int[] apart, int channels) : IReadOnlyList<int>
+internal sealed class ChannelPlaces(int[] first, int[] apart, int channels) : IReadOnlyList<int>
 {
     /// <inheritdoc/>
     public int Count { get; } = checked(first.Length * channels);

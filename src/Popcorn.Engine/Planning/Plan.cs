@@ -10,7 +10,7 @@ namespace Popcorn.Engine.Planning;
 /// the public network and of what the parties have told each other, so each party makes its own and they compare
 /// hashes.
 /// </summary>
-public abstract class Plan
+internal abstract class Plan
 {
     /// <summary>Bytes that a message of a step carries, at most.</summary>
     public const int MaxPayloadBytes = 1 << 18;

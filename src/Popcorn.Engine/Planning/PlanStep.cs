@@ -7,7 +7,7 @@ namespace Popcorn.Engine.Planning;
 /// <param name="Index">Position in the plan; names the step on the wire.</param>
 /// <param name="Layer">The layer it belongs to; −1 for input and logits.</param>
 /// <param name="Name">As shown to users.</param>
-public abstract record PlanStep(int Index, int Layer, string Name)
+internal abstract record PlanStep(int Index, int Layer, string Name)
 {
     /// <summary>When it runs.</summary>
     public virtual Phase Phase => Phase.Online;
@@ -40,7 +40,7 @@ public abstract record PlanStep(int Index, int Layer, string Name)
 /// <summary>How the items of a step are spread over messages.</summary>
 /// <param name="Items">Items in all.</param>
 /// <param name="PerChunk">Items in one message, the last excepted.</param>
-public readonly record struct Chunking(int Items, int PerChunk)
+internal readonly record struct Chunking(int Items, int PerChunk)
 {
     /// <summary>Messages.</summary>
     public int Count => (Items + PerChunk - 1) / PerChunk;

@@ -7,7 +7,7 @@ namespace Popcorn.Engine.Planning;
 /// <param name="Client">The client's work.</param>
 /// <param name="BytesUp">Bytes of messages from client to server.</param>
 /// <param name="BytesDown">Bytes of messages from server to client.</param>
-public sealed record StepCost(Work Server, Work Client, long BytesUp, long BytesDown)
+internal sealed record StepCost(Work Server, Work Client, long BytesUp, long BytesDown)
 {
     /// <summary>Framing of one message.</summary>
     private const int FrameBytes = 16;

@@ -6,7 +6,7 @@ namespace Popcorn.Engine.Planning;
 /// <summary>
 /// A comparison: the winner is the greater of two players. <see cref="Tournament.Zero"/> stands for 0.
 /// </summary>
-public readonly record struct Match(int Left, int Right);
+internal readonly record struct Match(int Left, int Right);
 
 /// <summary>
 /// The comparisons that turn a value into its ReLU or its maxima over windows. Players 0 … inputs−1 are the elements
@@ -15,7 +15,7 @@ public readonly record struct Match(int Left, int Right);
 /// that takes fewer matches. ReLU is a match against zero, and where a network has
 /// max-pool and ReLU, zero is one more player. Windows that overlap share the matches they have in common.
 /// </summary>
-public sealed class Tournament
+internal sealed class Tournament
 {
     /// <summary>The player 0.</summary>
     public const int Zero = -1;
@@ -238,7 +238,7 @@ public sealed class Tournament
 /// <summary>The matches of a round.</summary>
 /// <param name="left">The one player of each.</param>
 /// <param name="right">The other one.</param>
-public sealed class Matches(ChannelPlaces left, ChannelPlaces right) : IReadOnlyList<Match>
+internal sealed class Matches(ChannelPlaces left, ChannelPlaces right) : IReadOnlyList<Match>
 {
     /// <summary>The one player of each.</summary>
     public ChannelPlaces Left => left;

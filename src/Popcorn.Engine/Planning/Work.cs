@@ -1,7 +1,7 @@
 namespace Popcorn.Engine.Planning;
 
 /// <summary>What takes a party's time, counted on single ciphertexts, transfers and numbers.</summary>
-public enum Operation
+internal enum Operation
 {
     /// <summary>A product modulo n², as linear layers do them; squares apart.</summary>
     Product,
@@ -59,7 +59,7 @@ public enum Operation
 }
 
 /// <summary>How often a party does each operation, on average where chance decides.</summary>
-public sealed class Work
+internal sealed class Work
 {
     private static readonly Operation[] All = Enum.GetValues<Operation>();
 

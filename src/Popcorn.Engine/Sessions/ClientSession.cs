@@ -43,13 +43,16 @@ public sealed class ClientSession : IAsyncDisposable
     public required PublicNetwork Network { get; init; }
 
     /// <summary>The plan of a single image that both parties agreed on.</summary>
-    public Plan Plan { get; }
+    internal Plan Plan { get; }
 
     /// <summary>Name of the family of protocols that the server took of those offered.</summary>
     public required string Family { get; init; }
 
     /// <summary>Whether another query may go well: none has failed half way, or was cancelled.</summary>
     public bool IsUsable => Volatile.Read(ref _failure) is null && !_closing.IsCancellationRequested;
+
+    /// <summary>Whether a query has a part that can be done before its input is known.</summary>
+    public bool CanPrepare => Plan.HasOfflineSteps;
 
     /// <summary>Queries that are prepared and wait for their input.</summary>
     public int PreparedCount => _prepared.Count;

@@ -76,7 +76,7 @@ public sealed class ServedModel : IDisposable
     /// <param name="keyBits">Bits of a key under which a family must have a plan.</param>
     /// <param name="refused">Told of each family that cannot, and why.</param>
     /// <exception cref="PopcornException">The network is malformed, or none of them can.</exception>
-    public static ServedModel ForAble(
+    internal static ServedModel ForAble(
         string name, IntegerNetwork network, IReadOnlyList<Family> families, int keyBits,
         Action<Family, PopcornException> refused) => new(name, network, families, keyBits, refused);
 
@@ -84,7 +84,7 @@ public sealed class ServedModel : IDisposable
     public string Name { get; }
 
     /// <summary>The integer network; secret.</summary>
-    public IntegerNetwork Network { get; }
+    internal IntegerNetwork Network { get; }
 
     /// <summary>What clients may know of it.</summary>
     public PublicNetwork Public { get; }
@@ -109,7 +109,7 @@ public sealed class ServedModel : IDisposable
     /// <exception cref="PopcornException">
     /// A value outgrows the plaintexts of such a key, or these are too many images.
     /// </exception>
-    public Plan PlanFor(
+    internal Plan PlanFor(
         int keyBits, int images = 1, Family? family = null, KeyOrder order = KeyOrder.Full)
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
@@ -120,7 +120,7 @@ public sealed class ServedModel : IDisposable
     /// <param name="conditions">Key, machine, threads.</param>
     /// <param name="images">Images that the inference classifies at once.</param>
     /// <param name="family">One of <see cref="Families"/>; the preferred one, where this is left out.</param>
-    public Inspection Inspect(InspectionConditions conditions, int images = 1, Family? family = null) =>
+    internal Inspection Inspect(InspectionConditions conditions, int images = 1, Family? family = null) =>
         Inspection.Of(Network, In(family ?? Families[0]), conditions, images);
 
     /// <inheritdoc/>

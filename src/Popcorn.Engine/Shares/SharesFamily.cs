@@ -8,7 +8,7 @@ namespace Popcorn.Engine.Shares;
 /// Values are additive shares of the two parties; all work with public keys is done before the input is known, many
 /// values in each ciphertext, and comparisons are made by oblivious transfer: docs/PROTOCOL.md.
 /// </summary>
-public sealed class SharesFamily : Family
+internal sealed class SharesFamily : Family
 {
     /// <inheritdoc/>
     public override string Name => "shares";

@@ -205,17 +205,17 @@ public class BlindedPlanTests
     [InlineData(5, 9, 8, "SplitStep 5, BorrowStep 9, CompareStep 1")]
     [InlineData(9, 0, 8, "ClipStep 9")]
     [InlineData(9, 0, 9, "CompareStep 9")]
-    [InlineData(20, 5, 14, "SplitStep 20, BorrowStep 5, ClipStep 15", LayerKind.Relu)]
-    [InlineData(20, 5, 15, "SplitStep 20, BorrowStep 5", LayerKind.Relu)]
-    [InlineData(5, 9, 8, "SplitStep 5, BorrowStep 9", LayerKind.Relu)]
-    [InlineData(9, 0, 9, "CompareStep 9", LayerKind.Relu)]
+    [InlineData(20, 5, 14, "SplitStep 20, BorrowStep 5, ClipStep 15", true)]
+    [InlineData(20, 5, 15, "SplitStep 20, BorrowStep 5", true)]
+    [InlineData(5, 9, 8, "SplitStep 5, BorrowStep 9", true)]
+    [InlineData(9, 0, 9, "CompareStep 9", true)]
     public void A_shift_takes_the_rounds_that_its_numbers_ask_for(
-        int boundBits, int shift, int saturationBits, string rounds, LayerKind before = LayerKind.Linear)
+        int boundBits, int shift, int saturationBits, string rounds, bool afterRelu = false)
     {
         var shape = new Shape(3, 1, 1);
-        PublicLayer first = before == LayerKind.Linear
-            ? new(before, 0, shape, Window.Whole(1, 1), 1, boundBits)
-            : new(before, 0, shape, null, 0, boundBits);
+        PublicLayer first = afterRelu
+            ? new(LayerKind.Relu, 0, shape, null, 0, boundBits)
+            : new(LayerKind.Linear, 0, shape, Window.Whole(1, 1), 1, boundBits);
         var second = new PublicLayer(LayerKind.Shift, 1, shape, null, 0, boundBits)
         {
             Shift = shift,

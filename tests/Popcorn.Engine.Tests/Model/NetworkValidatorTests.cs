@@ -10,7 +10,7 @@ public class NetworkValidatorTests
     private static readonly LinearLayer Good = new(
         "conv", 0, new Shape(2, 5, 5), new Window(3, 3, 1, 1, 1, 1, 1, 1, 5, 5), 2, new int[36], new BigInteger[2]);
 
-    public static TheoryData<string, Layer> Malformed => new()
+    public static TheoryData<string, object> Malformed => new()
     {
         { "does not come before", Good with { Input = 1 } },
         { "does not come before", Good with { Input = -1 } },
@@ -63,8 +63,9 @@ public class NetworkValidatorTests
 
     [Theory]
     [MemberData(nameof(Malformed), DisableDiscoveryEnumeration = true)]
-    public void A_malformed_layer_is_named(string finding, Layer layer)
+    public void A_malformed_layer_is_named(string finding, object malformed)
     {
+        var layer = (Layer)malformed;
         string message = Assert.Throws<PopcornException>(() => NetworkValidator.Validate(With(layer))).Message;
         Assert.Contains(finding, message);
         Assert.Contains($"layer 1 ({layer.KindName}", message);
