@@ -45,6 +45,12 @@ public sealed class PopcornException : Exception
         }
     }
 
+    /// <summary>After how long the same may go well; null where nobody said.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>It was refused before it began, so the session goes on.</summary>
+    internal bool SessionGoesOn { get; init; }
+
     /// <summary>The peer itself said this before it left, so there is nobody to tell.</summary>
     internal bool IsPeersWord { get; init; }
 }

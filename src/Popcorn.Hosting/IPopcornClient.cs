@@ -4,9 +4,11 @@ using Popcorn.Engine.Sessions;
 
 namespace Popcorn.Hosting;
 
-/// <summary>Oblivious inference by one model of a service: what an application depends on, and its tests replace.
+/// <summary>
+/// Oblivious inference by one model of a service: what an application depends on, and its tests replace. Disposed
+/// either way, as containers do; asynchronously no thread waits for what is under way.
 /// </summary>
-public interface IPopcornClient : IAsyncDisposable
+public interface IPopcornClient : IAsyncDisposable, IDisposable
 {
     /// <summary>What the model takes and gives, as the service describes it.</summary>
     /// <param name="cancellationToken">Gives up.</param>

@@ -21,7 +21,8 @@ public sealed partial class PopcornClient : IPopcornClient
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _places;
-    private readonly Stack<PreparingSession> _idle = [];
+    private readonly Stack<OpenSession> _idle = [];
+    private readonly List<Task> _leaving = []; // under the lock of _idle, as it is
     private readonly CancellationTokenSource _closing = new();
     private readonly Lazy<Task<PaillierPrivateKey>> _key;
     private int _disposed;
@@ -85,10 +86,12 @@ public sealed partial class PopcornClient : IPopcornClient
             await _places.WaitAsync().ConfigureAwait(false);
         }
 
-        while (_idle.TryPop(out PreparingSession? session))
+        while (_idle.TryPop(out OpenSession? open))
         {
-            await session.DisposeAsync().ConfigureAwait(false);
+            Leave(open);
         }
+
+        await Task.WhenAll(_leaving).ConfigureAwait(false);
 
         if (_options.Key is null && _key.IsValueCreated)
         {
@@ -97,6 +100,9 @@ public sealed partial class PopcornClient : IPopcornClient
 
         _places.Dispose();
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => DisposeAsync().AsTask().GetAwaiter().GetResult();
 
     /// <summary>Opens a connection for one session that its user runs.</summary>
     /// <param name="server">
@@ -137,7 +143,7 @@ public sealed partial class PopcornClient : IPopcornClient
                 bool isFresh = false;
                 try
                 {
-                    if (!TryTakeIdle(out PreparingSession? session))
+                    if (!TryTakeIdle(out OpenSession? session))
                     {
                         isFresh = true;
                         session = await OpenAsync(end.Token).ConfigureAwait(false);
@@ -145,11 +151,15 @@ public sealed partial class PopcornClient : IPopcornClient
 
                     return await UseAsync(session, action, end.Token).ConfigureAwait(false);
                 }
-                catch (PopcornException e) when (
-                    (e.IsTransient || (!isFresh && e.Error == PopcornError.SessionEnded)) && retries < _options.Retries)
+                catch (PopcornException e) when (!isFresh && e.Error == PopcornError.SessionEnded)
                 {
-                    // A session that has lain idle may have ended long since: no reason to wait, and no retry.
-                    TimeSpan delay = isFresh ? _options.RetryDelay * Math.Pow(2, retries++) : TimeSpan.Zero;
+                    // It ended before it was asked: no reason to wait, and no retry.
+                    LogRetry(e.Message, 0);
+                }
+                catch (PopcornException e) when (
+                    e.IsTransient && retries < _options.Retries && DelayOf(e, retries) <= _options.MaxRetryDelay)
+                {
+                    TimeSpan delay = DelayOf(e, retries++);
                     LogRetry(e.Message, delay.TotalSeconds);
                     await Task.Delay(delay, _time, end.Token).ConfigureAwait(false);
                 }
@@ -161,39 +171,58 @@ public sealed partial class PopcornClient : IPopcornClient
         }
     }
 
+    private TimeSpan DelayOf(PopcornException e, int retries)
+    {
+        TimeSpan own = _options.RetryDelay * Math.Pow(2, retries);
+        return e.RetryAfter > own ? e.RetryAfter.Value : own;
+    }
+
     private async Task<T> UseAsync<T>(
-        PreparingSession session, Func<PreparingSession, CancellationToken, Task<T>> action,
+        OpenSession open, Func<PreparingSession, CancellationToken, Task<T>> action,
         CancellationToken cancellationToken)
     {
         try
         {
-            return await action(session, cancellationToken).ConfigureAwait(false);
+            return await action(open.Session, cancellationToken).ConfigureAwait(false);
         }
         finally
         {
-            if (session.IsUsable)
+            lock (_idle)
             {
-                lock (_idle)
+                if (open.IsUsable)
                 {
-                    _idle.Push(session);
+                    _idle.Push(open);
                 }
-            }
-            else
-            {
-                await session.DisposeAsync().ConfigureAwait(false);
+                else
+                {
+                    Leave(open);
+                }
             }
         }
     }
 
-    private bool TryTakeIdle([NotNullWhen(true)] out PreparingSession? session)
+    /// <summary>A session that can be asked; those that ended while nobody asked them are left.</summary>
+    private bool TryTakeIdle([NotNullWhen(true)] out OpenSession? open)
     {
         lock (_idle)
         {
-            return _idle.TryPop(out session);
+            while (_idle.TryPop(out open) && !open.IsUsable)
+            {
+                Leave(open);
+            }
+
+            return open is not null;
         }
     }
 
-    private async Task<PreparingSession> OpenAsync(CancellationToken cancellationToken)
+    /// <summary>Says goodbye beside what follows: a service that is gone takes seconds not to answer.</summary>
+    private void Leave(OpenSession open)
+    {
+        _leaving.RemoveAll(task => task.IsCompleted);
+        _leaving.Add(open.Session.DisposeAsync().AsTask());
+    }
+
+    private async Task<OpenSession> OpenAsync(CancellationToken cancellationToken)
     {
         PaillierPrivateKey key = await _key.Value.WaitAsync(cancellationToken).ConfigureAwait(false);
         WebSocketMessageChannel channel =
@@ -201,7 +230,7 @@ public sealed partial class PopcornClient : IPopcornClient
         ClientSession session = await ClientSession.OpenAsync(
             channel, key, _options.Model, _options.Session, cancellationToken).ConfigureAwait(false);
         LogOpened(_options.Model, session.Family, session.SetUpSeconds);
-        return new PreparingSession(session, _options.PrepareAhead);
+        return new OpenSession(new PreparingSession(session, _options.PrepareAhead), channel);
     }
 
     [LoggerMessage(
@@ -211,4 +240,10 @@ public sealed partial class PopcornClient : IPopcornClient
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{Reason} Trying again in {Seconds} s.")]
     private partial void LogRetry(string reason, double seconds);
+
+    /// <summary>A session and the connection that it runs over.</summary>
+    private sealed record OpenSession(PreparingSession Session, WebSocketMessageChannel Channel)
+    {
+        public bool IsUsable => Session.IsUsable && !Channel.PeerLeft.IsCancellationRequested;
+    }
 }

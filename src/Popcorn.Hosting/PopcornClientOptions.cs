@@ -34,8 +34,14 @@ public sealed class PopcornClientOptions
     /// </summary>
     public int Retries { get; set; } = 2;
 
-    /// <summary>Time before the first retry; before each further one it is twice as long.</summary>
+    /// <summary>
+    /// Time before the first retry; before each further one it is twice as long, and never shorter than the service
+    /// asks for.
+    /// </summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>What is to be tried again later than this is not: its error is thrown at once.</summary>
+    public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromMinutes(1);
 
     /// <summary>Credentials, proxy, certificates.</summary>
     public ConnectionOptions Connection { get; set; } = new();
@@ -46,11 +52,16 @@ public sealed class PopcornClientOptions
     internal void Validate()
     {
         Require(Server is not null, $"{nameof(Server)} must be set, such as to https://host.");
+        _ = ServiceConnection.Endpoint(Server!);
         Require(Model.Length > 0, $"{nameof(Model)} must be set: {nameof(PopcornClient.ListModelsAsync)} lists them.");
         Require(MaxSessions > 0, $"{nameof(MaxSessions)} must be positive.");
         Require(PrepareAhead >= 0, $"{nameof(PrepareAhead)} must not be negative.");
         Require(Retries >= 0, $"{nameof(Retries)} must not be negative.");
         Require(RetryDelay >= TimeSpan.Zero, $"{nameof(RetryDelay)} must not be negative.");
+        Require(MaxRetryDelay >= TimeSpan.Zero, $"{nameof(MaxRetryDelay)} must not be negative.");
+        Require(Connection is not null, $"{nameof(Connection)} must not be null.");
+        Require(Session is not null, $"{nameof(Session)} must not be null.");
+        Connection!.Validate();
     }
 
     private static void Require(bool condition, string message)

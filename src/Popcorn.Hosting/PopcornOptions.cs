@@ -77,9 +77,10 @@ public sealed class PopcornOptions
     public Func<HttpContext, string, bool>? MayUse { get; set; }
 
     /// <summary>
-    /// How many queries there may be, by client, model or whatever it tells apart; each takes one permit, before it is
-    /// prepared. A client that gets none is told when to try again, where the limiter knows. Null: as many as are
-    /// asked.
+    /// How many queries there may be, by client, model or whatever it tells apart; each takes a permit for every image,
+    /// before it is prepared, and holds them while it is prepared, or answered where it needs no preparation. A session
+    /// takes none, and is not opened where the limiter knows when there will be some again. A client that gets none is
+    /// told when to try again, where the limiter knows. Null: as many as are asked.
     /// </summary>
     public PartitionedRateLimiter<PopcornQuery>? QueryLimiter { get; set; }
 

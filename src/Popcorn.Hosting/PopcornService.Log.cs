@@ -23,6 +23,15 @@ internal sealed partial class PopcornService
     [LoggerMessage(5, LogLevel.Warning, "session {Session}: failed: {Reason}")]
     private partial void LogFailed(long session, string reason);
 
+    [LoggerMessage(7, LogLevel.Information, "session {Session}: a query was refused: {Reason}")]
+    private partial void LogQueryRefused(long session, string reason);
+
+    [LoggerMessage(8, LogLevel.Information, "a connection from {Address} was refused: {Reason}")]
+    private partial void LogRefused(string address, string reason);
+
+    [LoggerMessage(9, LogLevel.Warning, "there is no model yet: clients are refused until one is added")]
+    private partial void LogNoModels();
+
     [LoggerMessage(6, LogLevel.Debug, "session {Session}: trace of the failure")]
     private partial void LogTrace(long session, Exception exception);
 }

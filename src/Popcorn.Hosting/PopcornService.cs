@@ -41,7 +41,7 @@ internal sealed partial class PopcornService : IDisposable
         _options.Validate();
         if (models.Count == 0)
         {
-            throw new PopcornException("A Popcorn service needs at least one model.");
+            LogNoModels();
         }
 
         _resources = new ServerResources(_options.MemoryBytes, _options.QueueTimeout);
@@ -51,8 +51,12 @@ internal sealed partial class PopcornService : IDisposable
     /// <summary>Whether there is something to serve, and the host does not stop.</summary>
     public bool IsReady => _models.Count > 0 && !_lifetime.ApplicationStopping.IsCancellationRequested;
 
-    public ModelDescription[] Describe() =>
-        [.. _models.All.Select(model => ModelDescription.Of(model.Name, model.Public))];
+    /// <summary>The models that a client may use.</summary>
+    public ModelDescription[] DescribeFor(HttpContext context) =>
+    [
+        .. _models.All.Where(model => MayUse(context, model.Name))
+            .Select(model => ModelDescription.Of(model.Name, model.Public)),
+    ];
 
     public HealthDescription Health() =>
         new(
@@ -67,6 +71,7 @@ internal sealed partial class PopcornService : IDisposable
     {
         if (!context.WebSockets.IsWebSocketRequest)
         {
+            context.Response.Headers.Upgrade = "websocket";
             await RefuseAsync(
                 context,
                 StatusCodes.Status426UpgradeRequired,
@@ -139,6 +144,7 @@ internal sealed partial class PopcornService : IDisposable
     private Task RefuseAsync(HttpContext context, Refusal reason, string why)
     {
         _metrics.Refused(reason);
+        LogRefused(ClientAddress.Of(context), why);
         int status = reason == Refusal.Address
             ? StatusCodes.Status429TooManyRequests
             : StatusCodes.Status503ServiceUnavailable;
@@ -193,6 +199,12 @@ internal sealed partial class PopcornService : IDisposable
                         return AdmitAsync(context, query, token);
                     },
                     Traces = PopcornTraces.Source,
+                    Shows = model => MayUse(context, model),
+                    QueryRefused = why =>
+                    {
+                        CountRefusal(why);
+                        LogQueryRefused(session, why.Message);
+                    },
                     QueryDone = query =>
                     {
                         _metrics.QueryDone(query.Model, query.Use);
@@ -244,31 +256,62 @@ internal sealed partial class PopcornService : IDisposable
         }
     }
 
+    private bool MayUse(HttpContext context, string model) => _options.MayUse?.Invoke(context, model) != false;
+
     /// <summary>Asks the host's policy.</summary>
-    private async ValueTask AdmitAsync(HttpContext context, QueryRequest query, CancellationToken cancellationToken)
+    /// <returns>The permit for a query, which is held while it is worked at.</returns>
+    private async ValueTask<IDisposable?> AdmitAsync(
+        HttpContext context, QueryRequest query, CancellationToken cancellationToken)
     {
-        if (_options.MayUse?.Invoke(context, query.Model) == false)
+        if (!MayUse(context, query.Model))
         {
             throw new PopcornException(
                 PopcornError.Forbidden, $"You may not use '{query.Model}'; ask whoever runs this server.");
         }
 
-        if (query.Images > 0 && _options.QueryLimiter is PartitionedRateLimiter<PopcornQuery> limiter)
+        if (_options.QueryLimiter is not PartitionedRateLimiter<PopcornQuery> limiter)
         {
-            using RateLimitLease lease = await limiter.AcquireAsync(
-                new PopcornQuery(context, query.Model, query.Images), cancellationToken: cancellationToken)
-                .ConfigureAwait(false);
-            if (!lease.IsAcquired)
-            {
-                string when = lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan after)
-                    ? string.Create(CultureInfo.InvariantCulture, $"in {Math.Ceiling(after.TotalSeconds):0} s")
-                    : "later";
-                throw new PopcornException($"You have had your queries for now; try again {when}.")
-                {
-                    Refusal = Refusal.Quota,
-                };
-            }
+            return null;
         }
+
+        // For a session no permit is taken, but one must be left: what is made for it costs as well.
+        var asked = new PopcornQuery(context, query.Model, query.Images);
+        RateLimitLease lease;
+        try
+        {
+            lease = query.Images == 0
+                ? limiter.AttemptAcquire(asked, 0)
+                : await limiter.AcquireAsync(asked, query.Images, cancellationToken).ConfigureAwait(false);
+        }
+        catch (ArgumentOutOfRangeException)
+        {
+            throw new PopcornException($"{query.Images} images are more than you may ask for at once; send fewer.")
+            {
+                Refusal = Refusal.TooLarge,
+            };
+        }
+
+        if (lease.IsAcquired)
+        {
+            return lease;
+        }
+
+        TimeSpan? wait = lease.TryGetMetadata(MetadataName.RetryAfter, out TimeSpan after) ? after : null;
+        lease.Dispose();
+        if (query.Images == 0 && wait is null)
+        {
+            // A limit on what runs at the same time: by the first query there may be room.
+            return null;
+        }
+
+        string when = wait is null
+            ? "later"
+            : string.Create(CultureInfo.InvariantCulture, $"in {Math.Ceiling(after.TotalSeconds):0} s");
+        throw new PopcornException($"You have had your queries for now; try again {when}.")
+        {
+            Refusal = Refusal.Quota,
+            RetryAfter = wait,
+        };
     }
 
     /// <summary>How much of a query its preparation was, where there was one.</summary>
@@ -283,12 +326,15 @@ internal sealed partial class PopcornService : IDisposable
         string kind = (e as PopcornException)?.Error.ToString() ?? "Internal";
         _metrics.SessionFailed(kind);
         span?.SetTag("popcorn.error", kind).SetStatus(ActivityStatusCode.Error, kind);
+        CountRefusal(e);
+        LogFailed(session, e is PopcornException ? e.Message : $"{e.GetType().Name}: {e.Message}");
+        LogTrace(session, e);
+    }
+    private void CountRefusal(Exception e)
+    {
         if (e is PopcornException { Refusal: Refusal reason })
         {
             _metrics.Refused(reason);
         }
-
-        LogFailed(session, e is PopcornException ? e.Message : $"{e.GetType().Name}: {e.Message}");
-        LogTrace(session, e);
     }
 }

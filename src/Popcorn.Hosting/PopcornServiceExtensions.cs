@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
@@ -12,7 +13,11 @@ namespace Popcorn.Hosting;
 /// <summary>Adds Popcorn to an ASP.NET Core application.</summary>
 public static class PopcornServiceExtensions
 {
-    private const string ListName = "Popcorn models";
+    /// <summary>
+    /// The lists of models that are mapped, by where: what is mapped cannot be asked, because looking at an endpoint
+    /// ends what may be added to it.
+    /// </summary>
+    private static readonly ConditionalWeakTable<ICollection<EndpointDataSource>, HashSet<string>> Lists = [];
 
     /// <summary>
     /// Registers the service; <paramref name="configure"/> names limits and the models to begin with. The application's
@@ -49,13 +54,14 @@ public static class PopcornServiceExtensions
         ArgumentNullException.ThrowIfNull(pattern);
         PopcornService service = endpoints.ServiceProvider.GetRequiredService<PopcornService>();
         string list = pattern[..(pattern.LastIndexOf('/') + 1)] + "models";
-        bool isMapped = endpoints.DataSources.SelectMany(source => source.Endpoints).OfType<RouteEndpoint>()
-            .Any(endpoint => endpoint.RoutePattern.RawText == list && endpoint.DisplayName == ListName);
         RouteGroupBuilder group = endpoints.MapGroup("");
-        if (!isMapped)
+        if (Lists.GetOrCreateValue(endpoints.DataSources).Add(list))
         {
-            group.MapGet(list, () => Results.Json(service.Describe(), HostingJson.Default.ModelDescriptionArray))
-                .WithDisplayName(ListName);
+            group.MapGet(
+                    list,
+                    (HttpContext context) => Results.Json(
+                        service.DescribeFor(context), HostingJson.Default.ModelDescriptionArray))
+                .WithDisplayName("Popcorn models");
         }
 
         RequestDelegate session =

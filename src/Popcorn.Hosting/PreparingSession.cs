@@ -116,7 +116,8 @@ public sealed class PreparingSession : IAsyncDisposable
             }
             catch (PopcornException e)
             {
-                _failure = e;
+                // What the server refuses now it may do after the next query.
+                _failure = _session.IsUsable ? null : e;
                 more = false;
             }
             catch (OperationCanceledException)

@@ -18,6 +18,7 @@ internal static class ServiceConnection
         Uri server, ConnectionOptions options, CancellationToken cancellationToken)
     {
         Uri endpoint = Endpoint(server);
+        options.Validate();
         SystemProxy? proxy = options.Handler is null ? SystemProxy.Current : null;
         var socket = new ClientWebSocket();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -28,7 +29,7 @@ internal static class ServiceConnection
             socket.Options.CollectHttpResponseDetails = true;
             socket.Options.KeepAliveInterval = TimeSpan.FromSeconds(30);
             socket.Options.KeepAliveTimeout = TimeSpan.FromSeconds(60);
-            foreach ((string name, string value) in options.Headers)
+            foreach ((string name, string value) in await options.HeadersAsync(limit.Token).ConfigureAwait(false))
             {
                 socket.Options.SetRequestHeader(name, value);
             }
@@ -49,6 +50,11 @@ internal static class ServiceConnection
             cancellationToken.ThrowIfCancellationRequested();
             throw ConnectFailure(endpoint, status, options.Timeout, proxy?.GetProxy(endpoint), e);
         }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
 
         return new WebSocketMessageChannel(socket, "the server");
     }
@@ -58,6 +64,7 @@ internal static class ServiceConnection
         Uri server, ConnectionOptions options, CancellationToken cancellationToken)
     {
         Uri endpoint = Endpoint(server);
+        options.Validate();
         Uri url = Plain(new Uri(endpoint, "models"));
         SystemProxy? proxy = options.Handler is null ? SystemProxy.Current : null;
         using var http = new HttpClient(
@@ -66,13 +73,13 @@ internal static class ServiceConnection
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.Timeout);
         using var request = new HttpRequestMessage(HttpMethod.Get, url);
-        foreach ((string name, string value) in options.Headers)
-        {
-            request.Headers.Add(name, value);
-        }
-
         try
         {
+            foreach ((string name, string value) in await options.HeadersAsync(limit.Token).ConfigureAwait(false))
+            {
+                request.Headers.TryAddWithoutValidation(name, value);
+            }
+
             // All of it within the time, however slowly it comes: the client's own limit ends with the headers.
             using HttpResponseMessage answer = await http.SendAsync(
                 request, HttpCompletionOption.ResponseHeadersRead, limit.Token).ConfigureAwait(false);
@@ -121,7 +128,9 @@ internal static class ServiceConnection
         return buffer[..length];
     }
 
-    private static Uri Endpoint(Uri server)
+    /// <summary>Where sessions begin.</summary>
+    /// <exception cref="PopcornException">That is no server's URL.</exception>
+    internal static Uri Endpoint(Uri server)
     {
         ArgumentNullException.ThrowIfNull(server);
         string? scheme = !server.IsAbsoluteUri ? null : server.Scheme switch

@@ -371,10 +371,10 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
 
         using PaillierPrivateKey small = PaillierPrivateKey.Generate(512, new KeyOptions { AllowInsecureSize = true });
         await using WebSocketMessageChannel channel = await service.ConnectAsync();
-        await channel.SendAsync(Messages.Hello(2, "tiny", small.PublicKey.Export()), default);
+        await channel.SendAsync(Messages.Hello(WireLimits.Version, "tiny", small.PublicKey.Export()), default);
         Assert.Contains("key", Messages.Failure(await channel.ReceiveAsync(default)), StringComparison.Ordinal);
         await using WebSocketMessageChannel another = await service.ConnectAsync();
-        await another.SendAsync(Messages.Hello(2, "tiny", [1, 2, 3]), default);
+        await another.SendAsync(Messages.Hello(WireLimits.Version, "tiny", [1, 2, 3]), default);
         Assert.Contains("key", Messages.Failure(await another.ReceiveAsync(default)), StringComparison.Ordinal);
     }
 
@@ -387,7 +387,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         Assert.Contains("version 99", Messages.Failure(await old.ReceiveAsync(default)), StringComparison.Ordinal);
 
         await using WebSocketMessageChannel channel = await service.ConnectAsync();
-        await channel.SendAsync(Messages.Hello(2, "tiny", Opening), default);
+        await channel.SendAsync(Messages.Hello(WireLimits.Version, "tiny", Opening), default);
         Assert.NotNull(await channel.ReceiveAsync(default));
         await channel.SendAsync(Messages.Accept(new byte[32]), default);
         Assert.Contains("plan", Messages.Failure(await channel.ReceiveAsync(default)), StringComparison.Ordinal);
@@ -443,7 +443,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
         await using TestService service = await TestService.StartAsync();
         WebSocket socket = await service.ConnectSocketAsync();
         await socket.SendAsync(
-            Messages.Hello(2, "tiny", Opening),
+            Messages.Hello(WireLimits.Version, "tiny", Opening),
             WebSocketMessageType.Binary,
             endOfMessage: true,
             default);
@@ -620,7 +620,7 @@ public sealed class ServiceTests : IClassFixture<ServiceTests.Key>
     /// <summary>A few frames, written and read by hand, byte for byte as the wire has them.</summary>
     private static class Messages
     {
-        public static byte[] Hello(byte version, string model, byte[] key) =>
+        public static byte[] Hello(uint version, string model, byte[] key) =>
             Proto.Bytes(
                 1,
                 [

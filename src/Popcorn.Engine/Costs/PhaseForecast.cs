@@ -19,7 +19,7 @@ internal sealed class PhaseForecast(
     {
         PlanStep[] steps =
             [.. plan.Steps.Where(step => step.Phase == phase && (layer is null || step.Layer == layer))];
-        int rounds = steps.Sum(step => step.Rounds);
+        int rounds = layer is null ? plan.RoundsOf(phase) : steps.Sum(step => step.Rounds);
         StepCost all = steps.Aggregate(beside ?? StepCost.None, (sum, step) => sum + costs[step]);
 
         // Lanes keep all cores busy together, or one of them takes longer than that.

@@ -45,7 +45,7 @@ internal abstract class Plan
     public ReadOnlyMemory<byte> Hash { get; }
 
     /// <summary>Round trips of one inference.</summary>
-    public int Rounds => Steps.Sum(step => step.Rounds);
+    public int Rounds => RoundsOf(Phase.Offline) + RoundsOf(Phase.Online);
 
     /// <summary>Whether there is work to be done before the input is known.</summary>
     public bool HasOfflineSteps => Steps.Any(step => step.Phase == Phase.Offline);
@@ -53,8 +53,9 @@ internal abstract class Plan
     /// <summary>What all steps cost.</summary>
     public StepCost Cost => Steps.Aggregate(StepCost.None, (sum, step) => sum + step.Cost);
 
-    /// <summary>Round trips of a phase.</summary>
-    public int RoundsOf(Phase phase) => Steps.Where(step => step.Phase == phase).Sum(step => step.Rounds);
+    /// <summary>Round trips of a phase; that in which a preparation is admitted is one of them.</summary>
+    public int RoundsOf(Phase phase) => Steps.Where(step => step.Phase == phase).Sum(step => step.Rounds)
+        + (phase == Phase.Offline && HasOfflineSteps ? 1 : 0);
 
     /// <summary>What the steps of a phase cost.</summary>
     public StepCost CostOf(Phase phase) => Steps

@@ -119,7 +119,7 @@ public sealed class ClientSession : IAsyncDisposable
     /// <param name="progress">Told how far it is.</param>
     /// <param name="cancellationToken">Gives up; the session cannot be used after that.</param>
     /// <exception cref="PopcornException">
-    /// The server keeps no more than are prepared (the session goes on), or it failed.
+    /// The server keeps no more than are prepared, or refuses this one (the session goes on), or it failed.
     /// </exception>
     public async Task PrepareAsync(
         int images = 1, IProgress<SessionProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -131,7 +131,7 @@ public sealed class ClientSession : IAsyncDisposable
                 RequireRoom,
                 async token =>
                 {
-                    await PrepareAsync(plan, progress, token).ConfigureAwait(false);
+                    await PrepareAsync(plan, atOnce: false, progress, token).ConfigureAwait(false);
                     return plan;
                 },
                 cancellationToken).ConfigureAwait(false);
@@ -310,7 +310,7 @@ public sealed class ClientSession : IAsyncDisposable
             return await Deadline.RunAsync(_options.QueryTimeout, "The query", action, cancellationToken)
                 .ConfigureAwait(false);
         }
-        catch (Exception e)
+        catch (Exception e) when (e is not PopcornException { SessionGoesOn: true })
         {
             _failure = e is OperationCanceledException ? "was cancelled" : "failed";
             switch (e)
@@ -336,12 +336,19 @@ public sealed class ClientSession : IAsyncDisposable
     }
 
     private async Task PrepareAsync(
-        Plan plan, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
+        Plan plan, bool atOnce, IProgress<SessionProgress>? progress, CancellationToken cancellationToken)
     {
         var clock = new PhaseClock(_connection);
-        var message = new Prepare { Number = _prepared.Next, Images = (uint)plan.Images };
+        var message = new Prepare { Number = _prepared.Next, Images = (uint)plan.Images, AtOnce = atOnce };
         await _connection.SendAsync(new Frame { Prepare = message }, cancellationToken).ConfigureAwait(false);
         using var receiver = new ReceiveTimeout(_connection, _options.IdleTimeout, cancellationToken);
+        Frame answer = await receiver.ReceiveAsync(Frame.BodyOneofCase.Admitted, Frame.BodyOneofCase.Refused)
+            .ConfigureAwait(false);
+        if (answer.Refused is Failure refused)
+        {
+            throw Connection.RefusalOf(refused);
+        }
+
         ClientQuery query = _party.NewQuery(plan);
         await query.PrepareAsync(ExchangeFor(plan, receiver, progress, cancellationToken)).ConfigureAwait(false);
         _prepared.Add(new PreparedQuery<ClientQuery>(query, clock.ForClient(plan.RoundsOf(Phase.Offline))));
@@ -353,7 +360,7 @@ public sealed class ClientSession : IAsyncDisposable
         ulong number = _prepared.NumberFor(plan.Images);
         if (number == _prepared.Next && plan.HasOfflineSteps)
         {
-            await PrepareAsync(plan, progress, cancellationToken).ConfigureAwait(false);
+            await PrepareAsync(plan, atOnce: true, progress, cancellationToken).ConfigureAwait(false);
         }
 
         var clock = new PhaseClock(_connection);

@@ -12,6 +12,9 @@ internal sealed class Connection(IMessageChannel channel)
     /// <summary>Characters of a peer's reason for giving up.</summary>
     private const int LongestReason = 500;
 
+    private static readonly TimeSpan LastWords = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan LastWordsOfCancelled = TimeSpan.FromSeconds(0.5);
+
     private readonly WaitClock _waiting = new();
     private readonly SemaphoreSlim _reading = new(1, 1);
     private long _bytesSent;
@@ -60,9 +63,13 @@ internal sealed class Connection(IMessageChannel channel)
         }
     }
 
-    /// <summary>The next frame, which must have the given body.</summary>
-    public async ValueTask<Frame> ReceiveAsync(Frame.BodyOneofCase expected, CancellationToken cancellationToken) =>
-        Require(expected, await TryReceiveAsync(cancellationToken).ConfigureAwait(false));
+    /// <summary>The next frame, which must have the given body, or the other.</summary>
+    public async ValueTask<Frame> ReceiveAsync(
+        Frame.BodyOneofCase expected, Frame.BodyOneofCase? other, CancellationToken cancellationToken)
+    {
+        Frame? frame = await TryReceiveAsync(cancellationToken).ConfigureAwait(false);
+        return frame is not null && frame.BodyCase == other ? frame : Require(expected, frame);
+    }
 
     /// <summary>The next message of a step; whoever asks for it counts the wait.</summary>
     public async ValueTask<Chunk> ReceiveChunkAsync(CancellationToken cancellationToken)
@@ -76,18 +83,24 @@ internal sealed class Connection(IMessageChannel channel)
     {
         try
         {
-            using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(2));
-            var frame = new Frame
-            {
-                Failure = new Failure { Message = OneLine.Of(why.Message, LongestReason), Error = (uint)why.Error },
-            };
-            await SendAsync(frame, patience.Token).ConfigureAwait(false);
+            // Whoever cancels waits for that.
+            using var patience =
+                new CancellationTokenSource(why.Error == PopcornError.Cancelled ? LastWordsOfCancelled : LastWords);
+            await SendAsync(new Frame { Failure = FailureOf(why) }, patience.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is PopcornException or OperationCanceledException or IOException)
         {
             // The peer is gone; the error that ends the session is reported by the caller.
         }
     }
+
+    /// <summary>Tells the client that a query is refused, and that the session goes on.</summary>
+    public ValueTask RefuseAsync(PopcornException why, CancellationToken cancellationToken) =>
+        SendAsync(new Frame { Refused = FailureOf(why) }, cancellationToken);
+
+    /// <summary>What the server says of a query that it refuses.</summary>
+    public static PopcornException RefusalOf(Failure refused) => ErrorOf(
+        refused, $"The server refused: {OneLine.Of(refused.Message, LongestReason)}", goesOn: true);
 
     /// <summary>How the connection failed, if it has: what arrived before is dropped, nothing is waited for.</summary>
     public async ValueTask<PopcornException?> TryFindLossAsync()
@@ -150,11 +163,8 @@ internal sealed class Connection(IMessageChannel channel)
             }
 
             // Kept for whoever sends meanwhile: it has been read, and will not come again.
-            _peersWord = new PopcornException(
-                ErrorOf(frame.Failure), $"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}")
-            {
-                IsPeersWord = true,
-            };
+            _peersWord = ErrorOf(
+                frame.Failure, $"The peer gave up: {OneLine.Of(frame.Failure.Message, LongestReason)}", goesOn: false);
             throw _peersWord;
         }
         finally
@@ -163,12 +173,27 @@ internal sealed class Connection(IMessageChannel channel)
         }
     }
 
+    private static Failure FailureOf(PopcornException why) => new()
+    {
+        Message = OneLine.Of(why.Message, LongestReason),
+        Error = (uint)why.Error,
+        RetryAfterMilliseconds = (uint)Math.Clamp(why.RetryAfter?.TotalMilliseconds ?? 0, 0, uint.MaxValue),
+    };
+
     /// <summary>What the peer cannot use, it does not do; what it calls by a number that is not known here, too.
     /// </summary>
-    private static PopcornError ErrorOf(Failure failure)
+    private static PopcornException ErrorOf(Failure failure, string message, bool goesOn)
     {
         var error = (PopcornError)failure.Error;
-        return error == PopcornError.Input || !Enum.IsDefined(error) ? PopcornError.Refused : error;
+        bool isUnknown = error == PopcornError.Input || !Enum.IsDefined(error);
+        return new PopcornException(isUnknown ? PopcornError.Refused : error, message)
+        {
+            RetryAfter = failure.RetryAfterMilliseconds == 0
+                ? null
+                : TimeSpan.FromMilliseconds(failure.RetryAfterMilliseconds),
+            IsPeersWord = true,
+            SessionGoesOn = goesOn,
+        };
     }
 
     private static Frame Require(Frame.BodyOneofCase expected, Frame? frame)

@@ -15,8 +15,9 @@ internal sealed class ReceiveTimeout(
     public ValueTask<Frame?> TryReceiveAsync(CancellationToken stop = default) =>
         WithinLimit(connection.TryReceiveAsync, stop);
 
-    public ValueTask<Frame> ReceiveAsync(Frame.BodyOneofCase expected) =>
-        WithinLimit(token => connection.ReceiveAsync(expected, token));
+    /// <summary>The next frame, which must have the given body, or the other.</summary>
+    public ValueTask<Frame> ReceiveAsync(Frame.BodyOneofCase expected, Frame.BodyOneofCase? other = null) =>
+        WithinLimit(token => connection.ReceiveAsync(expected, other, token));
 
     /// <summary>The next message of a step, whichever.</summary>
     /// <param name="stop">Ends the wait: the connection cannot be used after that.</param>

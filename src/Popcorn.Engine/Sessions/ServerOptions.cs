@@ -43,9 +43,11 @@ public sealed record ServerOptions
 
     /// <summary>
     /// Asked before anything is computed: for the session, before the client's key is looked at, and for each query,
-    /// before it is prepared. Refuses by a <see cref="PopcornException"/>, which ends the session.
+    /// before it is prepared. What it gives is disposed when the preparation has ended, or the query that needs none,
+    /// or, for a session, at once. Refuses by a <see cref="PopcornException"/>, after which the session goes on where a
+    /// preparation was asked for, and ends where not.
     /// </summary>
-    public Func<QueryRequest, CancellationToken, ValueTask>? Admit { get; init; }
+    public Func<QueryRequest, CancellationToken, ValueTask<IDisposable?>>? Admit { get; init; }
 
     /// <summary>Keys below the library's minimum are accepted where this allows them: tests only.</summary>
     public KeyOptions? KeyOptions { get; init; }
@@ -59,6 +61,12 @@ public sealed record ServerOptions
     /// key. Null: none.
     /// </summary>
     public ActivitySource? Traces { get; init; }
+
+    /// <summary>Which models a client is told of that asks for one that is not here; null: of all.</summary>
+    public Func<string, bool>? Shows { get; init; }
+
+    /// <summary>Told of every query that was refused in a session that goes on.</summary>
+    public Action<PopcornException>? QueryRefused { get; init; }
 
     /// <summary>Told of every finished query.</summary>
     public Action<QueryReport>? QueryDone { get; init; }

@@ -17,6 +17,9 @@ namespace Popcorn.Engine.Sessions;
 /// <param name="options">Threads, limits, reports.</param>
 public sealed class ServerSession(ServedModels models, ServerOptions options)
 {
+    /// <summary>Refused preparations, one after the other, until a client is sent away that does not wait.</summary>
+    private const int MostRefusals = 16;
+
     /// <summary>Runs until the client leaves.</summary>
     /// <param name="channel">The connection; the caller disposes it.</param>
     /// <param name="cancellationToken">Ends the session: the server stops, or the connection failed.</param>
@@ -83,7 +86,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         ServedModel model, Hello hello, Connection connection, ReceiveTimeout receiver,
         CancellationToken cancellationToken)
     {
-        await AdmitAsync(images: 0).ConfigureAwait(false);
+        (await AdmitAsync(images: 0).ConfigureAwait(false))?.Dispose();
         List<(Family Family, ByteString Opening)> common = CommonFamilies(model, hello);
         var resources = new SessionResources(
             options.Resources, options.Client ?? options.Resources.NewAccount(), options.DegreeOfParallelism);
@@ -117,6 +120,8 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         pace.Rest();
         await connection.SendAsync(new Frame { Ready = new Ready() }, cancellationToken).ConfigureAwait(false);
         using var prepared = new PreparedQueries<ServerQuery>();
+        bool isQueryDue = false;
+        int refusals = 0;
         while (await NextAsync().ConfigureAwait(false) is Frame frame)
         {
             switch (frame.BodyCase)
@@ -136,6 +141,13 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         async ValueTask<Frame?> NextAsync()
         {
             pace.Rest();
+            if (isQueryDue)
+            {
+                // Its preparation was most of the query under way, which is not given up.
+                receiver.SetLimit(options.StallTimeout, Refusal.Stalled);
+                return await receiver.TryReceiveAsync().ConfigureAwait(false);
+            }
+
             receiver.SetLimit(options.IdleTimeout, Refusal.Idle);
             try
             {
@@ -148,8 +160,8 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             }
         }
 
-        ValueTask AdmitAsync(int images) =>
-            options.Admit?.Invoke(new QueryRequest(model.Name, images), cancellationToken) ?? ValueTask.CompletedTask;
+        ValueTask<IDisposable?> AdmitAsync(int images) =>
+            options.Admit?.Invoke(new QueryRequest(model.Name, images), cancellationToken) ?? default;
 
         StepExchange ExchangeFor(Plan of, PhaseTrace? trace = null) =>
             new(connection, receiver, trace?.Progress ?? options.Progress, of, cancellationToken, pace);
@@ -173,9 +185,8 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             bytes, of.Images == 1 ? "an image" : $"{of.Images} images", cancellationToken);
 
         // Memory first, then tables, the turn last: nobody waits for memory while others wait for its turn to end.
-        async Task<ServerQuery> PreparedAsync(Plan of, PhaseTrace trace)
+        async Task<ServerQuery> NewQueryAsync(Plan of)
         {
-            await AdmitAsync(of.Images).ConfigureAwait(false);
             MemoryReservation memory =
                 await ReserveAsync(of, QueryMemory.Of(of, model.In(family))).ConfigureAwait(false);
             ServerQuery query;
@@ -190,7 +201,6 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             }
 
             query.Memory = memory;
-            await PlayAsync(query, query.PrepareAsync, trace).ConfigureAwait(false);
             return query;
         }
 
@@ -209,11 +219,17 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             }
         }
 
-        async Task PlayAsync(ServerQuery query, Func<IExchange, Task> part, PhaseTrace trace)
+        async Task PlayAsync(ServerQuery query, Func<IExchange, Task> part, PhaseTrace trace, bool leave = false)
         {
             receiver.SetLimit(options.StallTimeout, Refusal.Stalled);
             try
             {
+                if (leave)
+                {
+                    await connection.SendAsync(new Frame { Admitted = new Admitted() }, cancellationToken)
+                        .ConfigureAwait(false);
+                }
+
                 await pace.ResumeAsync().ConfigureAwait(false);
             }
             catch
@@ -244,21 +260,38 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             var clock = new PhaseClock(connection);
             Plan of = PlanFor(party, message.Images);
             using var trace = new PhaseTrace(options, "popcorn.prepare");
-            await TraceAsync(trace, of, async () =>
+            isQueryDue = false;
+            bool isAdmitted = false;
+            try
             {
-                ServerQuery query = await PreparedAsync(of, trace).ConfigureAwait(false);
+                await TraceAsync(trace, of, async () =>
+                {
+                    using IDisposable? permit = await AdmitAsync(of.Images).ConfigureAwait(false);
+                    ServerQuery query = await NewQueryAsync(of).ConfigureAwait(false);
+                    isAdmitted = true;
+                    refusals = 0;
+                    await PlayAsync(query, query.PrepareAsync, trace, leave: true).ConfigureAwait(false);
 
-                // Others may work with the rest until the query is run, which asks for it again.
-                query.Memory?.ShrinkTo(model.In(family).BundleBytes(of));
-                PhaseMeasure took = clock.ForServer(of.RoundsOf(Phase.Offline));
-                prepared.Add(new PreparedQuery<ServerQuery>(query, took, trace.Context));
-                return took;
-            }).ConfigureAwait(false);
+                    // Others may work with the rest until the query is run, which asks for it again.
+                    query.Memory?.ShrinkTo(model.In(family).BundleBytes(of));
+                    PhaseMeasure took = clock.ForServer(of.RoundsOf(Phase.Offline));
+                    prepared.Add(new PreparedQuery<ServerQuery>(query, took, trace.Context));
+                    return took;
+                }).ConfigureAwait(false);
+                isQueryDue = message.AtOnce;
+            }
+            catch (PopcornException e) when (
+                !isAdmitted && e.Error != PopcornError.Protocol && ++refusals < MostRefusals)
+            {
+                options.QueryRefused?.Invoke(e);
+                await connection.RefuseAsync(e, cancellationToken).ConfigureAwait(false);
+            }
         }
 
         async Task AnswerAsync(Query message)
         {
             var clock = new PhaseClock(connection);
+            isQueryDue = false;
             PreparedQuery<ServerQuery>? ready = prepared.Take(message.Number);
             Plan of = ready?.Query.Plan ?? PlanFor(party, message.Images);
             if (ready is null && of.HasOfflineSteps)
@@ -274,9 +307,15 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         async Task<PhaseMeasure> RunAsync(
             PhaseClock clock, Plan of, PreparedQuery<ServerQuery>? ready, PhaseTrace trace)
         {
-            ServerQuery query = ready?.Query ?? await PreparedAsync(of, trace).ConfigureAwait(false);
+            using IDisposable? permit = ready is null ? await AdmitAsync(of.Images).ConfigureAwait(false) : null;
+            ServerQuery query = ready?.Query ?? await NewQueryAsync(of).ConfigureAwait(false);
             using MemoryReservation? work =
                 ready is null ? null : await ReserveForWorkAsync(query).ConfigureAwait(false);
+            if (ready is null)
+            {
+                await PlayAsync(query, query.PrepareAsync, trace).ConfigureAwait(false);
+            }
+
             await PlayAsync(query, query.RunAsync, trace).ConfigureAwait(false);
             PhaseMeasure took = clock.ForServer(of.RoundsOf(Phase.Online));
             options.QueryDone?.Invoke(new QueryReport(
@@ -302,9 +341,14 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         }
 
         return models.Rent(hello.Model) ?? throw new PopcornException(
-            PopcornError.Refused,
-            $"No model '{OneLine.Of(hello.Model, 64)}' here; "
-            + $"this server has {string.Join(", ", models.All.Select(model => model.Name))}.");
+            PopcornError.Refused, $"No model '{OneLine.Of(hello.Model, 64)}' here; this server has {Names()}.");
+
+        string Names()
+        {
+            string names = string.Join(
+                ", ", models.All.Select(model => model.Name).Where(name => options.Shows?.Invoke(name) != false));
+            return names.Length > 0 ? names : "none for you";
+        }
     }
 
     /// <summary>The server's families that the client speaks too, in the server's order.</summary>

@@ -7,10 +7,10 @@ namespace Popcorn.Engine.Wire;
 public static class WireLimits
 {
     /// <summary>WebSocket subprotocol name.</summary>
-    public const string Subprotocol = "popcorn.v2";
+    public const string Subprotocol = "popcorn.v3";
 
     /// <summary>Protocol version of <c>Hello</c>.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>Longest message, in bytes: of a step, or the public part of a model.</summary>
     public const int MaxMessageBytes = 1 << 20;

@@ -45,8 +45,8 @@ public class PhaseForecastTests
         Assert.Equal(prepare.Seconds, inspection.Layers.Sum(layer => layer.PrepareSeconds!.Value), 9);
         Assert.Equal(prepare.BytesUp + prepare.BytesDown, inspection.Layers.Sum(layer => layer.PrepareBytes));
 
-        // What remains of the query is the input and the logits.
-        Assert.Equal(prepare.Rounds + online.Rounds - 1, inspection.Layers.Sum(layer => layer.Rounds));
+        // What remains of the query is the input and the logits, and of preparing it the leave to.
+        Assert.Equal(prepare.Rounds + online.Rounds - 2, inspection.Layers.Sum(layer => layer.Rounds));
         double ends = online.Seconds - inspection.Layers.Sum(layer => layer.OnlineSeconds!.Value);
         Assert.InRange(ends, 2e-4, 3e-4);
     }
