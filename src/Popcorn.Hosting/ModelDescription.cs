@@ -16,6 +16,7 @@ namespace Popcorn.Hosting;
 /// <param name="Layers">The architecture, in order.</param>
 /// <param name="LogitScale">Real logit = integer logit × scale; 0 where the service does not tell.</param>
 /// <param name="ClassNames">A name for each logit, or none.</param>
+/// <param name="Version">Which version of the model it is; empty where nobody said.</param>
 public sealed record ModelDescription(
     string Name,
     IReadOnlyList<int> Input,
@@ -26,7 +27,8 @@ public sealed record ModelDescription(
     int Outputs,
     IReadOnlyList<LayerDescription> Layers,
     double LogitScale = 0,
-    IReadOnlyList<string>? ClassNames = null)
+    IReadOnlyList<string>? ClassNames = null,
+    string? Version = null)
 {
     private const int LongestName = 64;
 
@@ -72,7 +74,8 @@ public sealed record ModelDescription(
         [.. network.Layers.Select(layer => new LayerDescription(
             layer.KindName, [layer.Output.Channels, layer.Output.Height, layer.Output.Width], layer.BoundBits))],
         network.LogitScale,
-        network.ClassNames);
+        network.ClassNames,
+        network.Version);
 }
 
 /// <summary>A layer as <c>GET /models</c> tells it.</summary>
@@ -86,7 +89,7 @@ public sealed record LayerDescription(string Kind, IReadOnlyList<int> Output, in
 }
 
 /// <summary>What <c>GET /health</c> answers.</summary>
-/// <param name="Status"><c>ok</c>, <c>stopping</c>, or <c>no models</c>.</param>
+/// <param name="Status"><c>ok</c>, <c>warming up</c>, <c>stopping</c>, or <c>no models</c>.</param>
 /// <param name="Models">Number of models served.</param>
 /// <param name="Connections">Connections open now.</param>
 /// <param name="MaxConnections">Connections allowed.</param>

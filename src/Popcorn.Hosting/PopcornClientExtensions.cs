@@ -40,6 +40,22 @@ public static class PopcornClientExtensions
         this IPopcornClient client, ReadOnlyMemory<int> input, CancellationToken cancellationToken) =>
         client.InferAsync(input, progress: null, cancellationToken);
 
+    /// <summary>One inference of a tensor of floats: <see cref="InputDescription.Quantize"/>.</summary>
+    /// <param name="client">The client.</param>
+    /// <param name="values">
+    /// Real numbers, channel by channel, row by row: what the network was trained on, but before the means were
+    /// subtracted and the deviations divided by that the import was told of.
+    /// </param>
+    /// <param name="cancellationToken">Gives up, on both sides.</param>
+    /// <exception cref="PopcornException">As for an input.</exception>
+    public static async Task<InferenceResult> InferAsync(
+        this IPopcornClient client, ReadOnlyMemory<float> values, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(client);
+        PublicNetwork network = await client.DescribeAsync(cancellationToken).ConfigureAwait(false);
+        return await client.InferAsync(network.Input.Quantize(values.Span), cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Registers one of several, which is asked for by its name: <c>[FromKeyedServices("digits")]</c>.
     /// </summary>
     /// <param name="services">The application's services.</param>

@@ -54,6 +54,7 @@ public sealed class PopcornMetrics
         Gauge("popcorn.memory.waiting", "{request}", "Requests that wait for memory.", use => use.MemoryWaiting);
         Gauge("popcorn.tables", "{key}", "Keys whose tables are held.", use => use.Tables);
         Gauge("popcorn.tables.memory", "By", "Memory of these tables.", use => use.TableBytes);
+        Gauge("popcorn.bundles", "{query}", "Queries prepared that wait for their input.", use => use.Prepared);
         Gauge("popcorn.turns", "{turn}", "Turns to compute that run.", use => use.Computing);
         Gauge("popcorn.turns.waiting", "{turn}", "Turns to compute that are waited for.", use => use.ComputeWaiting);
 

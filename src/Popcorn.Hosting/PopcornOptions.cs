@@ -58,6 +58,12 @@ public sealed class PopcornOptions
     /// </summary>
     public TimeSpan ShutdownGrace { get; set; } = TimeSpan.FromSeconds(25);
 
+    /// <summary>
+    /// Whether the host runs <see cref="SelfTest"/> as it starts: its health is not <c>ok</c> before that has passed,
+    /// and its first query is about as quick as those that follow.
+    /// </summary>
+    public bool WarmUp { get; set; } = true;
+
     /// <summary>Threads that one session computes with; 0: all cores.</summary>
     public int DegreeOfParallelism { get; set; }
 

@@ -44,12 +44,16 @@ internal sealed partial class PopcornService : IDisposable
             LogNoModels();
         }
 
+        IsWarm = !_options.WarmUp;
         _resources = new ServerResources(_options.MemoryBytes, _options.QueueTimeout);
         _metrics.Observe(_resources);
     }
 
-    /// <summary>Whether there is something to serve, and the host does not stop.</summary>
-    public bool IsReady => _models.Count > 0 && !_lifetime.ApplicationStopping.IsCancellationRequested;
+    /// <summary>Whether the self-test has passed, or is not wanted.</summary>
+    public bool IsWarm { get; set; }
+
+    /// <summary>Whether there is something to serve, the self-test has passed, and the host does not stop.</summary>
+    public bool IsReady => Status == "ok";
 
     /// <summary>The models that a client may use.</summary>
     public ModelDescription[] DescribeFor(HttpContext context) =>
@@ -60,9 +64,14 @@ internal sealed partial class PopcornService : IDisposable
 
     public HealthDescription Health() =>
         new(
-            IsReady ? "ok" : _models.Count > 0 ? "stopping" : "no models",
+            Status,
             _models.Count, Volatile.Read(ref _connections), _options.MaxConnections, _resources.Memory.Reserved,
             _resources.Memory.Bytes);
+
+    private string Status => _lifetime.ApplicationStopping.IsCancellationRequested ? "stopping"
+        : _models.Count == 0 ? "no models"
+        : IsWarm ? "ok"
+        : "warming up";
 
     /// <inheritdoc/>
     public void Dispose() => _resources.Dispose();

@@ -36,6 +36,7 @@ public static class PopcornServiceExtensions
         services.TryAddSingleton(
             provider => new ServedModels(provider.GetRequiredService<IOptions<PopcornOptions>>().Value.Models));
         services.TryAddSingleton<PopcornService>();
+        services.AddHostedService<WarmUp>();
         return services;
     }
 
@@ -72,9 +73,9 @@ public static class PopcornServiceExtensions
 
     /// <summary>
     /// Maps <c>GET /health</c>, or another path: how busy the service is, and by its status, 200 or 503, whether it
-    /// takes sessions, which it does not without a model and while the host stops. Below it <c>live</c> answers 200 for
-    /// as long as the host answers at all. Apart from the sessions, because whoever watches a service is seldom a
-    /// client of it.
+    /// takes sessions well: not without a model, not until the self-test has passed, not while the host stops. Below it
+    /// <c>live</c> answers 200 for as long as the host answers at all. Apart from the sessions, because whoever watches
+    /// a service is seldom a client of it.
     /// </summary>
     /// <returns>The endpoints, to add conventions to.</returns>
     public static IEndpointConventionBuilder MapPopcornHealth(

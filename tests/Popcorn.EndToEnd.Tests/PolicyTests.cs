@@ -1,15 +1,19 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Net.WebSockets;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Popcorn.Engine;
 using Popcorn.Engine.Evaluation;
+using Popcorn.Engine.Model;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Protocols;
+using Popcorn.Engine.Wire;
 using Popcorn.Hosting;
 using Popcorn.Interop;
 using Popcorn.Tests;
@@ -187,6 +191,69 @@ public sealed class PolicyTests : IDisposable
     }
 
     [Fact]
+    public async Task A_host_is_ready_when_its_self_test_has_passed()
+    {
+        await using WebApplication host = TestService.Build(configure: options => options.WarmUp = true);
+        host.MapPopcorn();
+        host.MapPopcornHealth();
+        await host.StartAsync();
+        using HttpClient http = host.GetTestClient();
+        var seen = new HashSet<string>();
+        await Eventually.IsTrueAsync(
+            async () =>
+            {
+                using HttpResponseMessage answer = await http.GetAsync(new Uri("/health", UriKind.Relative));
+                string health = await answer.Content.ReadAsStringAsync();
+                seen.Add(System.Text.Json.JsonDocument.Parse(health).RootElement.GetProperty("status").GetString()!);
+                Assert.Equal(
+                    seen.Contains("ok") ? HttpStatusCode.OK : HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+                return seen.Contains("ok");
+            },
+            "The self-test has not passed.");
+        Assert.Contains("warming up", seen);
+    }
+
+    [Fact]
+    public async Task Sessions_run_over_http_2_as_well()
+    {
+        await using WebApplication host = TestService.Build(
+            inProcess: false,
+            listen: kestrel => kestrel.Listen(IPAddress.Loopback, 0, port => port.Protocols = HttpProtocols.Http2));
+        host.MapPopcorn();
+        await host.StartAsync();
+        var socket = new ClientWebSocket();
+        socket.Options.HttpVersion = HttpVersion.Version20;
+        socket.Options.HttpVersionPolicy = HttpVersionPolicy.RequestVersionExact;
+        socket.Options.AddSubProtocol(WireLimits.Subprotocol);
+        using var http = new HttpMessageInvoker(new SocketsHttpHandler());
+        var url = new UriBuilder(host.Urls.Single()) { Scheme = "ws", Path = PopcornClient.DefaultPath };
+        await socket.ConnectAsync(url.Uri, http, default);
+        await using ClientSession session = await ClientSession.OpenAsync(
+            new WebSocketMessageChannel(socket, "the server"), _key, "tiny", new ClientOptions(), default);
+        await AssertExactAsync(input => session.InferAsync(input, null, default));
+    }
+
+    [Fact]
+    public async Task Floats_are_taken_and_the_version_is_told()
+    {
+        IntegerNetwork network = TestFiles.TinyNetwork() with { Version = "2.1 of May" };
+        using var model = new ServedModel("tiny", network);
+        await using WebApplication host = await ListenAsync(_ => true, model);
+        await using var client = new PopcornClient(new PopcornClientOptions
+        {
+            Server = new Uri(host.Urls.Single()),
+            Model = "tiny",
+            Key = _key,
+        });
+        float[] floats = [.. Picture.Select(value => (float)(value * network.Input.Scale))];
+        InferenceResult result = await client.InferAsync(floats, CancellationToken.None);
+        Assert.Equal(new PlainEvaluator(network).Run(Picture), result.Logits);
+        Assert.Equal("2.1 of May", (await client.DescribeAsync()).Version);
+        ModelDescription listed = Assert.Single(await PopcornClient.ListModelsAsync(new Uri(host.Urls.Single())));
+        Assert.Equal("2.1 of May", listed.Version);
+    }
+
+    [Fact]
     public async Task Whoever_cancels_does_not_wait_for_a_service_that_is_frozen()
     {
         await using WebApplication host = await ListenAsync(_ => true);
@@ -227,9 +294,10 @@ public sealed class PolicyTests : IDisposable
             await service.ConnectAsync(), _key, model, new ClientOptions { Families = [new NoOpFamily()] }, default);
 
     /// <summary>A service on a port of its own, for those whom it lets in.</summary>
-    private static async Task<WebApplication> ListenAsync(Func<HttpContext, bool> letsIn)
+    private static async Task<WebApplication> ListenAsync(
+        Func<HttpContext, bool> letsIn, ServedModel? model = null)
     {
-        WebApplication host = TestService.Build(inProcess: false);
+        WebApplication host = TestService.Build(model, inProcess: false);
         host.Urls.Add("http://127.0.0.1:0");
         host.UseRouting();
         host.Use((context, next) =>

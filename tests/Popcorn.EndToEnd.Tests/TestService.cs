@@ -2,7 +2,9 @@ using System.Net;
 using System.Net.WebSockets;
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.DependencyInjection;
 using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Wire;
@@ -37,7 +39,8 @@ internal sealed class TestService : IAsyncDisposable
 
     /// <summary>A host with nothing mapped yet.</summary>
     public static WebApplication Build(
-        ServedModel? model = null, Action<PopcornOptions>? configure = null, bool inProcess = true)
+        ServedModel? model = null, Action<PopcornOptions>? configure = null, bool inProcess = true,
+        Action<KestrelServerOptions>? listen = null)
     {
         WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
         if (inProcess)
@@ -45,11 +48,17 @@ internal sealed class TestService : IAsyncDisposable
             builder.WebHost.UseTestServer();
         }
 
+        if (listen is not null)
+        {
+            builder.Services.Configure(listen);
+        }
+
         builder.Services.AddPopcorn(options =>
         {
             options.Models.Add(model ?? new ServedModel("tiny", TestFiles.TinyNetwork()));
             options.KeyOptions = Insecure;
             options.MinimumKeyBits = QuickKeyBits;
+            options.WarmUp = false;
             configure?.Invoke(options);
         });
         return builder.Build();

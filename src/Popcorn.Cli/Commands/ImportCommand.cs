@@ -118,6 +118,13 @@ internal static class ImportCommand
         HelpName = "FILE",
     };
 
+    private static readonly Option<string> ModelVersion = new("--model-version")
+    {
+        Description = "Which version of the model it is; clients are told.",
+        HelpName = "TEXT",
+        DefaultValueFactory = _ => "",
+    };
+
     private static readonly Option<bool> Sensitivity = new("--sensitivity")
     {
         Description = "Prune each layer on its own, more and more, and tell the accuracy on --data.",
@@ -135,8 +142,8 @@ internal static class ImportCommand
         var command = new Command("import", "Turn an ONNX network into an integer network.")
         {
             Source, Target, WeightBits, Sparsity, LayerSparsity, InputScale, Means, Deviations, Bgr, ActivationSteps,
-            ActivationBits, RescaleBits, CalibrationImages, CalibrationLimit, NetworkOutput, ClassNames, Sensitivity,
-            Strict,
+            ActivationBits, RescaleBits, CalibrationImages, CalibrationLimit, NetworkOutput, ClassNames, ModelVersion,
+            Sensitivity, Strict,
         };
         TestData.AddTo(command);
         command.SetWork((parsed, output, cancellationToken) =>
@@ -161,6 +168,7 @@ internal static class ImportCommand
             network = network with { ClassNames = ReadClassNames(names, network.Outputs) };
         }
 
+        network = network with { Version = parsed.GetRequiredValue(ModelVersion) };
         TestSet? images = TestData.Open(parsed, network.Input)?.RequireLabels();
         if (images is null && parsed.GetValue(Sensitivity))
         {

@@ -32,6 +32,35 @@ public sealed record InputDescription(
         NetworkValidator.Require(Enum.IsDefined(Order), "the order of the input's channels is not known");
     }
 
+    /// <summary>
+    /// The integers of real numbers, such as a tensor of floats: each is divided by <see cref="Scale"/> and rounded;
+    /// what lies outside the range enters as its nearest end.
+    /// </summary>
+    /// <param name="values">
+    /// Real numbers, channel by channel, row by row: what the network was trained on, but before the means were
+    /// subtracted and the deviations divided by that the import was told of.
+    /// </param>
+    /// <exception cref="PopcornException">They are not as many as the shape says, or one is not a number.</exception>
+    public int[] Quantize(ReadOnlySpan<float> values)
+    {
+        if (values.Length != Shape.Size)
+        {
+            throw new PopcornException(
+                $"The input has {values.Length} values and the network takes {Shape.Size} ({Shape}).");
+        }
+
+        var integers = new int[values.Length];
+        for (int i = 0; i < values.Length; i++)
+        {
+            double rounded = Math.Round(values[i] / Scale);
+            integers[i] = double.IsNaN(rounded)
+                ? throw new PopcornException($"Value {i} of the input is not a number.")
+                : (int)Math.Clamp(rounded, Minimum, Maximum);
+        }
+
+        return integers;
+    }
+
     /// <summary>Checks that some integers are such an input.</summary>
     /// <exception cref="PopcornException">It has the wrong length or a value outside the range.</exception>
     internal void Require(ReadOnlySpan<int> input)
@@ -71,6 +100,9 @@ public sealed record IntegerNetwork
 
     /// <summary>Real logit = integer logit × this.</summary>
     public double LogitScale { get; internal init; }
+
+    /// <summary>Which version of the model it is, for people: clients are told; empty: none.</summary>
+    public string Version { get; init; } = "";
 
     /// <summary>Names of the classes, one for each logit; none where nobody gave them.</summary>
     public IReadOnlyList<string> ClassNames { get; init; } = [];

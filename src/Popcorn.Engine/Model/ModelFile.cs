@@ -150,7 +150,11 @@ public static class ModelFile
         }
 
         return reader.Remaining == 0
-            ? new IntegerNetwork(description.Input, layers, logitScale) { ClassNames = description.ClassNames }
+            ? new IntegerNetwork(description.Input, layers, logitScale)
+            {
+                ClassNames = description.ClassNames,
+                Version = description.Version,
+            }
             : throw new PopcornException($"{reader.Remaining} bytes are left over after the last layer");
     }
 

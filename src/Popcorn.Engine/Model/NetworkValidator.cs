@@ -17,6 +17,9 @@ internal static class NetworkValidator
     /// <summary>Longest name of a class, in characters.</summary>
     public const int MaxClassNameLength = 256;
 
+    /// <summary>Characters of a model's version.</summary>
+    public const int MaxVersionLength = 64;
+
     /// <summary>Most weights that a layer may have.</summary>
     public const int MaxWeights = 1 << 28;
 
@@ -69,7 +72,17 @@ internal static class NetworkValidator
             }
         }
 
+        RequireVersion(network.Version);
         RequireClassNames(network.ClassNames, network.Outputs);
+    }
+
+    /// <summary>Accepts what can be shown to a person in a line, or nothing.</summary>
+    internal static void RequireVersion(string version)
+    {
+        Require(
+            version.Length <= MaxVersionLength,
+            $"its version has {version.Length} characters, more than {MaxVersionLength}");
+        Require(!version.Any(char.IsControl), "its version holds a control character");
     }
 
     /// <summary>Accepts a name for each logit, or none at all: names that can be shown to a person.</summary>

@@ -26,6 +26,9 @@ public sealed record PublicNetwork
     /// <summary>Real logit = integer logit × this; 0 where nobody told.</summary>
     public double LogitScale { get; internal init; }
 
+    /// <summary>Which version of the model it is, in words of who imported it; empty where they gave none.</summary>
+    public string Version { get; internal init; } = "";
+
     /// <summary>Names of the classes, one for each logit; none where nobody gave them.</summary>
     public IReadOnlyList<string> ClassNames { get; internal init; } = [];
 
@@ -37,6 +40,7 @@ public sealed record PublicNetwork
             network.Input, [.. network.Layers.Select((layer, i) => layer.Describe(BitsOf(bounds.Hull(i + 1))))])
         {
             LogitScale = network.LogitScale,
+            Version = network.Version,
             ClassNames = network.ClassNames,
         };
     }
@@ -78,6 +82,7 @@ public sealed record PublicNetwork
             NetworkValidator.Require(Layers.Count > 0, "it has no layers");
             NetworkValidator.Require(
                 double.IsFinite(LogitScale) && LogitScale >= 0, "the scale of its logits is no number from 0 up");
+            NetworkValidator.RequireVersion(Version);
             NetworkValidator.RequireClassNames(ClassNames, Layers[^1].Output.Size);
         }
         catch (PopcornException e)

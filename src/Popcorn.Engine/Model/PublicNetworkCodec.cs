@@ -21,6 +21,7 @@ internal static class PublicNetworkCodec
             InputOrder = (uint)network.Input.Order,
             LogitScale = network.LogitScale,
             ClassNames = { network.ClassNames },
+            Version = network.Version,
         };
         foreach (PublicLayer layer in network.Layers)
         {
@@ -84,6 +85,7 @@ internal static class PublicNetworkCodec
             {
                 LogitScale = message.LogitScale,
                 ClassNames = [.. message.ClassNames],
+                Version = message.Version,
             };
             network.Validate();
             return network;

@@ -7,5 +7,7 @@ namespace Popcorn.Engine.Resources;
 /// <param name="TableBytes">Bytes of these tables; part of those reserved.</param>
 /// <param name="Computing">Turns to compute that run.</param>
 /// <param name="ComputeWaiting">Turns to compute that are waited for.</param>
+/// <param name="Prepared">Queries that are prepared and wait for their input.</param>
 public sealed record ResourceUse(
-    long MemoryReserved, int MemoryWaiting, int Tables, long TableBytes, int Computing, int ComputeWaiting);
+    long MemoryReserved, int MemoryWaiting, int Tables, long TableBytes, int Computing, int ComputeWaiting,
+    int Prepared);

@@ -12,6 +12,7 @@ public sealed class ServerResources : IDisposable
     private const int MostTurnsPerCore = 2;
 
     private readonly Dictionary<string, ClientAccount> _accounts = new(StringComparer.Ordinal);
+    private int _prepared;
 
     /// <summary>Makes what one server needs.</summary>
     /// <param name="memoryBytes">Memory of all sessions; <see cref="MemoryBudget.DefaultBytes"/> if null.</param>
@@ -39,7 +40,7 @@ public sealed class ServerResources : IDisposable
             (int tables, long tableBytes) = Tables.Held;
             return new ResourceUse(
                 Memory.Reserved, Memory.Waiting, tables, tableBytes, Queries.Running + Builds.Running,
-                Queries.Waiting + Builds.Waiting);
+                Queries.Waiting + Builds.Waiting, Volatile.Read(ref _prepared));
         }
     }
 
@@ -96,6 +97,9 @@ public sealed class ServerResources : IDisposable
             }
         }
     }
+
+    /// <summary>So many more queries, or fewer, wait for their input.</summary>
+    internal void CountPrepared(int change) => Interlocked.Add(ref _prepared, change);
 
     /// <summary>Releases the tables that are not in use; those in use go with their queries.</summary>
     public void Dispose() => Tables.Dispose();

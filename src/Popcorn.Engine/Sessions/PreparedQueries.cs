@@ -7,7 +7,8 @@ namespace Popcorn.Engine.Sessions;
 /// Queries of one connection that are prepared and wait for their input. Both parties number them alike, in ascending
 /// order, and taking one ends all before it: what one party may have used, neither uses again.
 /// </summary>
-internal sealed class PreparedQueries<T> : IDisposable
+/// <param name="counted">Told how many more there are, or fewer.</param>
+internal sealed class PreparedQueries<T>(Action<int>? counted = null) : IDisposable
     where T : PartyQuery
 {
     private readonly Queue<(ulong Number, PreparedQuery<T> Prepared)> _queries = new();
@@ -19,7 +20,11 @@ internal sealed class PreparedQueries<T> : IDisposable
     public ulong Next { get; private set; }
 
     /// <summary>Keeps a query under the next number.</summary>
-    public void Add(PreparedQuery<T> query) => _queries.Enqueue((Next++, query));
+    public void Add(PreparedQuery<T> query)
+    {
+        _queries.Enqueue((Next++, query));
+        counted?.Invoke(1);
+    }
 
     /// <summary>The number of the first query of some images that is prepared, else the next number.</summary>
     public ulong NumberFor(int images) =>
@@ -32,6 +37,7 @@ internal sealed class PreparedQueries<T> : IDisposable
     {
         while (_queries.TryDequeue(out (ulong Number, PreparedQuery<T> Prepared) first))
         {
+            counted?.Invoke(-1);
             if (first.Number == number)
             {
                 return first.Prepared;
@@ -58,6 +64,7 @@ internal sealed class PreparedQueries<T> : IDisposable
             prepared.Query.Dispose();
         }
 
+        counted?.Invoke(-_queries.Count);
         _queries.Clear();
     }
 }

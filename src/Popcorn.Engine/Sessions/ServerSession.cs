@@ -119,7 +119,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         await party.SetUpAsync(ExchangeFor(plan)).ConfigureAwait(false);
         pace.Rest();
         await connection.SendAsync(new Frame { Ready = new Ready() }, cancellationToken).ConfigureAwait(false);
-        using var prepared = new PreparedQueries<ServerQuery>();
+        using var prepared = new PreparedQueries<ServerQuery>(options.Resources.CountPrepared);
         bool isQueryDue = false;
         int refusals = 0;
         while (await NextAsync().ConfigureAwait(false) is Frame frame)

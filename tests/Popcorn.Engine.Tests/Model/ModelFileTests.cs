@@ -18,11 +18,13 @@ public class ModelFileTests
             network = network with
             {
                 Input = network.Input with { Order = seed % 2 == 0 ? ChannelOrder.Rgb : ChannelOrder.Bgr },
+                Version = $"of {seed}",
             };
             byte[] file = Save(network);
             IntegerNetwork loaded = Load(file);
             Assert.Equal(network.Input, loaded.Input);
             Assert.Equal(network.LogitScale, loaded.LogitScale);
+            Assert.Equal(network.Version, loaded.Version);
             Assert.Equal(network.Layers.Count, loaded.Layers.Count);
             for (int i = 0; i < network.Layers.Count; i++)
             {

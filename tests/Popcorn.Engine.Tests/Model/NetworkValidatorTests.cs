@@ -82,6 +82,11 @@ public class NetworkValidatorTests
         Refuses(network.Input with { Scale = 0 });
         Refuses(network.Input with { Scale = double.PositiveInfinity });
         Assert.Throws<PopcornException>(() => NetworkValidator.Validate(network with { Layers = [] }));
+        foreach (string version in (string[])[new string('1', 65), "1\n2"])
+        {
+            Assert.Throws<PopcornException>(() => NetworkValidator.Validate(network with { Version = version }));
+        }
+
         Assert.Throws<PopcornException>(() => NetworkValidator.Validate(network with { LogitScale = -1 }));
     }
 
