@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
@@ -31,7 +32,8 @@ internal static partial class ServeCommand
     {
         var models = new Argument<string[]>("models")
         {
-            Description = "Integer networks; a model's name is its file's, without the extension.",
+            Description = "Integer networks, or folders of such; a model's name is its file's, without the "
+                + "extension. On SIGHUP those are read again that have changed, came or went.",
             HelpName = "M.popcorn",
             Arity = ArgumentArity.OneOrMore,
         };
@@ -156,6 +158,7 @@ internal static partial class ServeCommand
         });
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
+            Interruption.IsService = true;
             ServerCertificate? tls = parsed.GetValue(certificate) is string pem
                 ? new ServerCertificate(pem, parsed.GetValue(certificateKey) ?? pem, Output.Note)
                 : null;
@@ -170,7 +173,8 @@ internal static partial class ServeCommand
                 : null;
             FamilyOffer offer = families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk)));
             using var files = new ModelFiles(
-                parsed.GetRequiredValue(models), offer, forecasts ? model => Rank(offer, model) : null);
+                parsed.GetRequiredValue(models), () => ListAgain(models), offer,
+                forecasts ? model => Rank(offer, model) : null);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             if (parsed.GetValue(untilInputEnds))
             {
@@ -197,10 +201,7 @@ internal static partial class ServeCommand
                 await RunAsync(app, address, files, limits, forecasts, output, stop.Token).ConfigureAwait(false);
             }
 
-            if (!Interruption.IsTermination)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-            }
+            cancellationToken.ThrowIfCancellationRequested();
         });
         return command;
     }
@@ -213,6 +214,16 @@ internal static partial class ServeCommand
         HelpName = "N",
         DefaultValueFactory = _ => FamilyRegistry.DefaultChunkCiphertexts,
     }.InRange(1, FamilyRegistry.MostChunkCiphertexts);
+
+    /// <summary>The models that the same command line asks for now: what is configured may have changed.</summary>
+    /// <exception cref="PopcornException">What is configured cannot be used.</exception>
+    private static string[] ListAgain(Argument<string[]> models)
+    {
+        ParseResult parsed = ConfiguredOptions.Parse(Program.Root, Environment.GetCommandLineArgs()[1..]);
+        return parsed.Errors is [ParseError error, ..]
+            ? throw new PopcornException(error.Message)
+            : parsed.GetRequiredValue(models);
+    }
 
     private static Option<int> Seconds(string name, string description, Func<PopcornOptions, TimeSpan> of) =>
         new Option<int>(name)
