@@ -1,10 +1,12 @@
 using System.Diagnostics;
+using System.Globalization;
+using System.Net;
 using System.Text.Json;
 using Popcorn.Tests;
 
 namespace Popcorn.EndToEnd.Tests;
 
-/// <summary>What those who run <c>popcorn serve</c> do to it: signals, models that come and go.</summary>
+/// <summary>What those who run <c>popcorn serve</c> do to it: signals, models that come and go, its log.</summary>
 public sealed class OperationTests : IDisposable
 {
     private readonly TestFiles _files = new();
@@ -147,6 +149,82 @@ public sealed class OperationTests : IDisposable
             await server.LogsAsync("a: no longer listed");
             Assert.Equal(["b", "c"], await NamesAsync(server));
         }
+    }
+
+    [Fact]
+    public async Task Who_is_not_let_in_stands_in_the_log_once_a_minute_and_his_token_never()
+    {
+        const string Token = "0123456789abcdef";
+        await CommandRun.Json("token", "alice", "--clients", _files["clients.txt"]);
+        await using RunningServer server = await RunningServer.StartAsync(
+            _files.Model("tiny.popcorn"), "--clients", _files["clients.txt"], "--log-format", "json");
+        using var http = new HttpClient { BaseAddress = new Uri(server.Url) };
+        Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("/models?x=1"));
+        await server.LogsAsync("Show a token");
+        http.DefaultRequestHeaders.Authorization = new("Bearer", Token);
+        for (int i = 0; i < 5; i++)
+        {
+            Assert.Equal(HttpStatusCode.Unauthorized, await AskAsync("/popcorn"));
+        }
+
+        await server.LogsAsync("not known here");
+        Assert.Equal(HttpStatusCode.OK, await AskAsync("/health"));
+        string[] lines = server.Log.TrimEnd().Split('\n');
+        Assert.Equal(2, lines.Length);
+        Assert.DoesNotContain(Token, server.Log, StringComparison.Ordinal);
+        JsonElement entry = JsonDocument.Parse(lines[0]).RootElement;
+        Assert.Equal("Warning", entry.GetProperty("LogLevel").GetString());
+        JsonElement state = entry.GetProperty("State");
+        Assert.Equal(
+            ("127.0.0.1", "/models", 401),
+            (state.GetProperty("Address").GetString(), state.GetProperty("Path").GetString(),
+                state.GetProperty("Status").GetInt32()));
+
+        async Task<HttpStatusCode> AskAsync(string path)
+        {
+            using HttpResponseMessage answer = await http.GetAsync(new Uri(path, UriKind.Relative));
+            return answer.StatusCode;
+        }
+    }
+
+    [Theory]
+    [InlineData("text")]
+    [InlineData("json")]
+    public async Task Lines_of_the_log_tell_day_and_zone(string format)
+    {
+        DateTime before = DateTime.UtcNow.AddSeconds(-1);
+        await using RunningServer server =
+            await RunningServer.StartAsync(_files.Model("tiny.popcorn"), "--log-format", format);
+        await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "tiny", "--image", _files.Images(1, labels: false));
+        await server.LogsAsync("the client left");
+        string[] lines = server.Log.TrimEnd().Split('\n');
+        Assert.True(lines.Length >= 3, server.Log);
+        Assert.All(lines, line =>
+        {
+            string time = format == "text" ? line.Split(' ')[0]
+                : JsonDocument.Parse(line).RootElement.GetProperty("Timestamp").GetString()!;
+            Assert.EndsWith("Z", time, StringComparison.Ordinal);
+            Assert.InRange(
+                DateTime.Parse(time, CultureInfo.InvariantCulture, DateTimeStyles.AdjustToUniversal),
+                before, DateTime.UtcNow);
+        });
+    }
+
+    [Fact]
+    public async Task The_log_has_what_its_level_asks_for()
+    {
+        var variables = new Dictionary<string, string?> { ["POPCORN_SERVE_LOG_LEVEL"] = "warning" };
+        await using RunningServer server = await RunningServer.StartInAsync(
+            variables, _files.Model("tiny.popcorn"), "--listen", "http://127.0.0.1:0", "--no-forecast");
+        await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "tiny", "--image", _files.Images(1, labels: false));
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(0, await server.EndAsync("TERM"));
+        }
+
+        Assert.Empty(server.Log.Trim());
     }
 
     /// <summary>A command line that serves a model.</summary>
