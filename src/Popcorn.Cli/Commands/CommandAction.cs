@@ -27,8 +27,7 @@ internal static class CommandAction
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                Interruption.Tell();
-                return ExitStatus.Interrupted;
+                return Interruption.Tell();
             }
             catch (Exception e)
             {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
@@ -24,6 +25,8 @@ internal static partial class ServeCommand
     /// <summary>The option by which a server accepts keys of short order.</summary>
     public const string AcceptShortOrder = "--accept-short-order";
 
+    private const string Json = "json";
+
     /// <summary>For queries under way when Ctrl-C ends the server.</summary>
     private static readonly TimeSpan InterruptionGrace = TimeSpan.FromSeconds(2);
 
@@ -31,7 +34,8 @@ internal static partial class ServeCommand
     {
         var models = new Argument<string[]>("models")
         {
-            Description = "Integer networks; a model's name is its file's, without the extension.",
+            Description = "Integer networks, or folders of such; a model's name is its file's, without the "
+                + "extension. On SIGHUP those are read again that have changed, came or went.",
             HelpName = "M.popcorn",
             Arity = ArgumentArity.OneOrMore,
         };
@@ -76,6 +80,11 @@ internal static partial class ServeCommand
         Option<int> queue = Seconds(
             "--queue-timeout", "How long a client waits for memory before it is told to try again later.",
             options => options.QueueTimeout);
+        Option<int> ping = Seconds(
+            "--ping-interval",
+            "How long a connection may be quiet before it is asked whether the client is there; a proxy in between "
+            + "must wait longer.",
+            options => options.KeepAliveInterval);
         Option<int> drain = Seconds(
             "--drain-timeout",
             "How long queries under way may go on when SIGTERM ends the server; those who ask for none leave at once.",
@@ -126,6 +135,18 @@ internal static partial class ServeCommand
             Description = "Do not measure this machine to predict what queries will cost, for the log and for the "
                 + "choice between families: the first that can serve a model is preferred.",
         };
+        Option<string?> logFormat = new Option<string?>("--log-format")
+        {
+            Description = "What a line of the log on stderr is: text, or an object of JSON.",
+            HelpName = "text|json",
+            DefaultValueFactory = _ => "text",
+        }.AcceptOnly("text", Json);
+        Option<string?> logLevel = new Option<string?>("--log-level")
+        {
+            Description = "The least that is worth a line in the log: debug, information, warning or error.",
+            HelpName = "LEVEL",
+            DefaultValueFactory = _ => "information",
+        }.AcceptOnly("debug", "information", "warning", "error");
         var otlp = new Option<string?>("--otlp")
         {
             Description = "OpenTelemetry collector that gets metrics, traces and the log; by default where "
@@ -136,8 +157,8 @@ internal static partial class ServeCommand
         var command = new Command("serve", "Answer inference queries.")
         {
             models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
-            drain, certificate, certificateKey, clients, jwtAuthority, jwtKey, jwtAudience, noForecast,
-            acceptShortOrder, otlp, ConfiguredOptions.Config, untilInputEnds,
+            ping, drain, certificate, certificateKey, clients, jwtAuthority, jwtKey, jwtAudience, noForecast,
+            acceptShortOrder, logFormat, logLevel, otlp, ConfiguredOptions.Config, untilInputEnds,
         };
         families.AddTo(command);
         command.Validators.Add(result =>
@@ -156,21 +177,24 @@ internal static partial class ServeCommand
         });
         command.SetWork(async (parsed, output, cancellationToken) =>
         {
+            Interruption.IsService = true;
+            ILogger? logger = null;
             ServerCertificate? tls = parsed.GetValue(certificate) is string pem
-                ? new ServerCertificate(pem, parsed.GetValue(certificateKey) ?? pem, Output.Note)
+                ? new ServerCertificate(pem, parsed.GetValue(certificateKey) ?? pem, Report)
                 : null;
             IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen), isSecure: tls is not null);
             string? telemetry = Telemetry.EndpointOr(parsed.GetValue(otlp));
             bool forecasts = !parsed.GetValue(noForecast);
             string audience = parsed.GetValue(jwtAudience) ?? "";
-            ITokens? tokens = parsed.GetValue(clients) is string file ? new ClientRegister(file, Output.Note)
+            ITokens? tokens = parsed.GetValue(clients) is string file ? new ClientRegister(file, Report)
                 : parsed.GetValue(jwtAuthority) is string url ? SignedTokens.OfAuthority(url, audience)
                 : parsed.GetValue(jwtKey) is string key
-                    ? SignedTokens.OfKey(key, audience, Output.Note, TimeProvider.System)
+                    ? SignedTokens.OfKey(key, audience, Report, TimeProvider.System)
                 : null;
             FamilyOffer offer = families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk)));
             using var files = new ModelFiles(
-                parsed.GetRequiredValue(models), offer, forecasts ? model => Rank(offer, model) : null);
+                parsed.GetRequiredValue(models), () => ListAgain(models), offer,
+                forecasts ? model => Rank(offer, model) : null);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             if (parsed.GetValue(untilInputEnds))
             {
@@ -187,19 +211,32 @@ internal static partial class ServeCommand
                 IdleTimeout = TimeSpan.FromSeconds(parsed.GetValue(idle)),
                 StallTimeout = TimeSpan.FromSeconds(parsed.GetValue(stall)),
                 QueueTimeout = TimeSpan.FromSeconds(parsed.GetValue(queue)),
+                KeepAliveInterval = TimeSpan.FromSeconds(parsed.GetValue(ping)),
                 ShutdownGrace = TimeSpan.FromSeconds(parsed.GetValue(drain)),
                 AcceptShortOrder = parsed.GetValue(acceptShortOrder),
             };
             Interruption.Patience = limits.ShutdownGrace + InferenceHost.EndGrace;
-            WebApplication app = InferenceHost.Build(address, tls, tokens, files.Models, limits, telemetry);
+            var log = new LogOptions(
+                parsed.GetValue(logFormat) == Json, Enum.Parse<LogLevel>(parsed.GetValue(logLevel)!, ignoreCase: true));
+            WebApplication app = InferenceHost.Build(address, tls, tokens, files.Models, limits, log, telemetry);
+            logger = app.Logger;
             await using (app.ConfigureAwait(false))
             {
                 await RunAsync(app, address, files, limits, forecasts, output, stop.Token).ConfigureAwait(false);
             }
 
-            if (!Interruption.IsTermination)
+            cancellationToken.ThrowIfCancellationRequested();
+
+            void Report(string why)
             {
-                cancellationToken.ThrowIfCancellationRequested();
+                if (logger is null)
+                {
+                    Output.Note(why);
+                }
+                else
+                {
+                    LogKept(logger, why);
+                }
             }
         });
         return command;
@@ -213,6 +250,16 @@ internal static partial class ServeCommand
         HelpName = "N",
         DefaultValueFactory = _ => FamilyRegistry.DefaultChunkCiphertexts,
     }.InRange(1, FamilyRegistry.MostChunkCiphertexts);
+
+    /// <summary>The models that the same command line asks for now: what is configured may have changed.</summary>
+    /// <exception cref="PopcornException">What is configured cannot be used.</exception>
+    private static string[] ListAgain(Argument<string[]> models)
+    {
+        ParseResult parsed = ConfiguredOptions.Parse(Program.Root, Environment.GetCommandLineArgs()[1..]);
+        return parsed.Errors is [ParseError error, ..]
+            ? throw new PopcornException(error.Message)
+            : parsed.GetRequiredValue(models);
+    }
 
     private static Option<int> Seconds(string name, string description, Func<PopcornOptions, TimeSpan> of) =>
         new Option<int>(name)
@@ -304,6 +351,9 @@ internal static partial class ServeCommand
         "{Model}: an inference under a key of {KeyBits} bits, both parties on this machine, will take "
         + "{Seconds:0.00} s, {Cost} of ciphertexts here")]
     private static partial void LogForecast(ILogger logger, string model, int keyBits, double seconds, string cost);
+
+    [LoggerMessage(LogLevel.Warning, "{Why}")]
+    private static partial void LogKept(ILogger logger, string why);
 
     private static IPEndPoint ParseAddress(string listen, bool isSecure)
     {

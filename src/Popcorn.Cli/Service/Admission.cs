@@ -18,7 +18,9 @@ internal interface ITokens
 }
 
 /// <summary>Lets in who shows a token, and to what it is for.</summary>
-internal sealed class Admission(ITokens tokens)
+/// <param name="tokens">Those who know clients.</param>
+/// <param name="refused">Told of those who are not let in.</param>
+internal sealed class Admission(ITokens tokens, RefusedRequests refused)
 {
     private const string Scheme = "Bearer ";
 
@@ -47,6 +49,7 @@ internal sealed class Admission(ITokens tokens)
                 context.Response.Headers.WWWAuthenticate = "Bearer";
             }
 
+            refused.Add(context, context.Response.StatusCode, e.Message);
             await context.Response.WriteAsync(e.Message + "\n").ConfigureAwait(false);
             return;
         }

@@ -74,7 +74,10 @@ internal sealed class ClientRegister : ITokens
     public ClientRegister(string path, Action<string> report) => _byHash = new(
         [path], () => Read(path), why => report($"{why.TrimEnd('.')}; the clients known before stay."));
 
-    /// <summary>Makes a token for a client and adds the client to a file, which is made where there is none.</summary>
+    /// <summary>
+    /// Makes a token for a client and adds a line to a file, which is made where there is none: what the file is, who
+    /// may read it and what stands in it stay as they are, be it behind a link.
+    /// </summary>
     /// <param name="path">The file.</param>
     /// <param name="client">The client; its hash is set here.</param>
     /// <returns>The token: it is kept nowhere.</returns>
@@ -82,17 +85,26 @@ internal sealed class ClientRegister : ITokens
     public static string Add(string path, RegisteredClient client)
     {
         const int TokenBytes = 32;
-        using IDisposable turn = Files.TakeTurn(path);
-        List<string> lines = File.Exists(path) ? [.. ReadLines(path)] : [Heading];
-        if (Parse(lines, path).Any(each => each.Name == client.Name))
+        string place = FileStamp.RealPath(path);
+        using IDisposable turn = Files.TakeTurn(place);
+        bool isNew = !File.Exists(place);
+        if (!isNew && Parse(ReadLines(path), path).Any(each => each.Name == client.Name))
         {
             throw new PopcornException($"'{path}' has a client '{client.Name}' already; delete its line first.");
         }
 
         string token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(TokenBytes));
-        lines.Add((client with { Hash = HashOf(token) }).ToString());
-        byte[] content = Encoding.ASCII.GetBytes(string.Join('\n', lines.Select(line => line.TrimEnd())) + "\n");
-        Files.Replace(path, ownerOnly: true, stream => stream.Write(content));
+        string line = $"{client with { Hash = HashOf(token) }}\n";
+        if (isNew)
+        {
+            byte[] content = Encoding.ASCII.GetBytes($"{Heading}\n{line}");
+            Files.Replace(place, ownerOnly: true, stream => stream.Write(content));
+        }
+        else
+        {
+            Append(place, line);
+        }
+
         return token;
     }
 
@@ -103,6 +115,33 @@ internal sealed class ClientRegister : ITokens
         return Find(hash) is null
             ? throw new PopcornException("This token is not known here, or has expired.")
             : Task.FromResult<Func<KnownClient?>>(() => Find(hash));
+    }
+
+    /// <summary>Adds a line to a file, all of it or nothing.</summary>
+    private static void Append(string path, string line)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);
+            long length = file.Length;
+            file.Position = Math.Max(length - 1, 0);
+            string start = length > 0 && file.ReadByte() != '\n' ? "\n" : "";
+            file.Position = length;
+            try
+            {
+                file.Write(Encoding.ASCII.GetBytes(start + line));
+                file.Flush();
+            }
+            catch
+            {
+                file.SetLength(length);
+                throw;
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new PopcornException($"'{path}' cannot be written: {OneLine.Of(e.Message)}", e);
+        }
     }
 
     private static string HashOf(string token) =>

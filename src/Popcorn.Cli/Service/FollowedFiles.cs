@@ -2,7 +2,8 @@ using Popcorn.Engine;
 
 namespace Popcorn.Cli.Service;
 
-/// <summary>What is made of some files, made anew when they have changed. Thread-safe.</summary>
+/// <summary>What is made of some files, made anew when they have changed or their links lead elsewhere. Thread-safe.
+/// </summary>
 /// <param name="paths">The files.</param>
 /// <param name="read">
 /// Makes it; throws a <see cref="PopcornException"/> or an <see cref="IOException"/> where it cannot.
@@ -11,7 +12,7 @@ namespace Popcorn.Cli.Service;
 internal sealed class FollowedFiles<T>(string[] paths, Func<T> read, Action<string> report)
 {
     private readonly Lock _lock = new();
-    private DateTime[] _written = TimesOf(paths);
+    private FileStamp[] _read = Array.ConvertAll(paths, FileStamp.Of);
     private T _value = read();
 
     /// <summary>What the files say now.</summary>
@@ -21,10 +22,10 @@ internal sealed class FollowedFiles<T>(string[] paths, Func<T> read, Action<stri
         {
             lock (_lock)
             {
-                DateTime[] written = TimesOf(paths);
-                if (!written.AsSpan().SequenceEqual(_written))
+                FileStamp[] there = Array.ConvertAll(paths, FileStamp.Of);
+                if (!there.AsSpan().SequenceEqual(_read))
                 {
-                    _written = written;
+                    _read = there;
                     try
                     {
                         _value = read();
@@ -39,6 +40,4 @@ internal sealed class FollowedFiles<T>(string[] paths, Func<T> read, Action<stri
             }
         }
     }
-
-    private static DateTime[] TimesOf(string[] paths) => Array.ConvertAll(paths, File.GetLastWriteTimeUtc);
 }

@@ -5,8 +5,6 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Server.Kestrel.Https;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Console;
 using Microsoft.Extensions.Options;
 using Popcorn.Cli.Terminal;
 using Popcorn.Engine.Sessions;
@@ -28,10 +26,11 @@ internal static class InferenceHost
     /// <param name="tokens">By what clients are known that may connect; null: anybody may.</param>
     /// <param name="models">The models.</param>
     /// <param name="limits">The limits.</param>
+    /// <param name="log">How it writes its log.</param>
     /// <param name="telemetry">The collector that it tells what it does; null: none.</param>
     public static WebApplication Build(
         IPEndPoint address, ServerCertificate? tls, ITokens? tokens, ServedModels models,
-        PopcornOptions limits, string? telemetry)
+        PopcornOptions limits, LogOptions log, string? telemetry)
     {
         // The empty builder: no settings file or environment variable of some other application gets a say.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -65,15 +64,9 @@ internal static class InferenceHost
         builder.Services.AddSingleton(models);
         builder.Services.AddSingleton(Options.Create(limits));
         builder.Services.AddPopcorn();
-        builder.Logging
-            .AddFilter("Microsoft", LogLevel.Error)
-            .AddFilter("Microsoft.Extensions.Hosting", LogLevel.None) // what it logs it throws as well
-            .AddConsole(console =>
-            {
-                console.FormatterName = LineFormatter.FormatterName;
-                console.LogToStandardErrorThreshold = LogLevel.Trace;
-            })
-            .Services.AddSingleton<ConsoleFormatter, LineFormatter>();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<RefusedRequests>();
+        log.AddTo(builder.Logging);
         if (telemetry is not null)
         {
             builder.AddTelemetry(telemetry);
@@ -83,7 +76,7 @@ internal static class InferenceHost
         if (tokens is not null)
         {
             // Before anything else but for probes, which show no token.
-            var admission = new Admission(tokens);
+            var admission = new Admission(tokens, app.Services.GetRequiredService<RefusedRequests>());
             app.UseWhen(
                 context => !context.Request.Path.StartsWithSegments(HealthPath),
                 inner => inner.Use(next => context => admission.AuthenticateAsync(context, next)));

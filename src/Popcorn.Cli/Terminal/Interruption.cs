@@ -29,13 +29,24 @@ internal sealed class Interruption : IDisposable
     /// <summary>How long a command may take to end by itself.</summary>
     public static TimeSpan Patience { get; set; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>Whether the command is a service, which SIGTERM ends as it should be ended.</summary>
+    public static bool IsService { get; set; }
+
     /// <summary>Tells the user, once: the command may end just when its time is over.</summary>
-    public static void Tell()
+    /// <returns>The exit status.</returns>
+    public static int Tell()
     {
+        if (IsTermination && IsService)
+        {
+            return ExitStatus.Success;
+        }
+
         if (Interlocked.Exchange(ref _told, 1) == 0)
         {
             Output.Error("interrupted");
         }
+
+        return ExitStatus.Interrupted;
     }
 
     public void Dispose()
@@ -75,9 +86,5 @@ internal sealed class Interruption : IDisposable
         End();
     }
 
-    private static void End()
-    {
-        Tell();
-        Environment.Exit(ExitStatus.Interrupted);
-    }
+    private static void End() => Environment.Exit(Tell());
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Popcorn.Cli.Service;
 using Popcorn.Cli.Tests.Data;
 using Popcorn.Engine;
@@ -29,6 +30,48 @@ public sealed class ClientRegisterTests : IDisposable
             $"'{path}', line 1", Assert.Throws<PopcornException>(() => Add(path, "a")).Message,
             StringComparison.Ordinal);
         Assert.Equal(content, File.ReadAllBytes(path));
+    }
+
+    [Fact]
+    public void A_client_is_added_to_the_file_that_is_there_behind_its_link_and_its_readers_stay()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return; // Modes and owners are of Unix.
+        }
+
+        string path = _folder.Write("target", [.. "# ours"u8]);
+        string link = Path.Combine(_folder.Root, "clients");
+        File.CreateSymbolicLink(link, "target");
+        const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+        File.SetUnixFileMode(path, Mode);
+        bool mayGive = Environment.IsPrivilegedProcess;
+        if (mayGive)
+        {
+            Output("chown", "12:34", path);
+        }
+
+        Add(link, "a");
+        Add(path, "b");
+        Assert.Equal("target", new FileInfo(link).LinkTarget);
+        Assert.Equal(Mode, File.GetUnixFileMode(path));
+        Assert.Equal(["#", "a", "b"], File.ReadAllLines(path).Select(line => line.Split(' ')[0]));
+        Assert.True(!mayGive || Output("ls", "-n", path).Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            is [_, _, "12", "34", ..]);
+
+        string fresh = Path.Combine(_folder.Root, "fresh");
+        Add(fresh, "a");
+        Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(fresh));
+    }
+
+    private static string Output(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true };
+        using Process process = Process.Start(start)!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.Equal(0, process.ExitCode);
+        return output;
     }
 
     private static void Add(string path, string name) =>
