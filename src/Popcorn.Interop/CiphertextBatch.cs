@@ -66,6 +66,12 @@ public sealed unsafe class CiphertextBatch : IDisposable
         }
     }
 
+    /// <summary>Reads a whole batch of ciphertexts in standard form.</summary>
+    /// <param name="bytes"><see cref="Count"/> numbers, as for a range.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">As for a range.</exception>
+    public void Import(ReadOnlySpan<byte> bytes, Execution execution = default) => Import(bytes, 0, Count, execution);
+
     /// <summary>Writes ciphertexts in standard form.</summary>
     /// <param name="offset">First ciphertext read.</param>
     /// <param name="count">Ciphertexts read.</param>
@@ -84,12 +90,18 @@ public sealed unsafe class CiphertextBatch : IDisposable
         }
     }
 
+    /// <summary>Writes the whole batch in standard form.</summary>
+    /// <param name="bytes">Receives <see cref="Count"/> numbers, as for a range.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public void Export(Span<byte> bytes, Execution execution = default) => Export(0, Count, bytes, execution);
+
     /// <summary>Copies ciphertexts: <c>this[offset + i] = source[indices[i]]</c>.</summary>
     /// <param name="source">Another batch, or this one where what is read is not what is written.</param>
     /// <param name="indices">Ciphertexts of <paramref name="source"/>, in any order and repeated at will.</param>
     /// <param name="offset">First ciphertext written.</param>
     public void Gather(CiphertextBatch source, ReadOnlySpan<int> indices, int offset = 0)
     {
+        ArgumentNullException.ThrowIfNull(source);
         CheckRange(offset, indices.Length);
         fixed (int* index = indices)
         {
@@ -124,6 +136,7 @@ public sealed unsafe class CiphertextBatch : IDisposable
 
     internal static BatchHandle Allocate(PaillierPublicKey key, int count)
     {
+        ArgumentNullException.ThrowIfNull(key);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
         NativeStatus.Check(NativeMethods.BatchCreate(key.Handle, count, out BatchHandle handle), "ciphertext batch");
         handle.Weigh((long)count * key.NumberBytes);

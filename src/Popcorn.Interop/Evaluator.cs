@@ -5,9 +5,9 @@ namespace Popcorn.Interop;
 
 /// <summary>
 /// Linear algebra on ciphertexts. Time depends on weights, indices and sizes, never on plaintexts. Results are not
-/// re-randomised: whoever sends them to another party does that first (<see cref="Encryptor.Rerandomize"/>).
-/// All operations throw <see cref="PaillierException"/> with <see cref="PaillierError.Mismatch"/> for batches of
-/// different keys.
+/// re-randomised: whoever sends them to another party does that first, by an <see cref="Encryptor"/> or a
+/// <see cref="Rerandomizer"/>. All operations throw <see cref="PaillierException"/> with
+/// <see cref="PaillierError.Mismatch"/> for batches of different keys.
 /// </summary>
 public static unsafe class Evaluator
 {
@@ -45,6 +45,7 @@ public static unsafe class Evaluator
         ReadOnlySpan<ulong> words, int wordsEach, CiphertextBatch batch, int offset, int count,
         Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(batch);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(wordsEach);
         batch.CheckRange(offset, count);
         CiphertextBatch.CheckLength(words.Length, (long)count * wordsEach, nameof(words));
@@ -92,6 +93,7 @@ public static unsafe class Evaluator
         ReadOnlySpan<CiphertextBatch> sources, ReadOnlySpan<Term> terms, ReadOnlySpan<int> first,
         CiphertextBatch target, int offset = 0, Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(target);
         int count = CheckRows(first, terms.Length, nameof(first));
         target.CheckRange(offset, count);
         CheckOverlap(sources, terms, target, offset, count);
@@ -101,6 +103,7 @@ public static unsafe class Evaluator
         using var held = new HeldBatches(sources.Length);
         for (int i = 0; i < sources.Length; i++)
         {
+            ArgumentNullException.ThrowIfNull(sources[i], nameof(sources));
             handles[i] = held.Hold(sources[i].Handle);
         }
 
@@ -135,6 +138,7 @@ public static unsafe class Evaluator
         ProductProgram program, ReadOnlySpan<ProgramView> sources, ProgramView target, int firstTile, int tiles,
         Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(program);
         ArgumentOutOfRangeException.ThrowIfNegative(firstTile);
         ArgumentOutOfRangeException.ThrowIfNegative(tiles);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sources.Length, ProductProgram.MaxSources, nameof(sources));
@@ -203,8 +207,8 @@ public static unsafe class Evaluator
     /// </summary>
     private static void CheckOperand(CiphertextRange source, CiphertextRange target, string name)
     {
-        source.Check();
-        target.Check();
+        source.Check(name);
+        target.Check(nameof(target));
         if (source.Count != target.Count)
         {
             throw new ArgumentException($"{source.Count} ciphertexts make {target.Count} results.", name);
