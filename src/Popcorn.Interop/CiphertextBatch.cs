@@ -134,11 +134,20 @@ public sealed unsafe class CiphertextBatch : IDisposable
         }
     }
 
+    /// <summary>For what an operation computes on its way: under the batch's key, which may be disposed.</summary>
+    internal CiphertextBatch Scratch(int count) =>
+        new(Key, count, Allocate(Key.SharedHandle, Key, count), pool: null);
+
     internal static BatchHandle Allocate(PaillierPublicKey key, int count)
     {
         ArgumentNullException.ThrowIfNull(key);
+        return Allocate(key.Handle, key, count);
+    }
+
+    private static BatchHandle Allocate(PublicKeyHandle shared, PaillierPublicKey key, int count)
+    {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
-        NativeStatus.Check(NativeMethods.BatchCreate(key.Handle, count, out BatchHandle handle), "ciphertext batch");
+        NativeStatus.Check(NativeMethods.BatchCreate(shared, count, out BatchHandle handle), "ciphertext batch");
         handle.Weigh((long)count * key.NumberBytes);
         return handle;
     }

@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using Popcorn.Interop.Memory;
 
@@ -16,6 +18,12 @@ internal readonly ref struct SignedNumbers : IDisposable
     {
     }
 
+    /// <summary>Makes place for negated 64-bit numbers.</summary>
+    internal SignedNumbers(int count)
+        : this(count, Unsafe.SizeOf<Int128>() / sizeof(ulong)) // 2⁶³ needs more than 64 bits
+    {
+    }
+
     private SignedNumbers(int count, int wordsEach)
     {
         WordsEach = wordsEach;
@@ -29,11 +37,19 @@ internal readonly ref struct SignedNumbers : IDisposable
 
     private int BytesEach => WordsEach * sizeof(ulong);
 
-    internal void Write(ReadOnlySpan<BigInteger> values)
+    internal void Write(ReadOnlySpan<BigInteger> values, bool negate = false)
     {
         for (int i = 0; i < values.Length; i++)
         {
-            LittleEndian.WriteSigned(values[i], _bytes.Slice(i * BytesEach, BytesEach));
+            LittleEndian.WriteSigned(negate ? -values[i] : values[i], _bytes.Slice(i * BytesEach, BytesEach));
+        }
+    }
+
+    internal void WriteNegated(ReadOnlySpan<long> values)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            BinaryPrimitives.WriteInt128LittleEndian(_bytes[(i * BytesEach)..], -(Int128)values[i]);
         }
     }
 
