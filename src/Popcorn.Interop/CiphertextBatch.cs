@@ -95,6 +95,49 @@ public sealed unsafe class CiphertextBatch : IDisposable
     /// <param name="execution">Threads and cancellation.</param>
     public void Export(Span<byte> bytes, Execution execution = default) => Export(0, Count, bytes, execution);
 
+    /// <summary>
+    /// The batch as bytes for a file or another process: "PCB1", the key's bits, the number of ciphertexts, the key's
+    /// fingerprint, the ciphertexts in standard form, and the SHA-256 of all that; numbers are little-endian. The hash
+    /// shows damage, not forgery. Results of an <see cref="Evaluator"/> are re-randomised first.
+    /// </summary>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Length"/>: no array is so long; export some of them at a time.
+    /// </exception>
+    public byte[] ToBytes(Execution execution = default)
+    {
+        byte[] data = BatchFormat.Start(Key, Count);
+        Export(data.AsSpan(BatchFormat.Ciphertexts(data)), execution);
+        BatchFormat.Seal(data);
+        return data;
+    }
+
+    /// <summary>Reads what <see cref="ToBytes"/> wrote, and checks all of it before there is a batch.</summary>
+    /// <param name="key">The key of the ciphertexts; it may be disposed before the batch.</param>
+    /// <param name="data">Exactly the bytes written; they may come from anybody.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Ciphertext"/>: another format or version, a wrong length, damage, or a number that is
+    /// no ciphertext. <see cref="PaillierError.Mismatch"/>: the batch has another key.
+    /// <see cref="PaillierError.Memory"/>.
+    /// </exception>
+    public static CiphertextBatch FromBytes(
+        PaillierPublicKey key, ReadOnlySpan<byte> data, Execution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        var batch = new CiphertextBatch(key, BatchFormat.Check(key, data));
+        try
+        {
+            batch.Import(data[BatchFormat.Ciphertexts(data)], execution);
+            return batch;
+        }
+        catch
+        {
+            batch.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Copies ciphertexts: <c>this[offset + i] = source[indices[i]]</c>.</summary>
     /// <param name="source">Another batch, or this one where what is read is not what is written.</param>
     /// <param name="indices">Ciphertexts of <paramref name="source"/>, in any order and repeated at will.</param>
