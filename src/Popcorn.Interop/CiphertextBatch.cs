@@ -66,6 +66,12 @@ public sealed unsafe class CiphertextBatch : IDisposable
         }
     }
 
+    /// <summary>Reads a whole batch of ciphertexts in standard form.</summary>
+    /// <param name="bytes"><see cref="Count"/> numbers, as for a range.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">As for a range.</exception>
+    public void Import(ReadOnlySpan<byte> bytes, Execution execution = default) => Import(bytes, 0, Count, execution);
+
     /// <summary>Writes ciphertexts in standard form.</summary>
     /// <param name="offset">First ciphertext read.</param>
     /// <param name="count">Ciphertexts read.</param>
@@ -84,12 +90,61 @@ public sealed unsafe class CiphertextBatch : IDisposable
         }
     }
 
+    /// <summary>Writes the whole batch in standard form.</summary>
+    /// <param name="bytes">Receives <see cref="Count"/> numbers, as for a range.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public void Export(Span<byte> bytes, Execution execution = default) => Export(0, Count, bytes, execution);
+
+    /// <summary>
+    /// The batch as bytes for a file or another process: "PCB1", the key's bits, the number of ciphertexts, the key's
+    /// fingerprint, the ciphertexts in standard form, and the SHA-256 of all that; numbers are little-endian. The hash
+    /// shows damage, not forgery. Results of an <see cref="Evaluator"/> are re-randomised first.
+    /// </summary>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Length"/>: no array is so long; export some of them at a time.
+    /// </exception>
+    public byte[] ToBytes(Execution execution = default)
+    {
+        byte[] data = BatchFormat.Start(Key, Count);
+        Export(data.AsSpan(BatchFormat.Ciphertexts(data)), execution);
+        BatchFormat.Seal(data);
+        return data;
+    }
+
+    /// <summary>Reads what <see cref="ToBytes"/> wrote, and checks all of it before there is a batch.</summary>
+    /// <param name="key">The key of the ciphertexts; it may be disposed before the batch.</param>
+    /// <param name="data">Exactly the bytes written; they may come from anybody.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">
+    /// <see cref="PaillierError.Ciphertext"/>: another format or version, a wrong length, damage, or a number that is
+    /// no ciphertext. <see cref="PaillierError.Mismatch"/>: the batch has another key.
+    /// <see cref="PaillierError.Memory"/>.
+    /// </exception>
+    public static CiphertextBatch FromBytes(
+        PaillierPublicKey key, ReadOnlySpan<byte> data, Execution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        var batch = new CiphertextBatch(key, BatchFormat.Check(key, data));
+        try
+        {
+            batch.Import(data[BatchFormat.Ciphertexts(data)], execution);
+            return batch;
+        }
+        catch
+        {
+            batch.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Copies ciphertexts: <c>this[offset + i] = source[indices[i]]</c>.</summary>
     /// <param name="source">Another batch, or this one where what is read is not what is written.</param>
     /// <param name="indices">Ciphertexts of <paramref name="source"/>, in any order and repeated at will.</param>
     /// <param name="offset">First ciphertext written.</param>
     public void Gather(CiphertextBatch source, ReadOnlySpan<int> indices, int offset = 0)
     {
+        ArgumentNullException.ThrowIfNull(source);
         CheckRange(offset, indices.Length);
         fixed (int* index = indices)
         {
@@ -122,10 +177,20 @@ public sealed unsafe class CiphertextBatch : IDisposable
         }
     }
 
+    /// <summary>For what an operation computes on its way: under the batch's key, which may be disposed.</summary>
+    internal CiphertextBatch Scratch(int count) =>
+        new(Key, count, Allocate(Key.SharedHandle, Key, count), pool: null);
+
     internal static BatchHandle Allocate(PaillierPublicKey key, int count)
     {
+        ArgumentNullException.ThrowIfNull(key);
+        return Allocate(key.Handle, key, count);
+    }
+
+    private static BatchHandle Allocate(PublicKeyHandle shared, PaillierPublicKey key, int count)
+    {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(count);
-        NativeStatus.Check(NativeMethods.BatchCreate(key.Handle, count, out BatchHandle handle), "ciphertext batch");
+        NativeStatus.Check(NativeMethods.BatchCreate(shared, count, out BatchHandle handle), "ciphertext batch");
         handle.Weigh((long)count * key.NumberBytes);
         return handle;
     }

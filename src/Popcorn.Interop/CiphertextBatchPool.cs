@@ -19,6 +19,7 @@ public sealed class CiphertextBatchPool : IDisposable
     /// <param name="maximumRetained">Unused batches kept of each size.</param>
     public CiphertextBatchPool(PaillierPublicKey key, int maximumRetained = 8)
     {
+        ArgumentNullException.ThrowIfNull(key);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(maximumRetained);
         _key = key;
         _provider = new DefaultObjectPoolProvider { MaximumRetained = maximumRetained };

@@ -9,7 +9,15 @@ namespace Popcorn.Interop;
 public readonly record struct CiphertextRange(CiphertextBatch Batch, int First, int Count)
 {
     /// <summary>All ciphertexts of a batch.</summary>
-    public static implicit operator CiphertextRange(CiphertextBatch batch) => new(batch, 0, batch.Count);
+    public static implicit operator CiphertextRange(CiphertextBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        return new CiphertextRange(batch, 0, batch.Count);
+    }
 
-    internal void Check() => Batch.CheckRange(First, Count);
+    internal void Check(string name)
+    {
+        ArgumentNullException.ThrowIfNull(Batch, name);
+        Batch.CheckRange(First, Count);
+    }
 }

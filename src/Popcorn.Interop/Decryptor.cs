@@ -6,11 +6,18 @@ using Popcorn.Interop.Native;
 namespace Popcorn.Interop;
 
 /// <summary>Decrypts batches by CRT modulo p² and q². Thread-safe; holds nothing but its key.</summary>
-/// <param name="key">The private key, which must outlive the decryptor.</param>
-public sealed unsafe class Decryptor(PaillierPrivateKey key)
+public sealed unsafe class Decryptor
 {
+    /// <summary>Makes a decryptor, which takes nothing but the reference.</summary>
+    /// <param name="key">The private key, which must outlive the decryptor.</param>
+    public Decryptor(PaillierPrivateKey key)
+    {
+        ArgumentNullException.ThrowIfNull(key);
+        Key = key;
+    }
+
     /// <summary>The key that is decrypted with.</summary>
-    public PaillierPrivateKey Key => key;
+    public PaillierPrivateKey Key { get; }
 
     /// <summary>Decrypts to words.</summary>
     /// <param name="batch">Ciphertexts under the same key.</param>
@@ -29,19 +36,31 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
     public void Decrypt(
         CiphertextBatch batch, int offset, int count, Span<ulong> words, Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(batch);
         batch.CheckRange(offset, count);
-        CiphertextBatch.CheckLength(words.Length, (long)count * key.PublicKey.PlaintextWords, nameof(words));
+        CiphertextBatch.CheckLength(words.Length, (long)count * Key.PublicKey.PlaintextWords, nameof(words));
         fixed (ulong* plaintexts = words)
         {
             int strangers = 0;
-            var tile = new DecryptTile(key, batch, offset, plaintexts, &strangers);
-            Tiles.Run(tile, count, key.PublicKey.Lanes, TileGrain.Heavy, execution);
+            var tile = new DecryptTile(Key, batch, offset, plaintexts, &strangers);
+            Tiles.Run(tile, count, Key.PublicKey.Lanes, TileGrain.Heavy, execution);
             if (strangers != 0)
             {
                 words.Clear();
                 NativeStatus.Check(strangers, "decryption");
             }
         }
+    }
+
+    /// <summary>Decrypts a whole batch to words.</summary>
+    /// <param name="batch">Ciphertexts under the same key.</param>
+    /// <param name="words">Receives as many numbers, as for a range.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="PaillierException">As for a range.</exception>
+    public void Decrypt(CiphertextBatch batch, Span<ulong> words, Execution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        Decrypt(batch, 0, batch.Count, words, execution);
     }
 
     /// <summary>Decrypts a whole batch to signed numbers.</summary>
@@ -51,14 +70,15 @@ public sealed unsafe class Decryptor(PaillierPrivateKey key)
     /// <exception cref="PaillierException">As for words.</exception>
     public BigInteger[] DecryptSigned(CiphertextBatch batch, Execution execution = default)
     {
-        BigInteger modulus = key.PublicKey.Modulus;
+        ArgumentNullException.ThrowIfNull(batch);
+        BigInteger modulus = Key.PublicKey.Modulus;
         BigInteger half = modulus / 2;
-        int bytesEach = key.PublicKey.PlaintextWords * sizeof(ulong);
+        int bytesEach = Key.PublicKey.PlaintextWords * sizeof(ulong);
         SecretArray<byte> buffer = SecretArrayPool.Rent();
         try
         {
             Span<byte> bytes = buffer.Take(checked(batch.Count * bytesEach));
-            Decrypt(batch, 0, batch.Count, MemoryMarshal.Cast<byte, ulong>(bytes), execution);
+            Decrypt(batch, MemoryMarshal.Cast<byte, ulong>(bytes), execution);
             var values = new BigInteger[batch.Count];
             for (int i = 0; i < values.Length; i++)
             {

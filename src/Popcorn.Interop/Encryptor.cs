@@ -1,6 +1,5 @@
 using System.Numerics;
 using System.Runtime.InteropServices;
-using Popcorn.Interop.Memory;
 using Popcorn.Interop.Native;
 
 namespace Popcorn.Interop;
@@ -24,8 +23,9 @@ public sealed unsafe class Encryptor : IDisposable
     /// <param name="options">Exponent length and table size.</param>
     /// <exception cref="PaillierException">No memory, or a window out of range.</exception>
     public Encryptor(PaillierPublicKey key, EncryptorOptions? options = null)
-        : this(key, Create(key, owner: null, options ?? new EncryptorOptions()))
     {
+        ArgumentNullException.ThrowIfNull(key);
+        _tables = Create(key, owner: null, options ?? new EncryptorOptions());
     }
 
     /// <summary>For the key's owner: works modulo p² and q² and joins by CRT. Its tables are secret.</summary>
@@ -33,11 +33,10 @@ public sealed unsafe class Encryptor : IDisposable
     /// <param name="options">Exponent length and table size.</param>
     /// <exception cref="PaillierException">No memory, or a window out of range.</exception>
     public Encryptor(PaillierPrivateKey owner, EncryptorOptions? options = null)
-        : this(owner.PublicKey, Create(owner.PublicKey, owner, options ?? new EncryptorOptions()))
     {
+        ArgumentNullException.ThrowIfNull(owner);
+        _tables = Create(owner.PublicKey, owner, options ?? new EncryptorOptions());
     }
-
-    private Encryptor(PaillierPublicKey key, EncryptorHandle handle) => _tables = new RandomnessTables(key, handle);
 
     /// <summary>The key that is encrypted under.</summary>
     public PaillierPublicKey Key => _tables.Key;
@@ -74,6 +73,7 @@ public sealed unsafe class Encryptor : IDisposable
         ReadOnlySpan<ulong> words, int wordsEach, CiphertextBatch target, int offset, int count,
         Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(target);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(wordsEach);
         target.CheckRange(offset, count);
         CiphertextBatch.CheckLength(words.Length, (long)count * wordsEach, nameof(words));
@@ -94,24 +94,62 @@ public sealed unsafe class Encryptor : IDisposable
     public void Encrypt(
         ReadOnlySpan<BigInteger> values, CiphertextBatch target, int offset = 0, Execution execution = default)
     {
-        // One word more than a plaintext: its sign.
-        int wordsEach = Key.PlaintextWords + 1;
-        int bytesEach = wordsEach * sizeof(ulong);
-        SecretArray<byte> buffer = SecretArrayPool.Rent();
+        ArgumentNullException.ThrowIfNull(target);
+        using var numbers = new SignedNumbers(values.Length, Key);
+        numbers.Write(values);
+        Encrypt(numbers.Words, numbers.WordsEach, target, offset, values.Length, execution);
+    }
+
+    /// <summary>Encrypts signed numbers into a new batch, which the caller disposes.</summary>
+    /// <param name="values">Plaintexts, at least one; with test-size keys |value| must be below n.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <returns>As many ciphertexts.</returns>
+    /// <exception cref="PaillierException">See <see cref="CiphertextBatch(PaillierPublicKey, int)"/>.</exception>
+    public CiphertextBatch Encrypt(ReadOnlySpan<long> values, Execution execution = default)
+    {
+        var batch = new CiphertextBatch(Key, values.Length);
         try
         {
-            Span<byte> bytes = buffer.Take(checked(values.Length * bytesEach));
-            for (int i = 0; i < values.Length; i++)
-            {
-                LittleEndian.WriteSigned(values[i], bytes.Slice(i * bytesEach, bytesEach));
-            }
-
-            Encrypt(MemoryMarshal.Cast<byte, ulong>(bytes), wordsEach, target, offset, values.Length, execution);
+            Encrypt(values, batch, 0, execution);
+            return batch;
         }
-        finally
+        catch
         {
-            SecretArrayPool.Return(buffer);
+            batch.Dispose();
+            throw;
         }
+    }
+
+    /// <summary>Encrypts signed numbers of any size into a new batch, which the caller disposes.</summary>
+    /// <param name="values">Plaintexts, at least one, |value| below n.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <returns>As many ciphertexts.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A number does not fit in the key's words.</exception>
+    /// <exception cref="PaillierException">As for words.</exception>
+    public CiphertextBatch Encrypt(ReadOnlySpan<BigInteger> values, Execution execution = default)
+    {
+        using var numbers = new SignedNumbers(values.Length, Key);
+        numbers.Write(values);
+        var batch = new CiphertextBatch(Key, values.Length);
+        try
+        {
+            Encrypt(numbers.Words, numbers.WordsEach, batch, 0, values.Length, execution);
+            return batch;
+        }
+        catch
+        {
+            batch.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Fills a whole batch with fresh encryptions of 0.</summary>
+    /// <param name="target">Receives the ciphertexts.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public void EncryptZero(CiphertextBatch target, Execution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        EncryptZero(target, 0, target.Count, execution);
     }
 
     /// <summary>Writes fresh encryptions of 0.</summary>
@@ -121,6 +159,7 @@ public sealed unsafe class Encryptor : IDisposable
     /// <param name="execution">Threads and cancellation.</param>
     public void EncryptZero(CiphertextBatch target, int offset, int count, Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(target);
         target.CheckRange(offset, count);
         _tables.Encrypt(null, 0, target, offset, count, execution);
     }
@@ -135,6 +174,15 @@ public sealed unsafe class Encryptor : IDisposable
     /// <param name="execution">Threads and cancellation; a cancelled range may be partly re-randomised.</param>
     public void Rerandomize(CiphertextBatch batch, int offset, int count, Execution execution = default) =>
         _tables.Rerandomize(batch, offset, count, execution);
+
+    /// <summary>Re-randomises a whole batch.</summary>
+    /// <param name="batch">Changed in place.</param>
+    /// <param name="execution">Threads and cancellation, as for a range.</param>
+    public void Rerandomize(CiphertextBatch batch, Execution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        Rerandomize(batch, 0, batch.Count, execution);
+    }
 
     /// <summary>Releases the tables, wiping them if they are secret.</summary>
     public void Dispose() => _tables.Dispose();
@@ -172,7 +220,7 @@ public sealed unsafe class Encryptor : IDisposable
     public static int OwnerExponentBits(int keyBits, RandomnessProfile profile, KeyOrder order = KeyOrder.Full) =>
         order == KeyOrder.Short ? KeyFormat.OrderBitsOf(keyBits) : ExponentBits(keyBits, profile);
 
-    private static EncryptorHandle Create(PaillierPublicKey key, PaillierPrivateKey? owner, EncryptorOptions options)
+    private static RandomnessTables Create(PaillierPublicKey key, PaillierPrivateKey? owner, EncryptorOptions options)
     {
         int bits = owner is null
             ? ExponentBits(key.Bits, options.Profile, key.Order)
@@ -182,6 +230,6 @@ public sealed unsafe class Encryptor : IDisposable
             ? NativeMethods.EncryptorCreatePublic(key.Handle, bits, options.Window, flags, out EncryptorHandle handle)
             : NativeMethods.EncryptorCreateOwner(owner.Handle, bits, options.Window, flags, out handle);
         NativeStatus.Check(status, "encryptor");
-        return handle;
+        return new RandomnessTables(key, handle);
     }
 }

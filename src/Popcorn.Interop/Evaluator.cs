@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using Popcorn.Interop.Native;
 
@@ -5,9 +6,9 @@ namespace Popcorn.Interop;
 
 /// <summary>
 /// Linear algebra on ciphertexts. Time depends on weights, indices and sizes, never on plaintexts. Results are not
-/// re-randomised: whoever sends them to another party does that first (<see cref="Encryptor.Rerandomize"/>).
-/// All operations throw <see cref="PaillierException"/> with <see cref="PaillierError.Mismatch"/> for batches of
-/// different keys.
+/// re-randomised: whoever sends them to another party does that first, by an <see cref="Encryptor"/> or a
+/// <see cref="Rerandomizer"/>. All operations throw <see cref="PaillierException"/> with
+/// <see cref="PaillierError.Mismatch"/> for batches of different keys.
 /// </summary>
 public static unsafe class Evaluator
 {
@@ -30,6 +31,31 @@ public static unsafe class Evaluator
         Tiles.Run(new AddTile(a, b, target), target.Count, target.Batch.Key.Lanes, TileGrain.Light, execution);
     }
 
+    /// <summary>Differences: <c>target[i] = a[i] - b[i]</c> in plaintexts.</summary>
+    /// <param name="a">First operand.</param>
+    /// <param name="b">What is subtracted from it, as long.</param>
+    /// <param name="target">
+    /// Receives the differences, as long; may be an operand, but not overlap one otherwise. Where it is
+    /// <paramref name="a"/>, a batch of the same length is made on the way.
+    /// </param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public static void Subtract(
+        CiphertextRange a, CiphertextRange b, CiphertextRange target, Execution execution = default)
+    {
+        CheckOperand(a, target, nameof(a));
+        CheckOperand(b, target, nameof(b));
+        if (target.Count == 0)
+        {
+            return;
+        }
+
+        // Where the target is a, its numbers are still wanted once b is negated.
+        using CiphertextBatch? scratch = a == target ? target.Batch.Scratch(target.Count) : null;
+        CiphertextRange negated = scratch is null ? target : scratch;
+        Negate(b, negated, execution);
+        Add(a, negated, target, execution);
+    }
+
     /// <summary>Adds plaintexts in place: <c>batch[offset + i] += words of i</c>.</summary>
     /// <param name="words">
     /// <paramref name="count"/> numbers of <paramref name="wordsEach"/> little-endian words, two's complement, of
@@ -45,6 +71,7 @@ public static unsafe class Evaluator
         ReadOnlySpan<ulong> words, int wordsEach, CiphertextBatch batch, int offset, int count,
         Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(batch);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(wordsEach);
         batch.CheckRange(offset, count);
         CiphertextBatch.CheckLength(words.Length, (long)count * wordsEach, nameof(words));
@@ -63,6 +90,104 @@ public static unsafe class Evaluator
     public static void AddPlain(
         ReadOnlySpan<long> values, CiphertextBatch batch, int offset = 0, Execution execution = default) =>
         AddPlain(MemoryMarshal.Cast<long, ulong>(values), 1, batch, offset, values.Length, execution);
+
+    /// <summary>Adds signed numbers of any size in place: convenient, but copies them.</summary>
+    /// <param name="values">Plaintexts, |value| below n.</param>
+    /// <param name="batch">Changed in place.</param>
+    /// <param name="offset">First ciphertext changed.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number does not fit in the key's words.</exception>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Range"/>: a number is n or more.</exception>
+    public static void AddPlain(
+        ReadOnlySpan<BigInteger> values, CiphertextBatch batch, int offset = 0, Execution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        using var numbers = new SignedNumbers(values.Length, batch.Key);
+        numbers.Write(values);
+        AddPlain(numbers.Words, numbers.WordsEach, batch, offset, values.Length, execution);
+    }
+
+    /// <summary>Subtracts signed numbers in place: <c>batch[offset + i] -= values[i]</c>.</summary>
+    /// <param name="values">Plaintexts; with test-size keys |value| must be below n.</param>
+    /// <param name="batch">Changed in place.</param>
+    /// <param name="offset">First ciphertext changed.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public static void SubtractPlain(
+        ReadOnlySpan<long> values, CiphertextBatch batch, int offset = 0, Execution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        using var numbers = new SignedNumbers(values.Length);
+        numbers.WriteNegated(values);
+        AddPlain(numbers.Words, numbers.WordsEach, batch, offset, values.Length, execution);
+    }
+
+    /// <summary>Subtracts signed numbers of any size in place: convenient, but copies them.</summary>
+    /// <param name="values">Plaintexts, |value| below n.</param>
+    /// <param name="batch">Changed in place.</param>
+    /// <param name="offset">First ciphertext changed.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A number does not fit in the key's words.</exception>
+    /// <exception cref="PaillierException"><see cref="PaillierError.Range"/>: a number is n or more.</exception>
+    public static void SubtractPlain(
+        ReadOnlySpan<BigInteger> values, CiphertextBatch batch, int offset = 0, Execution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        using var numbers = new SignedNumbers(values.Length, batch.Key);
+        numbers.Write(values, negate: true);
+        AddPlain(numbers.Words, numbers.WordsEach, batch, offset, values.Length, execution);
+    }
+
+    /// <summary>Products with plaintexts: <c>target[i] = source[i] · factors[i]</c>.</summary>
+    /// <param name="source">Operand.</param>
+    /// <param name="factors">As many signed numbers.</param>
+    /// <param name="target">Receives the products, as long; must not overlap the operand.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public static void MultiplyPlain(
+        CiphertextRange source, ReadOnlySpan<long> factors, CiphertextRange target, Execution execution = default)
+    {
+        CheckOperand(source, target, nameof(source));
+        CheckApart(source, target, nameof(target));
+        CiphertextBatch.CheckLength(factors.Length, target.Count, nameof(factors));
+        PlainProducts.Multiply(source, factors, target, execution);
+    }
+
+    /// <summary>A dot product with plaintexts: the sum of all <c>values[i] · weights[i]</c>.</summary>
+    /// <param name="values">One operand.</param>
+    /// <param name="weights">The other: as many signed numbers.</param>
+    /// <param name="target">Receives the sum: one ciphertext, none of the operand.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public static void DotProduct(
+        CiphertextRange values, ReadOnlySpan<long> weights, CiphertextRange target, Execution execution = default)
+    {
+        values.Check(nameof(values));
+        target.Check(nameof(target));
+        if (target.Count != 1)
+        {
+            throw new ArgumentException($"A dot product is 1 ciphertext, not {target.Count}.", nameof(target));
+        }
+
+        MultiplyMatrix(weights, values, target, execution);
+    }
+
+    /// <summary>
+    /// The product of a matrix of plaintexts and a vector: <c>target[r]</c> becomes the sum of all
+    /// <c>matrix[r·columns + c] · vector[c]</c>. Zeros cost nothing.
+    /// </summary>
+    /// <param name="matrix">
+    /// Signed numbers, row by row: as many rows as the target has ciphertexts, as many columns as the vector.
+    /// </param>
+    /// <param name="vector">What it is multiplied by.</param>
+    /// <param name="target">Receives the products, one for each row; must not overlap the vector.</param>
+    /// <param name="execution">Threads and cancellation.</param>
+    public static void MultiplyMatrix(
+        ReadOnlySpan<long> matrix, CiphertextRange vector, CiphertextRange target, Execution execution = default)
+    {
+        vector.Check(nameof(vector));
+        target.Check(nameof(target));
+        CheckApart(vector, target, nameof(target));
+        CiphertextBatch.CheckLength(matrix.Length, (long)target.Count * vector.Count, nameof(matrix));
+        PlainProducts.MultiplyMatrix(matrix, vector, target, execution);
+    }
 
     /// <summary>Negations: <c>target[i] = -source[i]</c> in plaintexts.</summary>
     /// <param name="source">Operand.</param>
@@ -92,6 +217,7 @@ public static unsafe class Evaluator
         ReadOnlySpan<CiphertextBatch> sources, ReadOnlySpan<Term> terms, ReadOnlySpan<int> first,
         CiphertextBatch target, int offset = 0, Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(target);
         int count = CheckRows(first, terms.Length, nameof(first));
         target.CheckRange(offset, count);
         CheckOverlap(sources, terms, target, offset, count);
@@ -101,6 +227,7 @@ public static unsafe class Evaluator
         using var held = new HeldBatches(sources.Length);
         for (int i = 0; i < sources.Length; i++)
         {
+            ArgumentNullException.ThrowIfNull(sources[i], nameof(sources));
             handles[i] = held.Hold(sources[i].Handle);
         }
 
@@ -135,6 +262,7 @@ public static unsafe class Evaluator
         ProductProgram program, ReadOnlySpan<ProgramView> sources, ProgramView target, int firstTile, int tiles,
         Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(program);
         ArgumentOutOfRangeException.ThrowIfNegative(firstTile);
         ArgumentOutOfRangeException.ThrowIfNegative(tiles);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(sources.Length, ProductProgram.MaxSources, nameof(sources));
@@ -203,8 +331,8 @@ public static unsafe class Evaluator
     /// </summary>
     private static void CheckOperand(CiphertextRange source, CiphertextRange target, string name)
     {
-        source.Check();
-        target.Check();
+        source.Check(name);
+        target.Check(nameof(target));
         if (source.Count != target.Count)
         {
             throw new ArgumentException($"{source.Count} ciphertexts make {target.Count} results.", name);
@@ -214,6 +342,16 @@ public static unsafe class Evaluator
             && Math.Abs(source.First - target.First) < target.Count)
         {
             throw new ArgumentException("The target overlaps its operand at another offset.", name);
+        }
+    }
+
+    /// <summary>Refuses a target that would be written before all of an operand is read.</summary>
+    private static void CheckApart(CiphertextRange source, CiphertextRange target, string name)
+    {
+        if (source.Batch == target.Batch && source.First < target.First + target.Count
+            && target.First < source.First + source.Count)
+        {
+            throw new ArgumentException("The target overlaps its operand.", name);
         }
     }
 

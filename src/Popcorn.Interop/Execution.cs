@@ -20,6 +20,7 @@ public readonly record struct Execution(int DegreeOfParallelism = 0, Cancellatio
     /// <param name="work">Called with 0 … count−1, in any order.</param>
     public void ForEach(int count, Action<int> work)
     {
+        ArgumentNullException.ThrowIfNull(work);
         var options = new ParallelOptions { MaxDegreeOfParallelism = Workers, CancellationToken = CancellationToken };
         try
         {

@@ -15,7 +15,9 @@ public enum PaillierError
     /// <summary>The key is malformed: size, parity, primality, equal primes, base.</summary>
     Key = 4,
 
-    /// <summary>A ciphertext is 0, not below n² or shares a factor with n.</summary>
+    /// <summary>
+    /// A ciphertext is 0, not below n² or shares a factor with n, or bytes are no whole batch of ciphertexts.
+    /// </summary>
     Ciphertext = 5,
 
     /// <summary>Two objects belong to different keys.</summary>

@@ -8,19 +8,19 @@ namespace Popcorn.Interop;
 /// <summary>
 /// A Paillier public key: the modulus n = p·q and the base h of its randomness, with the arithmetic modulo n².
 /// Immutable and thread-safe. Batches, encryptors and private keys hold on to what they need: disposing the key does
-/// not hurt them.
+/// not hurt them. Keys are equal if n, h, kind and kernel are, and what was made from equal keys belongs together.
 /// </summary>
-public sealed class PaillierPublicKey : IDisposable
+public sealed class PaillierPublicKey : IDisposable, IEquatable<PaillierPublicKey>
 {
     private const int InsecureSizeFlag = 1;
     private const int ShortOrderFlag = 16;
 
     private readonly byte[] _exported;
     private readonly byte[] _fingerprint;
+    private volatile bool _disposed;
 
     private PaillierPublicKey(PublicKeyHandle handle, NativePublicKeyInfo info, byte[] exported)
     {
-        Handle = handle;
         Bits = info.KeyBits;
         Order = info.OrderBits == 0 ? KeyOrder.Full : KeyOrder.Short;
         CiphertextBytes = info.CiphertextBytes;
@@ -31,6 +31,7 @@ public sealed class PaillierPublicKey : IDisposable
         Modulus = LittleEndian.ReadUnsigned(exported.AsSpan(KeyFormat.HeaderBytes, info.ModulusBytes));
         _exported = exported;
         _fingerprint = SHA256.HashData(exported);
+        SharedHandle = handle.Share($"{Kernel} {Convert.ToHexString(_fingerprint)}");
     }
 
     /// <summary>Bit length of n.</summary>
@@ -60,7 +61,18 @@ public sealed class PaillierPublicKey : IDisposable
     /// <summary>SHA-256 of <see cref="Export"/>, 32 bytes.</summary>
     public ReadOnlyMemory<byte> Fingerprint => _fingerprint;
 
-    internal PublicKeyHandle Handle { get; }
+    /// <summary>For what is newly made from this key, which a disposed one refuses.</summary>
+    internal PublicKeyHandle Handle
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            return SharedHandle;
+        }
+    }
+
+    /// <summary>For what outlives the key.</summary>
+    internal PublicKeyHandle SharedHandle { get; }
 
     /// <summary>h, little-endian, as many bytes as n.</summary>
     internal ReadOnlySpan<byte> Base => _exported.AsSpan(KeyFormat.HeaderBytes + KeyFormat.BytesOf(Bits));
@@ -120,8 +132,19 @@ public sealed class PaillierPublicKey : IDisposable
         return valid == 1;
     }
 
-    /// <summary>Releases the key; what was made from it stays usable.</summary>
-    public void Dispose() => Handle.Dispose();
+    /// <inheritdoc/>
+    public bool Equals(PaillierPublicKey? other) => SharedHandle == other?.SharedHandle;
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as PaillierPublicKey);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => SharedHandle.GetHashCode();
+
+    /// <summary>
+    /// Releases the key; what was made from it stays usable. Its memory goes with the last of that, and of equal keys.
+    /// </summary>
+    public void Dispose() => _disposed = true;
 
     /// <summary>A key from little-endian n and h of exactly the bytes that <paramref name="bits"/> ask for.</summary>
     internal static PaillierPublicKey Create(

@@ -70,7 +70,7 @@ public sealed unsafe class ProductProgram : IDisposable
     internal long ScratchBytes(PaillierPublicKey key, int tiles)
     {
         NativeStatus.Check(
-            NativeMethods.ProgramScratchBytes(Handle, key.Handle, tiles, out long bytes), "product program");
+            NativeMethods.ProgramScratchBytes(Handle, key.SharedHandle, tiles, out long bytes), "product program");
         return bytes;
     }
 }

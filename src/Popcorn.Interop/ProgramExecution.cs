@@ -64,7 +64,7 @@ internal unsafe readonly struct ProgramExecution(
             long bytes = program.ScratchBytes(key, 1);
             scratch.EnsureLength(bytes);
             NativeStatus.Check(
-                NativeMethods.ProgramBegin(program.Handle, key.Handle, scratch.Pointer, bytes), "program run");
+                NativeMethods.ProgramBegin(program.Handle, key.SharedHandle, scratch.Pointer, bytes), "program run");
             ProgramExecution run = this;
             execution.ForEach(execution.Workers, _ => run.Join(tile, scratch, bytes));
         }

@@ -14,12 +14,20 @@ public readonly record struct ProgramView(CiphertextBatch Batch, int Stride, int
 {
     /// <summary>A view of single ciphertexts: position and number are the same.</summary>
     public ProgramView(CiphertextBatch batch, int taps, int[] positions)
-        : this(batch, batch.Count, taps, positions)
+        : this(batch, CountOf(batch), taps, positions)
     {
+    }
+
+    private static int CountOf(CiphertextBatch batch)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        return batch.Count;
     }
 
     internal void Check(int tiles, string name)
     {
+        ArgumentNullException.ThrowIfNull(Batch, name);
+        ArgumentNullException.ThrowIfNull(Positions, name);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(Taps, name);
         if (Positions.Length < (long)tiles * Taps)
         {

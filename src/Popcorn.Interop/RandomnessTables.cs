@@ -54,6 +54,7 @@ internal sealed unsafe class RandomnessTables : IDisposable
     /// <summary>Multiplies ciphertexts by fresh encryptions of 0.</summary>
     internal void Rerandomize(CiphertextBatch batch, int offset, int count, Execution execution)
     {
+        ArgumentNullException.ThrowIfNull(batch);
         batch.CheckRange(offset, count);
         var tile = new RandomizeTile(this, null, 0, batch, offset, keep: true);
         Tiles.Run(tile, count, Key.Lanes, TileGrain.Heavy, execution);

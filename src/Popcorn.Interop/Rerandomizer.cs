@@ -41,6 +41,7 @@ public sealed class Rerandomizer : IDisposable
     /// </exception>
     public Rerandomizer(PaillierPublicKey key, int windowBits = 8, Execution execution = default)
     {
+        ArgumentNullException.ThrowIfNull(key);
         ArgumentOutOfRangeException.ThrowIfLessThan(windowBits, 1);
         _tables = new RandomnessTables(
             key, key.Order == KeyOrder.Short ? OfKeysBase(key, windowBits) : OfOwnBases(key, windowBits), execution);
@@ -96,6 +97,15 @@ public sealed class Rerandomizer : IDisposable
     /// <param name="execution">Threads and cancellation; a cancelled range may be partly re-randomised.</param>
     public void Rerandomize(CiphertextBatch batch, int offset, int count, Execution execution = default) =>
         _tables.Rerandomize(batch, offset, count, execution);
+
+    /// <summary>Re-randomises a whole batch.</summary>
+    /// <param name="batch">Changed in place.</param>
+    /// <param name="execution">Threads and cancellation, as for a range.</param>
+    public void Rerandomize(CiphertextBatch batch, Execution execution = default)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        Rerandomize(batch, 0, batch.Count, execution);
+    }
 
     /// <summary>Wipes and releases the tables.</summary>
     public void Dispose() => _tables.Dispose();

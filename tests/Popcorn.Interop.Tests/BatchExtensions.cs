@@ -6,20 +6,13 @@ namespace Popcorn.Interop.Tests;
 /// <summary>Batches to and from big integers.</summary>
 internal static class BatchExtensions
 {
-    internal static CiphertextBatch Encrypt(this Encryptor encryptor, params ReadOnlySpan<BigInteger> values)
-    {
-        var batch = new CiphertextBatch(encryptor.Key, values.Length);
-        encryptor.Encrypt(values, batch);
-        return batch;
-    }
-
     internal static BigInteger[] Decrypt(this PaillierPrivateKey key, CiphertextBatch batch) =>
         new Decryptor(key).DecryptSigned(batch);
 
     internal static byte[] ExportAll(this CiphertextBatch batch)
     {
         byte[] bytes = new byte[batch.Count * batch.Key.CiphertextBytes];
-        batch.Export(0, batch.Count, bytes);
+        batch.Export(bytes);
         return bytes;
     }
 
@@ -35,7 +28,7 @@ internal static class BatchExtensions
         }
 
         var batch = new CiphertextBatch(key, ciphertexts.Length);
-        batch.Import(bytes, 0, ciphertexts.Length);
+        batch.Import(bytes);
         return batch;
     }
 }

@@ -78,6 +78,39 @@ public sealed class BatchTests
     }
 
     [Theory, ClassData(typeof(KernelData))]
+    public void Whole_batches_need_no_range(string kernel)
+    {
+        PaillierPrivateKey key = TestKeys.Small(kernel);
+        using var encryptor = new Encryptor(key);
+        using var rerandomizer = new Rerandomizer(key.PublicKey);
+        using CiphertextBatch batch = encryptor.Encrypt([3L, -4L, 5L]);
+        BigInteger[] fresh = batch.Ciphertexts();
+        encryptor.Rerandomize(batch);
+        BigInteger[] again = batch.Ciphertexts();
+        rerandomizer.Rerandomize(batch);
+        BigInteger[] third = batch.Ciphertexts();
+        Assert.Equal(9, fresh.Concat(again).Concat(third).Distinct().Count());
+
+        byte[] bytes = new byte[3 * key.PublicKey.CiphertextBytes];
+        batch.Export(bytes);
+        using var copy = new CiphertextBatch(key.PublicKey, 3);
+        copy.Import(bytes);
+        Assert.Equal(third, copy.Ciphertexts());
+        ulong[] words = new ulong[3 * key.PublicKey.PlaintextWords];
+        new Decryptor(key).Decrypt(copy, words);
+        Assert.Equal((3UL, 5UL), (words[0], words[2 * key.PublicKey.PlaintextWords]));
+        Assert.Equal([3, -4, 5], key.Decrypt(copy));
+        encryptor.EncryptZero(copy);
+        Assert.Equal([0, 0, 0], key.Decrypt(copy));
+        Assert.DoesNotContain(1, copy.Ciphertexts());
+
+        Assert.Throws<ArgumentException>(() => batch.Export(bytes.AsSpan(1)));
+        Assert.Throws<ArgumentException>(() => batch.Import(bytes.AsSpan(1)));
+        Assert.Throws<ArgumentException>(() => new Decryptor(key).Decrypt(copy, words.AsSpan(1)));
+        Assert.Throws<ArgumentOutOfRangeException>(() => encryptor.Encrypt(ReadOnlySpan<long>.Empty));
+    }
+
+    [Theory, ClassData(typeof(KernelData))]
     public void New_batches_hold_the_number_one(string kernel)
     {
         using var batch = new CiphertextBatch(TestKeys.Small(kernel).PublicKey, 3);

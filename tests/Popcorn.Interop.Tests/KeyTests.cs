@@ -63,9 +63,57 @@ public sealed class KeyTests
         Assert.Equal(SHA256.HashData(publicCopy.Export()), key.PublicKey.Fingerprint.ToArray());
 
         using var encryptor = new Encryptor(publicCopy);
-        using CiphertextBatch batch = encryptor.Encrypt(-123456789);
+        using CiphertextBatch batch = encryptor.Encrypt([-123456789L]);
         using CiphertextBatch received = BatchExtensions.ImportAll(copy.PublicKey, batch.Ciphertexts());
         Assert.Equal([-123456789], copy.Decrypt(received));
+    }
+
+    [Theory, ClassData(typeof(KernelData))]
+    public void Two_imports_of_a_key_are_one_key(string kernel)
+    {
+        PaillierPrivateKey key = TestKeys.Small(kernel);
+        byte[] exported = key.PublicKey.Export();
+        PaillierPublicKey first = PaillierPublicKey.Import(exported, TestKeys.Options(kernel));
+        using PaillierPublicKey second = PaillierPublicKey.Import(exported, TestKeys.Options(kernel));
+        using PaillierPrivateKey owner = PaillierPrivateKey.Import(key.Export(), TestKeys.Options(kernel));
+        PaillierPublicKey other = TestKeys.OfSize(kernel, 512).PublicKey;
+        Assert.True(first.Equals(second) && first.Equals((object)owner.PublicKey) && first.Equals(key.PublicKey));
+        Assert.Equal(first.GetHashCode(), second.GetHashCode());
+        Assert.False(first.Equals(other) || first.Equals(null) || first.Equals("a key"));
+
+        using var encryptor = new Encryptor(first);
+        using CiphertextBatch a = encryptor.Encrypt([1L, 2L]);
+        using var b = new CiphertextBatch(owner.PublicKey, 2);
+        using var theirs = new Encryptor(owner);
+        theirs.Encrypt([10L, 20L], b);
+        first.Dispose();
+        using var sums = new CiphertextBatch(second, 2);
+        Evaluator.Add(a, b, sums);
+        Assert.Equal([11, 22], key.Decrypt(sums));
+
+        // Disposed is one of the equal keys, not what they share.
+        Assert.Throws<ObjectDisposedException>(() => new CiphertextBatch(first, 1));
+        Assert.Throws<ObjectDisposedException>(() => new Encryptor(first));
+        Evaluator.Add(a, sums, a);
+        Assert.Equal([12, 24], owner.Decrypt(a));
+    }
+
+    [Fact]
+    public void Keys_of_two_kernels_or_kinds_are_two_keys()
+    {
+        byte[] exported = TestKeys.Small(PaillierLibrary.DefaultKernel).PublicKey.Export();
+        PaillierPublicKey[] keys =
+            [.. PaillierLibrary.Kernels.Select(kernel => PaillierPublicKey.Import(exported, TestKeys.Options(kernel)))];
+        Assert.Equal(keys.Length, keys.Distinct().Count());
+        Assert.Single(keys.Select(key => Convert.ToHexString(key.Fingerprint.Span)).Distinct());
+    }
+
+    /// <summary>A size that a test was allowed is not allowed to others by that.</summary>
+    [Fact]
+    public void An_equal_key_is_checked_all_the_same()
+    {
+        byte[] exported = TestKeys.Small(PaillierLibrary.DefaultKernel).PublicKey.Export();
+        Refused(() => PaillierPublicKey.Import(exported));
     }
 
     [Fact]

@@ -50,7 +50,7 @@ public sealed class LifetimeTests
         using PaillierPrivateKey copy = PaillierPrivateKey.Import(key.Export(), TestKeys.Options(kernel));
         var encryptor = new Encryptor(key);
         key.Dispose();
-        using CiphertextBatch batch = encryptor.Encrypt(17, -18);
+        using CiphertextBatch batch = encryptor.Encrypt([17L, -18L]);
         encryptor.Dispose();
         Assert.Equal(
             [17, -18], copy.Decrypt(BatchExtensions.ImportAll(copy.PublicKey, batch.Ciphertexts())));

@@ -167,7 +167,7 @@ public sealed class ShortOrderTests
         Assert.Equal(shown, publicCopy.Export());
 
         using var encryptor = new Encryptor(publicCopy);
-        using CiphertextBatch batch = encryptor.Encrypt(-123456789);
+        using CiphertextBatch batch = encryptor.Encrypt([-123456789L]);
         using CiphertextBatch received = BatchExtensions.ImportAll(copy.PublicKey, batch.Ciphertexts());
         Assert.Equal([-123456789], copy.Decrypt(received));
     }
