@@ -133,7 +133,7 @@ internal static partial class ServeCommand
         var noForecast = new Option<bool>("--no-forecast")
         {
             Description = "Do not measure this machine to predict what queries will cost, for the log and for the "
-                + "choice between families: the first that can serve a model is preferred.",
+                + "choice between families: the first that can serve a model is preferred; and test nothing first.",
         };
         Option<string?> logFormat = new Option<string?>("--log-format")
         {
@@ -203,6 +203,7 @@ internal static partial class ServeCommand
 
             var limits = new PopcornOptions
             {
+                WarmUp = false, // that would be beside the first queries
                 MaxConnections = parsed.GetValue(connections),
                 MaxConnectionsPerAddress = parsed.GetValue(perAddress),
                 DegreeOfParallelism = parsed.GetValue(threads),
@@ -222,6 +223,12 @@ internal static partial class ServeCommand
             logger = app.Logger;
             await using (app.ConfigureAwait(false))
             {
+                if (forecasts)
+                {
+                    // Before there is anybody whose query it would slow down.
+                    await SelfTest.RunAsync(stop.Token).ConfigureAwait(false);
+                }
+
                 await RunAsync(app, address, files, limits, forecasts, output, stop.Token).ConfigureAwait(false);
             }
 
