@@ -25,7 +25,7 @@ internal static class RoundedWeights
     {
         // A single bit is the sign of a weight, times the mean magnitude.
         double largest = Magnitudes.Largest(weights);
-        double step = bits == 1 ? Magnitudes.Mean(weights) : largest / WeightQuantizer.LargestOf(bits);
+        double step = bits == 1 ? Magnitudes.Mean(weights) : largest / WeightSteps.LargestOf(bits);
         for (int i = 0; i < weights.Length && largest > 0; i++)
         {
             weights[i] = step * (bits == 1 ? Math.Sign(weights[i]) : Math.Round(weights[i] / step));
