@@ -138,7 +138,7 @@ internal static class DeadChannels
                 int inputs = kept[linear.Input].Length;
                 for (int c = 0; c < inputs; c++)
                 {
-                    if (!kept[linear.Input][c] && IsRead(linear, c, inputs, outputs))
+                    if (!kept[linear.Input][c] && IsRead(linear, c, outputs))
                     {
                         yield return (linear.Input, c);
                     }
@@ -193,19 +193,8 @@ internal static class DeadChannels
         }
     }
 
-    private static bool IsRead(LinearLayer layer, int channel, int channels, bool[] outputs)
-    {
-        int taps = layer.Window.Taps;
-        for (int o = 0; o < outputs.Length; o++)
-        {
-            if (outputs[o] && layer.Weights.AsSpan((o * channels + channel) * taps, taps).ContainsAnyExcept(0))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
+    private static bool IsRead(LinearLayer layer, int channel, bool[] outputs) =>
+        outputs.Index().Any(output => output.Item && layer.WeightsOf(output.Index, channel).ContainsAnyExcept(0));
 
     private static IntegerNetwork Rebuild(IntegerNetwork network, bool[][] kept) => network with
     {

@@ -82,7 +82,6 @@ internal static class PlainLinear
             [.. source.Select(x => BigInteger.Max(BigInteger.Abs(x.Low), BigInteger.Abs(x.High)))];
         int channels = shape.Channels / layer.Groups;
         int outputs = layer.Output.Channels / layer.Groups;
-        int taps = layer.Window.Taps;
         BigInteger mostProducts = 0;
         long mostWeights = 0;
         for (int output = 0; output < layer.Output.Channels; output++)
@@ -92,7 +91,7 @@ internal static class PlainLinear
             long sum = 0;
             for (int channel = 0; channel < channels; channel++)
             {
-                foreach (int weight in layer.Weights.AsSpan((output * channels + channel) * taps, taps))
+                foreach (int weight in layer.WeightsOf(output, channel))
                 {
                     sum += Math.Abs((long)weight);
                 }

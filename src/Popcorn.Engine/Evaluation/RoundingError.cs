@@ -45,7 +45,7 @@ internal static class RoundingError
         .Max(channel =>
         {
             double sum = 0;
-            foreach (int weight in layer.Weights.AsSpan(channel * layer.WeightsPerOutput, layer.WeightsPerOutput))
+            foreach (int weight in layer.WeightsOf(channel))
             {
                 sum += Math.Abs((double)weight);
             }

@@ -109,7 +109,7 @@ internal static class ConstantFolding
     public static Constant Held(OperatorCall call)
     {
         OnnxNode node = call.Node;
-        return node.Attribute("value") is { T: { } tensor } ? call.Tensors.Read(tensor)
+        return node.Attribute("value") is { T: { } tensor } ? Constant.Of(tensor, call.External)
             : node.Attribute("value_float") is { } real ? Constant.Scalar(real.F)
             : node.Attribute("value_floats") is { } reals ? Constant.Vector([.. reals.Floats])
             : node.Attribute("value_int") is { } integer ? Constant.Whole(integer.I) with { Dims = [] }

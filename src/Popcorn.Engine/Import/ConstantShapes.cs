@@ -80,7 +80,7 @@ internal static class ConstantShapes
     {
         int[] dims = Dimensions.Of(call.ConstantAt(0));
         Constant value = call.Node.Attribute("value") is { T: { } tensor }
-            ? call.Tensors.Read(tensor)
+            ? Constant.Of(tensor, call.External)
             : Constant.Scalar(0);
         long count = Dimensions.Count(dims);
         ConstantFolding.RequireSize(count);

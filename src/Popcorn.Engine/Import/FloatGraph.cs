@@ -36,6 +36,20 @@ internal static class FloatGraph
         return order;
     }
 
+    /// <summary>The same graph with other nodes in the place of its own, each after what it reads.</summary>
+    /// <param name="output">The graph.</param>
+    /// <param name="replace">What stands for a node that reads what stands for its sources.</param>
+    public static FloatNode Rewritten(FloatNode output, Func<FloatNode, FloatNode> replace)
+    {
+        var rewritten = new Dictionary<FloatNode, FloatNode>();
+        foreach (FloatNode node in InOrder(output))
+        {
+            rewritten[node] = replace(node.Reading([.. node.Sources.Select(s => rewritten[s])]));
+        }
+
+        return rewritten[output];
+    }
+
     /// <summary>The shape of a graph's input.</summary>
     /// <exception cref="PopcornException">It is used in several shapes.</exception>
     public static Shape InputOf(IEnumerable<FloatNode> graph)

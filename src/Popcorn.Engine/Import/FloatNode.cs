@@ -65,6 +65,10 @@ internal sealed class FloatLinear(
     public override FloatNode Reading(IReadOnlyList<FloatNode> sources) =>
         new FloatLinear(Name, sources[0], Window, Groups, Weights, Bias) { Padding = Padding, IsMove = IsMove };
 
+    /// <summary>The same layer with other weights and biases.</summary>
+    public FloatLinear With(double[] weights, double[] bias) =>
+        new(Name, Source, Window, Groups, weights, bias) { Padding = Padding, IsMove = IsMove };
+
     /// <summary>What padding holds in an input channel.</summary>
     public double PaddingOf(int channel) => Padding.Length == 0 ? 0 : Padding[channel];
 

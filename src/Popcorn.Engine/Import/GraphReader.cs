@@ -27,8 +27,8 @@ internal sealed class GraphReader
         _model = model;
         _options = options;
         _inputOrder = inputOrder;
-        var tensors = new TensorReader(options.Folder is string folder ? new ExternalData(folder) : null);
-        _context = new ReadingContext(new Broadcasting(), new Ranges(options), tensors, _reports.Add);
+        ExternalData? external = options.Folder is string folder ? new ExternalData(folder) : null;
+        _context = new ReadingContext(new Broadcasting(), new Ranges(options), external, _reports.Add);
     }
 
     private GraphProto Graph => _model.Graph;
@@ -158,7 +158,7 @@ internal sealed class GraphReader
         long held = 0;
         foreach (TensorProto tensor in Graph.Initializer.Where(t => needed.Contains(t.Name)))
         {
-            Constant? initializer = Try($"initializer '{tensor.Name}'", () => _context.Tensors.Read(tensor));
+            Constant? initializer = Try($"initializer '{tensor.Name}'", () => Constant.Of(tensor, _context.External));
             _values[tensor.Name] = initializer;
             held += initializer?.Values.Length ?? 0;
         }

@@ -12,19 +12,12 @@ internal static class ImpliedClips
     public static FloatNode Drop(FloatNode output, ImportOptions options)
     {
         var ranges = new Ranges(options);
-        var kept = new Dictionary<FloatNode, FloatNode>();
-        foreach (FloatNode node in FloatGraph.InOrder(output))
+        return FloatGraph.Rewritten(output, node => node switch
         {
-            FloatNode copy = node.Reading([.. node.Sources.Select(s => kept[s])]);
-            kept[node] = copy switch
-            {
-                FloatRelu when ranges.Of(copy.Source).Low >= 0 => copy.Source,
-                FloatClip clip => Needed(clip, ranges.Of(clip.Source)),
-                _ => copy,
-            };
-        }
-
-        return kept[output];
+            FloatRelu when ranges.Of(node.Source).Low >= 0 => node.Source,
+            FloatClip clip => Needed(clip, ranges.Of(clip.Source)),
+            _ => node,
+        });
     }
 
     private static FloatNode Needed(FloatClip clip, RealRange range)

@@ -9,7 +9,7 @@ internal sealed class OperatorCall(OnnxNode node, GraphValue[] inputs, ReadingCo
 
     public GraphValue[] Inputs => inputs;
 
-    public TensorReader Tensors => context.Tensors;
+    public ExternalData? External => context.External;
 
     public Ranges Ranges => context.Ranges;
 
@@ -45,3 +45,11 @@ internal sealed class OperatorCall(OnnxNode node, GraphValue[] inputs, ReadingCo
         ? inputs[index]
         : throw new NodeException($"its input {index + 1} is missing; the file is damaged");
 }
+
+/// <summary>What the reading of all nodes of a graph shares.</summary>
+/// <param name="Broadcasting">Spreads constants over what depends on the image.</param>
+/// <param name="Ranges">Between which numbers values lie.</param>
+/// <param name="External">Tensors whose data lies beside the file; null: nobody knows where that is.</param>
+/// <param name="Report">Takes one line for each liberty that the import takes.</param>
+internal sealed record ReadingContext(
+    Broadcasting Broadcasting, Ranges Ranges, ExternalData? External, Action<string> Report);

@@ -36,9 +36,7 @@ internal sealed class Quantizer
         _statistics = statistics;
         _demands = demands;
         _readers = new FloatReaders(order);
-        bool isNarrow = options.ActivationBits > 0;
-        var weights = new WeightQuantizer(options.WeightBits, isNarrow);
-        _linear = new LinearQuantizer(_builder, weights, calibration, demands, _readers, _values, isNarrow);
+        _linear = new LinearQuantizer(_builder, options, calibration, demands, _readers, _values);
         _sums = new SumQuantizer(_builder, demands);
         _steps = new StepQuantizer(_builder);
     }
@@ -275,3 +273,9 @@ internal sealed class Quantizer
         };
     }
 }
+
+/// <summary>An integer network, and what stands in it for the nodes that it was made of.</summary>
+/// <param name="Network">The network.</param>
+/// <param name="Values">By node; that of one that only comparisons read may have become another.</param>
+internal sealed record QuantizedNetwork(
+    IntegerNetwork Network, IReadOnlyDictionary<FloatNode, QuantizedValue> Values);

@@ -6,17 +6,8 @@ namespace Popcorn.Engine.Import;
 /// </summary>
 internal static class RoundedWeights
 {
-    public static FloatNode Of(FloatNode output, int bits)
-    {
-        var rounded = new Dictionary<FloatNode, FloatNode>();
-        foreach (FloatNode node in FloatGraph.InOrder(output))
-        {
-            FloatNode copy = node.Reading([.. node.Sources.Select(s => rounded[s])]);
-            rounded[node] = copy is FloatLinear linear ? Round(linear, bits) : copy;
-        }
-
-        return rounded[output];
-    }
+    public static FloatNode Of(FloatNode output, int bits) =>
+        FloatGraph.Rewritten(output, node => node is FloatLinear linear ? Round(linear, bits) : node);
 
     private static FloatLinear Round(FloatLinear linear, int bits)
     {
@@ -27,18 +18,14 @@ internal static class RoundedWeights
             Round(weights.AsSpan(first, each), bits);
         }
 
-        return new FloatLinear(linear.Name, linear.Source, linear.Window, linear.Groups, weights, linear.Bias)
-        {
-            Padding = linear.Padding,
-            IsMove = linear.IsMove,
-        };
+        return linear.With(weights, linear.Bias);
     }
 
     private static void Round(Span<double> weights, int bits)
     {
         // A single bit is the sign of a weight, times the mean magnitude.
         double largest = Magnitudes.Largest(weights);
-        double step = bits == 1 ? Magnitudes.Mean(weights) : largest / WeightQuantizer.LargestOf(bits);
+        double step = bits == 1 ? Magnitudes.Mean(weights) : largest / WeightSteps.LargestOf(bits);
         for (int i = 0; i < weights.Length && largest > 0; i++)
         {
             weights[i] = step * (bits == 1 ? Math.Sign(weights[i]) : Math.Round(weights[i] / step));

@@ -86,12 +86,7 @@ internal static class Simplifier
             weights[i] = linear.Weights[i] * affine.Scale[i / linear.WeightsPerOutput];
         }
 
-        double[] bias = [.. linear.Bias.Select((b, o) => b * affine.Scale[o] + affine.Shift[o])];
-        return new FloatLinear(linear.Name, linear.Source, linear.Window, linear.Groups, weights, bias)
-        {
-            Padding = linear.Padding,
-            IsMove = linear.IsMove,
-        };
+        return linear.With(weights, [.. linear.Bias.Select((b, o) => b * affine.Scale[o] + affine.Shift[o])]);
     }
 
     /// <summary>

@@ -7,22 +7,13 @@ namespace Popcorn.Engine.Import;
 internal static class Staircases
 {
     /// <summary>The graph with a staircase in place of every bounded activation.</summary>
-    public static FloatNode Replace(FloatNode output, ImportOptions options)
-    {
-        var replaced = new Dictionary<FloatNode, FloatNode>();
-        foreach (FloatNode node in FloatGraph.InOrder(output))
+    public static FloatNode Replace(FloatNode output, ImportOptions options) =>
+        FloatGraph.Rewritten(output, node => node switch
         {
-            FloatNode copy = node.Reading([.. node.Sources.Select(s => replaced[s])]);
-            replaced[node] = copy switch
-            {
-                FloatMonotone activation => Staircase(activation, options),
-                FloatCurve curve => OnLines(curve, options),
-                _ => copy,
-            };
-        }
-
-        return replaced[output];
-    }
+            FloatMonotone activation => Staircase(activation, options),
+            FloatCurve curve => OnLines(curve, options),
+            _ => node,
+        });
 
     /// <summary>
     /// Without an increasing function of each class score at the very end: the ranking is the same without it. What is

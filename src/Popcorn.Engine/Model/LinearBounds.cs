@@ -46,7 +46,7 @@ internal sealed class LinearBounds
         for (int input = 0; input < _inputs; input++)
         {
             long positive = 0, negative = 0, sometimesPositive = 0, sometimesNegative = 0;
-            ReadOnlySpan<int> weights = WeightsOf(row, input);
+            ReadOnlySpan<int> weights = _layer.WeightsOf(row, input);
             for (int tap = 0; tap < weights.Length; tap++)
             {
                 long above = Math.Max(0, weights[tap]), below = Math.Min(0, weights[tap]);
@@ -84,7 +84,7 @@ internal sealed class LinearBounds
             Interval present = default;
             for (int input = 0; input < _inputs && _presence[tap] != Presence.Never; input++)
             {
-                int weight = WeightsOf(row, input)[tap];
+                int weight = _layer.WeightsOf(row, input)[tap];
                 if (weight != 0)
                 {
                     present = present.Plus(ChannelOf(row, input).Times(weight));
@@ -101,9 +101,6 @@ internal sealed class LinearBounds
 
         return sum;
     }
-
-    private ReadOnlySpan<int> WeightsOf(int row, int input) =>
-        _layer.Weights.AsSpan((row * _inputs + input) * _presence.Length, _presence.Length);
 
     private Interval ChannelOf(int row, int input) => _channels[row / _outputs * _inputs + input];
 

@@ -54,8 +54,21 @@ internal sealed record LinearLayer(
     /// <summary>Weights of one output channel: input channels of its group × taps.</summary>
     public int WeightsPerOutput => Weights.Length / Output.Channels;
 
+    /// <summary>Channels of the value that it reads.</summary>
+    internal int InputChannels => Groups * WeightsPerOutput / Window.Taps;
+
     /// <summary>Number of non-zero weights.</summary>
     public int NonZero => Weights.Length - Weights.AsSpan().Count(0);
+
+    /// <summary>The group that an output channel belongs to.</summary>
+    internal int GroupOf(int output) => output / (Output.Channels / Groups);
+
+    /// <summary>The weights of an output channel.</summary>
+    internal ReadOnlySpan<int> WeightsOf(int output) => Weights.AsSpan(output * WeightsPerOutput, WeightsPerOutput);
+
+    /// <summary>Those of them that an input channel of its group meets, tap by tap.</summary>
+    internal ReadOnlySpan<int> WeightsOf(int output, int input) =>
+        WeightsOf(output).Slice(input * Window.Taps, Window.Taps);
 
     /// <summary>Multiply-accumulates for one image, zero weights counted, padding not.</summary>
     /// <param name="input">Shape of the value it reads.</param>

@@ -2,15 +2,16 @@ using Popcorn.Engine.Model;
 
 namespace Popcorn.Engine.Products;
 
-/// <summary>Which inputs the windows of a layer see.</summary>
+/// <summary>Which positions of a plane the windows of a layer see, whatever its weights.</summary>
 internal sealed class LayerGeometry
 {
-    public LayerGeometry(LinearLayer layer, Shape input)
+    public LayerGeometry(Window window, Shape input)
     {
-        Layer = layer;
+        Window = window;
         Input = input;
         var seen = new bool[input.Area];
-        foreach (int position in Enumerable.Range(0, layer.Output.Area).SelectMany(PositionsOf).Where(p => p >= 0))
+        int outputs = window.OutputHeight * window.OutputWidth;
+        foreach (int position in Enumerable.Range(0, outputs).SelectMany(PositionsOf).Where(p => p >= 0))
         {
             WindowsOverlap |= seen[position];
             seen[position] = true;
@@ -19,7 +20,7 @@ internal sealed class LayerGeometry
         Seen = [.. Enumerable.Range(0, input.Area).Where(position => seen[position])];
     }
 
-    public LinearLayer Layer { get; }
+    public Window Window { get; }
 
     public Shape Input { get; }
 
@@ -29,28 +30,12 @@ internal sealed class LayerGeometry
     /// <summary>Whether two windows see one position.</summary>
     public bool WindowsOverlap { get; }
 
-    /// <summary>Input channels of one group.</summary>
-    public int GroupChannels => Input.Channels / Layer.Groups;
-
-    /// <summary>The same layer on fewer input channels: the first ones of each group.</summary>
-    public LayerGeometry WithChannels(int channels)
-    {
-        int taps = Layer.Window.Taps;
-        int[] weights = [.. Enumerable.Range(0, Layer.Output.Channels)
-            .SelectMany(row => Layer.Weights.AsSpan(row * Layer.WeightsPerOutput, channels * taps).ToArray())];
-        return new LayerGeometry(
-            Layer with { Weights = weights }, Input with { Channels = channels * Layer.Groups });
-    }
-
-    /// <summary>The group that an output channel belongs to.</summary>
-    public int GroupOf(int row) => row / (Layer.Output.Channels / Layer.Groups);
-
     /// <summary>The positions that the window at an output position sees, tap by tap; −1 outside the plane.</summary>
     public IEnumerable<int> PositionsOf(int output)
     {
-        for (int tap = 0; tap < Layer.Window.Taps; tap++)
+        for (int tap = 0; tap < Window.Taps; tap++)
         {
-            yield return Layer.Window.Position(output, tap, Input);
+            yield return Window.Position(output, tap, Input);
         }
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Popcorn.Engine.Model;
 using Popcorn.Interop;
 
@@ -27,42 +28,39 @@ internal static class LinearCompiler
     /// <summary>Compiles a layer by its cheapest plan.</summary>
     public static CompiledLinear Compile(LinearLayer layer, Shape input)
     {
-        var geometry = new LayerGeometry(layer, input);
-        Func<LayerGeometry, LayerSums>[] ways = [.. WaysFor(geometry)];
-        int channels = (int)Math.Min(
-            geometry.GroupChannels, (long)SampleWeights * geometry.GroupChannels / Math.Max(1, layer.Weights.Length));
-        if (ways.Length == 1 || channels < 2 || channels >= geometry.GroupChannels)
+        var geometry = new LayerGeometry(layer.Window, input);
+        Func<LinearLayer, LayerSums>[] ways = [.. WaysFor(layer)];
+        int all = layer.InputChannels / layer.Groups;
+        int channels = (int)Math.Min(all, (long)SampleWeights * all / Math.Max(1, layer.Weights.Length));
+        if (ways.Length == 1 || channels < 2 || channels >= all)
         {
-            return Compile(Cheapest(ways, way => new ProductPlan(geometry, way(geometry)), plan => plan.Products));
+            return Compile(Cheapest(ways, way => new ProductPlan(geometry, way(layer)), plan => plan.Products));
         }
 
-        LayerGeometry sample = geometry.WithChannels(channels);
-        LayerGeometry half = geometry.WithChannels(channels / 2);
         var (best, _) = Cheapest(ways, way => (Way: way, Products: ExpectedProducts(way)), way => way.Products);
-        return Compile(new ProductPlan(geometry, best(geometry)));
+        return Compile(new ProductPlan(geometry, best(layer)));
 
         // What comes with more channels goes on; what each output pays (squarings, joining digits) does not.
-        double ExpectedProducts(Func<LayerGeometry, LayerSums> way)
+        double ExpectedProducts(Func<LinearLayer, LayerSums> way)
         {
-            double atHalf = ProductsOn(half, way);
-            double atSample = ProductsOn(sample, way);
-            return atSample + (atSample - atHalf)
-                * (geometry.GroupChannels - sample.GroupChannels) / (sample.GroupChannels - half.GroupChannels);
+            double atHalf = ProductsOn(channels / 2, way);
+            double atSample = ProductsOn(channels, way);
+            return atSample + (atSample - atHalf) * (all - channels) / (channels - channels / 2);
         }
 
-        // With its share of the room for shared products.
-        double ProductsOn(LayerGeometry part, Func<LayerGeometry, LayerSums> way) => new ProductPlan(
-            part, way(part),
-            (int)((long)ProductPlan.MostSharedCiphertexts * part.GroupChannels / geometry.GroupChannels)).Products;
+        // With their share of the room for shared products.
+        double ProductsOn(int some, Func<LinearLayer, LayerSums> way) => new ProductPlan(
+            geometry, way(WithChannels(layer, some)),
+            (int)((long)ProductPlan.MostSharedCiphertexts * some / all)).Products;
     }
 
     /// <summary>Compiles a plan.</summary>
     public static CompiledLinear Compile(ProductPlan plan) => new ProgramWriter(plan).Compile();
 
     /// <summary>All ways to compute a layer that may pay; each also for the layer with fewer channels.</summary>
-    public static IEnumerable<Func<LayerGeometry, LayerSums>> WaysFor(LayerGeometry geometry)
+    public static IEnumerable<Func<LinearLayer, LayerSums>> WaysFor(LinearLayer layer)
     {
-        if (!Array.Exists(geometry.Layer.Weights, w => w < 0))
+        if (!Array.Exists(layer.Weights, w => w < 0))
         {
             return Signed(NegativeWeights.None);
         }
@@ -74,8 +72,8 @@ internal static class LinearCompiler
             LayerSums.Offset,
         ];
 
-        IEnumerable<Func<LayerGeometry, LayerSums>> Signed(NegativeWeights negatives) =>
-            FormsFor(geometry, negatives).Select(forms => (Func<LayerGeometry, LayerSums>)(
+        IEnumerable<Func<LinearLayer, LayerSums>> Signed(NegativeWeights negatives) =>
+            FormsFor(layer, negatives).Select(forms => (Func<LinearLayer, LayerSums>)(
                 of => LayerSums.Signed(of, negatives, forms)));
     }
 
@@ -91,7 +89,7 @@ internal static class LinearCompiler
         (outputRows - 1) * window.StrideY + (window.KernelHeight - 1) * window.DilationY + 1;
 
     private static TPlan Cheapest<TPlan, TCost>(
-        Func<LayerGeometry, LayerSums>[] ways, Func<Func<LayerGeometry, LayerSums>, TPlan> plan,
+        Func<LinearLayer, LayerSums>[] ways, Func<Func<LinearLayer, LayerSums>, TPlan> plan,
         Func<TPlan, TCost> cost)
     {
         // The caller works as well: layers are compiled side by side, and callers that only waited would leave no
@@ -101,19 +99,93 @@ internal static class LinearCompiler
         return plans.MinBy(cost)!;
     }
 
-    /// <summary>What is cheapest if outputs share nothing, and single bits, of which they share most.</summary>
-    private static IEnumerable<DigitForm[]> FormsFor(LayerGeometry geometry, NegativeWeights way)
+    /// <summary>The same layer on fewer input channels: the first ones of each group.</summary>
+    private static LinearLayer WithChannels(LinearLayer layer, int channels) => layer with
     {
-        DigitForm[] cheapest = LayerSums.CheapestForms(geometry, way);
+        Weights = [.. Enumerable.Range(0, layer.Output.Channels)
+            .SelectMany(row => layer.WeightsOf(row)[..(channels * layer.Window.Taps)].ToArray())],
+    };
+
+    /// <summary>What is cheapest if outputs share nothing, and single bits, of which they share most.</summary>
+    private static IEnumerable<DigitForm[]> FormsFor(LinearLayer layer, NegativeWeights way)
+    {
+        // Digits may be negative only if something stands for −x.
+        bool[] signs = way == NegativeWeights.None ? [false] : [false, true];
+        var cheapest = new DigitForm[layer.Output.Channels];
+        Parallel.For(0, cheapest.Length, row => cheapest[row] = CheapestForm(
+            layer.WeightsOf(row), signs, apart: way == NegativeWeights.NegateOutputs));
         yield return cheapest;
-        bool signsMatter = Array.Exists(geometry.Layer.Weights, weight => Math.Abs((long)weight) > 2);
-        foreach (bool signed in signsMatter ? LayerSums.SignsFor(way) : [false])
+        bool signsMatter = Array.Exists(layer.Weights, weight => Math.Abs((long)weight) > 2);
+        foreach (bool signed in signsMatter ? signs : [false])
         {
             DigitForm[] bits = [.. cheapest.Select(_ => new DigitForm(1, signed))];
             if (!bits.AsSpan().SequenceEqual(cheapest))
             {
                 yield return bits;
             }
+        }
+    }
+
+    private static DigitForm CheapestForm(ReadOnlySpan<int> weights, bool[] signs, bool apart)
+    {
+        long largest = 0;
+        foreach (int weight in weights)
+        {
+            largest = Math.Max(largest, Math.Abs((long)weight));
+        }
+
+        int bits = Math.Min(BitOperations.Log2((ulong)largest | 1) + 2, DigitForm.MaxBits);
+        DigitForm cheapest = default;
+        int least = int.MaxValue;
+        for (int width = 1; width <= bits; width++)
+        {
+            foreach (bool signed in signs)
+            {
+                var form = new DigitForm(width, signed);
+                int products = UnsharedProducts(weights, form, apart);
+                if (products < least)
+                {
+                    (least, cheapest) = (products, form);
+                }
+            }
+        }
+
+        return cheapest;
+    }
+
+    /// <summary>
+    /// Products of an output that shares none: those that <see cref="ProductBuilder.Weigh"/> would write, from how
+    /// often each digit occurs.
+    /// </summary>
+    /// <param name="weights">Its weights.</param>
+    /// <param name="form">How they are cut.</param>
+    /// <param name="apart">Whether positive and negative digits make two results.</param>
+    internal static int UnsharedProducts(ReadOnlySpan<int> weights, DigitForm form, bool apart)
+    {
+        List<int[]> positive = [], negative = []; // [place][digit]
+        Span<int> digits = stackalloc int[DigitForm.MaxDigits];
+        foreach (int weight in weights)
+        {
+            int count = form.Recode(weight, digits);
+            for (int place = 0; place < count; place++)
+            {
+                List<int[]> counts = apart && digits[place] < 0 ? negative : positive;
+                while (counts.Count <= place)
+                {
+                    counts.Add(new int[form.Buckets]);
+                }
+
+                counts[place][Math.Abs(digits[place])]++;
+            }
+        }
+
+        return ProductsOf(positive) + ProductsOf(negative);
+
+        int ProductsOf(List<int[]> counts)
+        {
+            var joining = new ProductBuilder(inputs: 1, countOnly: true, reuse: false);
+            joining.Join(form, counts.Count, (place, digit) => counts[place][digit] > 0 ? 0 : ProductBuilder.None);
+            return joining.Count + counts.Sum(place => place.AsSpan(1).ToArray().Sum(count => Math.Max(0, count - 1)));
         }
     }
 }

@@ -51,17 +51,39 @@ internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = tr
         return product;
     }
 
-    /// <summary>value^exponent by binary exponentiation; exponent ≥ 1.</summary>
-    public int Power(int value, int exponent)
+    /// <summary>The value of a sum of terms with weights: all that has one digit at one place is multiplied together.
+    /// </summary>
+    /// <param name="sums">The sum.</param>
+    /// <param name="valueOf">The value that stands for a term.</param>
+    public int Weigh(DigitSums sums, Func<int, int> valueOf) => Join(
+        sums.Form, sums.Sums.Count == 0 ? 0 : sums.Sums.Keys.Max(key => key.Place) + 1,
+        (place, digit) => sums.Sums.TryGetValue((place, digit), out List<int>? terms)
+            ? terms.Aggregate(None, (product, term) => Multiply(product, valueOf(term)))
+            : None);
+
+    /// <summary>Joins the digits of a sum: each counts so many times, and squarings lead from place to place.</summary>
+    /// <param name="form">How its weights are cut.</param>
+    /// <param name="places">Places of digits.</param>
+    /// <param name="bucketAt">
+    /// The value for a place and a digit: the product of what has that digit there, or none.
+    /// </param>
+    public int Join(DigitForm form, int places, Func<int, int, int> bucketAt)
     {
+        var buckets = new int[form.Buckets];
         int result = None;
-        for (int bit = 31 - int.LeadingZeroCount(exponent); bit >= 0; bit--)
+        for (int place = places - 1; place >= 0; place--)
         {
-            result = Multiply(result, result);
-            if ((exponent >> bit & 1) != 0)
+            for (int i = 0; i < form.Bits; i++)
             {
-                result = Multiply(result, value);
+                result = Multiply(result, result);
             }
+
+            for (int digit = 1; digit < buckets.Length; digit++)
+            {
+                buckets[digit] = bucketAt(place, digit);
+            }
+
+            result = Multiply(result, JoinBuckets(buckets));
         }
 
         return result;
@@ -114,6 +136,48 @@ internal sealed class ProductBuilder(int inputs, bool countOnly, bool reuse = tr
         int RegisterOf(int value) => value < inputs ? value : registers[value - inputs];
 
         bool EndsAt(int value, int at) => value >= inputs && lastUse[value - inputs] == at;
+    }
+
+    /// <summary>
+    /// Π bucket[d]^d: from the largest d down, a running product gathers the buckets, and enters the result once for
+    /// every step down to the next one.
+    /// </summary>
+    private int JoinBuckets(ReadOnlySpan<int> buckets)
+    {
+        int running = None;
+        int result = None;
+        int pending = 0;
+        for (int d = buckets.Length - 1; d >= 1; d--)
+        {
+            if (buckets[d] != None)
+            {
+                if (running != None)
+                {
+                    result = Multiply(result, Power(running, pending - d));
+                }
+
+                running = Multiply(running, buckets[d]);
+                pending = d;
+            }
+        }
+
+        return running == None ? None : Multiply(result, Power(running, pending));
+    }
+
+    /// <summary>value^exponent by binary exponentiation; exponent ≥ 1.</summary>
+    private int Power(int value, int exponent)
+    {
+        int result = None;
+        for (int bit = 31 - int.LeadingZeroCount(exponent); bit >= 0; bit--)
+        {
+            result = Multiply(result, result);
+            if ((exponent >> bit & 1) != 0)
+            {
+                result = Multiply(result, value);
+            }
+        }
+
+        return result;
     }
 
     /// <summary>For each product the place in the order where it is used last, and how often it is used.</summary>

@@ -36,7 +36,7 @@ internal sealed class ProductPlan
         var counter = new ProductBuilder(Inputs.Length, countOnly: true);
         Write(counter);
         Products = Overhead + (long)Shared.Count * geometry.Seen.Length
-            + (long)counter.Count * geometry.Layer.Output.Area;
+            + (long)counter.Count * Layer.Output.Area;
     }
 
     /// <summary>See <see cref="MostSharedCiphertexts"/>.</summary>
@@ -44,14 +44,13 @@ internal sealed class ProductPlan
 
     public LayerGeometry Geometry { get; }
 
-    public LinearLayer Layer => Geometry.Layer;
+    public LinearLayer Layer => _sums.Layer;
 
     /// <summary>How negative weights are paid for.</summary>
     public NegativeWeights Negatives => _sums.Negatives;
 
-    /// <summary>Columns: channels and, where inputs are negated, their negatives.</summary>
-    public int Columns =>
-        Negatives == NegativeWeights.NegateInputs ? 2 * Geometry.Input.Channels : Geometry.Input.Channels;
+    /// <inheritdoc cref="LayerSums.Columns"/>
+    public int Columns => _sums.Columns;
 
     /// <summary>Products at each position that windows see; factors are columns and, after these, earlier products.
     /// </summary>
@@ -74,7 +73,7 @@ internal sealed class ProductPlan
     public long Overhead => Evaluator.ProductsOfNegation * Negations + Joins;
 
     public long Negations => Negatives == NegativeWeights.NegateInputs
-        ? Geometry.Input.Size
+        ? (long)Layer.InputChannels * Geometry.Input.Area
         : (long)(Results - Layer.Output.Channels) * Layer.Output.Area;
 
     public long Joins => Results > Layer.Output.Channels ? Layer.Output.Size : 0;
@@ -93,13 +92,16 @@ internal sealed class ProductPlan
             _ => string.Empty,
         };
 
+    /// <inheritdoc cref="LayerSums.ApartFrom"/>
+    public int ApartFrom(int row) => _sums.ApartFrom(row);
+
     /// <summary>Writes the program for one window and returns the values of its results.</summary>
     public int[] Write(ProductBuilder builder)
     {
         // Products are written where they are first used, so that few are alive at a time.
         var written = new int[Common.Count];
         Array.Fill(written, ProductBuilder.None);
-        return [.. _sums.Results.Select(result => result.Write(builder, ValueOf))];
+        return [.. _sums.Results.Select(result => builder.Weigh(result, ValueOf))];
 
         int ValueOf(int value)
         {
@@ -138,7 +140,7 @@ internal sealed class ProductPlan
             sums[s].Clear();
             for (int tap = 0; tap < taps; tap++)
             {
-                sums[s].AddRange(atTaps[s * taps + tap].Select(column => column * taps + tap));
+                sums[s].AddRange(atTaps[s * taps + tap].Select(column => _sums.TermOf(column, tap)));
             }
         }
 
@@ -147,9 +149,9 @@ internal sealed class ProductPlan
         List<int>[] AtTaps(List<int> sum)
         {
             List<int>[] columns = [.. Enumerable.Range(0, taps).Select(_ => new List<int>())];
-            foreach (int term in sum)
+            foreach ((int column, int tap) in sum.Select(_sums.InputOf))
             {
-                columns[term % taps].Add(term / taps);
+                columns[tap].Add(column);
             }
 
             return columns;
@@ -159,7 +161,6 @@ internal sealed class ProductPlan
     /// <summary>Numbers the terms that occur, in order, and lets the sums name them by these numbers.</summary>
     private WindowInput[] NumberInputs()
     {
-        int taps = Layer.Window.Taps;
         List<int>[] sums = AllSums();
         int[] terms = [.. sums.SelectMany(sum => sum).Distinct().Order()];
         var numbers = new Dictionary<int, int>(terms.Length);
@@ -178,7 +179,7 @@ internal sealed class ProductPlan
             sum.Sort();
         }
 
-        return [.. terms.Select(term => new WindowInput(term / taps, term % taps))];
+        return [.. terms.Select(_sums.InputOf)];
     }
 
     private List<int>[] AllSums() => [.. _sums.Results.SelectMany(result => result.Sums.Values)];

@@ -186,11 +186,9 @@ internal sealed class ProgramWriter(ProductPlan plan)
                 : (BufferView[])[],
             .. shared,
         ];
-        ProgramInput[] inputs = [.. reads.Inputs.Select(input => input.Value < channels
-            ? new ProgramInput(0, input.Value, input.Tap)
-            : input.Value < plan.Columns
-                ? new ProgramInput(1, input.Value - channels, input.Tap)
-                : new ProgramInput(sources.Length - 1, Array.BinarySearch(reads.Stored, input.Value), input.Tap))];
+        ProgramInput[] inputs = [.. reads.Inputs.Select(input => input.Value < plan.Columns
+            ? new ProgramInput(input.Value / channels, input.Value % channels, input.Tap)
+            : new ProgramInput(sources.Length - 1, Array.BinarySearch(reads.Stored, input.Value), input.Tap))];
         return new LinearPart(
             new ProductProgram(code.Instructions, inputs, code.Temporaries, code.Outputs, tiles.FillsLanes),
             sources, target);
@@ -203,7 +201,8 @@ internal sealed class ProgramWriter(ProductPlan plan)
         var tiles = new TileList(fillsLanes: false);
         tiles.AddRange(0, outputs);
         tiles.Pad();
-        int[] positions = [.. tiles.SelectMany(o => (int[])[o, o < 0 ? -1 : ApartFrom(o)])];
+        int[] positions = [.. tiles.SelectMany(o =>
+            (int[])[o, o < 0 ? -1 : plan.ApartFrom(o / area) * area + o % area])];
         var program = new ProductProgram(
             [new Instruction(2, 0, 1)], [new ProgramInput(0, 0, 0), new ProgramInput(0, 0, 1)], 1, [2]);
         var part = new LinearPart(
@@ -211,10 +210,6 @@ internal sealed class ProgramWriter(ProductPlan plan)
             new BufferView(LayerBuffer.Output, outputs, 1, [.. tiles]));
         _operations.Add(new RunOperation(part, 0, tiles.Count));
         _products += outputs;
-
-        int ApartFrom(int output) => outputs + (plan.Negatives == NegativeWeights.NegateOutputs
-            ? output
-            : _geometry.GroupOf(output / area) * area + output % area);
     }
 
     /// <summary>What a program reads.</summary>

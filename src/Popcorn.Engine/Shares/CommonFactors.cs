@@ -11,12 +11,11 @@ internal static class CommonFactors
     /// <summary>The factors of all channels; null where none is more than 1.</summary>
     public static uint[]? Of(LinearLayer layer)
     {
-        int each = layer.WeightsPerOutput;
         var factors = new uint[layer.Output.Channels];
         for (int channel = 0; channel < factors.Length; channel++)
         {
             uint factor = 0;
-            foreach (int weight in layer.Weights.AsSpan(channel * each, each))
+            foreach (int weight in layer.WeightsOf(channel))
             {
                 factor = GreatestCommonDivisor(factor, (uint)Math.Abs(weight));
             }

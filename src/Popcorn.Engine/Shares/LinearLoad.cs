@@ -21,11 +21,10 @@ internal static class LinearLoad
     public static PackedTerms Of(LinearLayer layer, int ring, bool areFresh)
     {
         double heaviest = 1;
-        int each = layer.WeightsPerOutput;
         for (int output = 0; output < layer.Output.Channels; output++)
         {
             double absolute = 0, squares = 0, sum = 0;
-            foreach (int weight in layer.Weights.AsSpan(output * each, each))
+            foreach (int weight in layer.WeightsOf(output))
             {
                 absolute += Math.Abs((double)weight);
                 squares += (double)weight * weight;

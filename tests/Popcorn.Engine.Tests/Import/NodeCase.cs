@@ -98,7 +98,7 @@ internal sealed class NodeCase
             try
             {
                 TensorProto tensor = TensorProto.Parser.ParseFrom(File.ReadAllBytes(path));
-                Constant numbers = new TensorReader(null).Read(tensor);
+                Constant numbers = Constant.Of(tensor, external: null);
                 return numbers.Values.All(v => Math.Abs(v) <= int.MaxValue) ? (tensor, numbers) : null;
             }
             catch (Exception e) when (e is NodeException or InvalidProtocolBufferException)

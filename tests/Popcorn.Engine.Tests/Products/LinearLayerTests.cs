@@ -46,10 +46,10 @@ public class LinearLayerTests
             int[] input = RandomInput(images * shape.Size);
             BigInteger[] expected = [.. input.Chunk(shape.Size).SelectMany(image => plain.Run(image))];
             using CiphertextBatch encrypted = Encrypt(input);
-            var geometry = new LayerGeometry(layer, shape);
-            foreach (Func<LayerGeometry, LayerSums> way in LinearCompiler.WaysFor(geometry))
+            var geometry = new LayerGeometry(layer.Window, shape);
+            foreach (Func<LinearLayer, LayerSums> way in LinearCompiler.WaysFor(layer))
             {
-                var plan = new ProductPlan(geometry, way(geometry));
+                var plan = new ProductPlan(geometry, way(layer));
                 (BigInteger[] result, long products) =
                     Run(new BlindedLinear(layer, shape, LinearCompiler.Compile(plan)), encrypted, images);
                 Assert.Equal(expected, result);
@@ -70,9 +70,9 @@ public class LinearLayerTests
         const int Images = 2;
         int[] input = RandomInput(Images * shape.Size);
         using CiphertextBatch encrypted = Encrypt(input);
-        var geometry = new LayerGeometry(layer, shape);
+        var geometry = new LayerGeometry(layer.Window, shape);
         CompiledLinear compiled =
-            LinearCompiler.Compile(new ProductPlan(geometry, LayerSums.Offset(geometry), sharedCiphertexts));
+            LinearCompiler.Compile(new ProductPlan(geometry, LayerSums.Offset(layer), sharedCiphertexts));
         (BigInteger[] result, _) = Run(new BlindedLinear(layer, shape, compiled), encrypted, Images);
 
         var plain = new PlainEvaluator(network);

@@ -69,14 +69,17 @@ public class ProductCodeTests
 
             var builder = new ProductBuilder(2 * count, countOnly: false);
             var counter = new ProductBuilder(2 * count, countOnly: true);
-            int result = sums.Write(builder, value => value);
-            sums.Write(counter, value => value);
+            var unshared = new ProductBuilder(2 * count, countOnly: true, reuse: false);
+            int result = builder.Weigh(sums, value => value);
+            counter.Weigh(sums, value => value);
+            unshared.Weigh(sums, value => value);
             ProductCode code = builder.Build([result], fillsLanes: round % 2 == 0);
 
             BigInteger[] x = [.. Enumerable.Range(0, count).Select(_ => (BigInteger)random.Next(-1000, 1000))];
             BigInteger expected = weights.Zip(x, (w, v) => w * v).Aggregate(BigInteger.Zero, BigInteger.Add);
             Assert.Equal(expected, Interpret(code, [.. x, .. x.Select(v => -v)])[0]);
             Assert.Equal(counter.Count, code.Instructions.Length);
+            Assert.Equal(unshared.Count, LinearCompiler.UnsharedProducts(weights, sums.Form, apart: false));
             Assert.Equal(code.Instructions.Length, code.CountProducts(_ => true));
         }
     }

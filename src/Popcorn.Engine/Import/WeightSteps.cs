@@ -1,19 +1,14 @@
-using Popcorn.Engine.Compression;
-
 namespace Popcorn.Engine.Import;
 
-/// <summary>Rounded weights, and for each output channel the real value of its integer 1.</summary>
-internal sealed record QuantizedLinear(int[] Weights, double[] Steps);
-
 /// <summary>
-/// Chooses the steps of weights and rounds them. Weights that are small multiples of one number already, in a whole
-/// layer or in a channel, are taken as they are: binary and ternary weights, and those of quantized networks. Others
-/// are rounded to the wanted bits, relative to the largest of their channel, once the scales of what they multiply are
-/// folded in.
+/// Chooses the steps of weights, which are the real values of their integer 1, one for each output channel. Weights
+/// that are small multiples of one number already, in a whole layer or in a channel, are taken as they are: binary and
+/// ternary weights, and those of quantized networks. Others are rounded to the wanted bits, relative to the largest of
+/// their channel, once the scales of what they multiply are folded in.
 /// </summary>
 /// <param name="bits">The wanted bits.</param>
 /// <param name="isNarrow">Whether values are kept to few bits before they are multiplied.</param>
-internal sealed class WeightQuantizer(int bits, bool isNarrow)
+internal sealed class WeightSteps(int bits, bool isNarrow)
 {
     /// <summary>
     /// Integers up to this size round a bias well enough: weights that need no precision of their own are kept as small
@@ -46,13 +41,6 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     /// <summary>Parts of a lattice that are worth their price where they make biases exact.</summary>
     private const int MostExactParts = 4;
 
-    /// <summary>
-    /// In a pruned layer, what pruning left was left for a reason: it becomes 1 rather than 0, if that happens to no
-    /// more than this part of a row's weights (more would add as much error as rounding does), and if they have not
-    /// decayed to nothing.
-    /// </summary>
-    private const double MostKept = 1.0 / 4, LeastKept = 1.0 / (1 << 16);
-
     /// <summary>How much coarser than relative to real weights alone a row may be rounded.</summary>
     private const double Tolerated = 1.25;
 
@@ -62,19 +50,21 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     /// <summary>How much larger than wanted weights may become.</summary>
     private const double MostOverflow = 4;
 
-    private readonly PlainStep _plain = new(LargestOf(bits));
     private readonly int _largest = LargestOf(bits);
     private readonly int _largestBrought = bits >= 8 ? Math.Max(LargestOf(bits), LargestBrought) : LargestOf(bits);
 
+    /// <summary>Whether one bit is wanted: the sign of a weight, and the mean magnitude is its step.</summary>
+    public bool SignsOnly => bits == 1;
+
     /// <summary>One step for all channels.</summary>
-    public QuantizedLinear Uniform(FoldedLinear layer)
+    public double[] Uniform(FoldedLinear layer)
     {
         double largest = Magnitudes.Largest(layer.Weights);
         double lattice = Lattice.StepOf(layer.AllLivingWeights, _largestBrought);
         double step = lattice > 0 ? Refine(layer, lattice, 0, layer.Channels, false)
-            : largest > 0 ? (bits == 1 ? Magnitudes.Mean(layer.Weights) : UniformStep(layer, largest))
+            : largest > 0 ? (SignsOnly ? Magnitudes.Mean(layer.Weights) : UniformStep(layer, largest))
             : BiasStep(layer);
-        return Round(layer, [.. Enumerable.Repeat(step, layer.Channels)]);
+        return [.. Enumerable.Repeat(step, layer.Channels)];
     }
 
     /// <summary>A step for each channel.</summary>
@@ -83,7 +73,7 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     /// <param name="feedsSteps">
     /// Whether only comparisons read it: then biases need no precision of their own, nor channels a common step.
     /// </param>
-    public QuantizedLinear PerChannel(FoldedLinear layer, StepDemand demand, bool feedsSteps)
+    public double[] PerChannel(FoldedLinear layer, StepDemand demand, bool feedsSteps)
     {
         int channels = layer.Channels;
         double common = layer.WeightsPerOutput > 1 && !feedsSteps
@@ -92,7 +82,7 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
         if (common > 0)
         {
             double step = Refine(layer, common, 0, channels, feedsSteps);
-            return Round(layer, [.. Enumerable.Repeat(step, channels)]);
+            return [.. Enumerable.Repeat(step, channels)];
         }
 
         var steps = new double[channels];
@@ -108,8 +98,8 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
                 bool isLattice = lattice > 0 && (isFine || Lattice.IsRepeated(living, lattice));
                 steps[o] = isLattice
                     ? Refine(layer, lattice, o, o + 1, feedsSteps)
-                    : feedsSteps && bits > 1 ? largest / LargestOf(Math.Max(bits, ComparedBits))
-                    : demand.Above(bits == 1 ? Magnitudes.Mean(weights) : StepOf(layer, o, largest), o);
+                    : feedsSteps && !SignsOnly ? largest / LargestOf(Math.Max(bits, ComparedBits))
+                    : demand.Above(SignsOnly ? Magnitudes.Mean(weights) : StepOf(layer, o, largest), o);
             }
         }
 
@@ -134,7 +124,7 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
             steps[o] = steps[o] > 0 ? steps[o] : 1;
         }
 
-        return Round(layer, steps);
+        return steps;
     }
 
     /// <summary>
@@ -142,22 +132,22 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     /// no worse than relative to the largest real weight of each row: 1 or less where they are.
     /// </summary>
     /// <param name="layer">The layer.</param>
-    /// <param name="rounded">Its weights, rounded as they would be without.</param>
+    /// <param name="steps">Those that were chosen without.</param>
     /// <param name="uniform">Whether all rows have one step.</param>
-    public double[] Demanded(FoldedLinear layer, QuantizedLinear rounded, bool uniform)
+    public double[] Demanded(FoldedLinear layer, double[] steps, bool uniform)
     {
         var demanded = new double[layer.Source.Shape.Channels];
         bool[] isExact = [.. Enumerable.Range(0, layer.Channels).Select(
-            o => Lattice.Holds(layer.LivingWeights[o], rounded.Steps[o]))];
-        if (bits == 1 || (uniform && !isExact.Contains(false)))
+            o => Lattice.Holds(layer.LivingWeights[o], steps[o]))];
+        if (SignsOnly || (uniform && !isExact.Contains(false)))
         {
             return demanded;
         }
 
-        double common = uniform ? _plain.OfLayer(layer) : 0;
+        double common = uniform ? PlainStepOf(layer) : 0;
         for (int o = 0; o < layer.Channels; o++)
         {
-            double step = uniform ? common : isExact[o] ? 0 : _plain.OfRow(layer, o).Step;
+            double step = uniform ? common : isExact[o] ? 0 : PlainStepOf(layer, o).Step;
             ReadOnlySpan<double> weights = layer.WeightsOf(o);
             for (int i = 0; i < weights.Length && step > 0; i++)
             {
@@ -174,70 +164,50 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
     /// A row's step: where scales cannot be made finer its weights may become larger than wanted, rather than be lost.
     /// </summary>
     private double StepOf(FoldedLinear layer, int row, double largest) => NotAbove(
-        isNarrow ? Tolerated * _plain.OfRow(layer, row).Step : 0, largest / _largest);
+        isNarrow ? Tolerated * PlainStepOf(layer, row).Step : 0, largest / _largest);
 
     /// <summary>The step of all rows, that some may have small weights for: what all together lose decides.</summary>
     private double UniformStep(FoldedLinear layer, double largest) =>
-        NotAbove(ToleratedOfRows * _plain.OfLayer(layer), largest / _largest);
+        NotAbove(ToleratedOfRows * PlainStepOf(layer), largest / _largest);
 
     private static double NotAbove(double plain, double step) =>
         plain > 0 ? Math.Max(Math.Min(step, plain), step / MostOverflow) : step;
 
-    /// <summary>Lets biases take back what rounding adds on average.</summary>
-    /// <param name="layer">The layer; its biases change.</param>
-    /// <param name="quantized">Its rounded weights.</param>
-    public static void CorrectMeans(FoldedLinear layer, QuantizedLinear quantized)
-    {
-        double[] means = [.. Enumerable.Range(0, layer.Source.Shape.Channels).Select(layer.Source.Mean)];
-        for (int o = 0; o < layer.Channels; o++)
-        {
-            int first = o * layer.WeightsPerOutput;
-            for (int i = 0; i < layer.WeightsPerOutput; i++)
-            {
-                double error = layer.Weights[first + i] - quantized.Weights[first + i] * quantized.Steps[o];
-                layer.Bias[o] += error == 0 ? 0 : error * means[layer.InputChannelOf(o, i)];
-            }
-        }
-    }
-
-    /// <summary>
-    /// Rounds anew by what the layer read on sample data, and lets its biases take back what rounding adds on average.
-    /// </summary>
-    /// <param name="layer">The layer; its biases change.</param>
-    /// <param name="quantized">Its rounded weights, which change.</param>
-    /// <param name="inputs">What each group read.</param>
-    public static void Calibrate(FoldedLinear layer, QuantizedLinear quantized, LayerInputs[] inputs)
-    {
-        CalibratedRounding[][] roundings = [.. inputs.Select(CalibratedRounding.For)];
-        bool pruned = layer.Weights.AsSpan().Contains(0.0);
-        Parallel.For(0, layer.Channels, o =>
-        {
-            int group = o / (layer.Channels / inputs.Length);
-            double step = quantized.Steps[o];
-            double[] exact = Array.ConvertAll(layer.WeightsOf(o).ToArray(), w => w / step);
-            Span<int> rounded = quantized.Weights.AsSpan(o * layer.WeightsPerOutput, layer.WeightsPerOutput);
-            // Where something was pruned, what rounds to nothing is pruned too.
-            double[] left = (double[])exact.Clone();
-            for (int i = 0; i < left.Length && pruned; i++)
-            {
-                left[i] = rounded[i] == 0 ? 0 : exact[i];
-            }
-
-            foreach (CalibratedRounding rounding in roundings[group])
-            {
-                rounding.Round(left, rounded, pruned);
-            }
-
-            for (int i = 0; i < exact.Length; i++)
-            {
-                layer.Bias[o] += (exact[i] - rounded[i]) * step * inputs[group].Means[i];
-            }
-        });
-    }
-
     /// <summary>The largest weight of so many bits.</summary>
     public static int LargestOf(int bits) => Math.Max(1, (1 << (bits - 1)) - 1);
 
+    /// <summary>
+    /// The measure of how finely weights are to be rounded: the step with which a row, on the integers it reads, has
+    /// the error that it would have if its real weights were rounded to the wanted bits and what they multiply had no
+    /// scales (0 where nothing is multiplied), and the sum of the squares of what is multiplied.
+    /// </summary>
+    private (double Step, double Squares) PlainStepOf(FoldedLinear layer, int row)
+    {
+        double largest = 0, real = 0, integer = 0;
+        ReadOnlySpan<double> weights = layer.WeightsOf(row);
+        for (int i = 0; i < weights.Length; i++)
+        {
+            if (weights[i] != 0)
+            {
+                int channel = layer.InputChannelOf(row, i);
+                double scale = layer.Source.Scales[channel], size = layer.Source.Size(channel);
+                largest = Math.Max(largest, Math.Abs(weights[i]) / scale);
+                real += size * size * scale * scale;
+                integer += size * size;
+            }
+        }
+
+        return integer > 0 ? (largest / _largest * Math.Sqrt(real / integer), integer) : (0, 0);
+    }
+
+    /// <summary>The common step with which all rows together have that error.</summary>
+    private double PlainStepOf(FoldedLinear layer)
+    {
+        (double Step, double Squares)[] rows =
+            [.. Enumerable.Range(0, layer.Channels).Select(o => PlainStepOf(layer, o))];
+        double squares = rows.Sum(r => r.Squares);
+        return squares > 0 ? Math.Sqrt(rows.Sum(r => r.Step * r.Step * (r.Squares / squares))) : 0;
+    }
     private static double BiasStep(FoldedLinear layer)
     {
         double widest = Magnitudes.Largest(layer.Bias);
@@ -302,43 +272,6 @@ internal sealed class WeightQuantizer(int bits, bool isNarrow)
             }
 
             return true;
-        }
-    }
-
-    private QuantizedLinear Round(FoldedLinear layer, double[] steps)
-    {
-        int[] weights = [.. layer.Weights.Select((weight, i) =>
-        {
-            double multiple = weight / steps[i / layer.WeightsPerOutput];
-            // A single bit says the sign, however far a weight is from the mean magnitude.
-            return bits == 1 && Math.Abs(multiple) > Lattice.Error ? Math.Sign(multiple) : (int)Math.Round(multiple);
-        })];
-        // Training does not leave exact zeros, pruning does.
-        bool isPruned = layer.Weights.AsSpan().Contains(0.0);
-        for (int o = 0; o < layer.Channels && isPruned; o++)
-        {
-            KeepSmall(layer.WeightsOf(o), steps[o], weights.AsSpan(o * layer.WeightsPerOutput, layer.WeightsPerOutput));
-        }
-
-        return new QuantizedLinear(weights, steps);
-    }
-
-    private static void KeepSmall(ReadOnlySpan<double> exact, double step, Span<int> rounded)
-    {
-        var small = new List<int>();
-        int left = 0;
-        for (int i = 0; i < rounded.Length; i++)
-        {
-            left += exact[i] == 0 ? 0 : 1;
-            if (rounded[i] == 0 && Math.Abs(exact[i]) >= LeastKept * step)
-            {
-                small.Add(i);
-            }
-        }
-
-        foreach (int i in small.Count <= Math.Max(1, MostKept * left) ? small : [])
-        {
-            rounded[i] = Math.Sign(exact[i]);
         }
     }
 }
