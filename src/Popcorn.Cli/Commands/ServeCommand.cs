@@ -193,7 +193,7 @@ internal static partial class ServeCommand
                 : null;
             FamilyOffer offer = families.OfferIn(parsed, FamilyRegistry.Create(parsed.GetValue(chunk)));
             using var files = new ModelFiles(
-                parsed.GetRequiredValue(models), () => ListAgain(models), offer,
+                parsed.GetRequiredValue(models), () => ListAgain(parsed, models), offer,
                 forecasts ? model => Rank(offer, model) : null);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             if (parsed.GetValue(untilInputEnds))
@@ -260,9 +260,10 @@ internal static partial class ServeCommand
 
     /// <summary>The models that the same command line asks for now: what is configured may have changed.</summary>
     /// <exception cref="PopcornException">What is configured cannot be used.</exception>
-    private static string[] ListAgain(Argument<string[]> models)
+    private static string[] ListAgain(ParseResult before, Argument<string[]> models)
     {
-        ParseResult parsed = ConfiguredOptions.Parse(Program.Root, Environment.GetCommandLineArgs()[1..]);
+        ParseResult parsed = ConfiguredOptions.Parse(
+            (RootCommand)before.RootCommandResult.Command, Environment.GetCommandLineArgs()[1..]);
         return parsed.Errors is [ParseError error, ..]
             ? throw new PopcornException(error.Message)
             : parsed.GetRequiredValue(models);

@@ -19,7 +19,7 @@ internal static class TokenCommand
         };
         Option<int> rate = new Option<int>("--rate")
         {
-            Description = "Queries that the client may ask in a minute; by default any number.",
+            Description = "Queries that the client may ask in a minute, or images of such; by default any number.",
             HelpName = "N",
         }.InRange(1, KnownClient.MostPerMinute);
         Option<DateOnly?> until = new Option<DateOnly?>("--until")

@@ -30,8 +30,8 @@ public static class SelfTest
     public static async Task RunAsync(CancellationToken cancellationToken = default)
     {
         IntegerNetwork network = Network();
-        using PaillierPrivateKey key = await Task.Run(() => PaillierPrivateKey.Generate(KeyBits, Small), cancellationToken)
-            .ConfigureAwait(false);
+        using PaillierPrivateKey key =
+            await Task.Run(() => PaillierPrivateKey.Generate(KeyBits, Small), cancellationToken).ConfigureAwait(false);
         foreach (Family family in FamilyRegistry.All)
         {
             await RunAsync(network, family, key, cancellationToken).ConfigureAwait(false);
