@@ -1,5 +1,3 @@
-using System.Collections.Concurrent;
-using System.Diagnostics;
 using System.Text.RegularExpressions;
 
 namespace Popcorn.Docs.Tests;
@@ -7,11 +5,6 @@ namespace Popcorn.Docs.Tests;
 /// <summary>The commands and options that the documents name are there.</summary>
 public partial class CommandLineTests
 {
-    private static readonly string Executable = Path.Combine(
-        AppContext.BaseDirectory, OperatingSystem.IsWindows() ? "popcorn.exe" : "popcorn");
-
-    private static readonly ConcurrentDictionary<string, string> Helps = new();
-
     public static TheoryData<string> Documents => [.. Document.All.Select(document => document.Path)];
 
     [Theory]
@@ -42,7 +35,8 @@ public partial class CommandLineTests
         string[] words = text.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return words.Length < 2 ? null
             : words[0] is "popcorn" or "artifacts/popcorn/popcorn" ? words[1..]
-            : CommandsOf("").Contains(words[0]) && words[1].StartsWith("--", StringComparison.Ordinal) ? words
+            : CommandLine.CommandsOf("").Contains(words[0]) && words[1].StartsWith("--", StringComparison.Ordinal)
+                ? words
             : null;
     }
 
@@ -56,7 +50,7 @@ public partial class CommandLineTests
         string command = "";
         foreach (string word in words)
         {
-            IReadOnlyList<string> inner = CommandsOf(command);
+            IReadOnlyList<string> inner = CommandLine.CommandsOf(command);
             if (inner.Count == 0 || word.StartsWith('-') || word.StartsWith('['))
             {
                 break;
@@ -77,28 +71,12 @@ public partial class CommandLineTests
         }
     }
 
-    /// <summary>The commands within a command, as its help lists them.</summary>
-    private static IReadOnlyList<string> CommandsOf(string command) =>
-        [.. Commands().Match(HelpOf(command)).Groups[1].Captures.Select(name => name.Value)];
-
     private static IEnumerable<string> OptionsOf(string command, bool inner = false) =>
-        Option().Matches(HelpOf(command)).Select(match => match.Value)
-            .Concat(inner ? CommandsOf(command).SelectMany(name => OptionsOf($"{command} {name}", inner)) : []);
-
-    private static string HelpOf(string command) => Helps.GetOrAdd(command, static words =>
-    {
-        string[] arguments = [.. words.Split(' ', StringSplitOptions.RemoveEmptyEntries), "--help"];
-        using var process = Process.Start(
-            new ProcessStartInfo(Executable, arguments) { RedirectStandardOutput = true })!;
-        string help = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        Assert.Equal(0, process.ExitCode);
-        return help.ReplaceLineEndings("\n");
-    });
+        Option().Matches(CommandLine.HelpOf(command)).Select(match => match.Value)
+            .Concat(inner
+                ? CommandLine.CommandsOf(command).SelectMany(name => OptionsOf($"{command} {name}", inner))
+                : []);
 
     [GeneratedRegex("(?<![\\w-])--[a-z][a-z-]*")]
     private static partial Regex Option();
-
-    [GeneratedRegex("^Commands:\n(?:  (\\S+).*\n)*", RegexOptions.Multiline)]
-    private static partial Regex Commands();
 }

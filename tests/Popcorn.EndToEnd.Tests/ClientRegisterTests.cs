@@ -34,7 +34,7 @@ public sealed class ClientRegisterTests : IDisposable
         }
 
         // Refused before its key is looked at; and in the middle, with the time after which it goes on.
-        await CommandRun.Fails(1, "may not use 'tiny'", [.. infer, "0", .. Header(other)]);
+        await CommandRun.Fails(1, "no model 'tiny'; it has none for you", [.. infer, "0", .. Header(other)]);
         CommandRun half = await CommandRun.Of([.. infer, "0-2", "--json", .. Header(twice)]);
         Assert.Equal(2, half.AssertFailureHalfWay(1, "try again in").GetProperty("results").GetArrayLength());
         using var http = new HttpClient();

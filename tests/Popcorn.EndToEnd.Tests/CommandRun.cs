@@ -57,6 +57,10 @@ internal sealed record CommandRun(int ExitCode, string Out, string Error)
     public static Process StartIn(Dictionary<string, string?> variables, params string[] arguments) =>
         Start(DataHome, Executable, arguments, variables: variables);
 
+    /// <summary>The same in a folder.</summary>
+    public static Process StartIn(string folder, Dictionary<string, string?> variables, params string[] arguments) =>
+        Start(DataHome, Executable, arguments, folder, variables);
+
     /// <summary>The command as it is installed, compiled ahead of time where it can be; null: it is not looked at.
     /// </summary>
     public static string? Installed =>
@@ -282,7 +286,8 @@ internal sealed class RunningServer : IAsyncDisposable
         scheme, CommandRun.StartHearingSignals(
             ["serve", .. models, "--listen", $"{scheme}://127.0.0.1:0", "--no-forecast"]));
 
-    private static async Task<RunningServer> StartAsync(string scheme, Process process)
+    /// <summary>A server that was started, when it listens.</summary>
+    public static async Task<RunningServer> StartAsync(string scheme, Process process)
     {
         var server = new RunningServer(process);
         string? ready = await server._process.StandardOutput.ReadLineAsync().WaitAsync(Eventually.Patience);

@@ -7,7 +7,9 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.TestHost;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
 using Popcorn.Engine;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
@@ -211,6 +213,34 @@ public sealed class PolicyTests : IDisposable
             },
             "The self-test has not passed.");
         Assert.Contains("warming up", seen);
+    }
+
+    [Theory]
+    [InlineData("3", null)]
+    [InlineData("0", "MaxConnections must be positive")]
+    public async Task Limits_may_stand_in_the_settings_of_an_application(string connections, string? refusal)
+    {
+        WebApplicationBuilder builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseTestServer();
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Popcorn:MaxConnections"] = connections,
+            ["Popcorn:IdleTimeout"] = "00:00:07",
+            ["Popcorn:WarmUp"] = "false",
+        });
+        builder.Services.AddPopcorn();
+        builder.Services.Configure<PopcornOptions>(builder.Configuration.GetSection("Popcorn"));
+        await using WebApplication host = builder.Build();
+        if (refusal is not null)
+        {
+            PopcornException e = Assert.Throws<PopcornException>(() => host.MapPopcorn());
+            Assert.Contains(refusal, e.Message, StringComparison.Ordinal);
+            return;
+        }
+
+        host.MapPopcorn();
+        PopcornOptions options = host.Services.GetRequiredService<IOptions<PopcornOptions>>().Value;
+        Assert.Equal((3, TimeSpan.FromSeconds(7)), (options.MaxConnections, options.IdleTimeout));
     }
 
     [Fact]

@@ -105,7 +105,7 @@ public sealed class SignedTokenTests : IDisposable
         })]);
         await CommandRun.Json(
             [.. infer, "0", .. Header(new { sub = "eve", aud = Audience, exp = Soon, popcorn_models = "tiny cifar" })]);
-        await CommandRun.Fails(1, "may not use 'tiny'", [.. infer, "0", .. Header(new
+        await CommandRun.Fails(1, "no model 'tiny'; it has none for you", [.. infer, "0", .. Header(new
         {
             sub = "carol", aud = Audience, exp = Soon, popcorn_models = "cifar",
         })]);

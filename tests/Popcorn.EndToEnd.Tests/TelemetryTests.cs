@@ -48,6 +48,30 @@ public sealed class TelemetryTests : IDisposable
     }
 
     [Fact]
+    public async Task Prometheus_reads_metrics_where_it_is_let_to()
+    {
+        await using RunningServer server = await RunningServer.StartAsync(_files.Model("tiny.popcorn"), "--metrics");
+        await CommandRun.Json(
+            "infer", "--server", server.Url, "--model", "tiny", "--image", _files.Images(1, labels: false));
+        using var http = new HttpClient();
+        string metrics = await http.GetStringAsync(new Uri(server.Url + "/metrics"));
+        Assert.Matches("(?m)^popcorn_queries_total\\{.*popcorn_model=\"tiny\".*\\} 1( |$)", metrics);
+        Assert.Contains("popcorn_query_duration_seconds_bucket", metrics, StringComparison.Ordinal);
+
+        string clients = _files["clients.txt"];
+        CommandRun token = await CommandRun.Of("token", "prometheus", "--clients", clients);
+        await using RunningServer guarded = await RunningServer.StartAsync(
+            _files["tiny.popcorn"], "--metrics", "--clients", clients);
+        using HttpResponseMessage refused = await http.GetAsync(new Uri(guarded.Url + "/metrics"));
+        Assert.Equal(System.Net.HttpStatusCode.Unauthorized, refused.StatusCode);
+        http.DefaultRequestHeaders.Authorization = new("Bearer", token.Out.Trim());
+        await http.GetStringAsync(new Uri(guarded.Url + "/metrics"));
+        await using RunningServer without = await RunningServer.StartAsync(_files["tiny.popcorn"]);
+        using HttpResponseMessage nothing = await http.GetAsync(new Uri(without.Url + "/metrics"));
+        Assert.Equal(System.Net.HttpStatusCode.NotFound, nothing.StatusCode);
+    }
+
+    [Fact]
     public async Task A_collector_that_is_not_there_is_nobodys_loss()
     {
         await using RunningServer server = await RunningServer.StartAsync(

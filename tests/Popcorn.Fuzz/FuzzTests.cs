@@ -27,6 +27,13 @@ public class FuzzTests(ITestOutputHelper output)
     }
 
     [Fact]
+    public void Recorded_sessions_are_of_this_version_of_the_protocol()
+    {
+        var server = new ServerSessionTarget();
+        Assert.All(server.Seeds(), session => server.Run(session));
+    }
+
+    [Fact]
     public void The_tests_try_a_hundred_thousand_inputs() =>
         Assert.True(FuzzTargets.All.Sum(target => target.InputsOfTest) >= 100_000);
 

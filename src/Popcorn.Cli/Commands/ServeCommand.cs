@@ -153,12 +153,16 @@ internal static partial class ServeCommand
                 + "OTEL_EXPORTER_OTLP_ENDPOINT says, if it does.",
             HelpName = "URL",
         };
+        var metrics = new Option<bool>("--metrics")
+        {
+            Description = $"Tell Prometheus, at {Telemetry.MetricsPath}: with a token, where clients need one.",
+        };
         var untilInputEnds = new Option<bool>(ServerProcess.UntilInputEnds) { Hidden = true };
         var command = new Command("serve", "Answer inference queries.")
         {
             models, listen, connections, perAddress, threads, chunk, memory, handshake, idle, stall, queue,
             ping, drain, certificate, certificateKey, clients, jwtAuthority, jwtKey, jwtAudience, noForecast,
-            acceptShortOrder, logFormat, logLevel, otlp, ConfiguredOptions.Config, untilInputEnds,
+            acceptShortOrder, logFormat, logLevel, otlp, metrics, ConfiguredOptions.Config, untilInputEnds,
         };
         families.AddTo(command);
         command.Validators.Add(result =>
@@ -183,7 +187,7 @@ internal static partial class ServeCommand
                 ? new ServerCertificate(pem, parsed.GetValue(certificateKey) ?? pem, Report)
                 : null;
             IPEndPoint address = ParseAddress(parsed.GetRequiredValue(listen), isSecure: tls is not null);
-            string? telemetry = Telemetry.EndpointOr(parsed.GetValue(otlp));
+            var telemetry = new Telemetry(Telemetry.EndpointOr(parsed.GetValue(otlp)), parsed.GetValue(metrics));
             bool forecasts = !parsed.GetValue(noForecast);
             string audience = parsed.GetValue(jwtAudience) ?? "";
             ITokens? tokens = parsed.GetValue(clients) is string file ? new ClientRegister(file, Report)

@@ -95,10 +95,12 @@ internal sealed class Inference(Uri server, string model)
         const int NamesShown = 20, LongestName = 64;
         IReadOnlyList<ModelDescription> models =
             await PopcornClient.ListModelsAsync(server, Connection, cancellationToken).ConfigureAwait(false);
-        IEnumerable<string> names = models.Take(NamesShown).Select(m => OneLine.Of(m.Name, LongestName));
+        string names = models.Count == 0
+            ? "none for you"
+            : string.Join(", ", models.Take(NamesShown).Select(m => OneLine.Of(m.Name, LongestName)));
         return models.FirstOrDefault(candidate => candidate.Name == model)
             ?? throw new PopcornException(
-                $"The server has no model '{model}'; it has {string.Join(", ", names)}"
+                $"The server has no model '{model}'; it has {names}"
                 + (models.Count > NamesShown ? ", …" : "."));
     }
 

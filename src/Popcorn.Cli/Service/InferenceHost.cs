@@ -27,10 +27,10 @@ internal static class InferenceHost
     /// <param name="models">The models.</param>
     /// <param name="limits">The limits.</param>
     /// <param name="log">How it writes its log.</param>
-    /// <param name="telemetry">The collector that it tells what it does; null: none.</param>
+    /// <param name="telemetry">Whom it tells what it does.</param>
     public static WebApplication Build(
         IPEndPoint address, ServerCertificate? tls, ITokens? tokens, ServedModels models,
-        PopcornOptions limits, LogOptions log, string? telemetry)
+        PopcornOptions limits, LogOptions log, Telemetry telemetry)
     {
         // The empty builder: no settings file or environment variable of some other application gets a say.
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
@@ -67,11 +67,7 @@ internal static class InferenceHost
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<RefusedRequests>();
         log.AddTo(builder.Logging);
-        if (telemetry is not null)
-        {
-            builder.AddTelemetry(telemetry);
-        }
-
+        telemetry.AddTo(builder);
         WebApplication app = builder.Build();
         if (tokens is not null)
         {
@@ -85,6 +81,7 @@ internal static class InferenceHost
         app.UseRouting();
         app.MapPopcorn();
         app.MapPopcornHealth(HealthPath);
+        telemetry.MapTo(app);
         return app;
     }
 }

@@ -35,8 +35,10 @@ public class NetworkBenchmarkTests
 
         // Two images of pads and of what they hide.
         Assert.InRange(Figure("prepareBytesUp"), 2 * 84 * 8, 2 * 84 * 8 + 100);
-        Assert.Equal(0, Figure("prepareBytesDown"));
-        Assert.Equal(0, Figure("prepareRounds"));
+
+        // The leave to prepare.
+        Assert.InRange(Figure("prepareBytesDown"), 1, 9);
+        Assert.Equal(1, Figure("prepareRounds"));
         Assert.True(Figure("setupBytes") > 0);
     }
 

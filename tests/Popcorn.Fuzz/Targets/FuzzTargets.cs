@@ -7,8 +7,8 @@ internal static class FuzzTargets
     public static IReadOnlyList<FuzzTarget> All { get; } =
     [
         new FrameTarget(), new NetworkTarget(), new TermsTarget(), new ClientSessionTarget(), new ServerSessionTarget(),
-        new ModelListTarget(), new CiphertextsTarget(), new PublicKeyTarget(), new PrivateKeyTarget(),
-        new ModelFileTarget(), new OnnxTarget(), new PictureTarget(), new NpyTarget(), new IdxTarget(),
-        new CifarTarget(), new ImageFileTarget(), new PictureListTarget(),
+        new ModelListTarget(), new CiphertextsTarget(), new BatchTarget(), new PublicKeyTarget(),
+        new PrivateKeyTarget(), new ModelFileTarget(), new OnnxTarget(), new PictureTarget(), new NpyTarget(),
+        new IdxTarget(), new CifarTarget(), new ImageFileTarget(), new PictureListTarget(),
     ];
 }

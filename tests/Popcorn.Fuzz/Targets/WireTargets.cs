@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text.Json;
 using Google.Protobuf;
 using Popcorn.Engine;
@@ -233,6 +234,44 @@ internal sealed class CiphertextsTarget : FuzzTarget
         new Decryptor(_key.Value).Decrypt(
             batch, 0, count, new ulong[count * _key.Value.PublicKey.PlaintextWords], new Execution(1));
     }
+}
+
+/// <summary>A batch as bytes, as it lies in a file.</summary>
+internal sealed class BatchTarget : FuzzTarget
+{
+    private readonly Lazy<PaillierPrivateKey> _key = new(() => SessionRecorder.LoadKey());
+
+    public override string Name => "batch";
+
+    public override int InputsOfTest => 5_000;
+
+    public override IEnumerable<byte[]> Seeds()
+    {
+        using var encryptor = new Encryptor(_key.Value);
+        using CiphertextBatch one = encryptor.Encrypt([7L]), three = encryptor.Encrypt([1L, -2L, 3L]);
+        return [one.ToBytes(), three.ToBytes(), .. Corpus()];
+    }
+
+    public override bool IsRefusal(Exception exception) => exception is PaillierException;
+
+    public override byte[] Mutate(byte[] input, byte[] other, Random random)
+    {
+        byte[] changed = random.Next(4) == 0
+            ? base.Mutate(input, other, random)
+            : Mutations.InPlace(input, other, random);
+
+        // Few changes get past the hash behind them.
+        if (changed.Length >= SHA256.HashSizeInBytes && random.Next(4) != 0)
+        {
+            int end = changed.Length - SHA256.HashSizeInBytes;
+            SHA256.HashData(changed.AsSpan(0, end), changed.AsSpan(end));
+        }
+
+        return changed;
+    }
+
+    public override void Run(ReadOnlySpan<byte> input) =>
+        CiphertextBatch.FromBytes(_key.Value.PublicKey, input, new Execution(1)).Dispose();
 }
 
 /// <summary>A public key, as a client shows it to a server.</summary>
