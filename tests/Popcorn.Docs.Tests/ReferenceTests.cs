@@ -12,7 +12,7 @@ public partial class ReferenceTests
     private const string Start = """
         # Commands
 
-        What `popcorn COMMAND --help` says, of all commands: a test compares, and writes this page where
+        What each command says with `--help`: a test compares, and writes this page where
         `POPCORN_WRITE_DOCS=1`. All commands but `completion` take `--json`. Exit statuses: 0 done; 1 not done, and a
         line on stderr says why; 2 the command line was not understood; 130 interrupted, where a service that SIGTERM
         ends has done what it should.
