@@ -43,11 +43,7 @@ public sealed record InputDescription(
     /// <exception cref="PopcornException">They are not as many as the shape says, or one is not a number.</exception>
     public int[] Quantize(ReadOnlySpan<float> values)
     {
-        if (values.Length != Shape.Size)
-        {
-            throw new PopcornException(
-                $"The input has {values.Length} values and the network takes {Shape.Size} ({Shape}).");
-        }
+        RequireLength(values.Length);
 
         var integers = new int[values.Length];
         for (int i = 0; i < values.Length; i++)
@@ -65,11 +61,7 @@ public sealed record InputDescription(
     /// <exception cref="PopcornException">It has the wrong length or a value outside the range.</exception>
     internal void Require(ReadOnlySpan<int> input)
     {
-        if (input.Length != Shape.Size)
-        {
-            throw new PopcornException(
-                $"The input has {input.Length} values and the network takes {Shape.Size} ({Shape}).");
-        }
+        RequireLength(input.Length);
 
         foreach (int value in input)
         {
@@ -78,6 +70,15 @@ public sealed record InputDescription(
                 throw new PopcornException(
                     $"The input holds {value}, outside the network's range {Minimum}…{Maximum}.");
             }
+        }
+    }
+
+    private void RequireLength(int length)
+    {
+        if (length != Shape.Size)
+        {
+            throw new PopcornException(
+                $"The input has {length} values and the network takes {Shape.Size} ({Shape}).");
         }
     }
 }
