@@ -16,18 +16,7 @@ function Invoke-Step([string] $Program, [string[]] $Arguments) {
   if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 }
 
-# Compiled ahead of time, for this processor or for the instructions that POPCORN_INSTRUCTIONS names. Where the compiler
-# of .NET for that cannot be had, only beforehand.
-function Publish-Command {
-  $instructions = if ($env:POPCORN_INSTRUCTIONS) { $env:POPCORN_INSTRUCTIONS } else { 'native' }
-  $publish = @('publish', 'src/Popcorn.Cli', '-c', 'Release', '-o', 'artifacts/popcorn', '--use-current-runtime')
-  Remove-Item -Recurse -Force artifacts/popcorn -ErrorAction SilentlyContinue
-  & dotnet @($publish + @('-p:AheadOfTime=true', "-p:IlcInstructionSet=$instructions"))
-  if ($LASTEXITCODE -eq 0) { return }
-  Write-Warning 'build.ps1: not compiled ahead of time: it starts slower, and the first query takes longer'
-  Remove-Item -Recurse -Force artifacts/popcorn -ErrorAction SilentlyContinue
-  Invoke-Step dotnet ($publish + @('--self-contained', 'false', '-p:PublishReadyToRun=true'))
-}
+function Install-Command { Invoke-Step dotnet @('msbuild', 'src/Popcorn.Cli/Install.proj', '-tl:off', '-v:minimal') }
 
 if ($Command -eq 'clean') {
   Remove-Item -Recurse -Force artifacts, docs/api -ErrorAction SilentlyContinue
@@ -41,11 +30,11 @@ foreach ($tool in 'dotnet', 'cmake', 'ninja') {
 }
 
 switch ($Command) {
-  { $_ -in 'build', 'demo', 'test', 'bench' } { Publish-Command }
+  { $_ -in 'build', 'demo', 'bench' } { Install-Command }
   'demo' { Invoke-Step 'artifacts/popcorn/popcorn' (@('demo') + $Options) }
   'test' {
     Invoke-Step dotnet @('build', 'Popcorn.sln', '-c', 'Release')
-    & dotnet msbuild tests/Tests.proj -tl:off -v:minimal
+    & dotnet msbuild tests/Tests.proj -m:3 -tl:off -v:minimal
     $status = $LASTEXITCODE
     Get-Content artifacts/test-results/summary.txt
     exit $status

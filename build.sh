@@ -8,7 +8,8 @@
 #   pack [--rid RID]...  NuGet packages and the tool, into artifacts/packages, for other systems too
 #   bench [options]  benchmarks of the arithmetic; --check: against bench/baseline.json; see docs/PERFORMANCE.md
 #   clean            removes everything that was built
-# Without an argument it only builds. The logic is in native/CMakePresets.json, the projects and tests/Tests.proj.
+# Without an argument it only builds. The logic is in native/CMakePresets.json, the projects, src/Popcorn.Cli/Install.proj
+# and tests/Tests.proj.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
@@ -127,7 +128,7 @@ test_other() {
 
 run_tests() {
     local status=0
-    dotnet msbuild tests/Tests.proj -tl:off -v:minimal "$@" || status=$?
+    dotnet msbuild tests/Tests.proj -m:3 -tl:off -v:minimal "$@" || status=$?
     cat artifacts/test-results/summary.txt
     exit "$status"
 }
@@ -143,17 +144,8 @@ read_rids() {
     done
 }
 
-# Compiled ahead of time, for this processor or for the instructions that POPCORN_INSTRUCTIONS names (x86-64-v3, say).
-# Where the compiler of .NET for that cannot be had, only beforehand.
-publish_command() {
-    local publish='dotnet publish src/Popcorn.Cli -c Release -o artifacts/popcorn --use-current-runtime'
-    rm -rf artifacts/popcorn
-    # Unquoted on purpose: a command and its arguments.
-    $publish -p:AheadOfTime=true -p:IlcInstructionSet="${POPCORN_INSTRUCTIONS:-native}" || {
-        echo 'build.sh: not compiled ahead of time: it starts slower, and the first query takes longer' >&2
-        rm -rf artifacts/popcorn
-        $publish --self-contained false -p:PublishReadyToRun=true
-    }
+install_command() {
+    dotnet msbuild src/Popcorn.Cli/Install.proj -tl:off -v:minimal -nologo
 }
 
 command=${1:-build}
@@ -172,7 +164,7 @@ prerequisites_met || install_prerequisites
 
 case $command in
     build | demo)
-        publish_command
+        install_command
         [ "$command" = build ] || artifacts/popcorn/popcorn demo "$@"
         ;;
     test)
@@ -180,7 +172,6 @@ case $command in
         if [ ${#rids[@]} -eq 1 ]; then test_other "${rids[0]}"; fi
         [ ${#rids[@]} -eq 0 ] || fail 'one system is tested at a time'
         have valgrind || install_valgrind
-        publish_command
         dotnet build Popcorn.sln -c Release
         run_tests
         ;;
@@ -203,7 +194,7 @@ case $command in
         done
         ;;
     bench)
-        publish_command
+        install_command
         dotnet run --project bench/Popcorn.Bench -c Release -- "$@"
         ;;
 esac

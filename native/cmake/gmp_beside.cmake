@@ -13,4 +13,5 @@ if(NOT GMP_RUNTIME)
 endif()
 add_custom_command(OUTPUT ${gmp_name} DEPENDS "${GMP_RUNTIME}"
   COMMAND ${CMAKE_COMMAND} -E copy "${GMP_RUNTIME}" ${gmp_name})
-add_custom_target(gmp_beside ALL DEPENDS ${gmp_name})
+add_custom_target(gmp_beside DEPENDS ${gmp_name})
+add_dependencies(popcorn_native gmp_beside)
