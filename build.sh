@@ -8,8 +8,8 @@
 #   pack [--rid RID]...  NuGet packages and the tool, into artifacts/packages, for other systems too
 #   bench [options]  benchmarks of the arithmetic; --check: against bench/baseline.json; see docs/PERFORMANCE.md
 #   clean            removes everything that was built
-# Without an argument it only builds. The logic is in native/CMakePresets.json, the projects, src/Popcorn.Cli/Install.proj
-# and tests/Tests.proj.
+# Without an argument it only builds. The logic is in native/CMakePresets.json, the projects,
+# src/Popcorn.Cli/Install.proj and tests/Tests.proj.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1

@@ -83,6 +83,12 @@ public sealed class PopcornOptions
     public Func<HttpContext, string, bool>? MayUse { get; set; }
 
     /// <summary>
+    /// What a client may have at the same time, in all its connections together: asked at each of them, and the last
+    /// answer counts. Null, or where it gives null: as much as all.
+    /// </summary>
+    public Func<HttpContext, ClientAllowance?>? Allowance { get; set; }
+
+    /// <summary>
     /// How many queries there may be, by client, model or whatever it tells apart; each takes a permit for every image,
     /// before it is prepared, and holds them while it is prepared, or answered where it needs no preparation. A session
     /// takes none, and is not opened where the limiter knows when there will be some again. A client that gets none is

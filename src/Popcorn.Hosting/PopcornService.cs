@@ -120,7 +120,8 @@ internal sealed partial class PopcornService : IDisposable
     private async Task AdmitAsync(HttpContext context)
     {
         string address = ClientAddress.Of(context);
-        ClientAccount? client = _resources.TryEnter(address, _options.MaxConnectionsPerAddress);
+        ClientAccount? client = _resources.TryEnter(
+            address, _options.MaxConnectionsPerAddress, _options.Allowance?.Invoke(context));
         if (client is null)
         {
             await RefuseAsync(

@@ -13,6 +13,7 @@ using Microsoft.Extensions.Options;
 using Popcorn.Engine;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Resources;
 using Popcorn.Engine.Sessions;
 using Popcorn.Engine.Tests.Protocols;
 using Popcorn.Engine.Wire;
@@ -74,6 +75,57 @@ public sealed class PolicyTests : IDisposable
         {
             await AssertExactAsync(input => session.InferAsync(input, null, default));
         }
+    }
+
+    [Fact]
+    public async Task A_client_may_have_so_many_prepared_queries_in_all_its_sessions()
+    {
+        await using TestService service = await TestService.StartAsync(
+            options => options.Allowance = _ => new ClientAllowance { Bundles = 2 }, new NoOpFamily());
+        await using ClientSession session = await OpenAsync(service);
+        Assert.Equal(2, session.MaxPrepared);
+        await session.PrepareAsync();
+        ClientSession other = await OpenAsync(service);
+        await using (other)
+        {
+            await other.PrepareAsync();
+            PopcornException over = await Assert.ThrowsAsync<PopcornException>(() => other.PrepareAsync());
+            Assert.Equal(PopcornError.Busy, over.Error);
+            Assert.Contains("2 prepared queries", over.Message, StringComparison.Ordinal);
+            await AssertExactAsync(input => other.InferAsync(input, null, default));
+            await other.PrepareAsync();
+            await Assert.ThrowsAsync<PopcornException>(() => session.PrepareAsync());
+            Assert.True(session.IsUsable && other.IsUsable);
+        }
+
+        // What a session keeps ends with it.
+        await Eventually.IsTrueAsync(
+            async () =>
+            {
+                await using ClientSession next = await OpenAsync(service);
+                return await Record.ExceptionAsync(() => next.PrepareAsync()) is null;
+            },
+            "Its place is not free.");
+        Assert.Equal(1, session.PreparedCount);
+        await AssertExactAsync(input => session.InferAsync(input, null, default));
+    }
+
+    [Fact]
+    public async Task A_client_may_have_less_memory_than_others()
+    {
+        long messages = WebSocketMessageChannel.MemoryOf(WireLimits.MaxMessageBytes);
+        await using TestService service = await TestService.StartAsync(
+            options =>
+            {
+                options.Allowance = _ => new ClientAllowance { MemoryBytes = messages + 1 };
+                options.QueueTimeout = TimeSpan.Zero;
+            },
+            new NoOpFamily());
+        await using ClientSession session = await OpenAsync(service);
+        PopcornException poor = await Assert.ThrowsAsync<PopcornException>(
+            () => session.InferAsync(Picture, null, default));
+        Assert.Equal(PopcornError.Busy, poor.Error);
+        Assert.True(session.IsUsable);
     }
 
     [Fact]

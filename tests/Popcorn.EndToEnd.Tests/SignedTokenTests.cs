@@ -58,6 +58,8 @@ public sealed class SignedTokenTests : IDisposable
             (Signed(new { aud = Audience, exp = Soon }), "names no subject"),
             (Signed(new { sub = "a\nb", aud = Audience, exp = Soon }), "names no subject"),
             (Signed(new { sub = "alice", aud = Audience, exp = Soon, popcorn_rate = -1 }), "makes no sense"),
+            (Signed(new { sub = "alice", aud = Audience, exp = Soon, popcorn_bundles = 0 }), "makes no sense"),
+            (Signed(new { sub = "alice", aud = Audience, exp = Soon, popcorn_memory = "much" }), "makes no sense"),
             (Signed(new { sub = "alice", aud = Audience, exp = Soon, popcorn_models = Array.Empty<string>() }),
                 "makes no sense"),
         ];
@@ -127,8 +129,10 @@ public sealed class SignedTokenTests : IDisposable
         var clock = new Clock();
         SignedTokens tokens = SignedTokens.OfKey(_files["key.pem"], Audience, _ => { }, clock);
         Func<KnownClient?> now = await tokens.IdentifyAsync(
-            Signed(new { sub = "alice", aud = Audience, exp = Soon }), default);
+            Signed(new { sub = "alice", aud = Audience, exp = Soon, popcorn_bundles = 3, popcorn_memory = 64 }),
+            default);
         Assert.Equal("alice", now()?.Name);
+        Assert.Equal((3, 64L << 20), (now()!.Allowance.Bundles, now()!.Allowance.MemoryBytes));
         clock.Now += TimeSpan.FromMinutes(59);
         Assert.Equal("alice", now()?.Name);
         clock.Now += TimeSpan.FromMinutes(2);

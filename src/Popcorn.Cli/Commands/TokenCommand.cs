@@ -33,9 +33,20 @@ internal static class TokenCommand
             HelpName = "NAME",
             AllowMultipleArgumentsPerToken = true,
         };
+        Option<int> bundles = new Option<int>("--bundles")
+        {
+            Description = "Prepared queries that the client may have at a time, in all its sessions; by default as "
+                + "many as all.",
+            HelpName = "N",
+        }.InRange(1, KnownClient.MostBundles);
+        Option<int> memory = new Option<int>("--memory")
+        {
+            Description = "Memory of the server that the client may have at a time; by default as much as all.",
+            HelpName = "MIB",
+        }.InRange(1, KnownClient.MostMebibytes);
         var command = new Command("token", "Make a token by which a server knows a client.")
         {
-            name, file, rate, until, models,
+            name, file, rate, until, models, bundles, memory,
         };
         command.SetWork((parsed, output, _) =>
         {
@@ -48,7 +59,11 @@ internal static class TokenCommand
 
             string token = ClientRegister.Add(
                 parsed.GetRequiredValue(file),
-                new RegisteredClient(client, "", parsed.GetValue(rate), parsed.GetValue(until), allowed));
+                new RegisteredClient(client, "", parsed.GetValue(rate), parsed.GetValue(until), allowed)
+                {
+                    Bundles = parsed.GetValue(bundles),
+                    Mebibytes = parsed.GetValue(memory),
+                });
             if (output.IsJson)
             {
                 Output.WriteJson(new TokenReport(client, token), ReportJson.Default.TokenReport);

@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.Http;
 using Popcorn.Engine;
+using Popcorn.Engine.Resources;
 using Popcorn.Hosting;
 
 namespace Popcorn.Cli.Service;
@@ -60,6 +61,9 @@ internal sealed class Admission(ITokens tokens, RefusedRequests refused)
     /// <summary>Whether a connection's client may ask for a model now.</summary>
     public static bool MayUse(HttpContext context, string model) =>
         Of(context) is { Models: var models } && (models.Count == 0 || models.Contains(model));
+
+    /// <summary>What a client may have at the same time.</summary>
+    public static ClientAllowance? AllowanceOf(HttpContext context) => Of(context)?.Allowance;
 
     /// <summary>A client's queries come as they were allowed, or as many at once as in a minute.</summary>
     public static RateLimitPartition<string> LimitOf(PopcornQuery query)

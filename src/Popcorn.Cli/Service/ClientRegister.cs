@@ -4,6 +4,7 @@ using System.Text;
 using Popcorn.Cli.Data;
 using Popcorn.Engine;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Resources;
 
 namespace Popcorn.Cli.Service;
 
@@ -15,6 +16,22 @@ internal record KnownClient(string Name, int QueriesPerMinute, IReadOnlyList<str
 {
     /// <summary>Most queries a minute that can be asked for: more than a machine answers.</summary>
     public const int MostPerMinute = 1_000_000;
+
+    /// <summary>Most prepared queries, and most memory in MiB, that can be asked for.</summary>
+    public const int MostBundles = 1_000_000, MostMebibytes = 1 << 24;
+
+    /// <summary>Prepared queries that it may have at a time; 0: as many as all.</summary>
+    public int Bundles { get; init; }
+
+    /// <summary>Memory that it may have of the server, in MiB; 0: as much as all.</summary>
+    public int Mebibytes { get; init; }
+
+    /// <summary>The same two, as the server takes them.</summary>
+    public ClientAllowance Allowance => new()
+    {
+        Bundles = Bundles == 0 ? int.MaxValue : Bundles,
+        MemoryBytes = Mebibytes == 0 ? long.MaxValue : (long)Mebibytes << 20,
+    };
 }
 
 /// <summary>A client whose token is in a file.</summary>
@@ -37,33 +54,47 @@ internal sealed record RegisteredClient(
     /// <summary>Reads a line of the file; null where it is malformed.</summary>
     public static RegisteredClient? Parse(string line)
     {
-        int rate = 0;
         DateOnly day = default;
         return line.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries) is
-            [string name, string hash, string perMinute, string until, string models]
+            [string name, string hash, string perMinute, string until, string models, .. { Length: <= 2 } more]
             && IsName(name)
             && hash.Length == HashDigits && hash.All(char.IsAsciiHexDigitLower)
-            && (perMinute == Any
-                || (int.TryParse(perMinute, NumberStyles.None, CultureInfo.InvariantCulture, out rate)
-                    && rate is > 0 and <= MostPerMinute))
+            && IsLimit(perMinute, MostPerMinute, out int rate)
             && (until == Any || DateOnly.TryParseExact(until, "yyyy-MM-dd", out day))
+            && IsLimit(more.ElementAtOrDefault(0) ?? Any, MostBundles, out int bundles)
+            && IsLimit(more.ElementAtOrDefault(1) ?? Any, MostMebibytes, out int mebibytes)
                 ? new RegisteredClient(
                     name, hash, rate, until == Any ? null : day, models == Any ? [] : models.Split(','))
+                {
+                    Bundles = bundles,
+                    Mebibytes = mebibytes,
+                }
                 : null;
     }
 
     /// <inheritdoc/>
     public override string ToString() => string.Join(
-        ' ', Name, Hash, QueriesPerMinute == 0 ? Any : QueriesPerMinute.ToString(CultureInfo.InvariantCulture),
+        ' ', Name, Hash, TextOf(QueriesPerMinute),
         Until?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? Any,
-        Models.Count == 0 ? Any : string.Join(',', Models));
+        Models.Count == 0 ? Any : string.Join(',', Models), TextOf(Bundles), TextOf(Mebibytes));
+
+    private static bool IsLimit(string text, int most, out int limit)
+    {
+        limit = 0;
+        return text == Any
+            || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit)
+                && limit > 0 && limit <= most);
+    }
+
+    private static string TextOf(int limit) => limit == 0 ? Any : limit.ToString(CultureInfo.InvariantCulture);
 }
 
 /// <summary>The clients that a server knows, by a file that is read again when it has changed.</summary>
 internal sealed class ClientRegister : ITokens
 {
     private const int MostBytes = 1 << 24;
-    private const string Heading = "# name sha256-of-token queries-per-minute last-day models";
+    private const string Heading =
+        "# name sha256-of-token queries-per-minute last-day models bundles memory-mib";
 
     private readonly FollowedFiles<Dictionary<string, RegisteredClient>> _byHash;
 
@@ -177,6 +208,6 @@ internal sealed class ClientRegister : ITokens
         from line in lines.Index()
         where line.Item.Trim() is not "" && !line.Item.StartsWith('#')
         select RegisteredClient.Parse(line.Item) ?? throw new PopcornException(
-            $"'{path}', line {line.Index + 1}: not NAME HASH QUERIES-PER-MINUTE LAST-DAY MODELS, as 'popcorn token' "
-            + "writes it.");
+            $"'{path}', line {line.Index + 1}: not NAME HASH QUERIES-PER-MINUTE LAST-DAY MODELS [BUNDLES [MIB]], as "
+            + "'popcorn token' writes it.");
 }

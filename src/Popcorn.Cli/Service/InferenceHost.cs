@@ -58,6 +58,7 @@ internal static class InferenceHost
         if (tokens is not null)
         {
             limits.MayUse = Admission.MayUse;
+            limits.Allowance = Admission.AllowanceOf;
             limits.QueryLimiter = PartitionedRateLimiter.Create<PopcornQuery, string>(Admission.LimitOf);
         }
 

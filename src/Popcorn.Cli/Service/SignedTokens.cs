@@ -22,6 +22,10 @@ internal sealed class SignedTokens : ITokens
     /// <summary>The claim with the queries that a client may ask in a minute; any number without it.</summary>
     public const string RateClaim = "popcorn_rate";
 
+    /// <summary>The claims with the prepared queries that a client may have at a time, and with its MiB of memory; as
+    /// many as all without them.</summary>
+    public const string BundlesClaim = "popcorn_bundles", MemoryClaim = "popcorn_memory";
+
     private const int MostKeyBytes = 1 << 16;
     private const int MostNameLength = 255;
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
@@ -124,14 +128,14 @@ internal sealed class SignedTokens : ITokens
 
         var read = (JsonWebToken)result.SecurityToken;
         KnownClient client = ClientOf(read) ?? throw new PopcornException(
-            $"This token names no subject, or its {RateClaim} or {ModelsClaim} makes no sense.");
+            $"This token names no subject, or one of its claims on {RateClaim}, {BundlesClaim}, {MemoryClaim} or "
+            + $"{ModelsClaim} makes no sense.");
         DateTime end = read.ValidTo + ClockSkew;
         return () => _clock.GetUtcNow().UtcDateTime < end ? client : null;
     }
 
     private static KnownClient? ClientOf(JsonWebToken token)
     {
-        int rate = 0;
         string[] models = [];
         if (token.Subject is not { Length: > 0 and <= MostNameLength } name || !name.All(char.IsAscii)
             || name.Any(c => char.IsControl(c) || c == ' '))
@@ -139,9 +143,9 @@ internal sealed class SignedTokens : ITokens
             return null;
         }
 
-        if (token.TryGetClaim(RateClaim, out Claim? asked)
-            && !(int.TryParse(asked.Value, NumberStyles.None, CultureInfo.InvariantCulture, out rate)
-                && rate is > 0 and <= KnownClient.MostPerMinute))
+        if (LimitOf(RateClaim, KnownClient.MostPerMinute) is not int rate
+            || LimitOf(BundlesClaim, KnownClient.MostBundles) is not int bundles
+            || LimitOf(MemoryClaim, KnownClient.MostMebibytes) is not int mebibytes)
         {
             return null;
         }
@@ -161,7 +165,15 @@ internal sealed class SignedTokens : ITokens
             }
         }
 
-        return new KnownClient(name, rate, models);
+        return new KnownClient(name, rate, models) { Bundles = bundles, Mebibytes = mebibytes };
+
+        // 0 without it, null where it makes no sense.
+        int? LimitOf(string claim, int most) => !token.TryGetClaim(claim, out Claim? asked)
+            ? 0
+            : int.TryParse(asked.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int limit)
+                && limit > 0 && limit <= most
+                    ? limit
+                    : null;
     }
 
     private static SecurityKey ReadKey(string path)

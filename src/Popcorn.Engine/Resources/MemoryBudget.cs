@@ -53,10 +53,10 @@ public sealed class MemoryBudget
     }
 
     /// <summary>
-    /// Gives up something that is kept without need, in favour of a client, and disposes its reservation; false where
-    /// there is nothing.
+    /// Gives up something that is kept without need, in favour of a client, and disposes its reservation; only what is
+    /// the client's own, where that is asked for; false where there is nothing.
     /// </summary>
-    internal Func<ClientAccount, bool>? Reclaim { get; set; }
+    internal Func<ClientAccount, bool, bool>? Reclaim { get; set; }
 
     /// <summary>Takes a part, at once or when it is free.</summary>
     /// <param name="client">Who asks.</param>
@@ -70,10 +70,12 @@ public sealed class MemoryBudget
     public async ValueTask<MemoryReservation> ReserveAsync(
         ClientAccount client, long bytes, string what, CancellationToken cancellationToken)
     {
-        if (bytes > BytesOfClient)
+        ArgumentNullException.ThrowIfNull(client);
+        long most = Math.Min(BytesOfClient, client.Allowance.MemoryBytes);
+        if (bytes > most)
         {
             throw new PopcornException(
-                $"This server allows a client {BytesOfClient >> 20} MiB and {what} would take {InMebibytes(bytes)}; "
+                $"This server allows a client {most >> 20} MiB and {what} would take {InMebibytes(bytes)}; "
                 + "send fewer images at once, or take a smaller key.")
             {
                 Refusal = Refusal.TooLarge,
@@ -126,7 +128,7 @@ public sealed class MemoryBudget
                 }
             }
         }
-        while (Reclaim?.Invoke(client) == true);
+        while (MakesRoom(client, bytes));
         return null;
     }
 
@@ -165,15 +167,28 @@ public sealed class MemoryBudget
 
     private void MakeRoomFor(Waiter waiter)
     {
-        while (!waiter.Granted.Task.IsCompleted && Reclaim?.Invoke(waiter.Client) == true)
+        while (!waiter.Granted.Task.IsCompleted && MakesRoom(waiter.Client, waiter.Bytes))
         {
         }
+    }
+
+    /// <summary>Gives up something. A client that has as much as it may have itself does not gain by what others lose.
+    /// </summary>
+    private bool MakesRoom(ClientAccount client, long bytes)
+    {
+        bool own;
+        lock (_lock)
+        {
+            own = client.Reserved + bytes > client.Allowance.MemoryBytes;
+        }
+
+        return Reclaim?.Invoke(client, own) == true;
     }
 
     private bool Take(ClientAccount client, long bytes)
     {
         long free = Bytes - _reserved - bytes;
-        if (client.Reserved + bytes > free)
+        if (client.Reserved + bytes > Math.Min(free, client.Allowance.MemoryBytes))
         {
             return false;
         }

@@ -62,8 +62,9 @@ public sealed class ServerResources : IDisposable
     /// <summary>Opens a connection on the account of an address.</summary>
     /// <param name="address">The address, as it is told apart from others.</param>
     /// <param name="most">Connections that it may have.</param>
+    /// <param name="allowance">What else it may have; null: as much as all.</param>
     /// <returns>The account, or null where it has as many already.</returns>
-    public ClientAccount? TryEnter(string address, int most)
+    public ClientAccount? TryEnter(string address, int most, ClientAllowance? allowance = null)
     {
         lock (_accounts)
         {
@@ -78,6 +79,7 @@ public sealed class ServerResources : IDisposable
                 return null;
             }
 
+            account.Allowance = allowance ?? ClientAllowance.Unlimited;
             account.Connections++;
             Connections++;
             return account;

@@ -75,13 +75,16 @@ internal sealed class TableCache(MemoryBudget budget, TurnQueue builds, TimeSpan
     /// <param name="client">
     /// In whose favour: tables of those who are there, and have less, stay. Null: any tables go.
     /// </param>
-    public bool EvictOne(ClientAccount? client = null)
+    /// <param name="own">Only that client's own.</param>
+    public bool EvictOne(ClientAccount? client = null, bool own = false)
     {
         Entry? evicted;
         lock (_lock)
         {
             evicted = _unused.FirstOrDefault(entry => client is null
-                || entry.Owner.Connections == 0 || entry.Owner.Reserved >= client.Reserved);
+                || (own
+                    ? entry.Owner == client
+                    : entry.Owner.Connections == 0 || entry.Owner.Reserved >= client.Reserved));
             if (evicted is not null)
             {
                 Remove(evicted);

@@ -108,7 +108,8 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             PlanHash = ByteString.CopyFrom(plan.Hash.Span),
             Family = family.Name,
             Terms = ByteString.CopyFrom(party.Terms.Span),
-            MaxPrepared = (uint)options.MaxPreparedQueries,
+            MaxPrepared = (uint)Math.Min(
+                options.MaxPreparedQueries, resources.Client.Allowance.Bundles),
         };
         await connection.SendAsync(new Frame { Welcome = welcome }, cancellationToken).ConfigureAwait(false);
         receiver.SetLimit(options.HandshakeTimeout - connection.Use.Waited, Refusal.Handshake);
@@ -119,7 +120,11 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         await party.SetUpAsync(ExchangeFor(plan)).ConfigureAwait(false);
         pace.Rest();
         await connection.SendAsync(new Frame { Ready = new Ready() }, cancellationToken).ConfigureAwait(false);
-        using var prepared = new PreparedQueries<ServerQuery>(options.Resources.CountPrepared);
+        using var prepared = new PreparedQueries<ServerQuery>(change =>
+        {
+            options.Resources.CountPrepared(change);
+            resources.Client.EndPrepared(change < 0 ? -change : 0); // that there is one more was counted before
+        });
         bool isQueryDue = false;
         int refusals = 0;
         while (await NextAsync().ConfigureAwait(false) is Frame frame)
@@ -264,7 +269,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             bool isAdmitted = false;
             try
             {
-                await TraceAsync(trace, of, async () =>
+                await TraceAsync(trace, of, () => CountedAsync(async () =>
                 {
                     using IDisposable? permit = await AdmitAsync(of.Images).ConfigureAwait(false);
                     ServerQuery query = await NewQueryAsync(of).ConfigureAwait(false);
@@ -277,7 +282,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
                     PhaseMeasure took = clock.ForServer(of.RoundsOf(Phase.Offline));
                     prepared.Add(new PreparedQuery<ServerQuery>(query, took, trace.Context));
                     return took;
-                }).ConfigureAwait(false);
+                })).ConfigureAwait(false);
                 isQueryDue = message.AtOnce;
             }
             catch (PopcornException e) when (
@@ -285,6 +290,30 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             {
                 options.QueryRefused?.Invoke(e);
                 await connection.RefuseAsync(e, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        // All sessions of a client together keep no more than it may have.
+        async Task<PhaseMeasure> CountedAsync(Func<Task<PhaseMeasure>> prepare)
+        {
+            if (!resources.Client.TryPrepare())
+            {
+                throw new PopcornException(
+                    $"You have {resources.Client.Allowance.Bundles} prepared queries here, as many as you may; "
+                    + "run one first.")
+                {
+                    Refusal = Refusal.Quota,
+                };
+            }
+
+            try
+            {
+                return await prepare().ConfigureAwait(false);
+            }
+            catch
+            {
+                resources.Client.EndPrepared(1);
+                throw;
             }
         }
 

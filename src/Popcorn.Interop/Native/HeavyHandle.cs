@@ -11,22 +11,25 @@ namespace Popcorn.Interop.Native;
 internal abstract class HeavyHandle() : SafeHandle(0, ownsHandle: true)
 {
     private const long LeastBytes = 256L << 20;
+    private const int LogUnit = 16;
 
     private static readonly Lock Guard = new();
     private static long _total, _limit = LeastBytes;
 
-    private long _bytes;
+    private ushort _units; // of 2^16 bytes: small enough for the room that a SafeHandle's own fields leave
 
     public override bool IsInvalid => handle == 0;
+
+    private long Weight => (long)_units << LogUnit;
 
     /// <summary>Says how much memory it is, once.</summary>
     internal void Weigh(long bytes)
     {
-        _bytes = bytes;
+        _units = (ushort)Math.Min(ushort.MaxValue, (bytes + (1 << LogUnit) - 1) >> LogUnit);
         bool isMuch;
         lock (Guard)
         {
-            _total += bytes;
+            _total += Weight;
             isMuch = _total > _limit;
             if (isMuch)
             {
@@ -47,7 +50,7 @@ internal abstract class HeavyHandle() : SafeHandle(0, ownsHandle: true)
     {
         lock (Guard)
         {
-            _total -= _bytes;
+            _total -= Weight;
             _limit = Math.Max(LeastBytes, Math.Min(_limit, 4 * _total));
         }
 

@@ -64,6 +64,30 @@ public sealed class ClientRegisterTests : IDisposable
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(fresh));
     }
 
+    [Theory]
+    [InlineData("- -", int.MaxValue, long.MaxValue)]
+    [InlineData("3 -", 3, long.MaxValue)]
+    [InlineData("- 64", int.MaxValue, 64L << 20)]
+    [InlineData("3 64", 3, 64L << 20)]
+    public void A_line_says_what_its_client_may_have(string limits, int prepared, long bytes)
+    {
+        string line = $"a {new string('0', 64)} 60 2030-01-31 digits,cats {limits}";
+        RegisteredClient client = RegisteredClient.Parse(line)!;
+        Assert.Equal((prepared, bytes), (client.Allowance.Bundles, client.Allowance.MemoryBytes));
+        Assert.Equal(line, client.ToString());
+    }
+
+    [Theory]
+    [InlineData("60 - -", true)]
+    [InlineData("60 - - 1", true)]
+    [InlineData("60 - - 0 -", false)]
+    [InlineData("60 - - - -1", false)]
+    [InlineData("60 - - - 99999999", false)]
+    [InlineData("60 - - - - -", false)]
+    [InlineData("60 -", false)]
+    public void Lines_of_before_are_read_and_nonsense_is_not(string rest, bool isRead) =>
+        Assert.Equal(isRead, RegisteredClient.Parse($"a {new string('0', 64)} {rest}") is not null);
+
     private static string Output(string program, params string[] arguments)
     {
         var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true };

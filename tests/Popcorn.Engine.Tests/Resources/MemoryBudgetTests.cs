@@ -83,7 +83,7 @@ public class MemoryBudgetTests
         }
 
         List<ClientAccount> asked = [];
-        budget.Reclaim = client =>
+        budget.Reclaim = (client, _) =>
         {
             asked.Add(client);
             bool any = kept.TryPop(out MemoryReservation? one);
@@ -100,6 +100,38 @@ public class MemoryBudgetTests
         using MemoryReservation own = await budget.ReserveAsync(keeper, 40, "d", default);
         Assert.Equal(keeper, asked[^1]);
         Assert.Equal((1, 50), (kept.Count, budget.Reserved));
+    }
+
+    [Fact]
+    public async Task Who_may_have_less_gets_no_more_and_takes_nothing_from_others()
+    {
+        var budget = new MemoryBudget(100 << 20, Soon);
+        ClientAccount client = Client();
+        client.Allowance = new ClientAllowance { MemoryBytes = 20 << 20 };
+        List<bool> own = [];
+        budget.Reclaim = (_, isOwn) =>
+        {
+            own.Add(isOwn);
+            return false;
+        };
+        PopcornException never = await Assert.ThrowsAsync<PopcornException>(
+            async () => await budget.ReserveAsync(client, (20 << 20) + 1, "9 images", default));
+        Assert.Equal(Refusal.TooLarge, never.Refusal);
+        Assert.Contains("allows a client 20 MiB and", never.Message, StringComparison.Ordinal);
+
+        MemoryReservation first = await budget.ReserveAsync(client, 15 << 20, "a", default);
+        PopcornException later = await Assert.ThrowsAsync<PopcornException>(
+            async () => await budget.ReserveAsync(client, 6 << 20, "b", default));
+        Assert.Equal(Refusal.Memory, later.Refusal);
+        Assert.NotEmpty(own);
+        Assert.All(own, Assert.True);
+        using (await budget.ReserveAsync(Client(), 40 << 20, "others", default))
+        {
+            first.Dispose();
+            using MemoryReservation second = await budget.ReserveAsync(client, 20 << 20, "b", default);
+        }
+
+        Assert.Equal((0, 0), (budget.Reserved, budget.Waiting));
     }
 
     [Fact]

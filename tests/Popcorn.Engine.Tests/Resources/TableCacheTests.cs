@@ -93,6 +93,26 @@ public sealed class TableCacheTests : IDisposable
     }
 
     [Fact]
+    public async Task Who_has_as_much_as_it_may_makes_room_by_its_own_alone()
+    {
+        ClientAccount limited = _hasty.TryEnter("192.0.2.1", 1, new ClientAllowance { MemoryBytes = 30 })!;
+        var session = new SessionResources(_hasty, limited, threads: 0);
+        TableLease<Tables> others = await Session(_hasty).RentTablesAsync("theirs", 10, New, default);
+        TableLease<Tables> tables = await session.RentTablesAsync("key", 20, New, default);
+        others.Dispose();
+        tables.Dispose();
+        using (await session.ReserveAsync(25, "a query", default))
+        {
+            Assert.True(tables.Tables.Disposed);
+            Assert.False(others.Tables.Disposed);
+            await Assert.ThrowsAsync<PopcornException>(async () => await session.ReserveAsync(10, "another", default));
+            Assert.False(others.Tables.Disposed);
+        }
+
+        _hasty.Leave(limited);
+    }
+
+    [Fact]
     public async Task Tables_without_room_are_refused_and_tried_again_next_time()
     {
         using MemoryReservation half = await Session(_hasty).ReserveAsync(100, "a query", default);
