@@ -279,7 +279,8 @@ internal sealed partial class PopcornService : IDisposable
                 PopcornError.Forbidden, $"You may not use '{query.Model}'; ask whoever runs this server.");
         }
 
-        if (_options.QueryLimiter is not PartitionedRateLimiter<PopcornQuery> limiter)
+        // What is prepared has had its permit.
+        if (query.IsPrepared || _options.QueryLimiter is not PartitionedRateLimiter<PopcornQuery> limiter)
         {
             return null;
         }

@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Text;
+using Popcorn.Interop.Memory;
 using Popcorn.Interop.Native;
 
 namespace Popcorn.Interop;
@@ -71,6 +72,13 @@ public static class PaillierLibrary
         NativeStatus.Check(NativeMethods.ReferencePowm(repeats, out long nanoseconds), "reference exponentiation");
         return TimeSpan.FromTicks(nanoseconds / repeats / TimeSpan.NanosecondsPerTick);
     }
+
+    /// <summary>
+    /// Gives memory back to the system that keys, tables and batches had before they were disposed: the C library would
+    /// keep it for the next. On Linux with glibc; elsewhere it does nothing. For a process that has nothing to do, as
+    /// what is needed afterwards comes from the system anew.
+    /// </summary>
+    public static void ReleaseUnusedMemory() => SystemHeap.Trim();
 
     /// <summary>Index of a kernel (null: the default) once its known-answer test has passed.</summary>
     internal static int ResolveKernel(string? name)

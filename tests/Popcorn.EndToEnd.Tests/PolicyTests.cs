@@ -144,6 +144,22 @@ public sealed class PolicyTests : IDisposable
     }
 
     [Fact]
+    public async Task What_is_prepared_answers_nobody_who_may_use_the_model_no_longer()
+    {
+        bool mayUse = true;
+        await using TestService service = await TestService.StartAsync(
+            options => options.MayUse = (_, _) => Volatile.Read(ref mayUse), new NoOpFamily());
+        await using ClientSession session = await OpenAsync(service);
+        await session.PrepareAsync();
+        await session.PrepareAsync();
+        await AssertExactAsync(input => session.InferAsync(input, null, default));
+        Volatile.Write(ref mayUse, false);
+        PopcornException e = await Assert.ThrowsAsync<PopcornException>(
+            () => session.InferAsync(Picture, null, default));
+        Assert.Equal(PopcornError.Forbidden, e.Error);
+    }
+
+    [Fact]
     public async Task What_a_client_may_not_use_it_is_not_told_of()
     {
         using var other = new ServedModel("other", TestFiles.TinyNetwork(2), [new NoOpFamily()]);

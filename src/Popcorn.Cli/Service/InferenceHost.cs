@@ -67,6 +67,7 @@ internal static class InferenceHost
         builder.Services.AddPopcorn();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<RefusedRequests>();
+        builder.Services.AddSingleton<IdleMemory>();
         log.AddTo(builder.Logging);
         telemetry.AddTo(builder);
         WebApplication app = builder.Build();
@@ -79,6 +80,8 @@ internal static class InferenceHost
                 inner => inner.Use(next => context => admission.AuthenticateAsync(context, next)));
         }
 
+        IdleMemory memory = app.Services.GetRequiredService<IdleMemory>();
+        app.Use(next => context => memory.CountAsync(context, next));
         app.UseRouting();
         app.MapPopcorn();
         app.MapPopcornHealth(HealthPath);

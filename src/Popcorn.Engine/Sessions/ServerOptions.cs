@@ -42,10 +42,11 @@ public sealed record ServerOptions
     public CancellationToken Stopping { get; init; }
 
     /// <summary>
-    /// Asked before anything is computed: for the session, before the client's key is looked at, and for each query,
-    /// before it is prepared. What it gives is disposed when the preparation has ended, or the query that needs none,
-    /// or, for a session, at once. Refuses by a <see cref="PopcornException"/>, after which the session goes on where a
-    /// preparation was asked for, and ends where not.
+    /// Asked before anything is computed: for the session, before the client's key is looked at, for each query,
+    /// before it is prepared, and once more before it is run, where it was prepared ahead. What it gives is disposed
+    /// when the preparation has ended, or the query that needs none, or, for a session, at once. Refuses by a
+    /// <see cref="PopcornException"/>, after which the session goes on where a preparation was asked for, and ends
+    /// where not.
     /// </summary>
     public Func<QueryRequest, CancellationToken, ValueTask<IDisposable?>>? Admit { get; init; }
 
@@ -75,7 +76,14 @@ public sealed record ServerOptions
 /// <summary>What a client asks for.</summary>
 /// <param name="Model">The model's name.</param>
 /// <param name="Images">Images of the query; 0: a session, whose queries are still to come.</param>
-public sealed record QueryRequest(string Model, int Images);
+public sealed record QueryRequest(string Model, int Images)
+{
+    /// <summary>
+    /// Whether it was admitted before and is prepared: it is to be counted no second time, but its client may have lost
+    /// the right to it meanwhile.
+    /// </summary>
+    public bool IsPrepared { get; init; }
+}
 
 /// <summary>What a finished query cost, as the server saw it.</summary>
 /// <param name="Model">The model's name.</param>

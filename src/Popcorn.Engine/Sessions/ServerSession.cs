@@ -86,7 +86,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         ServedModel model, Hello hello, Connection connection, ReceiveTimeout receiver,
         CancellationToken cancellationToken)
     {
-        (await AdmitAsync(images: 0).ConfigureAwait(false))?.Dispose();
+        (await AdmitAsync(new QueryRequest(model.Name, Images: 0)).ConfigureAwait(false))?.Dispose();
         List<(Family Family, ByteString Opening)> common = CommonFamilies(model, hello);
         var resources = new SessionResources(
             options.Resources, options.Client ?? options.Resources.NewAccount(), options.DegreeOfParallelism);
@@ -153,6 +153,13 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
                 return await receiver.TryReceiveAsync().ConfigureAwait(false);
             }
 
+            // Even if the next query is here already: a client that asks without a pause would hold the server up until
+            // its patience ends, and then lose a query that had begun.
+            if (options.Stopping.IsCancellationRequested)
+            {
+                throw Stopped();
+            }
+
             receiver.SetLimit(options.IdleTimeout, Refusal.Idle);
             try
             {
@@ -165,8 +172,10 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             }
         }
 
-        ValueTask<IDisposable?> AdmitAsync(int images) =>
-            options.Admit?.Invoke(new QueryRequest(model.Name, images), cancellationToken) ?? default;
+        ValueTask<IDisposable?> AdmitAsync(QueryRequest request) =>
+            options.Admit?.Invoke(request, cancellationToken) ?? default;
+
+        QueryRequest RequestFor(Plan of) => new(model.Name, of.Images);
 
         StepExchange ExchangeFor(Plan of, PhaseTrace? trace = null) =>
             new(connection, receiver, trace?.Progress ?? options.Progress, of, cancellationToken, pace);
@@ -207,6 +216,20 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
 
             query.Memory = memory;
             return query;
+        }
+
+        // What was prepared may have waited for long: whoever may no longer ask gets no answer by it either.
+        async Task<IDisposable?> AdmitToRunAsync(Plan of, ServerQuery? ready)
+        {
+            try
+            {
+                return await AdmitAsync(RequestFor(of) with { IsPrepared = ready is not null }).ConfigureAwait(false);
+            }
+            catch
+            {
+                ready?.Dispose();
+                throw;
+            }
         }
 
         async Task<MemoryReservation> ReserveForWorkAsync(ServerQuery query)
@@ -271,7 +294,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
             {
                 await TraceAsync(trace, of, () => CountedAsync(async () =>
                 {
-                    using IDisposable? permit = await AdmitAsync(of.Images).ConfigureAwait(false);
+                    using IDisposable? permit = await AdmitAsync(RequestFor(of)).ConfigureAwait(false);
                     ServerQuery query = await NewQueryAsync(of).ConfigureAwait(false);
                     isAdmitted = true;
                     refusals = 0;
@@ -336,7 +359,7 @@ public sealed class ServerSession(ServedModels models, ServerOptions options)
         async Task<PhaseMeasure> RunAsync(
             PhaseClock clock, Plan of, PreparedQuery<ServerQuery>? ready, PhaseTrace trace)
         {
-            using IDisposable? permit = ready is null ? await AdmitAsync(of.Images).ConfigureAwait(false) : null;
+            using IDisposable? permit = await AdmitToRunAsync(of, ready?.Query).ConfigureAwait(false);
             ServerQuery query = ready?.Query ?? await NewQueryAsync(of).ConfigureAwait(false);
             using MemoryReservation? work =
                 ready is null ? null : await ReserveForWorkAsync(query).ConfigureAwait(false);

@@ -27,7 +27,8 @@ public sealed class AdmissionTests : IDisposable
         var told = new List<PopcornException>();
         ServerOptions options = new()
         {
-            Admit = (query, _) => isOver && query.Images > 0 ? throw Quota(TimeSpan.FromSeconds(7)) : default,
+            Admit = (query, _) => isOver && query is { Images: > 0, IsPrepared: false }
+                ? throw Quota(TimeSpan.FromSeconds(7)) : default,
             QueryRefused = told.Add,
         };
         await WithSessionAsync(options, async session =>

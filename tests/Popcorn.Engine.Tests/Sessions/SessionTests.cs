@@ -589,6 +589,41 @@ public class SessionTests
     }
 
     [Fact]
+    public async Task A_server_that_is_to_stop_begins_no_query_that_is_there_already()
+    {
+        IntegerNetwork network = SampleNetworks.Squares(new Random(3));
+        using var model = new ServedModel("net", network);
+        using var stopping = new CancellationTokenSource();
+        using var isThere = new ManualResetEventSlim();
+        (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
+        int asked = 0;
+        var watched = new FrameFilter(client, (frame, isOut) =>
+        {
+            asked += isOut && frame.Query is not null ? 1 : 0;
+            if (asked == 2 && isOut && frame.Chunk is not null)
+            {
+                isThere.Set(); // what asks for the query went before
+            }
+        });
+        ServerOptions options = Options with
+        {
+            Stopping = stopping.Token,
+            QueryDone = _ =>
+            {
+                stopping.Cancel();
+                Assert.True(isThere.Wait(Eventually.Patience));
+            },
+        };
+        Task serving = Serve(model, options, new Eager(server));
+        await using ClientSession session = await Open(watched);
+        int[] image = [.. Enumerable.Range(0, 16)];
+        InferenceResult result = await session.InferAsync(image, null, default);
+        Assert.Equal(new PlainEvaluator(network).Run(image), result.Logits);
+        await Refuses(() => session.InferAsync(image, null, default), "shutting down");
+        await Assert.ThrowsAsync<PopcornException>(() => serving);
+    }
+
+    [Fact]
     public async Task A_server_that_describes_nothing_is_refused()
     {
         (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
@@ -788,6 +823,18 @@ public class SessionTests
         public List<SessionProgress> Seen { get; } = [];
 
         public void Report(SessionProgress value) => Seen.Add(value);
+    }
+
+    /// <summary>Gives what has come even to those who want nothing any more, as a socket's does.</summary>
+    private sealed class Eager(IMessageChannel inner) : IMessageChannel
+    {
+        public ValueTask SendAsync(ReadOnlyMemory<byte> message, CancellationToken cancellationToken) =>
+            inner.SendAsync(message, cancellationToken);
+
+        public ValueTask<byte[]?> ReceiveAsync(CancellationToken cancellationToken) =>
+            inner.ReceiveAsync(cancellationToken.IsCancellationRequested ? CancellationToken.None : cancellationToken);
+
+        public ValueTask DisposeAsync() => inner.DisposeAsync();
     }
 
     /// <summary>A server's channel; the client is gone as soon as it has the message of a step.</summary>
