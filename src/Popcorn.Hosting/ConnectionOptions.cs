@@ -26,6 +26,12 @@ public sealed record ConnectionOptions
     /// </summary>
     public HttpMessageHandler? Handler { get; init; }
 
+    /// <summary>
+    /// Gives what the requests of each connection go through, in place of <see cref="Handler"/>: for handlers that are
+    /// replaced as time goes by, as those of <see cref="IHttpMessageHandlerFactory"/> are. Nobody disposes them here.
+    /// </summary>
+    public Func<HttpMessageHandler>? HandlerFactory { get; init; }
+
     /// <summary>How long connecting, or reading the list of models, may take.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(15);
 
@@ -55,6 +61,9 @@ public sealed record ConnectionOptions
 
         return headers;
     }
+
+    /// <summary>What a connection goes through that begins now; null: what the system has set up.</summary>
+    internal HttpMessageHandler? HandlerOfNow() => HandlerFactory?.Invoke() ?? Handler;
 
     internal void Validate()
     {

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Http;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Popcorn.Engine;
@@ -11,7 +12,10 @@ namespace Popcorn.Hosting;
 /// <summary>Adds clients of Popcorn services to an application, and shorter calls to clients.</summary>
 public static class PopcornClientExtensions
 {
-    /// <summary>Registers an <see cref="IPopcornClient"/>.</summary>
+    /// <summary>
+    /// Registers an <see cref="IPopcornClient"/>. Where the application gives handlers to the <c>HttpClient</c> without
+    /// a name, or to all, connections go through these, unless the options name others.
+    /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="configure">Names service and model; checked when the application starts.</param>
     public static IServiceCollection AddPopcornClient(
@@ -56,7 +60,10 @@ public static class PopcornClientExtensions
         return await client.InferAsync(network.Input.Quantize(values.Span), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Registers one of several, which is asked for by its name: <c>[FromKeyedServices("digits")]</c>.
+    /// <summary>
+    /// Registers one of several, which is asked for by its name: <c>[FromKeyedServices("digits")]</c>. Where the
+    /// application gives handlers to the <c>HttpClient</c> of that name (<c>AddHttpClient("digits")</c>), or to all,
+    /// connections go through these, unless the options name others.
     /// </summary>
     /// <param name="services">The application's services.</param>
     /// <param name="name">Its name.</param>
@@ -72,9 +79,26 @@ public static class PopcornClientExtensions
     private static void Configure(IServiceCollection services, string name, Action<PopcornClientOptions> configure)
     {
         ArgumentNullException.ThrowIfNull(services);
-        services.AddOptions<PopcornClientOptions>(name).Configure(configure).ValidateOnStart();
+        services.AddOptions<PopcornClientOptions>(name).Configure(configure)
+            .PostConfigure<IServiceProvider>((options, provider) => TakeHandlers(options, provider, name))
+            .ValidateOnStart();
         services.TryAddEnumerable(
             ServiceDescriptor.Singleton<IValidateOptions<PopcornClientOptions>, OptionsCheck>());
+    }
+
+    /// <summary>
+    /// Goes through the application's handlers, where it has configured any: the factory's own ones are none that
+    /// anybody asked for, and know nothing of the exceptions of <see cref="SystemProxy"/>.
+    /// </summary>
+    private static void TakeHandlers(PopcornClientOptions options, IServiceProvider provider, string name)
+    {
+        if (options.Connection is { Handler: null, HandlerFactory: null }
+            && provider.GetService<IHttpMessageHandlerFactory>() is IHttpMessageHandlerFactory factory
+            && provider.GetRequiredService<IOptionsMonitor<HttpClientFactoryOptions>>().Get(name)
+                .HttpMessageHandlerBuilderActions.Count > 0)
+        {
+            options.Connection = options.Connection with { HandlerFactory = () => factory.CreateHandler(name) };
+        }
     }
 
     private static PopcornClient Create(IServiceProvider provider, string name) => new(

@@ -19,7 +19,8 @@ internal static class ServiceConnection
     {
         Uri endpoint = Endpoint(server);
         options.Validate();
-        SystemProxy? proxy = options.Handler is null ? SystemProxy.Current : null;
+        HttpMessageHandler? handler = options.HandlerOfNow();
+        SystemProxy? proxy = handler is null ? SystemProxy.Current : null;
         var socket = new ClientWebSocket();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.Timeout);
@@ -40,7 +41,7 @@ internal static class ServiceConnection
             }
 
             using HttpMessageInvoker? invoker =
-                options.Handler is null ? null : new HttpMessageInvoker(options.Handler, disposeHandler: false);
+                handler is null ? null : new HttpMessageInvoker(handler, disposeHandler: false);
             await socket.ConnectAsync(endpoint, invoker, limit.Token).ConfigureAwait(false);
         }
         catch (Exception e) when (e is WebSocketException or OperationCanceledException)
@@ -66,9 +67,10 @@ internal static class ServiceConnection
         Uri endpoint = Endpoint(server);
         options.Validate();
         Uri url = Plain(new Uri(endpoint, "models"));
-        SystemProxy? proxy = options.Handler is null ? SystemProxy.Current : null;
+        HttpMessageHandler? handler = options.HandlerOfNow();
+        SystemProxy? proxy = handler is null ? SystemProxy.Current : null;
         using var http = new HttpClient(
-            options.Handler ?? new SocketsHttpHandler { Proxy = proxy }, disposeHandler: options.Handler is null);
+            handler ?? new SocketsHttpHandler { Proxy = proxy }, disposeHandler: handler is null);
         http.Timeout = options.Timeout;
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(options.Timeout);
