@@ -25,6 +25,19 @@ public sealed class SampleTests : IDisposable
     }
 
     [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Demo_draws_digits_in_a_pipe_where_it_is_told_to(bool draws)
+    {
+        CommandRun run = await CommandRun.Of(draws ? ["demo", "--count", "1", "--digit"] : ["demo", "--count", "1"]);
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.Single(run.Out.Split('\n'), line => line.Contains("predicted 7, as expected"));
+
+        // A seven begins with a bar: 16 pixels of one row, or of two.
+        Assert.Equal(draws, run.Out.Split('\n').Any(line => line.Split('▀', '▄', '█').Length > 12));
+    }
+
+    [Theory]
     [InlineData("mnist-small", "onnx", "8")]
     [InlineData("mnist-bm1", "onnx.gz", "8")]
     [InlineData("mnist-bm2", "onnx.gz", "8")]

@@ -26,11 +26,15 @@ internal static class DemoCommand
             HelpName = "N",
             DefaultValueFactory = _ => 10,
         }.InRange(1, ImageCount);
+        var digit = new Option<bool>("--digit")
+        {
+            Description = "Draw each digit as it is recognised, also where the output is no terminal.",
+        };
         var families = new FamilyOptions("Family of protocols; by default the server takes the cheaper one.");
         Option<string?> order = KeyOrderOption.Create("The client's key");
         var command = new Command("demo", "Watch a server recognise digits that it cannot see.")
         {
-            count, order,
+            count, digit, order,
         };
         families.AddTo(command);
         command.SetWork(async (parsed, output, cancellationToken) =>
@@ -48,14 +52,15 @@ internal static class DemoCommand
                 .. families.NameIn(parsed) is string name ? (string[])["--family", name] : [],
                 .. keyOrder == KeyOrder.Short ? (string[])[ServeCommand.AcceptShortOrder] : [],
             ];
-            await RunAsync(samples, parsed.GetValue(count), keyOrder, serverOptions, output, cancellationToken)
+            bool draws = parsed.GetValue(digit) || !Console.IsOutputRedirected;
+            await RunAsync(samples, parsed.GetValue(count), draws, keyOrder, serverOptions, output, cancellationToken)
                 .ConfigureAwait(false);
         });
         return command;
     }
 
     private static async Task RunAsync(
-        ScratchFolder samples, int count, KeyOrder keyOrder, string[] serverOptions, Output output,
+        ScratchFolder samples, int count, bool draws, KeyOrder keyOrder, string[] serverOptions, Output output,
         CancellationToken cancellationToken)
     {
         ServerProcess server = await ServerProcess.StartAsync(
@@ -75,7 +80,7 @@ internal static class DemoCommand
             using ClientKey key = ClientKey.Generate(KeygenCommand.DefaultBits, keyOrder);
             int shown = 0;
             await client.RunAsync(
-                description, key, images, new ClientOptions(), result => Show(images[shown++], result, output),
+                description, key, images, new ClientOptions(), result => Show(images[shown++], result, draws, output),
                 report => Show(report, output), cancellationToken).ConfigureAwait(false);
         }
     }
@@ -90,13 +95,13 @@ internal static class DemoCommand
         output.Line($"{report.Summary()}; {Averages(report)}");
     }
 
-    private static void Show(ImageInput image, ImagePrediction result, Output output)
+    private static void Show(ImageInput image, ImagePrediction result, bool draws, Output output)
     {
         string verdict = result.Label == result.Expected ? "as expected" : $"expected {result.Expected}";
         string cost =
             $"{Units.Seconds(result.Seconds)}, {Units.Bytes(result.BytesUp)} up, {Units.Bytes(result.BytesDown)} down";
         string phases = result.PhasesInWords();
-        if (output.IsJson || Console.IsOutputRedirected)
+        if (!draws)
         {
             string apart = phases.Length > 0 ? $" ({phases})" : "";
             output.Line($"{result.Image}: predicted {result.Label}, {verdict}; {cost}{apart}");
