@@ -13,7 +13,7 @@ namespace Popcorn.EndToEnd.Tests;
 /// <summary>
 /// The commands of the documents, run as they stand, in a folder that has the files that they name: the lines of a
 /// document one after the other, servers beside what comes after them. What builds from the sources (build.sh, dotnet)
-/// has tests of its own.
+/// has tests of its own, and what the commands' output is piped into is not run.
 /// </summary>
 public sealed partial class DocumentedCommandTests : IDisposable
 {
@@ -82,7 +82,7 @@ public sealed partial class DocumentedCommandTests : IDisposable
 
     private async Task RunAsync(string line)
     {
-        string[] words = [.. Words().Matches(Here(line)).Select(word => word.Value.Replace("\"", ""))];
+        string[] words = [.. Words().Matches(Here(line.Split(" | ")[0])).Select(word => word.Value.Replace("\"", ""))];
         string[] settings = [.. words.TakeWhile(word => Variable().IsMatch(word))];
         string[] arguments = words[(settings.Length + 1)..];
         Dictionary<string, string?> variables = settings.Select(setting => setting.Split('=', 2))
