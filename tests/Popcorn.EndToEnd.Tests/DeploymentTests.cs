@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.RegularExpressions;
 using Popcorn.Tests;
 
@@ -29,19 +28,6 @@ public sealed partial class DeploymentTests
         IEnumerable<string> built = (await LinesAsync(".gitignore"))
             .Select(line => line.StartsWith('/') ? line.Trim('/') : $"**/{line.Trim('/')}");
         Assert.Equal(built, await LinesAsync(".dockerignore"));
-    }
-
-    [Fact]
-    public async Task The_configuration_of_YARP_is_JSON_and_leads_to_the_service()
-    {
-        string text = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "docs/deploy/yarp.json"));
-        var options = new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip };
-        JsonElement proxy = JsonDocument.Parse(text, options).RootElement.GetProperty("ReverseProxy");
-        string cluster = proxy.GetProperty("Routes").GetProperty("popcorn").GetProperty("ClusterId").GetString()!;
-        Assert.Equal(
-            "http://127.0.0.1:7310/",
-            proxy.GetProperty("Clusters").GetProperty(cluster).GetProperty("Destinations").GetProperty("one")
-                .GetProperty("Address").GetString());
     }
 
     /// <summary>The lines of a file of the repository, without comments.</summary>
