@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Numerics;
 using Popcorn.Engine;
-using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Sessions;
 using Popcorn.Hosting;
@@ -14,7 +13,6 @@ namespace Popcorn.EndToEnd.Tests;
 public sealed class DrainTests
 {
     private const int Clients = 16;
-    private const int Pixels = 28 * 28;
 
     [Fact]
     public async Task A_server_that_is_told_to_end_under_load_loses_no_query_that_it_works_at()
@@ -25,9 +23,8 @@ public sealed class DrainTests
         }
 
         string model = TestFiles.Sample("mnist-small.popcorn");
-        byte[][] images = [.. (await File.ReadAllBytesAsync(TestFiles.Sample("mnist-100-images.idx3-ubyte")))[16..]
-            .Chunk(Pixels)];
-        BigInteger[][] expected = LogitsOf(model, images);
+        Image[] images = TestFiles.Digits();
+        BigInteger[][] expected = TestFiles.LogitsOf(model, images);
         using PaillierPrivateKey key = PaillierPrivateKey.Generate();
         await using RunningServer server = await RunningServer.StartAsync(
             model, "--connections-per-address", $"{Clients}", "--drain-timeout", "120");
@@ -62,7 +59,7 @@ public sealed class DrainTests
                 try
                 {
                     InferenceResult result = await client.InferAsync(
-                        Image.FromPixels(images[image % images.Length], 1, 28, 28), progress);
+                        images[image % images.Length], progress);
                     Assert.Equal(expected[image++ % images.Length], result.Logits);
                 }
                 catch (PopcornException e)
@@ -78,15 +75,6 @@ public sealed class DrainTests
                 }
             }
         }
-    }
-
-    private static BigInteger[][] LogitsOf(string sample, byte[][] images)
-    {
-        using FileStream file = File.OpenRead(sample);
-        IntegerNetwork network = ModelFile.Load(file);
-        var evaluator = new PlainEvaluator(network);
-        return [.. images.Select(pixels =>
-            evaluator.Run(Image.FromPixels(pixels, 1, 28, 28).For(network.Input)))];
     }
 
     /// <summary>Whether the server has answered something in a query: told at once.</summary>

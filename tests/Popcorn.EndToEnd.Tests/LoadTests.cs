@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.Numerics;
 using System.Security.Cryptography;
 using System.Text;
-using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Sessions;
 using Popcorn.Hosting;
@@ -18,7 +17,6 @@ namespace Popcorn.EndToEnd.Tests;
 public sealed class LoadTests(ITestOutputHelper output) : IDisposable
 {
     private const int Clients = 100;
-    private const int Pixels = 28 * 28;
     private static readonly TimeSpan Time = TimeSpan.FromMinutes(5);
 
     private readonly TestFiles _files = new();
@@ -35,10 +33,9 @@ public sealed class LoadTests(ITestOutputHelper output) : IDisposable
     [SlowFact]
     public async Task A_hundred_clients_get_right_answers_while_some_vanish_and_the_model_changes()
     {
-        byte[][] images = [.. (await File.ReadAllBytesAsync(TestFiles.Sample("mnist-100-images.idx3-ubyte")))[16..]
-            .Chunk(Pixels)];
+        Image[] images = TestFiles.Digits();
         string[] samples = [TestFiles.Sample("mnist-small.popcorn"), TestFiles.Sample("mnist-bm1.popcorn")];
-        BigInteger[][][] expected = [.. samples.Select(sample => LogitsOf(sample, images))];
+        BigInteger[][][] expected = [.. samples.Select(sample => TestFiles.LogitsOf(sample, images))];
         string file = _files["digits.popcorn"], register = _files["clients.txt"];
         File.Copy(samples[0], file);
         await File.WriteAllLinesAsync(register, Enumerable.Range(0, Clients).Select(i =>
@@ -110,7 +107,7 @@ public sealed class LoadTests(ITestOutputHelper output) : IDisposable
                     try
                     {
                         InferenceResult result = await client.InferAsync(
-                            Image.FromPixels(images[image], 1, 28, 28), cancellationToken: gone.Token);
+                            images[image], cancellationToken: gone.Token);
                         _seconds.Enqueue(Stopwatch.GetElapsedTime(start).TotalSeconds);
                         if (!expected.Any(model => model[image].SequenceEqual(result.Logits)))
                         {
@@ -127,15 +124,6 @@ public sealed class LoadTests(ITestOutputHelper output) : IDisposable
     }
 
     private static string TokenOf(int client) => $"token-of-{client}";
-
-    private static BigInteger[][] LogitsOf(string sample, byte[][] images)
-    {
-        using FileStream file = File.OpenRead(sample);
-        IntegerNetwork network = ModelFile.Load(file);
-        var evaluator = new PlainEvaluator(network);
-        return [.. images.Select(pixels =>
-            evaluator.Run(Image.FromPixels(pixels, 1, 28, 28).For(network.Input)))];
-    }
 
     private PopcornClientOptions OptionsOf(RunningServer server, int client) => new()
     {

@@ -4,6 +4,7 @@ using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
+using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
 
 namespace Popcorn.EndToEnd.Tests;
@@ -15,6 +16,22 @@ public sealed class TestFiles : IDisposable
 
     /// <summary>A folder of the repository's samples.</summary>
     public static string Sample(string name) => Path.Combine(AppContext.BaseDirectory, "samples", name);
+
+    /// <summary>The digits of the samples.</summary>
+    public static Image[] Digits() =>
+    [
+        .. File.ReadAllBytes(Sample("mnist-100-images.idx3-ubyte"))[16..].Chunk(28 * 28)
+            .Select(pixels => Image.FromPixels(pixels, 1, 28, 28)),
+    ];
+
+    /// <summary>What a model's file says of images, in the clear.</summary>
+    public static BigInteger[][] LogitsOf(string path, IEnumerable<Image> images)
+    {
+        using FileStream file = File.OpenRead(path);
+        IntegerNetwork network = ModelFile.Load(file);
+        var evaluator = new PlainEvaluator(network);
+        return [.. images.Select(image => evaluator.Run(image.For(network.Input)))];
+    }
 
     /// <summary>Path of a file in the folder.</summary>
     public string this[string name] => Path.Combine(_folder.FullName, name);

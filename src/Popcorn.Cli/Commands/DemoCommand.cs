@@ -52,7 +52,7 @@ internal static class DemoCommand
                 .. families.NameIn(parsed) is string name ? (string[])["--family", name] : [],
                 .. keyOrder == KeyOrder.Short ? (string[])[ServeCommand.AcceptShortOrder] : [],
             ];
-            bool draws = parsed.GetValue(digit) || !Console.IsOutputRedirected;
+            bool draws = parsed.GetValue(digit) || !(output.IsJson || Console.IsOutputRedirected);
             await RunAsync(samples, parsed.GetValue(count), draws, keyOrder, serverOptions, output, cancellationToken)
                 .ConfigureAwait(false);
         });

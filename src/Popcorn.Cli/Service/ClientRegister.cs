@@ -32,6 +32,10 @@ internal record KnownClient(string Name, int QueriesPerMinute, IReadOnlyList<str
         Bundles = Bundles == 0 ? int.MaxValue : Bundles,
         MemoryBytes = Mebibytes == 0 ? long.MaxValue : (long)Mebibytes << 20,
     };
+
+    /// <summary>Reads a limit, from 1 on.</summary>
+    public static bool IsLimit(string text, int most, out int limit) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit) && limit > 0 && limit <= most;
 }
 
 /// <summary>A client whose token is in a file.</summary>
@@ -59,10 +63,10 @@ internal sealed record RegisteredClient(
             [string name, string hash, string perMinute, string until, string models, .. { Length: <= 2 } more]
             && IsName(name)
             && hash.Length == HashDigits && hash.All(char.IsAsciiHexDigitLower)
-            && IsLimit(perMinute, MostPerMinute, out int rate)
+            && IsLimitOrAny(perMinute, MostPerMinute, out int rate)
             && (until == Any || DateOnly.TryParseExact(until, "yyyy-MM-dd", out day))
-            && IsLimit(more.ElementAtOrDefault(0) ?? Any, MostBundles, out int bundles)
-            && IsLimit(more.ElementAtOrDefault(1) ?? Any, MostMebibytes, out int mebibytes)
+            && IsLimitOrAny(more.ElementAtOrDefault(0) ?? Any, MostBundles, out int bundles)
+            && IsLimitOrAny(more.ElementAtOrDefault(1) ?? Any, MostMebibytes, out int mebibytes)
                 ? new RegisteredClient(
                     name, hash, rate, until == Any ? null : day, models == Any ? [] : models.Split(','))
                 {
@@ -78,12 +82,10 @@ internal sealed record RegisteredClient(
         Until?.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture) ?? Any,
         Models.Count == 0 ? Any : string.Join(',', Models), TextOf(Bundles), TextOf(Mebibytes));
 
-    private static bool IsLimit(string text, int most, out int limit)
+    private static bool IsLimitOrAny(string text, int most, out int limit)
     {
         limit = 0;
-        return text == Any
-            || (int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out limit)
-                && limit > 0 && limit <= most);
+        return text == Any || IsLimit(text, most, out limit);
     }
 
     private static string TextOf(int limit) => limit == 0 ? Any : limit.ToString(CultureInfo.InvariantCulture);

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
@@ -170,10 +169,9 @@ internal sealed class SignedTokens : ITokens
         // 0 without it, null where it makes no sense.
         int? LimitOf(string claim, int most) => !token.TryGetClaim(claim, out Claim? asked)
             ? 0
-            : int.TryParse(asked.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int limit)
-                && limit > 0 && limit <= most
-                    ? limit
-                    : null;
+            : KnownClient.IsLimit(asked.Value, most, out int limit)
+                ? limit
+                : null;
     }
 
     private static SecurityKey ReadKey(string path)
