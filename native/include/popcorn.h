@@ -38,7 +38,7 @@
 extern "C" {
 #endif
 
-#define PC_ABI_VERSION 4
+#define PC_ABI_VERSION 5
 
 /* Key sizes in bits of n. Below PC_MIN_KEY_BITS a key is accepted only with PC_FLAG_INSECURE_SIZE (tests). */
 #define PC_MIN_KEY_BITS 2048
@@ -112,6 +112,40 @@ PC_API int32_t pc_kernel_name(int32_t index, char *buffer, int32_t capacity);
 
 /* Known-answer test of one kernel: encrypts, adds, multiplies, inverts, packs and decrypts fixed values. */
 PC_API int32_t pc_self_test(int32_t kernel);
+
+/* ---- blocks ----------------------------------------------------------------------------------------------- */
+
+/*
+ * Loops of oblivious transfer over blocks of 16 bytes, with vectors of AES-128 where the processor has them: one holds
+ * `blocks` blocks. 0: it has none, and the functions below fail with PC_ERR_UNSUPPORTED. `round_keys` are the 11 of an
+ * expanded key (FIPS 197). A block is a little-endian number; none is an address, but for those of the code's key.
+ */
+PC_API int32_t pc_blocks_of_vector(int32_t *blocks);
+
+/*
+ * Single-point correlated transfers by half trees (Guo, Yang, Wang, Zhang, Xie, Liu and Zhao 2023), the sender's side.
+ * With H(x) = AES(s(x)) + s(x) and s(hi || lo) = (hi + lo) || hi a node x has the children H(x) and x + H(x); the first
+ * two are `first` and `first` + `delta`, of the leaves bit 0 is cleared. correction[i] = cot[i] + the sum of the left
+ * nodes of level i. Blocks: `levels` (2 to 24) of cots and corrections, leaf_count = 2^levels of leaves.
+ */
+PC_API int32_t pc_tree_send(const uint8_t *round_keys, const uint8_t *delta, const uint8_t *first, const uint8_t *cots,
+                            int32_t levels, uint8_t *corrections, uint8_t *leaves, int32_t leaf_count);
+/*
+ * The receiver's side. Bit 0 of a cot is the choice of its level; bits of the path, the highest first, are their
+ * complements. The leaf of the path is the sum of all others with bit 0 set.
+ */
+PC_API int32_t pc_tree_receive(const uint8_t *round_keys, const uint8_t *cots, const uint8_t *corrections,
+                               int32_t levels, uint8_t *leaves, int32_t leaf_count);
+
+/*
+ * Adds to output j ten blocks of `secret` (a power of two of them, 2^21 at most), at the places that the lowest bits of
+ * the first ten of twelve fields say: three of 21 bits in each half of AES(2 * i) and AES(2 * i + 1), i = first + j.
+ */
+PC_API int32_t pc_code_add(const uint8_t *round_keys, const uint8_t *secret, int32_t secret_count, uint64_t first,
+                           uint8_t *outputs, int32_t count);
+
+/* Block j becomes AES(AES(x) + first + j * step) + AES(x), the number added to its lower half. */
+PC_API int32_t pc_pads_hash(const uint8_t *round_keys, uint8_t *blocks, int32_t count, uint64_t first, uint64_t step);
 
 /* ---- keys ------------------------------------------------------------------------------------------------- */
 

@@ -8,7 +8,7 @@ namespace Popcorn.Interop;
 /// <summary>The native library: loading, checks and kernels. Everything here is thread-safe.</summary>
 public static class PaillierLibrary
 {
-    private const int AbiVersion = 4;
+    private const int AbiVersion = 5;
     private const int MinimumGmpVersion = 6_02_00;
     private const int KernelNameCapacity = 64;
     private const int LayoutCapacity = 256;

@@ -3,6 +3,7 @@ using System.Numerics;
 using Google.Protobuf;
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Wire;
 using Popcorn.Engine.Wire.Messages;
 using Popcorn.ObliviousTransfer.Comparisons;
@@ -109,6 +110,7 @@ internal sealed record TransferTimes(
         public SampleComparison(int cores)
         {
             _cores = cores;
+            NativeBlockKernel.Use();
             var options = new TransferOptions(FerretParameters.Depth12); // as most networks take
             using SetUp server = SetUp.For(Party.Server, options), client = SetUp.For(Party.Client, options);
             Run(server, client);

@@ -26,6 +26,7 @@ internal sealed class ShareTransfers : IDisposable
     /// <param name="exchange">The way to the other party.</param>
     public static async Task<ShareTransfers> SetUpAsync(Party self, SharesPlan plan, IExchange exchange)
     {
+        NativeBlockKernel.Use();
         var messages = new StepMessages(exchange, IExchange.SetUp);
         using SetUp setUp = SetUp.For(self, plan.Transfers);
         await messages.RunAsync(setUp).ConfigureAwait(false);

@@ -22,6 +22,28 @@ internal static unsafe partial class NativeMethods
     [LibraryImport(Library, EntryPoint = "pc_self_test")]
     internal static partial int SelfTest(int kernel);
 
+    [LibraryImport(Library, EntryPoint = "pc_blocks_of_vector")]
+    internal static partial int BlocksOfVector(out int blocks);
+
+    [LibraryImport(Library, EntryPoint = "pc_tree_send")]
+    internal static partial int TreeSend(
+        ReadOnlySpan<byte> roundKeys, ReadOnlySpan<byte> delta, ReadOnlySpan<byte> first, ReadOnlySpan<byte> cots,
+        int levels, Span<byte> corrections, Span<byte> leaves, int leafCount);
+
+    [LibraryImport(Library, EntryPoint = "pc_tree_receive")]
+    internal static partial int TreeReceive(
+        ReadOnlySpan<byte> roundKeys, ReadOnlySpan<byte> cots, ReadOnlySpan<byte> corrections, int levels,
+        Span<byte> leaves, int leafCount);
+
+    [LibraryImport(Library, EntryPoint = "pc_code_add")]
+    internal static partial int CodeAdd(
+        ReadOnlySpan<byte> roundKeys, ReadOnlySpan<byte> secret, int secretCount, ulong first, Span<byte> outputs,
+        int count);
+
+    [LibraryImport(Library, EntryPoint = "pc_pads_hash")]
+    internal static partial int PadsHash(
+        ReadOnlySpan<byte> roundKeys, Span<byte> blocks, int count, ulong first, ulong step);
+
     [LibraryImport(Library, EntryPoint = "pc_public_create")]
     internal static partial int PublicCreate(
         ReadOnlySpan<byte> n, int nBytes, ReadOnlySpan<byte> h, int hBytes, int flags, int kernel,

@@ -1,3 +1,4 @@
+using Popcorn.Engine.Protocols;
 using Popcorn.ObliviousTransfer.Bits;
 using Popcorn.ObliviousTransfer.Comparisons;
 using Popcorn.ObliviousTransfer.Extension;
@@ -46,6 +47,9 @@ internal sealed class TransferWorkload : IDisposable
 
     /// <summary>The sign that is measured.</summary>
     public static ComparisonPlan Sign { get; } = ComparisonPlan.Of(new Sign(13, 13));
+
+    /// <summary>With the vectors of the native library where there are some, as the engine.</summary>
+    public TransferWorkload() => NativeBlockKernel.Use();
 
     private static FerretParameters Set => FerretParameters.Depth13;
 

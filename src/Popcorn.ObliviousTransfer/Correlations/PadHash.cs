@@ -52,6 +52,12 @@ internal sealed class PadHash : IDisposable
             for (int begin = item; begin < blocks.Length; begin += items)
             {
                 Span<Block> part = blocks.Slice(begin, some);
+                if (permutation.Kernel is { } kernel)
+                {
+                    kernel.HashPads(permutation.ExpandedKey, part, number, (ulong)cotsPerItem);
+                    continue;
+                }
+
                 part.CopyTo(once);
                 permutation.Encrypt(once);
                 var tweaked = new Tweaked(ref part[0], ref once[0], number, (ulong)cotsPerItem);

@@ -45,10 +45,22 @@ internal sealed class LinearCode : IDisposable
     /// <param name="secret">The vector, as many blocks as it has coordinates.</param>
     /// <param name="first">Number of the first output.</param>
     /// <param name="outputs">Outputs.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddTo(ReadOnlySpan<Block> secret, ulong first, Span<Block> outputs)
     {
         ArgumentOutOfRangeException.ThrowIfNotEqual((ulong)secret.Length, _mask + 1);
+        if (_stream.Kernel is { } kernel)
+        {
+            kernel.AddCode(_stream.ExpandedKey, secret, first, outputs);
+        }
+        else
+        {
+            AddHere(secret, first, outputs);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void AddHere(ReadOnlySpan<Block> secret, ulong first, Span<Block> outputs)
+    {
         ref Block at = ref MemoryMarshal.GetReference(secret);
         ulong mask = _mask << LogBlockBytes;
 

@@ -32,6 +32,12 @@ internal static class SingleChoiceTree
         TreeHash hash, Block delta, Block first, ReadOnlySpan<Block> cots, Span<Block> corrections,
         Span<Block> leaves)
     {
+        if (hash.Permutation.Kernel is { } kernel)
+        {
+            kernel.SendTree(hash.Permutation.ExpandedKey, delta, first, cots, corrections, leaves);
+            return;
+        }
+
         leaves[0] = first;
         leaves[1] = first ^ delta;
         corrections[0] = cots[0] ^ first;
@@ -50,6 +56,12 @@ internal static class SingleChoiceTree
     public static void Receive(
         TreeHash hash, ReadOnlySpan<Block> cots, ReadOnlySpan<Block> corrections, Span<Block> leaves)
     {
+        if (hash.Permutation.Kernel is { } kernel)
+        {
+            kernel.ReceiveTree(hash.Permutation.ExpandedKey, cots, corrections, leaves);
+            return;
+        }
+
         leaves[0] = leaves[1] = default;
         var position = new Position(1 ^ (cots[0][0] & 1), cots[0] ^ corrections[0]);
         Block sum = default;

@@ -39,6 +39,13 @@ internal sealed class Aes128 : IDisposable
     /// <summary>Whether this processor has instructions for it that are used here.</summary>
     public static bool HasInstructions => Instructions.IsSupported;
 
+    /// <summary>Somebody else's loops over blocks, who takes <see cref="ExpandedKey"/>; null: there are none, or keys
+    /// are not expanded here.</summary>
+    public BlockKernel? Kernel => _library is null ? BlockKernel.Current : null;
+
+    /// <summary>The round keys of the first key.</summary>
+    public ReadOnlySpan<Block> ExpandedKey => _keys.Span[..(Rounds + 1)];
+
     /// <summary>Takes a key.</summary>
     /// <param name="key">The key.</param>
     /// <param name="index">Its number.</param>

@@ -34,6 +34,9 @@ internal sealed class TreeHash : IDisposable
     /// <param name="tree">The tree's number in its iteration.</param>
     public void SetTree(int tree) => _permutation.SetKey(_keys.Encrypt(Vector128.CreateScalar((ulong)tree)));
 
+    /// <summary>π of the tree, for who does the whole tree at once.</summary>
+    public Aes128 Permutation => _permutation;
+
     /// <summary>Hashes blocks.</summary>
     /// <param name="count">How many.</param>
     /// <param name="nodes">
