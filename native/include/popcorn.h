@@ -144,6 +144,16 @@ PC_API int32_t pc_tree_receive(const uint8_t *round_keys, const uint8_t *cots, c
 PC_API int32_t pc_code_add(const uint8_t *round_keys, const uint8_t *secret, int32_t secret_count, uint64_t first,
                            uint8_t *outputs, int32_t count);
 
+/*
+ * Pads of some items (64 at most), each from `choice_bits` (1 to 4) cots in a row: with x = the sum of X^i * cot[i] in
+ * GF(2^128) = GF(2)[X] / (X^128 + X^7 + X^2 + X + 1), pad j of item i is x + multiples[j], hashed as by pc_pads_hash
+ * with the number first + i * choice_bits; its lowest `width` bits are set in word (j / f) * 64 + i from bit
+ * j % f * width on, where f = 64 / width pads fit into a word. `pads` of them, 2^choice_bits at most.
+ */
+PC_API int32_t pc_pads_make(const uint8_t *round_keys, const uint8_t *cots, int32_t items, int32_t choice_bits,
+                            const uint8_t *multiples, int32_t pads, int32_t width, uint64_t first, uint64_t *words,
+                            int32_t word_count);
+
 /* Block j becomes AES(AES(x) + first + j * step) + AES(x), the number added to its lower half. */
 PC_API int32_t pc_pads_hash(const uint8_t *round_keys, uint8_t *blocks, int32_t count, uint64_t first, uint64_t step);
 

@@ -8,6 +8,7 @@
 
 #define MAX_LEVELS 24
 #define MAX_LOG_SECRET 21
+#define MAX_CHOICE_BITS 4
 
 static const pc_block_kernel *kernel(void)
 {
@@ -68,5 +69,21 @@ int32_t pc_pads_hash(const uint8_t *round_keys, uint8_t *blocks, int32_t count, 
     PC_REQUIRE(count >= 0, PC_ERR_LENGTH);
     PC_REQUIRE(kernel() != NULL, PC_ERR_UNSUPPORTED);
     kernel()->hash_pads(round_keys, blocks, count, first, step);
+    return PC_OK;
+}
+
+int32_t pc_pads_make(const uint8_t *round_keys, const uint8_t *cots, int32_t items, int32_t choice_bits,
+                     const uint8_t *multiples, int32_t pads, int32_t width, uint64_t first, uint64_t *words,
+                     int32_t word_count)
+{
+    PC_REQUIRE(round_keys != NULL && multiples != NULL, PC_ERR_NULL);
+    PC_REQUIRE(items == 0 || (cots != NULL && words != NULL), PC_ERR_NULL);
+    PC_REQUIRE(items >= 0 && items <= PC_PAD_ITEMS, PC_ERR_LENGTH);
+    PC_REQUIRE(choice_bits >= 1 && choice_bits <= MAX_CHOICE_BITS && width >= 1 && width <= 64, PC_ERR_RANGE);
+    PC_REQUIRE(pads >= 1 && pads <= 1 << choice_bits, PC_ERR_LENGTH);
+    int32_t fit = 64 / width, rows = (pads + fit - 1) / fit;
+    PC_REQUIRE(items == 0 || word_count >= (rows - 1) * PC_PAD_ITEMS + items, PC_ERR_LENGTH);
+    PC_REQUIRE(kernel() != NULL, PC_ERR_UNSUPPORTED);
+    kernel()->make_pads(round_keys, cots, items, choice_bits, multiples, pads, width, first, words);
     return PC_OK;
 }

@@ -11,6 +11,7 @@
 
 #define PC_BLOCK_BYTES 16
 #define PC_AES_ROUNDS 10
+#define PC_PAD_ITEMS 64 /* items of a call of make_pads at most: words of a row */
 
 typedef struct pc_block_kernel {
     int32_t blocks_of_vector;
@@ -22,6 +23,8 @@ typedef struct pc_block_kernel {
     void (*add_code)(const uint8_t *round_keys, const uint8_t *secret, int32_t secret_count, uint64_t first,
                      uint8_t *outputs, int32_t count);
     void (*hash_pads)(const uint8_t *round_keys, uint8_t *blocks, int32_t count, uint64_t first, uint64_t step);
+    void (*make_pads)(const uint8_t *round_keys, const uint8_t *cots, int32_t items, int32_t choice_bits,
+                      const uint8_t *multiples, int32_t pads, int32_t width, uint64_t first, uint64_t *words);
 } pc_block_kernel;
 
 extern const pc_block_kernel pc_block_kernel_vaes;

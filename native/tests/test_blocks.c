@@ -221,6 +221,54 @@ static void test_pads(const block *keys)
     }
 }
 
+static block doubled_block(block a)
+{
+    int carry = 0;
+    for (int i = 0; i < BLOCK; i++) {
+        int next = a.bytes[i] >> 7;
+        a.bytes[i] = (uint8_t)(a.bytes[i] << 1 | carry);
+        carry = next;
+    }
+    a.bytes[0] = (uint8_t)(a.bytes[0] ^ carry * 0x87);
+    return a;
+}
+
+static void test_made_pads(const block *keys)
+{
+    for (int32_t items = 0; items <= 64; items++) {
+        for (int32_t choice_bits = 1; choice_bits <= 4; choice_bits++) {
+            block cots[64 * 4], multiples[16];
+            uint64_t words[16 * 64], wanted[16 * 64], first = random_word();
+            int32_t pads = 1 + random_below(1 << choice_bits), width = 1 + random_below(items % 2 == 0 ? 64 : 8);
+            int32_t fit = 64 / width;
+            random_bytes(cots, sizeof cots);
+            random_bytes(multiples, sizeof multiples);
+            memset(words, 0, sizeof words);
+            memset(wanted, 0, sizeof wanted);
+            for (int32_t item = 0; item < items; item++) {
+                block x = number(0);
+                for (int bit = choice_bits - 1; bit >= 0; bit--) {
+                    x = sum(doubled_block(x), cots[item * choice_bits + bit]);
+                }
+                for (int32_t pad = 0; pad < pads; pad++) {
+                    block once = encrypted(keys, sum(x, multiples[pad]));
+                    block tweak = number(first + (uint64_t)(item * choice_bits));
+                    uint64_t low = word_of(sum(encrypted(keys, sum(once, tweak)), once), 0);
+                    wanted[pad / fit * 64 + item] |= (low & UINT64_MAX >> (64 - width)) << pad % fit * width;
+                }
+            }
+            int32_t capacity = ((pads + fit - 1) / fit - 1) * 64 + items;
+            OK(pc_pads_make(keys[0].bytes, cots[0].bytes, items, choice_bits, multiples[0].bytes, pads, width, first,
+                            words, capacity));
+            CHECK(memcmp(words, wanted, sizeof words) == 0);
+            if (items > 0) {
+                STATUS(PC_ERR_LENGTH, pc_pads_make(keys[0].bytes, cots[0].bytes, items, choice_bits,
+                                                   multiples[0].bytes, pads, width, first, words, capacity - 1));
+            }
+        }
+    }
+}
+
 static void test_refusals(const block *keys, bool supported)
 {
     int32_t ok = supported ? PC_OK : PC_ERR_UNSUPPORTED;
@@ -249,6 +297,16 @@ static void test_refusals(const block *keys, bool supported)
     STATUS(PC_ERR_NULL, pc_pads_hash(k, NULL, 1, 0, 0));
     STATUS(PC_ERR_LENGTH, pc_pads_hash(k, s, -1, 0, 0));
     STATUS(ok, pc_pads_hash(k, NULL, 0, 0, 0));
+    uint64_t words[4] = {0};
+    STATUS(PC_ERR_NULL, pc_pads_make(k, NULL, 1, 1, s, 1, 1, 0, words, 4));
+    STATUS(PC_ERR_NULL, pc_pads_make(k, s, 1, 1, NULL, 1, 1, 0, words, 4));
+    STATUS(PC_ERR_LENGTH, pc_pads_make(k, s, 65, 1, s, 1, 1, 0, words, 4));
+    STATUS(PC_ERR_RANGE, pc_pads_make(k, s, 1, 5, s, 1, 1, 0, words, 4));
+    STATUS(PC_ERR_RANGE, pc_pads_make(k, s, 1, 1, s, 1, 0, 0, words, 4));
+    STATUS(PC_ERR_RANGE, pc_pads_make(k, s, 1, 1, s, 1, 65, 0, words, 4));
+    STATUS(PC_ERR_LENGTH, pc_pads_make(k, s, 1, 1, s, 3, 1, 0, words, 4));
+    STATUS(PC_ERR_LENGTH, pc_pads_make(k, s, 1, 1, s, 0, 1, 0, words, 4));
+    STATUS(ok, pc_pads_make(k, NULL, 0, 1, s, 1, 1, 0, NULL, 0));
 }
 
 int main(void)
@@ -265,6 +323,7 @@ int main(void)
         test_trees(keys);
         test_codes(keys);
         test_pads(keys);
+        test_made_pads(keys);
     } else {
         printf("no vectors of blocks on this processor: only refusals are tested\n");
     }

@@ -104,6 +104,34 @@ public static class NativeBlocks
             "pads of transfers");
     }
 
+    /// <summary>
+    /// Pads of items, each made of as many transfers in a row as it has bits of choice: hashed as by
+    /// <see cref="HashPads"/> is Σ X^i·cot_i + multiple_j in GF(2^128) = GF(2)[X] / (X^128 + X^7 + X^2 + X + 1).
+    /// </summary>
+    /// <param name="roundKeys">The permutation's.</param>
+    /// <param name="cots">Of all items, one item after the other; 64 items at most.</param>
+    /// <param name="choiceBits">Transfers of an item, 1 to 4.</param>
+    /// <param name="multiples">What is added for each pad: 1 to 2^choiceBits of them.</param>
+    /// <param name="width">The lowest bits of a pad that are kept, 1 to 64.</param>
+    /// <param name="first">Number of the first transfer.</param>
+    /// <param name="words">
+    /// The bits of pad j and item i are set in word (j / f)·64 + i from bit (j % f)·width on, where f = 64 / width.
+    /// </param>
+    /// <exception cref="PaillierException">Not supported here, or these are other numbers.</exception>
+    public static void MakePads(
+        ReadOnlySpan<Vector128<ulong>> roundKeys, ReadOnlySpan<Vector128<ulong>> cots, int choiceBits,
+        ReadOnlySpan<Vector128<ulong>> multiples, int width, ulong first, Span<ulong> words)
+    {
+        RequireLength(roundKeys.Length, RoundKeys, nameof(roundKeys));
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(choiceBits);
+        RequireLength(cots.Length % choiceBits, 0, nameof(cots));
+        NativeStatus.Check(
+            NativeMethods.PadsMake(
+                MemoryMarshal.AsBytes(roundKeys), MemoryMarshal.AsBytes(cots), cots.Length / choiceBits, choiceBits,
+                MemoryMarshal.AsBytes(multiples), multiples.Length, width, first, words, words.Length),
+            "pads of transfers");
+    }
+
     private static ReadOnlySpan<byte> BytesOf(in Vector128<ulong> block) =>
         MemoryMarshal.AsBytes(new ReadOnlySpan<Vector128<ulong>>(in block));
 

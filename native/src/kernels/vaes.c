@@ -268,6 +268,12 @@ INLINE __mmask8 words_of(int32_t left)
     return (__mmask8)(left >= LANES ? EVERY_WORD : left <= 0 ? 0 : (1 << 2 * left) - 1);
 }
 
+/* The same where an item is a word. */
+INLINE __mmask8 words_of_items(int32_t left)
+{
+    return (__mmask8)(left >= 2 * LANES ? EVERY_WORD : left <= 0 ? 0 : (1 << left) - 1);
+}
+
 static void hash_pads(const uint8_t *round_keys_, uint8_t *blocks, int32_t count, uint64_t first, uint64_t step)
 {
     round_keys keys = widen(round_keys_);
@@ -293,6 +299,74 @@ static void hash_pads(const uint8_t *round_keys_, uint8_t *blocks, int32_t count
     }
 }
 
+/* X times a in GF(2^128): a low half's carry goes to the high one, that of the high one comes back as 0x87. */
+INLINE __m512i doubled(__m512i a)
+{
+    const __m512i reduction = _mm512_set_epi64(1, 0x87, 1, 0x87, 1, 0x87, 1, 0x87);
+    __m512i carries = _mm512_shuffle_epi32(_mm512_srli_epi64(a, 63), _MM_PERM_BADC);
+    __m512i masks = _mm512_sub_epi64(_mm512_setzero_si512(), carries);
+    return _mm512_xor_si512(_mm512_add_epi64(a, a), _mm512_and_si512(masks, reduction));
+}
+
+/* One block of each of four items, `stride` blocks apart; zero for those that are not there. */
+INLINE __m512i load_items(const uint8_t *blocks, int32_t stride, int32_t left)
+{
+    size_t bytes = (size_t)stride * PC_BLOCK_BYTES;
+    __m512i four = _mm512_zextsi128_si512(load(blocks));
+    four = left > 1 ? _mm512_inserti32x4(four, load(blocks + bytes), 1) : four;
+    four = left > 2 ? _mm512_inserti32x4(four, load(blocks + 2 * bytes), 2) : four;
+    return left > 3 ? _mm512_inserti32x4(four, load(blocks + 3 * bytes), 3) : four;
+}
+
+static void make_pads(const uint8_t *round_keys_, const uint8_t *cots, int32_t items, int32_t choice_bits,
+                      const uint8_t *multiples, int32_t pads, int32_t width, uint64_t first, uint64_t *words)
+{
+    const __m512i low_words = _mm512_set_epi64(14, 12, 10, 8, 6, 4, 2, 0);
+    round_keys keys = widen(round_keys_);
+    const __m512i kept = _mm512_set1_epi64((int64_t)(UINT64_MAX >> (64 - width)));
+    uint64_t step = (uint64_t)choice_bits;
+    const __m512i next = _mm512_maskz_set1_epi64(0x55, (int64_t)(LANES * step));
+    int32_t fit = 64 / width;
+    for (int32_t begin = 0; begin < items; begin += GROUP) {
+        int32_t left = items - begin;
+        __m512i sums[VECTORS], tweaks[VECTORS];
+        uint64_t number = first + (uint64_t)begin * step;
+        tweaks[0] = _mm512_set_epi64(0, (int64_t)(number + 3 * step), 0, (int64_t)(number + 2 * step), 0,
+                                     (int64_t)(number + step), 0, (int64_t)number);
+        for (int32_t i = 0; i < VECTORS; i++) {
+            const uint8_t *four = cots + (size_t)(begin + LANES * i) * (size_t)choice_bits * PC_BLOCK_BYTES;
+            tweaks[i] = i == 0 ? tweaks[0] : _mm512_add_epi64(tweaks[i - 1], next);
+            sums[i] = _mm512_setzero_si512();
+            for (int32_t bit = choice_bits - 1; bit >= 0 && left > LANES * i; bit--) {
+                __m512i blocks = load_items(four + (size_t)bit * PC_BLOCK_BYTES, choice_bits, left - LANES * i);
+                sums[i] = _mm512_xor_si512(doubled(sums[i]), blocks);
+            }
+        }
+        for (int32_t pad = 0; pad < pads; pad++) {
+            const __m512i multiple = _mm512_broadcast_i32x4(load(multiples + (size_t)pad * PC_BLOCK_BYTES));
+            const __m128i shift = _mm_cvtsi32_si128(pad % fit * width);
+            uint64_t *row = words + pad / fit * PC_PAD_ITEMS + begin;
+            __m512i once[VECTORS], twice[VECTORS];
+            for (int32_t i = 0; i < VECTORS; i++) {
+                once[i] = _mm512_xor_si512(sums[i], multiple);
+            }
+            encrypt(&keys, once, VECTORS);
+            for (int32_t i = 0; i < VECTORS; i++) {
+                twice[i] = _mm512_xor_si512(once[i], tweaks[i]);
+            }
+            encrypt(&keys, twice, VECTORS);
+            for (int32_t i = 0; i < VECTORS; i += 2) {
+                __m512i eight = _mm512_permutex2var_epi64(_mm512_xor_si512(once[i], twice[i]), low_words,
+                                                          _mm512_xor_si512(once[i + 1], twice[i + 1]));
+                __mmask8 there = words_of_items(left - LANES * i);
+                eight = _mm512_sll_epi64(_mm512_and_si512(eight, kept), shift);
+                __m512i before = _mm512_maskz_loadu_epi64(there, row + LANES * i);
+                _mm512_mask_storeu_epi64(row + LANES * i, there, _mm512_or_si512(before, eight));
+            }
+        }
+    }
+}
+
 static bool available(void)
 {
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("vaes");
@@ -305,4 +379,5 @@ const pc_block_kernel pc_block_kernel_vaes = {
     .receive_tree = receive_tree,
     .add_code = add_code,
     .hash_pads = hash_pads,
+    .make_pads = make_pads,
 };

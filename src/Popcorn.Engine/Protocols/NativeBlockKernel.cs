@@ -42,4 +42,10 @@ internal sealed class NativeBlockKernel : BlockKernel
     public override void HashPads(
         ReadOnlySpan<Vector128<ulong>> roundKeys, Span<Vector128<ulong>> blocks, ulong first, ulong step) =>
         NativeBlocks.HashPads(roundKeys, blocks, first, step);
+
+    /// <inheritdoc/>
+    public override void MakePads(
+        ReadOnlySpan<Vector128<ulong>> roundKeys, ReadOnlySpan<Vector128<ulong>> cots, int choiceBits,
+        ReadOnlySpan<Vector128<ulong>> multiples, int width, ulong first, Span<ulong> words) =>
+        NativeBlocks.MakePads(roundKeys, cots, choiceBits, multiples, width, first, words);
 }

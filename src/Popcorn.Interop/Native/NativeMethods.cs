@@ -40,6 +40,11 @@ internal static unsafe partial class NativeMethods
         ReadOnlySpan<byte> roundKeys, ReadOnlySpan<byte> secret, int secretCount, ulong first, Span<byte> outputs,
         int count);
 
+    [LibraryImport(Library, EntryPoint = "pc_pads_make")]
+    internal static partial int PadsMake(
+        ReadOnlySpan<byte> roundKeys, ReadOnlySpan<byte> cots, int items, int choiceBits, ReadOnlySpan<byte> multiples,
+        int pads, int width, ulong first, Span<ulong> words, int wordCount);
+
     [LibraryImport(Library, EntryPoint = "pc_pads_hash")]
     internal static partial int PadsHash(
         ReadOnlySpan<byte> roundKeys, Span<byte> blocks, int count, ulong first, ulong step);

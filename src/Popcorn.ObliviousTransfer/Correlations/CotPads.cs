@@ -56,20 +56,7 @@ internal sealed class CotPads : IPadSource, IDisposable
         {
             int items = Math.Min(Batch, pads.Items - begin);
             CotRange cots = _sender.TakeRange(_cots.Span[..(items * choiceBits)]);
-            Span<Block> blocks = _blocks.Span[..(items * padsPerItem)];
-            Combine(cots.Blocks, choiceBits, blocks);
-            for (int j = padsPerItem - 1; j >= 0; j--)
-            {
-                Block multiple = _multiples[j];
-                Span<Block> padJ = blocks.Slice(j * items, items);
-                for (int i = 0; i < padJ.Length; i++)
-                {
-                    padJ[i] = blocks[i] ^ multiple;
-                }
-            }
-
-            _sending.Hash(use, cots, choiceBits, blocks);
-            Pack(blocks, items, width);
+            MakeWords(_sending, use, cots, choiceBits, _multiples.Span[..padsPerItem], width);
             Unpack(begin / Batch, width, pads);
         }
 
@@ -98,10 +85,7 @@ internal sealed class CotPads : IPadSource, IDisposable
                 choices[bit][begin / Batch] = word;
             }
 
-            Span<Block> blocks = _blocks.Span[..items];
-            Combine(cots.Blocks, choiceBits, blocks);
-            _receiving.Hash(use, cots, choiceBits, blocks);
-            Pack(blocks, items, width);
+            MakeWords(_receiving, use, cots, choiceBits, _multiples.Span[..1], width); // 0·Δ
             Unpack(begin / Batch, width, pad);
         }
 
@@ -160,6 +144,38 @@ internal sealed class CotPads : IPadSource, IDisposable
         used.Forget();
     }
 
+    /// <summary>
+    /// The lowest bits of pads, one after the other as far as they fit: of pad j and item i in word (j / n)·64 + i,
+    /// where n pads fit. What stands behind the last item is zero.
+    /// </summary>
+    private void MakeWords(
+        PadHash hash, PadUse use, CotRange cots, int choiceBits, ReadOnlySpan<Block> multiples, int width)
+    {
+        int fit = 64 / width;
+        Span<ulong> words = _words.Span[..((multiples.Length + fit - 1) / fit * Batch)];
+        words.Clear();
+        if (hash.TryMakePads(use, cots, choiceBits, multiples, width, words))
+        {
+            return;
+        }
+
+        int items = cots.Blocks.Length / choiceBits;
+        Span<Block> blocks = _blocks.Span[..(items * multiples.Length)];
+        Combine(cots.Blocks, choiceBits, blocks);
+        for (int j = multiples.Length - 1; j >= 0; j--)
+        {
+            Block multiple = multiples[j];
+            Span<Block> padJ = blocks.Slice(j * items, items);
+            for (int i = 0; i < padJ.Length; i++)
+            {
+                padJ[i] = blocks[i] ^ multiple;
+            }
+        }
+
+        hash.Hash(use, cots, choiceBits, blocks);
+        Pack(blocks, items, width, words);
+    }
+
     /// <summary>Σ X^i·cot_i of each item, by Horner's rule.</summary>
     private static void Combine(ReadOnlySpan<Block> cots, int cotsPerItem, Span<Block> sums)
     {
@@ -176,24 +192,20 @@ internal sealed class CotPads : IPadSource, IDisposable
         }
     }
 
-    /// <summary>
-    /// Puts the lowest bits of blocks into words, one after the other as far as they fit: of pad j and item i into word
-    /// (j / n)·64 + i, where n pads fit. What stands behind the last item is zero.
-    /// </summary>
+    /// <summary>Puts the lowest bits of blocks into words that are zero.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private void Pack(ReadOnlySpan<Block> blocks, int items, int width)
+    private static void Pack(ReadOnlySpan<Block> blocks, int items, int width, Span<ulong> words)
     {
         ulong mask = ulong.MaxValue >> (64 - width);
         int fit = 64 / width, pads = blocks.Length / items;
-        _words.Span[..((pads + fit - 1) / fit * Batch)].Clear();
         for (int j = 0; j < pads; j++)
         {
-            Span<ulong> words = _words.Span.Slice(j / fit * Batch, items);
+            Span<ulong> row = words.Slice(j / fit * Batch, items);
             ReadOnlySpan<Block> pad = blocks.Slice(j * items, items);
             int shift = j % fit * width;
-            for (int i = 0; i < words.Length; i++)
+            for (int i = 0; i < row.Length; i++)
             {
-                words[i] |= (pad[i][0] & mask) << shift;
+                row[i] |= (pad[i][0] & mask) << shift;
             }
         }
     }

@@ -66,6 +66,37 @@ internal sealed class PadHash : IDisposable
         }
     }
 
+    /// <summary>Makes pads of COTs in words, where a <see cref="BlockKernel"/> is there to do it.</summary>
+    /// <param name="use">What the pads are for.</param>
+    /// <param name="range">The COTs, of 64 items at most.</param>
+    /// <param name="cotsPerItem">How many make an item.</param>
+    /// <param name="multiples">What is added to each item's sum, for one pad after the other.</param>
+    /// <param name="width">Bits of a pad that are kept.</param>
+    /// <param name="words">As <see cref="BlockKernel.MakePads"/> says; zero.</param>
+    /// <returns>Whether it is done.</returns>
+    public bool TryMakePads(
+        PadUse use, CotRange range, int cotsPerItem, ReadOnlySpan<Block> multiples, int width, Span<ulong> words)
+    {
+        UseKeys keys = KeysOf(use);
+        if (keys.ForEpoch(range.First >> EpochBits).Kernel is not { } kernel)
+        {
+            return false;
+        }
+
+        int items = range.Blocks.Length / cotsPerItem;
+        for (int item = 0, some; item < items; item += some)
+        {
+            ulong number = range.First + (ulong)(item * cotsPerItem);
+            some = Math.Min(ItemsOfEpoch(number, cotsPerItem), items - item);
+            ReadOnlySpan<Block> cots = range.Blocks.Slice(item * cotsPerItem, some * cotsPerItem);
+            kernel.MakePads(
+                keys.ForEpoch(number >> EpochBits).ExpandedKey, cots, cotsPerItem, multiples, width, number,
+                words[item..]);
+        }
+
+        return true;
+    }
+
     /// <summary>Wipes what is left of blocks.</summary>
     public void Forget() => _once.Wipe();
 

@@ -50,4 +50,20 @@ public abstract class BlockKernel
     /// <param name="first">u of the first.</param>
     /// <param name="step">By how much u grows from one to the next.</param>
     public abstract void HashPads(ReadOnlySpan<Block> roundKeys, Span<Block> blocks, ulong first, ulong step);
+
+    /// <summary>
+    /// Pads of items: hashed as by <see cref="HashPads"/> is Σ X^i·cot_i ⊕ multiple_j in GF(2^128).
+    /// </summary>
+    /// <param name="roundKeys">Of π.</param>
+    /// <param name="cots">Of all items, one item after the other; 64 items at most.</param>
+    /// <param name="choiceBits">COTs of an item, 1 to 4.</param>
+    /// <param name="multiples">What is added for each pad.</param>
+    /// <param name="width">The lowest bits of a pad that are kept, 1 to 64.</param>
+    /// <param name="first">Number of the first COT.</param>
+    /// <param name="words">
+    /// The bits of pad j and item i are set in word (j / f)·64 + i from bit (j % f)·width on, where f = 64 / width.
+    /// </param>
+    public abstract void MakePads(
+        ReadOnlySpan<Block> roundKeys, ReadOnlySpan<Block> cots, int choiceBits, ReadOnlySpan<Block> multiples,
+        int width, ulong first, Span<ulong> words);
 }

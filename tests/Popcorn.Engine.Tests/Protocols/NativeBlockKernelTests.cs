@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 using Popcorn.Engine.Protocols;
 using Popcorn.Interop;
+using Popcorn.ObliviousTransfer.Bits;
 using Popcorn.ObliviousTransfer.Correlations;
 using Popcorn.ObliviousTransfer.Extension;
 using Popcorn.ObliviousTransfer.Symmetric;
@@ -98,6 +99,62 @@ public sealed class NativeBlockKernelTests
     }
 
     [VectorsFact]
+    public void Pads_in_words_are_hashed_sums()
+    {
+        for (int items = 0; items <= 64; items++)
+        {
+            foreach ((int choiceBits, int width) in ((int, int)[])[(1, 2), (2, 5), (3, 3), (4, 64), (3, 33)])
+            {
+                // The keys change within the second range.
+                foreach (ulong first in (ulong[])[0, 1000, (1ul << 50) + 1])
+                {
+                    Block[] cots = RandomBlocks(items, items * choiceBits);
+                    Block[] multiples = RandomBlocks(width, 1 << choiceBits);
+                    int fit = 64 / width;
+                    ulong[] words = new ulong[(multiples.Length + fit - 1) / fit * 64];
+                    ulong[] expected = [.. words];
+                    using var hash = new PadHash(Session, 1);
+                    WithKernel(() => Assert.True(hash.TryMakePads(
+                        PadUse.OneOfMany, new CotRange(first, cots), choiceBits, multiples, width, words)));
+
+                    Block[] blocks = [.. multiples.SelectMany(multiple => Enumerable.Range(0, items)
+                        .Select(item => multiple ^ SumOf(cots.AsSpan(item * choiceBits, choiceBits))))];
+                    hash.Hash(PadUse.OneOfMany, new CotRange(first, cots), choiceBits, blocks);
+                    for (int at = 0; at < blocks.Length; at++)
+                    {
+                        (int pad, int item) = (at / items, at % items);
+                        ulong bits = blocks[at][0] & (ulong.MaxValue >> (64 - width));
+                        expected[(pad / fit * 64) + item] |= bits << (pad % fit * width);
+                    }
+
+                    Assert.Equal(expected, words);
+                }
+            }
+        }
+
+        static Block SumOf(ReadOnlySpan<Block> cots)
+        {
+            Block sum = default;
+            for (int bit = cots.Length - 1; bit >= 0; bit--)
+            {
+                sum = GaloisField.Double(sum) ^ cots[bit];
+            }
+
+            return sum;
+        }
+    }
+
+    [Fact]
+    public void Without_vectors_pads_are_made_otherwise()
+    {
+        BlockKernel? before = BlockKernel.Current;
+        BlockKernel.Current = null;
+        using var hash = new PadHash(Session, 1);
+        Assert.False(hash.TryMakePads(PadUse.Rot, new CotRange(0, new Block[1]), 1, new Block[2], 1, new ulong[64]));
+        BlockKernel.Current = before;
+    }
+
+    [VectorsFact]
     public void Lengths_are_checked()
     {
         Block[] keys = new Block[11], cots = new Block[4], leaves = new Block[16], short_ = new Block[15];
@@ -113,6 +170,11 @@ public sealed class NativeBlockKernelTests
         Assert.Throws<PaillierException>(() => NativeBlocks.AddCode(keys, short_, 0, leaves));
         Assert.Throws<PaillierException>(() => NativeBlocks.AddCode(keys, [], 0, leaves));
         Assert.Throws<ArgumentException>(() => NativeBlocks.HashPads(short_, leaves, 0, 1));
+        Assert.Throws<ArgumentException>(() => NativeBlocks.MakePads(short_, cots, 2, cots, 1, 0, new ulong[64]));
+        Assert.Throws<ArgumentException>(() => NativeBlocks.MakePads(keys, cots, 3, cots, 1, 0, new ulong[64]));
+        Assert.ThrowsAny<ArgumentException>(() => NativeBlocks.MakePads(keys, cots, 0, cots, 1, 0, new ulong[64]));
+        Assert.Throws<PaillierException>(() => NativeBlocks.MakePads(keys, cots, 2, cots, 1, 0, new ulong[1]));
+        Assert.Throws<PaillierException>(() => NativeBlocks.MakePads(keys, cots, 2, keys, 1, 0, new ulong[64]));
     }
 
     /// <summary>What comes out with the vectors, which has to be what comes out without.</summary>
@@ -136,6 +198,14 @@ public sealed class NativeBlockKernelTests
         {
             BlockKernel.Current = before;
         }
+    }
+
+    private static void WithKernel(Action run)
+    {
+        BlockKernel? before = BlockKernel.Current;
+        NativeBlockKernel.Use();
+        run();
+        BlockKernel.Current = before;
     }
 
     private static Block[] RandomBlocks(int seed, int count)
