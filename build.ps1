@@ -16,7 +16,7 @@ function Invoke-Step([string] $Program, [string[]] $Arguments) {
   if ($LASTEXITCODE -ne 0) { exit $LASTEXITCODE }
 }
 
-function Install-Command { Invoke-Step dotnet @('msbuild', 'src/Popcorn.Cli/Install.proj', '-tl:off', '-v:minimal') }
+function Install-Command { Invoke-Step dotnet @('msbuild', 'src/Popcorn.Cli/Install.targets', '-tl:off', '-v:minimal') }
 
 if ($Command -eq 'clean') {
   Remove-Item -Recurse -Force artifacts, docs/api -ErrorAction SilentlyContinue

@@ -9,7 +9,7 @@
 #   bench [options]  benchmarks of the arithmetic; --check: against bench/baseline.json; see docs/PERFORMANCE.md
 #   clean            removes everything that was built
 # Without an argument it only builds. The logic is in native/CMakePresets.json, the projects,
-# src/Popcorn.Cli/Install.proj and tests/Tests.proj.
+# src/Popcorn.Cli/Install.targets and tests/Tests.proj.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
@@ -145,7 +145,7 @@ read_rids() {
 }
 
 install_command() {
-    dotnet msbuild src/Popcorn.Cli/Install.proj -tl:off -v:minimal -nologo
+    dotnet msbuild src/Popcorn.Cli/Install.targets -tl:off -v:minimal -nologo
 }
 
 command=${1:-build}

@@ -398,6 +398,7 @@ public sealed class CommandLineTests : IDisposable
         Assert.True(report.GetProperty("memoryBytes").GetInt64() > 1 << 20);
         CommandRun shown = await CommandRun.Of("doctor");
         Assert.Contains("results are right", shown.Out, StringComparison.Ordinal);
+        Assert.Contains("huge pages", shown.Out, StringComparison.Ordinal);
         Assert.Equal(
             report.GetProperty("advice").EnumerateArray().Any(line => line.GetString()!.Contains("No AVX-512 IFMA")),
             shown.Out.Contains("No AVX-512 IFMA", StringComparison.Ordinal));

@@ -39,6 +39,19 @@ public partial class RepositoryTests
             $"{tooLong.Length} lines are longer than {limit} characters:\n{string.Join('\n', tooLong)}");
     }
 
+    /// <summary>Commands that are given a folder would find two, and take the one or refuse.</summary>
+    [Fact]
+    public void A_folder_has_one_project()
+    {
+        IGrouping<string?, string>[] folders = [.. Directory
+            .EnumerateFiles(Repository.Root, "*proj", SearchOption.AllDirectories)
+            .Where(path => Path.GetExtension(path).EndsWith("proj", StringComparison.Ordinal))
+            .GroupBy(path => Path.GetDirectoryName(Path.GetRelativePath(Repository.Root, path)))
+            .Where(folder => !$"/{folder.Key!.Replace('\\', '/')}/".Contains("/artifacts/", StringComparison.Ordinal))];
+        Assert.NotEmpty(folders);
+        Assert.All(folders, folder => Assert.Single(folder));
+    }
+
     /// <summary>System first, then by name: what dotnet format would see to only after loading every project.</summary>
     [Fact]
     public void Usings_are_in_order()

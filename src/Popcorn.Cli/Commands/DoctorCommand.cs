@@ -15,6 +15,7 @@ namespace Popcorn.Cli.Commands;
 internal static class DoctorCommand
 {
     private const long LittleMemory = 2L << 30;
+    private const string HugePagesFile = "/sys/kernel/mm/transparent_hugepage/enabled";
 
     public static Command Create()
     {
@@ -44,6 +45,8 @@ internal static class DoctorCommand
             Kernels = PaillierLibrary.Kernels,
             GmpVersion = PaillierLibrary.GmpVersion.ToString(),
             AesInstructions = AesYardstick.HasInstructions,
+            AesVectors = NativeBlocks.IsSupported,
+            HugePages = HugePages(),
             DataFolder = OperationTimesCache.WritableFolder,
             IsRight = Array.TrueForAll([.. PaillierLibrary.Kernels], IsRight),
         };
@@ -70,6 +73,12 @@ internal static class DoctorCommand
                 + "--family blinded for small networks.";
         }
 
+        if (report.HugePages is not (null or "always"))
+        {
+            yield return "Huge pages only for programs that ask for them: with \"always\" in "
+                + $"{HugePagesFile} preparations of the shares family take a tenth less time.";
+        }
+
         if (report.Cores == 1)
         {
             yield return "One core: a preparation that others share between two takes nearly twice as long.";
@@ -85,6 +94,19 @@ internal static class DoctorCommand
         {
             yield return "No folder to keep measured times in: each command that predicts measures for some seconds. "
                 + "Set HOME or XDG_DATA_HOME to a folder that can be written.";
+        }
+    }
+
+    /// <summary>For whom the system has large pages: what stands in brackets; null where it does not say.</summary>
+    private static string? HugePages()
+    {
+        try
+        {
+            return File.ReadAllText(HugePagesFile).Split('[', ']') is [_, string chosen, _] ? chosen : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
         }
     }
 
@@ -118,7 +140,12 @@ internal static class DoctorCommand
             "ciphertexts",
             $"kernel {report.Kernel} of {string.Join(", ", report.Kernels)}; GMP {report.GmpVersion}; "
             + (report.IsRight ? "results are right" : "RESULTS ARE WRONG"));
-        table.Add("transfers", report.AesInstructions ? "with AES instructions" : "without AES instructions");
+        table.Add(
+            "transfers",
+            report.AesVectors ? "with vectors of AES (AVX-512 and VAES)"
+            : report.AesInstructions ? "with AES instructions"
+            : "without AES instructions");
+        table.Add("huge pages", report.HugePages ?? "unknown");
         table.Add("measured times", report.DataFolder ?? "nowhere to keep them");
         output.Table(table);
         foreach (string line in report.Advice)

@@ -91,6 +91,12 @@ internal sealed record DoctorReport
 
     public required bool AesInstructions { get; init; }
 
+    /// <summary>Whether the native library has transfers with vectors of several blocks for this processor.</summary>
+    public required bool AesVectors { get; init; }
+
+    /// <summary>For whom the system has huge pages: "always", "madvise" or "never"; null: unknown.</summary>
+    public required string? HugePages { get; init; }
+
     /// <summary>Where measured times are kept; null: nowhere.</summary>
     public string? DataFolder { get; init; }
 
