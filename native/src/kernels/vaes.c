@@ -274,27 +274,45 @@ INLINE __mmask8 words_of_items(int32_t left)
     return (__mmask8)(left >= 2 * LANES ? EVERY_WORD : left <= 0 ? 0 : (1 << left) - 1);
 }
 
+/* What is added between the two encryptions: a number for each block of a group, `step` apart. */
+INLINE void make_tweaks(uint64_t first, uint64_t step, __m512i *tweaks)
+{
+    const __m512i next = _mm512_maskz_set1_epi64(0x55, (int64_t)(LANES * step));
+    tweaks[0] = _mm512_set_epi64(0, (int64_t)(first + 3 * step), 0, (int64_t)(first + 2 * step), 0,
+                                 (int64_t)(first + step), 0, (int64_t)first);
+    for (int32_t i = 1; i < VECTORS; i++) {
+        tweaks[i] = _mm512_add_epi64(tweaks[i - 1], next);
+    }
+}
+
+/* AES(AES(x) + tweak) + AES(x) of a group. */
+INLINE void hash(const round_keys *keys, const __m512i *tweaks, __m512i *blocks)
+{
+    __m512i twice[VECTORS];
+    encrypt(keys, blocks, VECTORS);
+    for (int32_t i = 0; i < VECTORS; i++) {
+        twice[i] = _mm512_xor_si512(blocks[i], tweaks[i]);
+    }
+    encrypt(keys, twice, VECTORS);
+    for (int32_t i = 0; i < VECTORS; i++) {
+        blocks[i] = _mm512_xor_si512(blocks[i], twice[i]);
+    }
+}
+
 static void hash_pads(const uint8_t *round_keys_, uint8_t *blocks, int32_t count, uint64_t first, uint64_t step)
 {
     round_keys keys = widen(round_keys_);
-    __m512i tweak = _mm512_set_epi64(0, (int64_t)(first + 3 * step), 0, (int64_t)(first + 2 * step), 0,
-                                     (int64_t)(first + step), 0, (int64_t)first);
-    const __m512i next = _mm512_maskz_set1_epi64(0x55, (int64_t)(LANES * step));
     for (int32_t begin = 0; begin < count; begin += GROUP) {
         uint8_t *group = blocks + (size_t)begin * PC_BLOCK_BYTES;
         int32_t left = count - begin;
-        __m512i once[VECTORS], twice[VECTORS];
+        __m512i hashed[VECTORS], tweaks[VECTORS];
+        make_tweaks(first + (uint64_t)begin * step, step, tweaks);
         for (int32_t i = 0; i < VECTORS; i++) {
-            once[i] = _mm512_maskz_loadu_epi64(words_of(left - LANES * i), group + LANES * i * PC_BLOCK_BYTES);
+            hashed[i] = _mm512_maskz_loadu_epi64(words_of(left - LANES * i), group + LANES * i * PC_BLOCK_BYTES);
         }
-        encrypt(&keys, once, VECTORS);
-        for (int32_t i = 0; i < VECTORS; i++, tweak = _mm512_add_epi64(tweak, next)) {
-            twice[i] = _mm512_xor_si512(once[i], tweak);
-        }
-        encrypt(&keys, twice, VECTORS);
+        hash(&keys, tweaks, hashed);
         for (int32_t i = 0; i < VECTORS; i++) {
-            _mm512_mask_storeu_epi64(group + LANES * i * PC_BLOCK_BYTES, words_of(left - LANES * i),
-                                     _mm512_xor_si512(once[i], twice[i]));
+            _mm512_mask_storeu_epi64(group + LANES * i * PC_BLOCK_BYTES, words_of(left - LANES * i), hashed[i]);
         }
     }
 }
@@ -325,17 +343,13 @@ static void make_pads(const uint8_t *round_keys_, const uint8_t *cots, int32_t i
     round_keys keys = widen(round_keys_);
     const __m512i kept = _mm512_set1_epi64((int64_t)(UINT64_MAX >> (64 - width)));
     uint64_t step = (uint64_t)choice_bits;
-    const __m512i next = _mm512_maskz_set1_epi64(0x55, (int64_t)(LANES * step));
     int32_t fit = 64 / width;
     for (int32_t begin = 0; begin < items; begin += GROUP) {
         int32_t left = items - begin;
         __m512i sums[VECTORS], tweaks[VECTORS];
-        uint64_t number = first + (uint64_t)begin * step;
-        tweaks[0] = _mm512_set_epi64(0, (int64_t)(number + 3 * step), 0, (int64_t)(number + 2 * step), 0,
-                                     (int64_t)(number + step), 0, (int64_t)number);
+        make_tweaks(first + (uint64_t)begin * step, step, tweaks);
         for (int32_t i = 0; i < VECTORS; i++) {
             const uint8_t *four = cots + (size_t)(begin + LANES * i) * (size_t)choice_bits * PC_BLOCK_BYTES;
-            tweaks[i] = i == 0 ? tweaks[0] : _mm512_add_epi64(tweaks[i - 1], next);
             sums[i] = _mm512_setzero_si512();
             for (int32_t bit = choice_bits - 1; bit >= 0 && left > LANES * i; bit--) {
                 __m512i blocks = load_items(four + (size_t)bit * PC_BLOCK_BYTES, choice_bits, left - LANES * i);
@@ -346,18 +360,13 @@ static void make_pads(const uint8_t *round_keys_, const uint8_t *cots, int32_t i
             const __m512i multiple = _mm512_broadcast_i32x4(load(multiples + (size_t)pad * PC_BLOCK_BYTES));
             const __m128i shift = _mm_cvtsi32_si128(pad % fit * width);
             uint64_t *row = words + pad / fit * PC_PAD_ITEMS + begin;
-            __m512i once[VECTORS], twice[VECTORS];
+            __m512i hashed[VECTORS];
             for (int32_t i = 0; i < VECTORS; i++) {
-                once[i] = _mm512_xor_si512(sums[i], multiple);
+                hashed[i] = _mm512_xor_si512(sums[i], multiple);
             }
-            encrypt(&keys, once, VECTORS);
-            for (int32_t i = 0; i < VECTORS; i++) {
-                twice[i] = _mm512_xor_si512(once[i], tweaks[i]);
-            }
-            encrypt(&keys, twice, VECTORS);
+            hash(&keys, tweaks, hashed);
             for (int32_t i = 0; i < VECTORS; i += 2) {
-                __m512i eight = _mm512_permutex2var_epi64(_mm512_xor_si512(once[i], twice[i]), low_words,
-                                                          _mm512_xor_si512(once[i + 1], twice[i + 1]));
+                __m512i eight = _mm512_permutex2var_epi64(hashed[i], low_words, hashed[i + 1]);
                 __mmask8 there = words_of_items(left - LANES * i);
                 eight = _mm512_sll_epi64(_mm512_and_si512(eight, kept), shift);
                 __m512i before = _mm512_maskz_loadu_epi64(there, row + LANES * i);
