@@ -62,14 +62,12 @@ public static class ImageSources
         try
         {
             using FileStream file = File.OpenRead(path);
-            byte[] bytes = BoundedStream.ReadAll(file, MaxBytes, "file");
-            if (!IsGzip(bytes))
-            {
-                return bytes;
-            }
-
-            using var gzip = new GZipStream(new MemoryStream(bytes), CompressionMode.Decompress);
-            return BoundedStream.ReadAll(gzip, MaxBytes, "file");
+            Stream stream = file.CanSeek ? file : new MemoryStream(BoundedStream.ReadAll(file, MaxBytes, "file"));
+            byte[] head = First(stream);
+            stream.Position = 0;
+            return BoundedStream.IsGzip(head)
+                ? BoundedStream.Unpack(stream, MaxBytes, "file")
+                : BoundedStream.ReadAll(stream, MaxBytes, "file");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or InvalidDataException
             or ArgumentException or NotSupportedException)
@@ -91,7 +89,7 @@ public static class ImageSources
 
             using FileStream file = File.OpenRead(path);
             byte[] head = First(file);
-            if (!IsGzip(head))
+            if (!BoundedStream.IsGzip(head))
             {
                 return head;
             }
@@ -104,12 +102,6 @@ public static class ImageSources
         {
             return [];
         }
-
-        static byte[] First(Stream stream)
-        {
-            var head = new byte[ForeignFile.HeadBytes];
-            return head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
-        }
     }
 
     /// <summary>A file that is whole for all one knows holds an array of nothing.</summary>
@@ -120,5 +112,9 @@ public static class ImageSources
     internal static PopcornException Damaged(string path, string format, string finding) =>
         new($"'{path}' is a damaged {format} file: {finding}. Fetch or write it again.");
 
-    private static bool IsGzip(ReadOnlySpan<byte> bytes) => bytes is [0x1f, 0x8b, ..];
+    private static byte[] First(Stream stream)
+    {
+        var head = new byte[ForeignFile.HeadBytes];
+        return head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
+    }
 }

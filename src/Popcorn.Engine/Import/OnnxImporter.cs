@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using Google.Protobuf;
 using Popcorn.Engine.Compression;
 using Popcorn.Engine.Import.Onnx;
@@ -119,15 +118,14 @@ public static class OnnxImporter
 
     private static byte[] Unpack(byte[] file)
     {
-        if (file is not [0x1f, 0x8b, ..])
+        if (!BoundedStream.IsGzip(file))
         {
             return file;
         }
 
         try
         {
-            using var gzip = new GZipStream(new MemoryStream(file), CompressionMode.Decompress);
-            return BoundedStream.ReadAll(gzip, MaxBytes, "ONNX file");
+            return BoundedStream.Unpack(new MemoryStream(file), MaxBytes, "ONNX file");
         }
         catch (InvalidDataException e)
         {
