@@ -12,11 +12,22 @@ namespace Popcorn.Engine.Tests;
 /// </summary>
 public partial class ArchitectureTests
 {
-    /// <summary>The engine's folders from the bottom up; each may refer to those before it.</summary>
-    private static readonly string[] EngineFolders =
+    /// <summary>Projects and their folders from the bottom up; each may refer to those before it.</summary>
+    private static readonly (string Project, string[] Folders)[] Rooms =
     [
-        ".", "Model", "Evaluation", "Compression", "Import", "Products", "Planning", "Resources", "Protocols",
-        "Blinded", "Shares", "Families", "Wire", "Costs", "Sessions",
+        ("Popcorn.Interop", ["Memory", "Native", "."]),
+        (
+            "Popcorn.ObliviousTransfer",
+            [".", "Flows", "Bits", "Symmetric", "Base", "Extension", "Correlations", "Comparisons", "Sessions"]),
+        (
+            "Popcorn.Engine",
+            [
+                ".", "Model", "Evaluation", "Compression", "Import", "Products", "Planning", "Resources", "Protocols",
+                "Blinded", "Shares", "Families", "Wire", "Costs", "Sessions",
+            ]),
+        ("Popcorn.Hosting", ["."]),
+        ("Popcorn.KernelTiming", [".", "TwoParty"]),
+        ("Popcorn.Cli", ["Terminal", "Data", "Measurement", "Configuration", "Service", "Commands", "."]),
     ];
 
     /// <summary>The folders of the engine that hold a family each.</summary>
@@ -51,16 +62,23 @@ public partial class ArchitectureTests
 
         Assert.NotEmpty(arrows);
         Assert.Empty(CircleIn(arrows));
+        string[] order = [.. Rooms.Select(room => room.Project)];
+        Assert.Equal(ProjectNames.Order(StringComparer.Ordinal), order.Order(StringComparer.Ordinal));
+        Assert.All(arrows, arrow => Assert.True(
+            Array.IndexOf(order, arrow.Item1) > Array.IndexOf(order, arrow.Item2), $"{arrow} goes upward."));
+        Assert.DoesNotContain(arrows, arrow => arrow.Item1 == "Popcorn.ObliviousTransfer"); // the BCL alone
     }
 
-    [Fact]
-    public void The_engines_folders_refer_downwards()
+    [Theory]
+    [MemberData(nameof(Projects))]
+    public void Folders_refer_downwards(string project)
     {
-        string[] folders = [.. FilesOf("Popcorn.Engine").Select(file => file.Folder).Distinct()];
-        Assert.Empty(folders.Except(EngineFolders));
-        Assert.DoesNotContain(
-            ArrowsIn("Popcorn.Engine"),
-            arrow => Array.IndexOf(EngineFolders, arrow.From) < Array.IndexOf(EngineFolders, arrow.To));
+        string[] order = Rooms.Single(room => room.Project == project).Folders;
+        Assert.Equal(
+            FilesOf(project).Select(file => file.Folder).Distinct().Order(StringComparer.Ordinal),
+            order.Order(StringComparer.Ordinal));
+        Assert.All(ArrowsIn(project), arrow => Assert.True(
+            Array.IndexOf(order, arrow.From) > Array.IndexOf(order, arrow.To), $"{arrow} goes upward."));
     }
 
     [Fact]

@@ -324,9 +324,11 @@ internal static class ImportCommand
 
     private static ImportedLayer Summarize(Layer layer, int boundBits)
     {
+        PublicLayer described = layer.Describe(boundBits);
         var summary = new ImportedLayer(
             layer.Name, layer.KindName, Dimensions(layer.Output), null, null, null, null, null, boundBits,
-            (layer as ShiftLayer)?.Shift, layer is ShiftLayer { SaturationBits: > 0 and var bits } ? bits : null);
+            described.Shift > 0 ? described.Shift : null,
+            described.SaturationBits > 0 ? described.SaturationBits : null);
         return layer is not LinearLayer { IsPool: false } linear ? summary : summary with
         {
             Weights = linear.Weights.Length,

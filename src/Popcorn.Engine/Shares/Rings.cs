@@ -220,7 +220,7 @@ internal sealed class Rings
                 Mark(i + 1);
             }
 
-            if (_network.Layers[i].Kind == LayerKind.Square || (_terms[i] is PackedTerms && !MakesExact(i)))
+            if (Multiplies(_network.Layers[i].Kind) || (_terms[i] is PackedTerms && !MakesExact(i)))
             {
                 Mark(_network.Layers[i].Input);
             }
@@ -271,6 +271,14 @@ internal sealed class Rings
         LayerKind.MaxPool or LayerKind.MaxPoolRelu => !EndsWithZero(layer),
         LayerKind.Relu or LayerKind.Clip => IsLeftToShift(layer),
         LayerKind.Sign or LayerKind.Shift or LayerKind.Rescale or LayerKind.Square => false,
+    };
+
+    /// <summary>Whether its values are multiplied with each other.</summary>
+    private static bool Multiplies(LayerKind kind) => kind switch
+    {
+        LayerKind.Square => true,
+        LayerKind.Linear or LayerKind.Relu or LayerKind.MaxPool or LayerKind.MaxPoolRelu or LayerKind.Sign
+            or LayerKind.Add or LayerKind.Concat or LayerKind.Clip or LayerKind.Rescale or LayerKind.Shift => false,
     };
 
     private void FindGuards()
@@ -336,8 +344,7 @@ internal sealed class Rings
         for (int i = _network.Layers.Count - 1; i >= 0; i--)
         {
             PublicLayer layer = _network.Layers[i];
-            bool needsResult = IsLocal(i) || (_terms[i] is PackedTerms && !MakesExact(i))
-                || layer.Kind == LayerKind.Square;
+            bool needsResult = IsLocal(i) || (_terms[i] is PackedTerms && !MakesExact(i)) || Multiplies(layer.Kind);
             foreach (int input in layer.Inputs)
             {
                 int needed = Math.Max(needsResult ? _ring[i + 1] : 0, Compares(i) ? ComparedBits(i) : 0);

@@ -225,7 +225,9 @@ internal sealed class SharesServerModel : ServerModel
             LinearLayer { IsPool: true } => new PoolTerms(),
             LinearLayer => new PackedTerms(0, 0),
             AddLayer sum => new SumTerms(sum.Factors, sum.SecondFactors),
-            _ => NoTerms.Instance,
+            ReluLayer or ClipLayer or MaxPoolLayer or SignLayer or SquareLayer or ConcatLayer or RescaleLayer
+                or ShiftLayer => NoTerms.Instance,
+            _ => throw new NotSupportedException($"Nothing is told of a layer of kind {layer.Kind}."),
         }))];
         var rings = new Rings(description, terms);
         for (int i = 0; i < terms.Length; i++)

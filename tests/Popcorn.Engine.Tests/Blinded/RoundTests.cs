@@ -2,7 +2,6 @@ using System.Numerics;
 using Popcorn.Engine.Blinded;
 using Popcorn.Engine.Model;
 using Popcorn.Engine.Planning;
-using Popcorn.Engine.Protocols;
 using Popcorn.Interop;
 
 namespace Popcorn.Engine.Tests.Blinded;
@@ -230,7 +229,7 @@ public sealed class RoundTests : IDisposable
         {
             using var query = new BlindedServerQuery(
                 model, plan, _server, new CiphertextBatchPool(_server.Key), threads: 1);
-            var exchange = new PlayedClient(this, plan, Encrypt(x));
+            var exchange = new PlayedClient(plan, Encrypt(x), Client());
             await query.PrepareAsync(exchange);
             await query.RunAsync(exchange);
             Assert.Equal(expected, exchange.Logits);
@@ -381,56 +380,4 @@ public sealed class RoundTests : IDisposable
     }
 
     private ClientContext Client() => new(_client, _decryptor, _clientPool, default);
-
-    /// <summary>Plays the client, and notes what the packed plaintexts held in the order of travel.</summary>
-    private sealed class PlayedClient(RoundTests test, BlindedPlan plan, CiphertextBatch input) : IExchange
-    {
-        private readonly Queue<byte[]> _answers = new();
-
-        public string Order { get; private set; } = "";
-
-        public BigInteger[] Logits { get; private set; } = [];
-
-        public CancellationToken Cancellation => default;
-
-        public ValueTask SendAsync(int step, int first, ReadOnlyMemory<byte> payload)
-        {
-            switch (plan.Steps[step])
-            {
-                case RoundStep round:
-                    byte[] answer = round.Answer(test.Client(), first / round.Chunks.PerChunk, payload.Span);
-                    Order += string.Join(',', test.Open(answer).Where((_, i) => i % round.RepliesPerItem == 0)) + ';';
-                    _answers.Enqueue(answer);
-                    break;
-                case OutputStep output:
-                    BigInteger[] packed = test.Open(payload.ToArray());
-                    int bits = output.Layout.Fields.SignedBits;
-                    Logits = [.. Enumerable.Range(0, output.Chunks.Items).Select(i =>
-                        (packed[i / output.Layout.ItemsPerCiphertext]
-                            >> output.Layout.SignedShift(i % output.Layout.ItemsPerCiphertext))
-                        % (BigInteger.One << bits) - (BigInteger.One << (bits - 1)))];
-                    break;
-            }
-
-            return ValueTask.CompletedTask;
-        }
-
-        public ValueTask<ReadOnlyMemory<byte>> ReceiveAsync(int step, int first)
-        {
-            if (_answers.TryDequeue(out byte[]? answer))
-            {
-                return ValueTask.FromResult<ReadOnlyMemory<byte>>(answer);
-            }
-
-            var bytes = new byte[input.Count * TestKeys.Key.PublicKey.CiphertextBytes];
-            input.Export(0, input.Count, bytes);
-            return ValueTask.FromResult<ReadOnlyMemory<byte>>(bytes);
-        }
-
-        public Task RunSideBySideAsync(IReadOnlyList<Func<Task>> lanes) => throw new NotSupportedException();
-
-        public void Report(PlanStep step, int done, int total)
-        {
-        }
-    }
 }

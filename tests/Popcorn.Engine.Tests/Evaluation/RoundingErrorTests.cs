@@ -1,5 +1,6 @@
 using Popcorn.Engine.Evaluation;
 using Popcorn.Engine.Model;
+using Popcorn.Engine.Tests.Model;
 using Popcorn.Engine.Tests.Sessions;
 
 namespace Popcorn.Engine.Tests.Evaluation;
@@ -35,4 +36,15 @@ public class RoundingErrorTests
     [Fact]
     public void Shifts_alone_are_exact() =>
         Assert.Equal(0, RoundingError.Of(SampleNetworks.Shifted(new Random(3))));
+
+    /// <summary>Random networks hold every kind of layer; without a rescaling nothing is off.</summary>
+    [Fact]
+    public void Every_kind_has_a_bound() => Assert.All(
+        Enumerable.Range(0, 200).Select(seed => RandomNetworks.Create(seed)),
+        network =>
+        {
+            double error = RoundingError.Of(network);
+            Assert.True(error >= 0);
+            Assert.True(error == 0 || network.Layers.Any(layer => layer.Kind == LayerKind.Rescale));
+        });
 }

@@ -305,7 +305,7 @@ public class SessionTests
     [Fact]
     public async Task Small_keys_are_refused()
     {
-        foreach (Family family in TestServer.EncryptingFamilies)
+        foreach (Family family in FamilyRegistry.All)
         {
             using var model = new ServedModel("net", SampleNetworks.Signs(new Random(3)), [family]);
             foreach (ServerOptions strict in (ServerOptions[])

@@ -20,9 +20,6 @@ public sealed class ShortOrderSessionTests : IDisposable
 
     public static TheoryData<string> Names => [.. FamilyRegistry.All.Select(family => family.Name)];
 
-    public static TheoryData<string> EncryptingNames =>
-        [.. TestServer.EncryptingFamilies.Select(family => family.Name)];
-
     public void Dispose()
     {
         _key.PublicKey.Dispose();
@@ -56,7 +53,7 @@ public sealed class ShortOrderSessionTests : IDisposable
     }
 
     [Theory]
-    [MemberData(nameof(EncryptingNames))]
+    [MemberData(nameof(Names))]
     public async Task Other_servers_refuse_them_and_say_what_to_do(string name)
     {
         using var model = new ServedModel(

@@ -1,7 +1,4 @@
-using Popcorn.Engine.Blinded;
-using Popcorn.Engine.Protocols;
 using Popcorn.Engine.Sessions;
-using Popcorn.Engine.Shares;
 using Popcorn.Engine.Wire;
 using Popcorn.Tests;
 
@@ -18,9 +15,6 @@ internal static class TestServer
         HandshakeTimeout = Eventually.Patience,
         IdleTimeout = Eventually.Patience,
     };
-
-    /// <summary>The families that encrypt: what keys must be like is their business.</summary>
-    public static IReadOnlyList<Family> EncryptingFamilies { get; } = [new BlindedFamily(), new SharesFamily()];
 
     /// <summary>Serves one connection to its end.</summary>
     public static Task ServeAsync(ServedModel model, IMessageChannel channel, ServerOptions? options = null) =>

@@ -129,12 +129,15 @@ internal sealed class NetworkTarget : FuzzTarget
                 {
                     OtherInputs = [input],
                 };
-            default:
+            case LayerKind.Relu or LayerKind.Square or LayerKind.Sign or LayerKind.Clip or LayerKind.Rescale
+                or LayerKind.Shift:
                 return new PublicLayer(kind, input, source, null, 0, bits)
                 {
                     Shift = kind is LayerKind.Rescale or LayerKind.Shift ? random.Next(1, 30) : 0,
                     SaturationBits = kind == LayerKind.Shift ? random.Next(20) : 0,
                 };
+            default:
+                throw new NotSupportedException($"No description of a layer of kind {kind}.");
         }
     }
 }
