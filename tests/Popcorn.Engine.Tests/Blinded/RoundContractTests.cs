@@ -78,7 +78,7 @@ public sealed class RoundContractTests : IDisposable
         static double Allowed(int count) => 3.5 / Math.Sqrt(count);
     }
 
-    /// <summary>Two parties whose rounds differ would not understand each other: the hash of their plans tells.</summary>
+    /// <summary>Parties whose rounds differ do not understand each other: the hash of their plans tells.</summary>
     [Fact]
     public void Every_number_of_a_round_is_part_of_its_description()
     {
@@ -106,7 +106,8 @@ public sealed class RoundContractTests : IDisposable
 
         // A round of a tournament is made by its layer alone.
         Assert.Equal(
-            Kinds.Value.Where(kind => kind != typeof(CompareStep)).Select(kind => kind.Name).Order(StringComparer.Ordinal),
+            Kinds.Value.Where(kind => kind != typeof(CompareStep)).Select(kind => kind.Name)
+                .Order(StringComparer.Ordinal),
             varied.Order(StringComparer.Ordinal));
     }
 
@@ -169,7 +170,8 @@ public sealed class RoundContractTests : IDisposable
                 int slot = item % layout.ItemsPerCiphertext;
                 for (int field = 0; layout.Fields.SignedBits > 0 && field < layout.Fields.SignedFields; field++)
                 {
-                    fields.Add((step, field, Cut(plaintext, layout.SignedShift(slot, field), layout.Fields.SignedBits)));
+                    fields.Add(
+                        (step, field, Cut(plaintext, layout.SignedShift(slot, field), layout.Fields.SignedBits)));
                 }
 
                 if (layout.Fields.MaskedBits > 0)
