@@ -21,7 +21,7 @@ internal static class OperationTimesCache
     private const int Days = 30;
 
     /// <summary>Goes up when more is measured than before.</summary>
-    private const int Version = 2;
+    private const int Version = 3;
 
     private static readonly string Folder = Environment.GetFolderPath(
         Environment.SpecialFolder.LocalApplicationData, Environment.SpecialFolderOption.DoNotVerify);

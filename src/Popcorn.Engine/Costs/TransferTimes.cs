@@ -256,23 +256,22 @@ internal sealed record TransferTimes(
 
     /// <summary>
     /// Messages between two parties that wait for each other, and compute a while: long enough for the other's thread
-    /// to be asleep.
+    /// to be asleep. As in a query each is written into new memory and read from where it arrives.
     /// </summary>
     private sealed class SampleMessages
     {
-        public const int LargeBytes = 1 << 16;
+        public const int LargeBytes = 1 << 18;
 
         private const int SmallBytes = 64, Times = 4;
 
         private static readonly TimeSpan Computing = TimeSpan.FromMicroseconds(100);
 
-        private readonly byte[] _small = new byte[SmallBytes];
-        private readonly byte[] _large = new byte[LargeBytes];
+        private static readonly byte[] Content = new byte[LargeBytes];
 
         /// <summary>Seconds of a small message and of a large one.</summary>
-        public (double Small, double Large) Time() => (Time(_small), Time(_large));
+        public (double Small, double Large) Time() => (Time(SmallBytes), Time(LargeBytes));
 
-        private static double Time(byte[] payload)
+        private static double Time(int bytes)
         {
             (IMessageChannel client, IMessageChannel server) = MemoryChannel.CreatePair();
             Task answering = Task.Run(async () =>
@@ -281,7 +280,7 @@ internal sealed record TransferTimes(
                 {
                     await ReceiveAsync(server).ConfigureAwait(false);
                     Compute();
-                    await SendAsync(server, payload).ConfigureAwait(false);
+                    await SendAsync(server, bytes).ConfigureAwait(false);
                 }
             });
             double seconds = Task.Run(async () =>
@@ -290,7 +289,7 @@ internal sealed record TransferTimes(
                 for (int i = 0; i < Times; i++)
                 {
                     Compute();
-                    await SendAsync(client, payload).ConfigureAwait(false);
+                    await SendAsync(client, bytes).ConfigureAwait(false);
                     await ReceiveAsync(client).ConfigureAwait(false);
                 }
 
@@ -308,11 +307,17 @@ internal sealed record TransferTimes(
             }
         }
 
-        private static ValueTask SendAsync(IMessageChannel channel, byte[] payload) => channel.SendAsync(
-            MessageCodec.Encode(new Frame { Chunk = new Chunk { Payload = UnsafeByteOperations.UnsafeWrap(payload) } }),
-            CancellationToken.None);
+        private static ValueTask SendAsync(IMessageChannel channel, int bytes)
+        {
+            ByteString payload = UnsafeByteOperations.UnsafeWrap(Content.AsSpan(0, bytes).ToArray());
+            return channel.SendAsync(
+                MessageCodec.Encode(new Frame { Chunk = new Chunk { Payload = payload } }), CancellationToken.None);
+        }
 
-        private static async Task<Frame> ReceiveAsync(IMessageChannel channel) => MessageCodec.Decode(
-            await channel.ReceiveAsync(CancellationToken.None).ConfigureAwait(false));
+        private static async Task ReceiveAsync(IMessageChannel channel)
+        {
+            byte[]? message = await channel.ReceiveAsync(CancellationToken.None).ConfigureAwait(false);
+            _ = MessageCodec.Decode(message).Chunk.Payload.Span.Count<byte>(1);
+        }
     }
 }
