@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using Popcorn.Interop.Memory;
 
 namespace Popcorn.Interop;
 
@@ -12,6 +13,7 @@ public sealed unsafe class SecretArray<T> : IDisposable
     where T : unmanaged
 {
     private T* _items;
+    private long _kept; // the memory's bytes, where it goes to the next; 0: it is freed
 
     /// <summary>Zeros.</summary>
     /// <param name="length">How many.</param>
@@ -58,14 +60,14 @@ public sealed unsafe class SecretArray<T> : IDisposable
 
     private void Allocate(int length)
     {
-        _items = (T*)NativeMemory.AllocZeroed((nuint)Math.Max(1, length), (nuint)sizeof(T));
+        _items = (T*)SecretMemory.Allocate(Math.Max(1, length) * (long)sizeof(T), out _kept);
         Length = length;
     }
 
     private void Release()
     {
         Wipe();
-        NativeMemory.Free(_items);
+        SecretMemory.Release((nint)_items, _kept);
         _items = null;
         Length = 0;
     }

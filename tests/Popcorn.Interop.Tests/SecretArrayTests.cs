@@ -26,4 +26,27 @@ public class SecretArrayTests
         using var none = new SecretArray<int>(0);
         Assert.True(none.Span.IsEmpty);
     }
+
+    /// <summary>Large ones have memory that others had, which must be zeros to its end.</summary>
+    [Fact]
+    public void Memory_is_wiped_before_it_goes_to_the_next()
+    {
+        for (int length = 40_000; length > 30_000; length -= 100)
+        {
+            using var array = new SecretArray<ulong>(length);
+            Assert.False(array.Span.ContainsAnyExcept(0ul));
+            array.Span.Fill(ulong.MaxValue);
+        }
+
+        Parallel.For(0, 64, number =>
+        {
+            for (int round = 0; round < 50; round++)
+            {
+                using var array = new SecretArray<ulong>(20_000 + (1_000 * (round % 3)));
+                Assert.False(array.Span.ContainsAnyExcept(0ul));
+                array.Span.Fill((ulong)number);
+                Assert.False(array.Span.ContainsAnyExcept((ulong)number));
+            }
+        });
+    }
 }

@@ -6,15 +6,7 @@ namespace Popcorn.ObliviousTransfer.Bits;
 /// </summary>
 internal sealed class PlaneLease : IDisposable
 {
-    /// <summary>What is kept for the next, of all lengths together: of more, what has lain longest goes.</summary>
-    private const long MostKeptWords = 1L << 23;
-
-    private static readonly Lock Lock = new();
-
-    /// <summary>In the order in which they came. Few: no more than were in use at once.</summary>
-    private static readonly List<SecretArray<ulong>> Kept = [];
-
-    private static long _keptWords;
+    private static readonly KeptMemory<SecretArray<ulong>> Kept = new(_ => { }); // the collector frees it
 
     private SecretArray<ulong>? _memory;
 
@@ -24,7 +16,9 @@ internal sealed class PlaneLease : IDisposable
     public PlaneLease(int planes, int items)
     {
         int words = checked(planes * BitPlanes.WordsFor(items));
-        _memory = TakeKept(words) ?? new SecretArray<ulong>(words);
+        _memory = Kept.TryTake(words * (long)sizeof(ulong), out SecretArray<ulong>? memory, out _)
+            ? memory
+            : new SecretArray<ulong>(words);
         Planes = new BitPlanes(_memory, planes, items);
     }
 
@@ -40,41 +34,6 @@ internal sealed class PlaneLease : IDisposable
         }
 
         memory.Wipe();
-        lock (Lock)
-        {
-            Kept.Add(memory);
-            _keptWords += memory.Length;
-            while (_keptWords > MostKeptWords)
-            {
-                RemoveAt(0);
-            }
-        }
-    }
-
-    /// <summary>Memory of this length, or of the next one that is an eighth longer at most.</summary>
-    private static SecretArray<ulong>? TakeKept(int words)
-    {
-        lock (Lock)
-        {
-            int best = -1;
-            for (int i = Kept.Count - 1; i >= 0 && (best < 0 || Kept[best].Length > words); i--)
-            {
-                int longer = Kept[i].Length - words;
-                if (longer >= 0 && longer <= words / 8 && (best < 0 || Kept[i].Length < Kept[best].Length))
-                {
-                    best = i;
-                }
-            }
-
-            return best < 0 ? null : RemoveAt(best);
-        }
-    }
-
-    private static SecretArray<ulong> RemoveAt(int index)
-    {
-        SecretArray<ulong> memory = Kept[index];
-        Kept.RemoveAt(index);
-        _keptWords -= memory.Length;
-        return memory;
+        Kept.Give(memory, memory.Length * (long)sizeof(ulong));
     }
 }
