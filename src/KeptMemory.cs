@@ -9,25 +9,28 @@ namespace Popcorn;
 /// <remarks>Compiled into every assembly that keeps secrets: they have none in common.</remarks>
 /// <typeparam name="T">How memory is named.</typeparam>
 /// <param name="free">Frees memory that is kept no longer.</param>
-/// <param name="mostBytes">What is kept at most: of more, what has lain longest goes.</param>
+/// <param name="mostBytes">
+/// What is kept at most: more is freed as it comes. What has lain longest would be the wrong thing to free: where one
+/// inference after the other takes and gives the same, it is what is taken next.
+/// </param>
 /// <param name="clock">Tells how long memory has lain.</param>
 internal sealed class KeptMemory<T>(Action<T> free, long mostBytes, TimeProvider clock)
 {
-    /// <summary>Longer than a party waits within a query; what a burst of queries leaves goes soon after it.</summary>
-    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
+    /// <summary>Longer than the largest networks prepare, for which the query before them gave what it had.</summary>
+    public static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private const long Half = 1L << 29;
+    private const long Most = 1L << 30;
 
     private readonly Lock _lock = new();
     private readonly List<Piece> _pieces = []; // in the order in which they came; few
     private long _bytes;
     private ITimer? _timer;
 
-    /// <summary>Keeps half a gigabyte, or an eighth of the memory that the process may have where this is less.
+    /// <summary>Keeps a gigabyte, or an eighth of the memory that the process may have where this is less.
     /// </summary>
     /// <param name="free">Frees memory that is kept no longer.</param>
     public KeptMemory(Action<T> free)
-        : this(free, Math.Min(Half, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8), TimeProvider.System)
+        : this(free, Math.Min(Most, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes / 8), TimeProvider.System)
     {
     }
 
@@ -68,18 +71,16 @@ internal sealed class KeptMemory<T>(Action<T> free, long mostBytes, TimeProvider
     {
         lock (_lock)
         {
-            _pieces.Add(new Piece(memory, bytes, clock.GetTimestamp()));
-            _bytes += bytes;
-            while (_bytes > mostBytes)
+            if (_bytes + bytes <= mostBytes)
             {
-                FreeFirst();
-            }
-
-            if (_pieces.Count > 0)
-            {
+                _pieces.Add(new Piece(memory, bytes, clock.GetTimestamp()));
+                _bytes += bytes;
                 _timer ??= clock.CreateTimer(_ => FreeOld(), null, Patience, Timeout.InfiniteTimeSpan);
+                return;
             }
         }
+
+        free(memory);
     }
 
     private void FreeOld()
@@ -88,7 +89,8 @@ internal sealed class KeptMemory<T>(Action<T> free, long mostBytes, TimeProvider
         {
             while (_pieces.Count > 0 && clock.GetElapsedTime(_pieces[0].Since) >= Patience)
             {
-                FreeFirst();
+                free(_pieces[0].Memory);
+                RemoveAt(0);
             }
 
             if (_pieces.Count > 0)
@@ -101,13 +103,6 @@ internal sealed class KeptMemory<T>(Action<T> free, long mostBytes, TimeProvider
                 _timer = null;
             }
         }
-    }
-
-    private void FreeFirst()
-    {
-        T memory = _pieces[0].Memory;
-        RemoveAt(0);
-        free(memory);
     }
 
     private void RemoveAt(int index)

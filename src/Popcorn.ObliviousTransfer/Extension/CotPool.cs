@@ -48,13 +48,17 @@ public abstract class CotPool : IDisposable
     /// <exception cref="InvalidOperationException">There are fewer; extend first.</exception>
     public void Take(Span<Block> blocks) => TakeRange(blocks);
 
-    /// <summary>Makes room for so many.</summary>
+    /// <summary>Makes room for so many, at once: while they are made there are more that would have to move.</summary>
     internal void Reserve(long count)
     {
         AssertIsThere();
         if (_blocks.Length < RoomOf(count))
         {
             MoveTo(new SecretArray<Block>(RoomOf(count)));
+        }
+        else if (_begin + RoomOf(count) > _blocks.Length)
+        {
+            MoveDown();
         }
     }
 
@@ -242,10 +246,7 @@ public abstract class CotPool : IDisposable
             }
             else
             {
-                Span<Block> left = _blocks.Span[_begin.._end];
-                left.CopyTo(_blocks.Span);
-                _blocks.Span[Math.Max(left.Length, _begin).._end].Clear(); // before that they are taken, and wiped
-                (_begin, _end) = (0, left.Length);
+                MoveDown();
             }
         }
 
@@ -257,6 +258,14 @@ public abstract class CotPool : IDisposable
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan(count, MostAvailable);
         return (int)count + _leaves.Length;
+    }
+
+    private void MoveDown()
+    {
+        Span<Block> left = _blocks.Span[_begin.._end];
+        left.CopyTo(_blocks.Span);
+        _blocks.Span[Math.Max(left.Length, _begin).._end].Clear(); // before that they are taken, and wiped
+        (_begin, _end) = (0, left.Length);
     }
 
     private void MoveTo(SecretArray<Block> room)
