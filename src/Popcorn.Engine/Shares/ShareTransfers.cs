@@ -1,4 +1,5 @@
 using Popcorn.Engine.Protocols;
+using Popcorn.ObliviousTransfer.Comparisons;
 using Popcorn.ObliviousTransfer.Flows;
 using Popcorn.ObliviousTransfer.Sessions;
 
@@ -7,8 +8,6 @@ namespace Popcorn.Engine.Shares;
 /// <summary>A party's end of the transfers of a connection, from its beginning on.</summary>
 internal sealed class ShareTransfers : IDisposable
 {
-    private const int CotsOfPart = 1 << 18;
-
     private readonly SharesPlan _plan;
 
     private ShareTransfers(Transfers transfers, SharesPlan plan)
@@ -33,7 +32,7 @@ internal sealed class ShareTransfers : IDisposable
         var transfers = new ShareTransfers(setUp.Finish(), plan);
         try
         {
-            await transfers.ExtendAsync(messages, 1, 1).ConfigureAwait(false);
+            await transfers.ExtendAsync(messages, 1, 1, beside: null).ConfigureAwait(false);
             return transfers;
         }
         catch
@@ -47,12 +46,13 @@ internal sealed class ShareTransfers : IDisposable
     /// <param name="messages">Of the step that wants them.</param>
     /// <param name="ofServer">How many in which the server holds Δ.</param>
     /// <param name="ofClient">How many in which the client does.</param>
-    public async Task ExtendAsync(StepMessages messages, long ofServer, long ofClient)
+    /// <param name="beside">What is to be run at the same time, and takes no COTs.</param>
+    public async Task ExtendAsync(StepMessages messages, long ofServer, long ofClient, Protocol? beside)
     {
         bool isServer = Transfers.Self == Party.Server;
         using Protocol first = isServer ? Transfers.Extend(ofServer, 0) : Transfers.Extend(0, ofServer);
         using Protocol second = isServer ? Transfers.Extend(0, ofClient) : Transfers.Extend(ofClient, 0);
-        await messages.RunAsync(first, second).ConfigureAwait(false);
+        await messages.RunAsync(beside is null ? [first, second] : [beside, first, second]).ConfigureAwait(false);
     }
 
     /// <summary>Sees to it that there are COTs for a chunk of tickets; makes those of the next ones with them.
@@ -60,8 +60,12 @@ internal sealed class ShareTransfers : IDisposable
     /// <param name="messages">Of the step that wants them.</param>
     /// <param name="demands">What each chunk of the plan takes.</param>
     /// <param name="chunk">The chunk.</param>
+    /// <param name="beside">
+    /// What is to be run at the same time, and takes no COTs: a party whose tickets are drawn makes COTs for the next
+    /// ones while the other is at it.
+    /// </param>
     public async Task ExtendForAsync(
-        StepMessages messages, IReadOnlyList<(long OfServer, long OfClient)> demands, int chunk)
+        StepMessages messages, IReadOnlyList<(long OfServer, long OfClient)> demands, int chunk, Protocol? beside)
     {
         (long server, long client) = demands[chunk];
         bool isServer = Transfers.Self == Party.Server;
@@ -70,6 +74,7 @@ internal sealed class ShareTransfers : IDisposable
             : (Transfers.Receiving.Available, Transfers.Sending.Available);
         if (ofServer >= server && ofClient >= client)
         {
+            await messages.RunAsync(beside is null ? [] : [beside]).ConfigureAwait(false);
             return;
         }
 
@@ -86,13 +91,50 @@ internal sealed class ShareTransfers : IDisposable
         }
 
         ForBoth(Transfers.Reserve, server, client);
+        await ExtendAsync(messages, server, client, beside).ConfigureAwait(false);
+    }
 
-        // In parts: while one party takes one in, the other makes the next.
-        while (ofServer < server || ofClient < client)
+    /// <summary>
+    /// Tickets chunk by chunk: the messages of one travel while COTs for the next are made.
+    /// </summary>
+    /// <param name="step">What they are for.</param>
+    /// <param name="exchange">The way to the other party.</param>
+    /// <param name="demands">What each chunk of the plan takes.</param>
+    /// <param name="firstChunk">The step's first chunk among them.</param>
+    /// <param name="prepareAsync">Draws those of a chunk of the step.</param>
+    /// <param name="done">Takes those of a chunk.</param>
+    public async Task MakeTicketsAsync(
+        TicketStep step, IExchange exchange, IReadOnlyList<(long OfServer, long OfClient)> demands, int firstChunk,
+        Func<int, Task<Preparation>> prepareAsync, Action<Tickets> done)
+    {
+        var messages = new StepMessages(exchange, step.Index);
+        Preparation? drawn = null;
+        try
         {
-            ofServer = (int)Math.Max(ofServer, Math.Min(server, ofServer + CotsOfPart));
-            ofClient = (int)Math.Max(ofClient, Math.Min(client, ofClient + CotsOfPart));
-            await ExtendAsync(messages, ofServer, ofClient).ConfigureAwait(false);
+            for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
+            {
+                await ExtendForAsync(messages, demands, firstChunk + chunk, drawn).ConfigureAwait(false);
+                Finish(chunk - 1);
+                drawn = await prepareAsync(chunk).ConfigureAwait(false);
+            }
+
+            await messages.RunAsync(drawn is null ? [] : [drawn]).ConfigureAwait(false);
+            Finish(step.Chunks.Count - 1);
+        }
+        finally
+        {
+            drawn?.Dispose();
+        }
+
+        void Finish(int chunk)
+        {
+            if (drawn is not null)
+            {
+                done(drawn.TakeTickets());
+                drawn.Dispose();
+                drawn = null;
+                exchange.Report(step, step.Chunks.EndOf(chunk), step.Chunks.Items);
+            }
         }
     }
 

@@ -168,16 +168,12 @@ internal sealed class SharesClientQuery(SharesPlan plan, ShareTransfers transfer
     public async Task MakeTicketsAsync(TicketStep step)
     {
         var numbers = new BoardNumbers(step.Round, plan.Layers.RoundsOf(step.Layer)!.Board);
-        var messages = new StepMessages(Exchange, step.Index);
-        for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
-        {
-            await transfers.ExtendForAsync(messages, plan.CotDemands, _chunk++).ConfigureAwait(false);
-            SecretArray<ulong> board = await _shares.BoardOf(step.Layer).ConfigureAwait(false);
-            using Preparation preparation = Prepare(step, chunk, numbers, board);
-            await messages.RunAsync(preparation).ConfigureAwait(false);
-            _tickets.Enqueue(preparation.TakeTickets());
-            Exchange.Report(step, step.Chunks.EndOf(chunk), step.Chunks.Items);
-        }
+        int first = _chunk;
+        _chunk += step.Chunks.Count;
+        await transfers.MakeTicketsAsync(
+            step, Exchange, plan.CotDemands, first,
+            async chunk => Prepare(step, chunk, numbers, await _shares.BoardOf(step.Layer).ConfigureAwait(false)),
+            _tickets.Enqueue).ConfigureAwait(false);
     }
 
     /// <summary>Sends the input less its share.</summary>

@@ -129,16 +129,12 @@ internal sealed class SharesServerQuery(
     /// <summary>Before the input is known: what a comparison uses up.</summary>
     public async Task MakeTicketsAsync(TicketStep step)
     {
-        var messages = new StepMessages(Exchange, step.Index);
-        for (int chunk = 0; chunk < step.Chunks.Count; chunk++)
-        {
-            await transfers.ExtendForAsync(messages, plan.CotDemands, _chunk++).ConfigureAwait(false);
-            using Preparation preparation =
-                transfers.Transfers.Prepare(step.Round.Comparison, step.Chunks.ItemsIn(chunk));
-            await messages.RunAsync(preparation).ConfigureAwait(false);
-            _tickets.Enqueue(preparation.TakeTickets());
-            Exchange.Report(step, step.Chunks.EndOf(chunk), step.Chunks.Items);
-        }
+        int first = _chunk;
+        _chunk += step.Chunks.Count;
+        await transfers.MakeTicketsAsync(
+            step, Exchange, plan.CotDemands, first,
+            chunk => Task.FromResult(transfers.Transfers.Prepare(step.Round.Comparison, step.Chunks.ItemsIn(chunk))),
+            _tickets.Enqueue).ConfigureAwait(false);
     }
 
     /// <summary>Takes its share of the input.</summary>

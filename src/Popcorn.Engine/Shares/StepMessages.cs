@@ -127,7 +127,7 @@ internal sealed class StepMessages(IExchange exchange, int step)
 
     private static IEnumerable<(Turns Turns, int Flow)> InOrder(Turns[] all, bool isOwn)
     {
-        int flows = all.Max(turns => turns.Protocol.Flows.Count);
+        int flows = all.Select(turns => turns.Protocol.Flows.Count).DefaultIfEmpty().Max();
         for (int flow = 0; flow < flows; flow++)
         {
             foreach (Turns turns in all)

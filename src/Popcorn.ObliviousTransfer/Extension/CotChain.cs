@@ -45,6 +45,9 @@ internal struct CotChain(FerretParameters? steady)
     /// <summary>What the first iteration starts from.</summary>
     public static FerretParameters FirstSet => FerretParameters.Depth10;
 
+    /// <summary>Whether it settles on a silent set.</summary>
+    public readonly bool IsSilent => steady is not null;
+
     /// <summary>COTs that the next iteration starts from.</summary>
     public readonly int NextConsumed => steady!.Consumed;
 

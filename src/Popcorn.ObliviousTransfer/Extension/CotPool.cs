@@ -10,6 +10,11 @@ namespace Popcorn.ObliviousTransfer.Extension;
 /// </summary>
 public abstract class CotPool : IDisposable
 {
+    /// <summary>
+    /// COTs of a stage at most, nearly: while one party takes in what one of them made, the other makes the next.
+    /// </summary>
+    internal const int MostOfStage = 1 << 18;
+
     private readonly byte[] _session;
     private readonly SecretArray<Block> _leaves;
     private CotChain _chain;
@@ -116,7 +121,7 @@ public abstract class CotPool : IDisposable
         CotChain chain = _chain;
         for (long available = Available; available < wanted;)
         {
-            Stage stage = chain.Next(wanted - available);
+            Stage stage = chain.Next(Math.Min(wanted - available, chain.IsSilent ? MostOfStage : long.MaxValue));
             stages.Add(stage);
             available += stage.Usable;
         }

@@ -5,7 +5,7 @@ namespace Popcorn.ObliviousTransfer.Sessions;
 
 /// <summary>
 /// Makes COTs in both directions. What must be sent follows from what both parties know; stages of the same sender that
-/// follow each other share a message, as long as it does not become too long for an exchange.
+/// follow each other share a message, as long as they make few COTs and it does not become too long for an exchange.
 /// </summary>
 internal sealed class ExtensionProtocol : Protocol
 {
@@ -62,7 +62,8 @@ internal sealed class ExtensionProtocol : Protocol
         {
             if (messages.Count > 0 && SenderOf(messages[^1][0].Pool, messages[^1][0].Stage)
                 == SenderOf(part.Pool, part.Stage)
-                && messages[^1].Sum(earlier => (long)earlier.Stage.Bytes) + part.Stage.Bytes <= MostBytes)
+                && messages[^1].Sum(earlier => (long)earlier.Stage.Bytes) + part.Stage.Bytes <= MostBytes
+                && messages[^1].Sum(earlier => (long)earlier.Stage.Usable) + part.Stage.Usable <= CotPool.MostOfStage)
             {
                 messages[^1] = [.. messages[^1], part];
             }
